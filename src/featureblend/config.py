@@ -1,0 +1,188 @@
+"""Every setting that travels with weights or data, as frozen dataclasses; no torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .errors import FeatureblendError
+
+__all__ = [
+    "CropTemplate",
+    "Experiment",
+    "LossWeights",
+    "Phase",
+    "from_dict",
+    "to_dict",
+]
+
+
+@dataclass(frozen=True)
+class CropTemplate:
+    """How an aligned crop is cut from a photo: FFHQ's rule (Karras et al. 2019, appendix C), as a similarity.
+
+    The crop is a square, turned so that the line between the eyes (corrected by the line from eyes
+    to mouth) is level, and scaled by the larger of the two distances.
+    """
+
+    eye_scale: float = 2.0
+    """Half side of the crop in distances between the eyes."""
+    mouth_scale: float = 1.8
+    """Half side of the crop in distances from the eyes to the mouth, where that is larger."""
+    centre_shift: float = 0.1
+    """How far below the eyes the centre lies, in distances from the eyes to the mouth."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of each term of the generator's loss; 0 leaves the term out and costs no time."""
+
+    l1: float = 0.0
+    """Mean absolute difference between output and input."""
+    mse: float = 0.0
+    """Mean squared difference (the paper's reconstruction loss, section 2.4)."""
+    ssim: float = 0.0
+    """1 - SSIM (Wang et al. 2004), averaged over two scales."""
+    laplacian: float = 0.0
+    """L1 between Laplacian pyramids (Ling & Okada 2006; Bojanowski et al. 2018)."""
+    kl: float = 0.0
+    """Kullback-Leibler divergence of the posterior from N(0, I), divided by the number of values of an image."""
+    adversarial_reconstruction: float = 0.0
+    """Adversarial loss on reconstructions (paper, section 2.4: 'a proportionally small amount')."""
+    adversarial_blend: float = 0.0
+    """Adversarial loss on decoded means of latents (paper, section 2: '100% adversarial loss')."""
+    mixing: float = 0.0
+    """Loss of the critic's estimate of the mixing weight on blends (ACAI, Berthelot et al. 2018)."""
+    feature_matching: float = 0.0
+    """L1 between the discriminator's features of input and reconstruction (Larsen et al. 2016)."""
+    cycle: float = 0.0
+    """Mean squared distance between a blended latent and the code of its decoded picture."""
+    anchor: float = 0.0
+    """L1 between the 8 x 8 times reduced blend and the weighted mean of the reduced inputs."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One kind of update: which objective, which network learns from it, how often."""
+
+    objective: str
+    """Name of a function in `featureblend.train.objective`."""
+    learner: str
+    """Whose optimiser steps afterwards: 'autoencoder' or 'discriminator'."""
+    every: int = 1
+    """Done at steps that this divides."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that decides how a model is trained; saved with each run, checkpoint and exported model."""
+
+    name: str
+    """Name of the preset it came from."""
+    description: str
+    """One line for `featureblend train --list`."""
+    model: str
+    """Name of the autoencoder in `featureblend.models.registry`."""
+    model_options: dict[str, Any] = field(default_factory=dict)
+    """Fields of that autoencoder's configuration that differ from its defaults."""
+    discriminator: str = ""
+    """Name of the discriminator; empty where no phase needs one."""
+    discriminator_options: dict[str, Any] = field(default_factory=dict)
+    """Fields of the discriminator's configuration that differ from its defaults."""
+    phases: tuple[Phase, ...] = (Phase("reconstruct", "autoencoder"),)
+    """What a step does, in order."""
+    losses: LossWeights = field(default_factory=lambda: LossWeights(l1=1.0))
+    """Weights of the generator's terms."""
+    adversarial: str = "bce"
+    """Form of the adversarial loss: 'bce', 'hinge' or 'relativistic'."""
+    gradient_penalty: float = 0.0
+    """Weight of R1 (and of R2, where the loss is relativistic; Roth et al. 2017, Huang et al. 2024); 0 is off."""
+    gradient_penalty_every: int = 16
+    """Steps between gradient penalties; the weight is multiplied by it (lazy regularisation, Karras et al. 2020)."""
+    adversarial_start: int = 0
+    """Images seen before the adversarial terms act on the generator; the discriminator learns from the first step."""
+    adversarial_ramp: int = 0
+    """Images over which those terms then grow to their full weight."""
+    batch_size: int = 32
+    """Images a step, over all processes."""
+    images: int = 1_000_000
+    """Images after which training is complete."""
+    learning_rate: float = 2e-4
+    """Adam's step size for the autoencoder at the start; it falls by half a cosine to `final_learning_rate`."""
+    final_learning_rate: float = 5e-5
+    """Adam's step size at the end, for both networks."""
+    discriminator_learning_rate: float = 2e-4
+    """Adam's step size for the discriminator at the start."""
+    betas: tuple[float, float] = (0.5, 0.99)
+    """Adam's betas for the autoencoder."""
+    discriminator_betas: tuple[float, float] = (0.0, 0.99)
+    """Adam's betas for the discriminator."""
+    warmup: int = 2_000
+    """Images over which the learning rates grow from 0."""
+    gradient_clip: float = 0.0
+    """Largest norm of the autoencoder's gradient; 0 is off."""
+    ema_half_life: int = 10_000
+    """Images after which an old weight counts half in the averaged weights that are used and exported; 0 is off."""
+    precision: str = "fp32"
+    """'fp32', or 'bf16' for autocast."""
+    mirror: bool = True
+    """Show each face mirrored half of the time."""
+    shift: int = 4
+    """Largest random shift of the crop in pixels, as far as the prepared margin allows."""
+    seed: int = 0
+    """Fixes the first weights, the order of the data and every random draw."""
+
+
+T = TypeVar("T")
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Turn a settings dataclass into plain JSON types, nested ones too."""
+    return dataclasses.asdict(settings)
+
+
+def from_dict(kind: type[T], values: dict[str, Any], where: str) -> T:
+    """Build a settings dataclass from plain JSON types, and name what does not fit.
+
+    Parameters
+    ----------
+    kind : dataclass type
+    values : dict
+        As `to_dict` gives, after a trip through JSON.
+    where : str
+        The file it came from, named in messages.
+
+    Returns
+    -------
+    kind
+
+    Raises
+    ------
+    FeatureblendError
+        If a field is unknown or a required one is missing.
+
+    Examples
+    --------
+    >>> from_dict(CropTemplate, {"eye_scale": 2.5}, "config.json").eye_scale
+    2.5
+    >>> from_dict(CropTemplate, {"eyes": 2}, "config.json")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: config.json: CropTemplate has no setting 'eyes'
+    """
+    fields = {one.name: one for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in fields:
+            raise FeatureblendError(f"{where}: {kind.__name__} has no setting {name!r}")
+    ready = dict(values)
+    if kind is Experiment:
+        if "losses" in ready:
+            ready["losses"] = from_dict(LossWeights, ready["losses"], where)
+        if "phases" in ready:
+            ready["phases"] = tuple(from_dict(Phase, phase, where) for phase in ready["phases"])
+    # JSON has no tuples; a dataclass compares equal to its reloaded self only if they come back.
+    ready = {name: tuple(value) if isinstance(value, list) else value for name, value in ready.items()}
+    try:
+        return kind(**ready)
+    except TypeError as error:
+        raise FeatureblendError(f"{where}: {error}") from error

@@ -1,0 +1,230 @@
+"""Faces in photos: find them, mark 68 points, choose one, and describe whose it is.
+
+dlib's HOG and CNN detectors, its 68-point landmark model (trained on 300-W, which is for research
+use) and its face recognition network come with the packages ``dlib-bin`` and
+``face_recognition_models`` and work offline. Everything that knows about dlib is in `FaceDetector`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from .errors import FeatureblendError
+from .image import Photo, load_image, photo_name
+
+__all__ = ["Face", "FaceDetector", "choose_face"]
+
+SEARCH_SIDES = (480, 960)
+"""Longest side of the copies that are searched, in turn: the first is quick, the second finds small faces."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a photo, in that photo's pixels."""
+
+    box: tuple[float, float, float, float]
+    """left, top, right, bottom."""
+    landmarks: np.ndarray = field(repr=False)
+    """(68, 2) float64: x, y of dlib's 68 points."""
+
+    @property
+    def area(self) -> float:
+        """Area of the box in square pixels."""
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre of the box: x, y in pixels."""
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
+
+
+class FaceDetector:
+    """Finds faces and their landmarks with dlib. The models are loaded when they are first needed.
+
+    Examples
+    --------
+    >>> FaceDetector().detect(np.zeros((64, 64, 3), np.uint8))
+    []
+    """
+
+    def __init__(self, use_cnn: bool = True) -> None:
+        self.use_cnn = use_cnn
+        """Whether to try the slow CNN detector (about 2 s a photo) when nothing else found a face."""
+
+    @cached_property
+    def _dlib(self) -> Any:
+        try:
+            import dlib
+        except ImportError as error:
+            raise FeatureblendError("the package dlib-bin is missing: pip install dlib-bin") from error
+        return dlib
+
+    @staticmethod
+    def _model_file(name: str) -> str:
+        # The package imports pkg_resources, which new Pythons lack; only its folder is needed.
+        found = importlib.util.find_spec("face_recognition_models")
+        if found is None or found.origin is None:
+            raise FeatureblendError(
+                "the package face_recognition_models is missing: pip install face_recognition_models"
+            )
+        return str(Path(found.origin).parent / "models" / name)
+
+    @cached_property
+    def _hog(self) -> Any:
+        return self._dlib.get_frontal_face_detector()
+
+    @cached_property
+    def _cnn(self) -> Any:
+        return self._dlib.cnn_face_detection_model_v1(self._model_file("mmod_human_face_detector.dat"))
+
+    @cached_property
+    def _predictor(self) -> Any:
+        return self._dlib.shape_predictor(self._model_file("shape_predictor_68_face_landmarks.dat"))
+
+    @cached_property
+    def _recognizer(self) -> Any:
+        return self._dlib.face_recognition_model_v1(self._model_file("dlib_face_recognition_resnet_model_v1.dat"))
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        """Find the faces in a picture.
+
+        The picture is searched at 480 pixels with the HOG detector, then at 960 pixels, then with
+        the CNN detector; the first search that finds a face decides.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 array, sRGB
+
+        Returns
+        -------
+        list of Face
+            From left to right; empty if there is none.
+        """
+        boxes: list[tuple[float, float, float, float]] = []
+        for side in SEARCH_SIDES:
+            copy, scale = _resized(image, side)
+            boxes = [_box(found, scale) for found in self._hog(copy, 0)]
+            if boxes:
+                break
+        if not boxes and self.use_cnn:
+            copy, scale = _resized(image, 640)
+            boxes = [_box(found.rect, scale) for found in self._cnn(copy, 0)]
+        faces = [self._face(image, box) for box in boxes]
+        return sorted(faces, key=lambda face: face.centre)
+
+    def _face(self, image: np.ndarray, box: tuple[float, float, float, float]) -> Face:
+        rectangle = self._dlib.rectangle(*(round(value) for value in box))
+        shape = self._predictor(np.ascontiguousarray(image), rectangle)
+        return Face(box, np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64))
+
+    def find(self, photo: Photo, which: int | str = "largest", position: int = 1) -> tuple[np.ndarray, Face]:
+        """Load a photo and find one face in it.
+
+        Parameters
+        ----------
+        photo : path-like, PIL image or (H, W, 3) uint8 array
+        which : 'largest', 'central' or int
+            As `choose_face`.
+        position : int
+            The photo's place in the caller's list, from 1, for messages.
+
+        Returns
+        -------
+        image : (H, W, 3) uint8 array
+        face : Face
+
+        Raises
+        ------
+        FeatureblendError
+            If the photo cannot be read, shows no face, or not the one asked for.
+        """
+        image = load_image(photo, position)
+        return image, choose_face(self.detect(image), image.shape, which, photo_name(photo, position))
+
+    def embedding(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """Describe whose face it is: dlib's 128 numbers, nearer than about 0.6 for one person.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 array
+        landmarks : (68, 2) array
+            In that picture's pixels.
+
+        Returns
+        -------
+        (128,) float64 array
+        """
+        dlib = self._dlib
+        low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+        box = dlib.rectangle(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        points = dlib.points([dlib.point(int(x), int(y)) for x, y in np.rint(landmarks)])
+        shape = dlib.full_object_detection(box, points)
+        return np.array(self._recognizer.compute_face_descriptor(np.ascontiguousarray(image), shape))
+
+
+def _resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """Return a copy whose longest side is `side`, and its scale; small pictures grow at most fourfold."""
+    scale = min(side / max(image.shape[:2]), 4.0)
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.ascontiguousarray(cv2.resize(image, size, interpolation=kind)), scale
+
+
+def _box(rectangle: Any, scale: float) -> tuple[float, float, float, float]:
+    left, top = rectangle.left() / scale, rectangle.top() / scale
+    return left, top, (rectangle.right() + 1) / scale, (rectangle.bottom() + 1) / scale
+
+
+def choose_face(faces: Sequence[Face], shape: Sequence[int], which: int | str, name: str) -> Face:
+    """Pick one face of several.
+
+    Parameters
+    ----------
+    faces : sequence of Face
+        From left to right, as `FaceDetector.detect` gives them.
+    shape : sequence of int
+        Height and width of the photo.
+    which : 'largest', 'central' or int
+        The largest box; the box nearest to the middle of the photo; or a number from 1, counted from the left.
+    name : str
+        The photo's name for messages.
+
+    Returns
+    -------
+    Face
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no face, or not as many as asked for.
+
+    Examples
+    --------
+    >>> choose_face([], (64, 64), "largest", "beach.jpg")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: no face found in beach.jpg: try a photo with a larger, upright, unhidden face
+    """
+    if not faces:
+        raise FeatureblendError(f"no face found in {name}: try a photo with a larger, upright, unhidden face")
+    if which == "largest":
+        return max(faces, key=lambda face: face.area)
+    if which == "central":
+        middle = np.array([shape[1] / 2, shape[0] / 2])
+        return min(faces, key=lambda face: float(np.hypot(*(np.array(face.centre) - middle))))
+    if not isinstance(which, int) or isinstance(which, bool):
+        raise FeatureblendError(f"unknown face {which!r}: use 'largest', 'central' or a number from 1")
+    if not 1 <= which <= len(faces):
+        raise FeatureblendError(
+            f"{name} shows {len(faces)} face(s); there is no face number {which} (from the left, from 1)"
+        )
+    return faces[which - 1]

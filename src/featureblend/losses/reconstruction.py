@@ -1,0 +1,100 @@
+"""How far an output is from its input: plain tensors in, one scalar out.
+
+Pictures are (B, 3, H, W) in [-1, 1]. Each loss is 0 for equal pictures and is averaged over the batch.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["anchor_l1", "feature_l1", "l1", "laplacian_l1", "mse", "ssim_loss"]
+
+# Wang et al. 2004: (0.01 L)^2 and (0.03 L)^2, where the range L of [-1, 1] is 2.
+SSIM_LUMINANCE, SSIM_CONTRAST = (0.01 * 2) ** 2, (0.03 * 2) ** 2
+
+
+def l1(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference, 0 to 2."""
+    return (output - target).abs().mean()
+
+
+def mse(output: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference, 0 to 4 (paper, section 2.4)."""
+    return (output - target).square().mean()
+
+
+def ssim_loss(output: Tensor, target: Tensor, scales: int = 2, window: int = 8) -> Tensor:
+    """1 - SSIM, averaged over scales that halve the size; 0 to 2.
+
+    Windows are 8 x 8 boxes, 4 pixels apart, as in the first form of the index (Wang & Bovik 2002):
+    a quarter of the time of Gaussian windows at every pixel, and as good a gradient.
+
+    Parameters
+    ----------
+    output, target : (B, C, H, W) tensors in [-1, 1]
+    scales : int
+        How many sizes are compared.
+    window : int
+        Side of a window in pixels.
+
+    Examples
+    --------
+    >>> picture = torch.rand(1, 3, 32, 32)
+    >>> round(float(ssim_loss(picture, picture)), 6)
+    0.0
+    """
+    total = output.new_zeros(())
+    for scale in range(scales):
+        if scale:
+            output, target = functional.avg_pool2d(output, 2), functional.avg_pool2d(target, 2)
+
+        def local(values: Tensor) -> Tensor:
+            return functional.avg_pool2d(values, window, window // 2)
+
+        mean_a, mean_b = local(output), local(target)
+        variance_a, variance_b = local(output.square()) - mean_a**2, local(target.square()) - mean_b**2
+        covariance = local(output * target) - mean_a * mean_b
+        luminance = (2 * mean_a * mean_b + SSIM_LUMINANCE) / (mean_a**2 + mean_b**2 + SSIM_LUMINANCE)
+        contrast = (2 * covariance + SSIM_CONTRAST) / (variance_a + variance_b + SSIM_CONTRAST)
+        total = total + 1 - (luminance * contrast).mean()
+    return total / scales
+
+
+def laplacian_l1(output: Tensor, target: Tensor, levels: int = 3) -> Tensor:
+    """Mean absolute difference of the band-pass levels of a Laplacian pyramid, summed over levels.
+
+    Each level counts alike however few its pixels are, so that structure at every scale is kept
+    (Bojanowski et al. 2018, who weight them by size).
+
+    Parameters
+    ----------
+    output, target : (B, C, H, W) tensors
+        With H and W divisible by ``2 ** levels``.
+    levels : int
+
+    Examples
+    --------
+    >>> flat = torch.zeros(1, 3, 16, 16)
+    >>> float(laplacian_l1(flat + 0.5, flat))  # a change of brightness is in no band
+    0.0
+    """
+    difference = output - target
+    total = output.new_zeros(())
+    for _ in range(levels):
+        reduced = functional.avg_pool2d(difference, 2)
+        total = total + (difference - functional.interpolate(reduced, scale_factor=2.0, mode="nearest")).abs().mean()
+        difference = reduced
+    return total
+
+
+def anchor_l1(blend: Tensor, target: Tensor, factor: int = 8) -> Tensor:
+    """L1 between pictures reduced by `factor`: a blend may invent detail, not another face."""
+    return l1(functional.avg_pool2d(blend, factor), functional.avg_pool2d(target, factor))
+
+
+def feature_l1(output: list[Tensor], target: list[Tensor]) -> Tensor:
+    """L1 between lists of feature maps, each divided by the target's mean size (Larsen et al. 2016)."""
+    terms = [(a - b).abs().mean() / (b.abs().mean() + 1e-6) for a, b in zip(output, target, strict=True)]
+    return torch.stack([term.float() for term in terms]).mean()

@@ -1,0 +1,198 @@
+"""The networks of the bundled model: a residual autoencoder with a spatial and a global latent.
+
+Own design, after VQGAN's encoder without attention (Esser et al. 2021), with sub-pixel stem and head
+(Shi et al. 2016), zero-initialised residual blocks instead of normalisation (Zhang et al. 2019), and a
+global vector that modulates every decoder block (Perez et al. 2018; Karras et al. 2019). Trained by this
+project on Labeled Faces in the Wild; MIT licence. Pictures go in and out as (B, 3, S, S) in [-1, 1].
+
+The latent is one flat vector, so that blends are plain vector arithmetic: first the spatial part
+(`spatial_channels` x `grid` x `grid`), then the global part.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..errors import FeatureblendError
+from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
+from .latent import GaussianPosterior
+
+__all__ = ["ModernAutoencoder", "ModernConfig", "ModernDiscriminator", "ModernDiscriminatorConfig"]
+
+
+@dataclass(frozen=True)
+class ModernConfig:
+    """Sizes of `ModernAutoencoder`."""
+
+    image_size: int = 128
+    """Side of the pictures in pixels."""
+    patch: int = 4
+    """The stem folds squares of this side into channels; the head unfolds them."""
+    widths: tuple[int, ...] = (64, 128, 192)
+    """Channels at each resolution, finest first; each further one halves the size."""
+    encoder_blocks: tuple[int, ...] = (1, 2, 2)
+    """Residual blocks of the encoder at each resolution."""
+    decoder_blocks: tuple[int, ...] = (2, 2, 2)
+    """Residual blocks of the decoder at each resolution."""
+    spatial_channels: int = 16
+    """Channels of the spatial latent."""
+    global_dim: int = 256
+    """Length of the global latent; 0 leaves it out."""
+    noise: float = 0.1
+    """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike."""
+
+    @property
+    def grid(self) -> int:
+        """Side of the spatial latent."""
+        return self.image_size // (self.patch * 2 ** (len(self.widths) - 1))
+
+    @property
+    def latent_dim(self) -> int:
+        """Length of the flat latent."""
+        return self.spatial_channels * self.grid**2 + self.global_dim
+
+    def __post_init__(self) -> None:
+        if not len(self.widths) == len(self.encoder_blocks) == len(self.decoder_blocks):
+            raise FeatureblendError("model options: widths, encoder_blocks and decoder_blocks must be equally long")
+        if self.grid * self.patch * 2 ** (len(self.widths) - 1) != self.image_size or self.grid < 1:
+            step = self.patch * 2 ** (len(self.widths) - 1)
+            raise FeatureblendError(f"model options: image_size {self.image_size} must be a multiple of {step}")
+
+
+class ModernAutoencoder(nn.Module):
+    """A residual autoencoder whose blends are decoded weighted means of flat latents.
+
+    Examples
+    --------
+    >>> model = ModernAutoencoder(ModernConfig(image_size=32, widths=(8, 8), encoder_blocks=(1, 1),
+    ...                                        decoder_blocks=(1, 1), global_dim=4))
+    >>> model.encode(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 260])
+    """
+
+    def __init__(self, config: ModernConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModernConfig()
+        pixels = 3 * config.patch**2
+
+        layers: list[nn.Module] = [conv3x3(pixels, config.widths[0])]
+        for level, (width, blocks) in enumerate(zip(config.widths, config.encoder_blocks, strict=True)):
+            if level:
+                layers.append(Downsample(config.widths[level - 1], width))
+            layers += [ResidualBlock(width) for _ in range(blocks)]
+        self.encoder = nn.Sequential(*layers)
+        self.to_spatial = nn.Conv2d(config.widths[-1], config.spatial_channels, 1)
+        self.to_global = nn.Linear(config.widths[-1], config.global_dim) if config.global_dim else None
+
+        self.from_spatial = conv3x3(config.spatial_channels, config.widths[-1])
+        levels: list[nn.Module] = []
+        for level in reversed(range(len(config.widths))):
+            width = config.widths[level]
+            levels += [ResidualBlock(width, config.global_dim) for _ in range(config.decoder_blocks[level])]
+            if level:
+                levels.append(Upsample(width, config.widths[level - 1]))
+        self.decoder = nn.ModuleList(levels)
+        self.to_pixels = conv3x3(config.widths[0], pixels)
+        nn.init.normal_(self.to_pixels.weight, std=0.02)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self.config.image_size
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior."""
+        features = activation(self.encoder(functional.pixel_unshuffle(images, self.config.patch)))
+        parts = [self.to_spatial(features).flatten(1)]
+        if self.to_global is not None:
+            parts.append(self.to_global(features.mean(dim=(2, 3))))
+        return torch.cat(parts, dim=1)
+
+    def posterior(self, images: Tensor) -> GaussianPosterior:
+        """Map (B, 3, S, S) in [-1, 1] to a Gaussian of fixed width around the code.
+
+        With a fixed variance the divergence from N(0, I) is half the squared code plus a constant:
+        it keeps the latents' scale, and the noise keeps neighbours alike (Ghosh et al. 2020).
+        """
+        mean = self.encode(images)
+        return GaussianPosterior(mean, torch.full_like(mean, 2 * math.log(self.config.noise)))
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """Map (B, latent_dim) to (B, 3, S, S); nearly in [-1, 1], the output is linear."""
+        config = self.config
+        spatial = latent[:, : config.spatial_channels * config.grid**2]
+        style = latent[:, spatial.shape[1] :] if config.global_dim else None
+        values = self.from_spatial(spatial.unflatten(1, (config.spatial_channels, config.grid, config.grid)))
+        for layer in self.decoder:
+            values = layer(values, style) if isinstance(layer, ResidualBlock) else layer(values)
+        return functional.pixel_shuffle(self.to_pixels(activation(values)), config.patch)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Reconstruct (B, 3, S, S)."""
+        return self.decode(self.encode(images))
+
+
+@dataclass(frozen=True)
+class ModernDiscriminatorConfig:
+    """Sizes of `ModernDiscriminator`."""
+
+    image_size: int = 128
+    """Side of the pictures in pixels."""
+    patch: int = 4
+    """The stem folds squares of this side into channels."""
+    widths: tuple[int, ...] = (64, 128, 192)
+    """Channels at each resolution, finest first."""
+    blocks: int = 1
+    """Residual blocks at each resolution."""
+
+
+class ModernDiscriminator(nn.Module):
+    """One trunk, two heads: how real a picture looks, and how far it is mixed (ACAI).
+
+    Examples
+    --------
+    >>> critic = ModernDiscriminator(ModernDiscriminatorConfig(image_size=32, widths=(8, 8)))
+    >>> critic(torch.zeros(2, 3, 32, 32)).shape, critic.mixing(torch.zeros(2, 3, 32, 32)).shape
+    (torch.Size([2]), torch.Size([2]))
+    """
+
+    def __init__(self, config: ModernDiscriminatorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModernDiscriminatorConfig()
+        self.stem = conv3x3(3 * config.patch**2, config.widths[0])
+        self.levels = nn.ModuleList()
+        for level, width in enumerate(config.widths):
+            layers: list[nn.Module] = [Downsample(config.widths[level - 1], width)] if level else []
+            self.levels.append(nn.Sequential(*layers, *(ResidualBlock(width) for _ in range(config.blocks))))
+        self.last = Downsample(config.widths[-1], config.widths[-1])
+        side = config.image_size // (config.patch * 2 ** len(config.widths))
+        self.heads = nn.Linear(config.widths[-1] * side**2, 2)
+        nn.init.normal_(self.heads.weight, std=0.01)
+        nn.init.zeros_(self.heads.bias)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Give the feature maps of each resolution, finest first, then the (B, 2) outputs of the heads."""
+        values = self.stem(functional.pixel_unshuffle(images, self.config.patch))
+        found = []
+        for level in self.levels:
+            values = level(values)
+            found.append(values)
+        return [*found, self.heads(activation(self.last(values)).flatten(1))]
+
+    def judge(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Give logits (B,), mixing estimates (B,) and the feature maps from one pass."""
+        *maps, heads = self.features(images)
+        return heads[:, 0].float(), heads[:, 1].float(), maps
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Give the (B,) logits: larger is more real."""
+        return self.judge(images)[0]
+
+    def mixing(self, images: Tensor) -> Tensor:
+        """Give the (B,) estimates of the smaller parent's share: 0 for a single face, 1/2 for an even blend."""
+        return self.judge(images)[1]

@@ -1,0 +1,25 @@
+"""How learning rates and the adversary's weight change over a run: functions of images seen, nothing else."""
+
+from __future__ import annotations
+
+import math
+
+from ..config import Experiment
+
+__all__ = ["adversarial_ramp", "learning_rate_factor"]
+
+
+def learning_rate_factor(images: int, experiment: Experiment, start: float) -> float:
+    """Give the learning rate over its start: a linear warm-up, then half a cosine down to the final rate."""
+    warm = min(1.0, (images + experiment.batch_size) / max(1, experiment.warmup))
+    done = min(1.0, images / max(1, experiment.images))
+    end = experiment.final_learning_rate / start
+    return warm * (end + (1 - end) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def adversarial_ramp(images: int, experiment: Experiment) -> float:
+    """Give the factor on the adversarial terms: 0 before their start, then linearly up to 1."""
+    since = images - experiment.adversarial_start
+    if since < 0:
+        return 0.0
+    return 1.0 if not experiment.adversarial_ramp else min(1.0, since / experiment.adversarial_ramp)
