@@ -1,0 +1,34 @@
+"""The classical blends by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from . import fourier, morph, pixel, poisson, pyramid
+
+__all__ = ["METHODS", "Method"]
+
+
+class Method(Protocol):
+    """What every classical blend looks like from outside."""
+
+    def __call__(
+        self, images: Sequence[np.ndarray], weights: Sequence[float], landmarks: Sequence[np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Blend (H, W, 3) uint8 photos with weights that sum to 1 into one of their shape."""
+        ...
+
+
+METHODS: dict[str, Method] = {
+    "pixel": pixel.blend,
+    "gaussian": pyramid.gaussian_blend,
+    "laplacian": pyramid.laplacian_blend,
+    "fourier": fourier.blend,
+    "poisson": poisson.seamless_blend,
+    "gaussian-poisson": poisson.gaussian_poisson_blend,
+    "morph": morph.blend,
+}
+"""Each blend under the name that the command line and the tables use; ``morph`` alone needs the landmarks."""
