@@ -66,8 +66,8 @@ def crop_matrix(
     across, down = right - left, mouth - eyes
     axis = across - np.array([-down[1], down[0]])  # minus `down` turned by 90 degrees: both agree on what is level
     length = np.hypot(*axis)
-    if length < 1e-9:
-        raise FeatureblendError("the face's landmarks lie in one point; no crop can be cut from them")
+    if not length >= 1e-9:  # NaN, which stands for unknown landmarks, is not
+        raise FeatureblendError("the face's landmarks are unknown or lie in one point; no crop can be cut from them")
     half = max(np.hypot(*across) * template.eye_scale, np.hypot(*down) * template.mouth_scale) * margin
     centre = eyes + down * template.centre_shift
     unit = axis / length * (size / 2 / half)
@@ -108,18 +108,47 @@ def align_face(
     AlignedFace
     """
     matrix = crop_matrix(landmarks, size, margin, template)
-    source, to_source = image, np.eye(3)[:2]
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 0.75:
-        # A warp samples a few pixels only: shrink the photo first, by area, or fine detail turns into noise.
-        shrink = min(1.0, scale * 1.25)
-        width, height = max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink))
-        source = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        across, down = width / image.shape[1], height / image.shape[0]
-        to_source = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
-    warp = matrix @ np.vstack([invert_matrix(to_source), [0, 0, 1]])
-    crop = cv2.warpAffine(source, warp, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    # Only the part of the photo that the crop shows: faster, and OpenCV refuses to warp more than 32,766 columns.
+    seen = transform_points(_corners(size, size), invert_matrix(matrix))
+    left, right = _seen_range(seen[:, 0], image.shape[1], matrix)
+    top, bottom = _seen_range(seen[:, 1], image.shape[0], matrix)
+    part = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
+    crop = _warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
     return AlignedFace(crop, transform_points(landmarks, matrix), matrix)
+
+
+def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:
+    """Say which columns (or rows) of a photo a crop needs, those that are mirrored at the photo's edge included."""
+    reach = 4 + 4 / np.hypot(*matrix[:, 0])  # what cubic interpolation looks at, after shrinking too
+    low = min(places.min(), 2 * (length - 1) - places.max()) - reach
+    high = max(places.max(), -places.min()) + reach
+    start = int(np.clip(np.floor(low), 0, length - 1))
+    return start, int(np.clip(np.ceil(high) + 1, start + 1, length))
+
+
+def _corners(width: int, height: int) -> np.ndarray:
+    """Give the centres of a picture's four corner pixels."""
+    return np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], dtype=np.float64)
+
+
+def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: int) -> np.ndarray:
+    """Map a picture to one of `size` (width, height) without aliasing."""
+    scale = float(np.hypot(*matrix[:, 0]))
+    if scale >= 0.75:
+        return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
+    # A warp looks at a few pixels only, and fine detail would turn into noise. So: shrink large pictures by area to
+    # about twice the size that is due, warp to several times that size, and take the mean over each pixel's square.
+    if scale <= 0.25:
+        width, height = (max(1, round(side * 2 * scale)) for side in (image.shape[1], image.shape[0]))
+        across, down = width / image.shape[1], height / image.shape[0]
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        shrunk = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
+        matrix, scale = matrix @ np.vstack([invert_matrix(shrunk), [0, 0, 1]]), 0.5
+    times = int(np.ceil(1.5 / scale))
+    finer = matrix * times
+    finer[:, 2] += (times - 1) / 2
+    large = cv2.warpAffine(image, finer, (size[0] * times, size[1] * times), flags=cv2.INTER_CUBIC, borderMode=border)
+    return cv2.resize(large, size, interpolation=cv2.INTER_AREA)
 
 
 def unalign_image(crop: np.ndarray, matrix: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -140,9 +169,16 @@ def unalign_image(crop: np.ndarray, matrix: np.ndarray, shape: Sequence[int]) ->
     mask : (H, W) float32 array in [0, 1]
         1 where the crop lies.
     """
-    size = int(shape[1]), int(shape[0])
+    height, width = int(shape[0]), int(shape[1])
+    image, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.float32)
     back = invert_matrix(matrix)
-    image = cv2.warpAffine(crop, back, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    mask = cv2.warpAffine(np.ones(crop.shape[:2], np.float32), back, size, flags=cv2.INTER_LINEAR)
-    image[mask <= 0] = 0
+    places = transform_points(_corners(crop.shape[1], crop.shape[0]), back)
+    # Only the part of the photo that the crop covers, and the pixels around it that it covers partly.
+    left, top = np.clip(np.floor(places.min(axis=0)) - 1, 0, (width, height)).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(places.max(axis=0)) + 2, 0, (width, height)).astype(int).tolist()
+    if left < right and top < bottom:
+        part, size = back - [[0, 0, left], [0, 0, top]], (right - left, bottom - top)
+        covered = cv2.warpAffine(np.ones(crop.shape[:2], np.float32), part, size, flags=cv2.INTER_LINEAR)
+        mask[top:bottom, left:right] = covered
+        image[top:bottom, left:right] = _warped(crop, part, size, cv2.BORDER_REPLICATE) * (covered > 0)[..., None]
     return image, mask

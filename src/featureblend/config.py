@@ -104,6 +104,8 @@ class Experiment:
     """Images seen before the adversarial terms act on the generator; the discriminator learns from the first step."""
     adversarial_ramp: int = 0
     """Images over which those terms then grow to their full weight."""
+    even_blends: float = 0.5
+    """Share of training blends at exactly 1/2 (the paper's mean of two latents); the others' weights are uniform."""
     batch_size: int = 32
     """Images a step, over all processes."""
     images: int = 1_000_000
@@ -160,7 +162,7 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str) -> T:
     Raises
     ------
     FeatureblendError
-        If a field is unknown or a required one is missing.
+        If a field is unknown, of another type, or a required one is missing.
 
     Examples
     --------
@@ -170,19 +172,52 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str) -> T:
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: config.json: CropTemplate has no setting 'eyes'
     """
+    if not isinstance(values, dict):
+        raise FeatureblendError(f"{where}: {kind.__name__} is due as named settings, not {values!r:.40}")
     fields = {one.name: one for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for name in values:
+    for name, value in values.items():
         if name not in fields:
             raise FeatureblendError(f"{where}: {kind.__name__} has no setting {name!r}")
+        wanted = str(fields[name].type)
+        if not _fits(value, wanted):
+            raise FeatureblendError(f"{where}: {name} of {kind.__name__} must be {wanted}, not {value!r:.40}")
     ready = dict(values)
     if kind is Experiment:
         if "losses" in ready:
             ready["losses"] = from_dict(LossWeights, ready["losses"], where)
         if "phases" in ready:
             ready["phases"] = tuple(from_dict(Phase, phase, where) for phase in ready["phases"])
-    # JSON has no tuples; a dataclass compares equal to its reloaded self only if they come back.
-    ready = {name: tuple(value) if isinstance(value, list) else value for name, value in ready.items()}
+    ready = {name: _without_lists(value) for name, value in ready.items()}
     try:
         return kind(**ready)
     except TypeError as error:
         raise FeatureblendError(f"{where}: {error}") from error
+
+
+_KINDS: dict[str, Any] = {
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "str": str,
+    "dict": dict,
+    "tuple": (list, tuple),
+    "None": type(None),
+}
+"""What JSON gives for each kind of field; other annotations (a nested dataclass) are not checked."""
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    """Say whether a value from JSON may be that of a field; annotations are text, such as ``int | None``."""
+    names = [part.split("[")[0].strip() for part in annotation.split(" | ")]
+    if any(name not in _KINDS for name in names):
+        return True
+    if isinstance(value, bool):  # which is an int to Python
+        return "bool" in names
+    return any(isinstance(value, _KINDS[name]) for name in names)
+
+
+def _without_lists(value: Any) -> Any:
+    # JSON has no tuples; a dataclass compares equal to its reloaded self only if they come back, nested ones too.
+    if isinstance(value, dict):
+        return {name: _without_lists(part) for name, part in value.items()}
+    return tuple(_without_lists(part) for part in value) if isinstance(value, list) else value

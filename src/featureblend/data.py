@@ -1,22 +1,17 @@
-"""Prepared faces: shards of aligned crops with landmarks, split by person; folders of crops; pairs.
+"""Prepared faces in memory: from shards or folders of crops, split by person; pairs.
 
-A shard is a tar in WebDataset's layout: each face is two members with one stem, ``000123.webp``
-(the crop) and ``000123.json`` (landmarks, source, person, split). Everything here is numpy; what
-runs on a training device is in `featureblend.train.batches`.
+Everything here is numpy; what runs on a training device is in `featureblend.train.batches`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
-import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -24,111 +19,9 @@ from PIL import Image
 from .errors import FeatureblendError
 from .files import sha256
 from .image import PHOTO_SUFFIXES, load_image
+from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, write_shard
 
-__all__ = ["SPLITS", "FaceSample", "FaceSet", "face_pairs", "person_split", "shard_paths", "write_shard"]
-
-SPLITS = {"train": 0.85, "validation": 0.05, "test": 0.10}
-"""Share of people in each split."""
-
-
-def person_split(person: str) -> str:
-    """Say which split a person belongs to, by a hash of the name: the same everywhere and for ever.
-
-    Examples
-    --------
-    >>> person_split("Ada Lovelace") == person_split("Ada Lovelace")
-    True
-    """
-    place = int.from_bytes(hashlib.sha256(person.encode()).digest()[:8], "big") / 2**64
-    for split, share in SPLITS.items():
-        if place < share:
-            return split
-        place -= share
-    return "test"
-
-
-@dataclass(frozen=True)
-class FaceSample:
-    """One prepared face as it lies in a shard."""
-
-    picture: bytes
-    """The encoded crop (WebP)."""
-    landmarks: list[list[float]]
-    """68 x, y pairs in the crop's pixels."""
-    source: str
-    """The photo's name, relative to the folder or tar that was prepared."""
-    person: str
-    """Who is shown, as far as the names tell."""
-    split: str
-    """'train', 'validation' or 'test'."""
-    margin: float
-    """The crop shows this many times the template's side."""
-
-
-def write_shard(path: str | os.PathLike[str], samples: Iterable[FaceSample], first: int = 0) -> int:
-    """Write samples to a tar, numbered from `first`; return how many.
-
-    The bytes depend on the samples alone: members carry no time, owner or mode of this machine.
-    """
-    count = 0
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for count, sample in enumerate(samples, start=1):
-            facts = {name: value for name, value in vars(sample).items() if name != "picture"}
-            stem = f"{first + count - 1:06d}"
-            for suffix, content in ((".webp", sample.picture), (".json", json.dumps(facts).encode())):
-                member = tarfile.TarInfo(stem + suffix)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-    return count
-
-
-def read_shard(path: str | os.PathLike[str]) -> Iterator[FaceSample]:
-    """Give the samples of a shard in order; a damaged shard is an error that names it."""
-    try:
-        with tarfile.open(path) as tar:
-            parts: dict[str, bytes] = {}
-            for member in tar:
-                stream = tar.extractfile(member)
-                if stream is None:
-                    continue
-                parts[Path(member.name).suffix] = stream.read()
-                if ".webp" in parts and ".json" in parts:
-                    facts: dict[str, Any] = json.loads(parts[".json"])
-                    yield FaceSample(picture=parts[".webp"], **facts)
-                    parts = {}
-    except (tarfile.TarError, OSError, ValueError, TypeError) as error:
-        raise FeatureblendError(
-            f"cannot read {path}: not a tar that `featureblend prepare` wrote, or damaged ({error}); prepare it again"
-        ) from error
-
-
-def shard_paths(path: str | os.PathLike[str]) -> list[Path]:
-    """List the shards that a name stands for: one tar, ``faces-00000.tar`` and on, or a folder's tars.
-
-    Parameters
-    ----------
-    path : path-like
-        ``faces.tar`` also stands for ``faces-00000.tar, faces-00001.tar, ...`` beside it.
-
-    Returns
-    -------
-    list of Path
-        In order; empty where `path` is a folder without tars.
-
-    Raises
-    ------
-    FeatureblendError
-        If nothing is there.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return sorted(path.glob("*.tar"))
-    if path.is_file():
-        return [path]
-    parts = sorted(path.parent.glob(f"{path.stem}-[0-9][0-9][0-9][0-9][0-9]{path.suffix}"))
-    if not parts:
-        raise FeatureblendError(f"no such data: {path}; make it with `featureblend prepare FOLDER_OR_TAR --out {path}`")
-    return parts
+__all__ = ["SPLITS", "FaceSample", "FaceSet", "face_pairs", "person_split", "read_shard", "shard_paths", "write_shard"]
 
 
 @dataclass(frozen=True)
@@ -177,7 +70,7 @@ class FaceSet:
         ----------
         path : path-like
             As `shard_paths`, or a folder of pictures, which are taken as aligned crops of one
-            size without margin, split by their file name.
+            size without margin, of the people that `person_names` reads from the file names.
         split : {'train', 'validation', 'test'}, optional
             Keep only these.
         limit : int, optional
@@ -239,40 +132,54 @@ def _scaled(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def _read_shards(paths: Sequence[Path], split: str | None, limit: int | None) -> FaceSet:
-    samples: list[FaceSample] = []
+    samples: list[tuple[Path, FaceSample]] = []
     for path in paths:
         for sample in read_shard(path):
             if limit is not None and len(samples) >= limit:
                 break
             if split is None or sample.split == split:
-                samples.append(sample)
+                samples.append((path, sample))
+    side = _decoded(*samples[0]).shape[0] if samples else 1
+    images = np.empty((len(samples), side, side, 3), np.uint8)
+
+    def place(index: int) -> None:
+        path, sample = samples[index]
+        image = _decoded(path, sample)
+        if image.shape != images.shape[1:] or sample.margin != samples[0][1].margin:
+            raise FeatureblendError(f"{path} holds faces of several sizes: prepare the photos together")
+        images[index] = image
+
     with ThreadPoolExecutor() as pool:
-        images = list(pool.map(_decoded, samples))
-    if len({image.shape for image in images}) > 1 or len({sample.margin for sample in samples}) > 1:
-        raise FeatureblendError(
-            f"the shards beside {paths[0]} were prepared with different sizes: prepare them together"
-        )
-    digest = hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
+        list(pool.map(place, range(len(samples))))
+    kept = [sample for _, sample in samples]
     return FaceSet(
-        images=np.stack(images) if images else np.zeros((0, 1, 1, 3), np.uint8),
-        landmarks=np.array([sample.landmarks for sample in samples], np.float32).reshape(-1, 68, 2),
-        people=np.array([sample.person for sample in samples]),
-        sources=np.array([sample.source for sample in samples]),
-        splits=np.array([sample.split for sample in samples]),
-        margin=samples[0].margin if samples else 1.0,
-        identity=digest,
+        images=images,
+        landmarks=np.array([sample.landmarks for sample in kept], np.float32).reshape(-1, 68, 2),
+        people=np.array([sample.person for sample in kept]),
+        sources=np.array([sample.source for sample in kept]),
+        splits=np.array([sample.split for sample in kept]),
+        margin=kept[0].margin if kept else 1.0,
+        identity=hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest(),
     )
 
 
-def _decoded(sample: FaceSample) -> np.ndarray:
-    with Image.open(io.BytesIO(sample.picture)) as picture:
-        return np.array(picture.convert("RGB"))
+def _decoded(path: Path, sample: FaceSample) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(sample.picture)) as picture:
+            return np.array(picture.convert("RGB"))
+    except Exception as error:  # damage makes Pillow raise errors of any kind
+        raise FeatureblendError(
+            f"cannot read {path}: the crop of {sample.source} is damaged; prepare it again"
+        ) from error
 
 
 def _read_folder(folder: Path, split: str | None, limit: int | None) -> FaceSet:
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTO_SUFFIXES]
-    splits = [person_split(path.stem) for path in paths]
-    kept = [(path, name) for path, name in zip(paths, splits, strict=True) if split in (None, name)][:limit]
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
+    )
+    people = person_names([path.name for path in paths])
+    kept = [(path, name) for path, name in zip(paths, people, strict=True) if split in (None, person_split(name))]
+    kept = kept[:limit]
     if not kept:
         raise FeatureblendError(
             f"{folder} holds neither shards (*.tar) nor pictures" + (f" of the {split} split" if split else "")
@@ -285,8 +192,12 @@ def _read_folder(folder: Path, split: str | None, limit: int | None) -> FaceSet:
                 f"make them from photos with `featureblend prepare {folder} --out faces.tar`"
             )
     faces = FaceSet.from_images(np.stack(images))
-    names = np.array([path.stem for path, _ in kept])
-    return replace(faces, people=names, sources=names, splits=np.array([name for _, name in kept]))
+    return replace(
+        faces,
+        people=np.array([name for _, name in kept]),
+        sources=np.array([path.name for path, _ in kept]),
+        splits=np.array([person_split(name) for _, name in kept]),
+    )
 
 
 def face_pairs(people: Sequence[str] | np.ndarray, count: int, seed: int = 0) -> np.ndarray:
@@ -330,7 +241,7 @@ def face_pairs(people: Sequence[str] | np.ndarray, count: int, seed: int = 0) ->
         everything = np.column_stack([first[different], second[different]])
         return everything[np.sort(random.permutation(len(everything))[:count])]
     while len(chosen) < count:
-        first, second = (int(index) for index in random.integers(len(people), size=2))
-        if people[first] != people[second]:
-            chosen.setdefault((min(first, second), max(first, second)))
-    return np.array(list(chosen), dtype=np.int64)
+        one, other = (int(index) for index in random.integers(len(people), size=2))
+        if people[one] != people[other]:
+            chosen.setdefault((min(one, other), max(one, other)))
+    return np.array(list(chosen), dtype=np.int64).reshape(-1, 2)

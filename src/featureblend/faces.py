@@ -18,12 +18,21 @@ import cv2
 import numpy as np
 
 from .errors import FeatureblendError
-from .image import Photo, load_image, photo_name
+from .image import Photo, check_image, load_image, photo_name
 
 __all__ = ["Face", "FaceDetector", "choose_face"]
 
-SEARCH_SIDES = (480, 960)
-"""Longest side of the copies that are searched, in turn: the first is quick, the second finds small faces."""
+SEARCH_SIDES = (480, 960, 1920)
+"""Longest side of the copies that are searched, in turn: the first is quick, the others find small faces."""
+
+MAX_ENLARGEMENT = 4.0
+"""Small photos are enlarged at most so many times for the search."""
+
+CNN_FACE = 40
+"""Side of the smallest face that the CNN detector finds, in pixels."""
+
+DOUBTFUL = 0.125
+"""A box whose score is less than this share of the best one's in the photo is dropped: cloth, a hand, half a face."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,9 @@ class FaceDetector:
     def detect(self, image: np.ndarray) -> list[Face]:
         """Find the faces in a picture.
 
-        The picture is searched at 480 pixels with the HOG detector, then at 960 pixels, then with
-        the CNN detector; the first search that finds a face decides.
+        The picture is searched at 480 pixels with the HOG detector, then at 960, then at 1920 where
+        the picture is large enough, then with the CNN detector; the first search that finds a face
+        decides.
 
         Parameters
         ----------
@@ -109,23 +119,40 @@ class FaceDetector:
         -------
         list of Face
             From left to right; empty if there is none.
-        """
-        boxes: list[tuple[float, float, float, float]] = []
-        for side in SEARCH_SIDES:
-            copy, scale = _resized(image, side)
-            boxes = [_box(found, scale) for found in self._hog(copy, 0)]
-            if boxes:
-                break
-        if not boxes and self.use_cnn:
-            copy, scale = _resized(image, 640)
-            boxes = [_box(found.rect, scale) for found in self._cnn(copy, 0)]
-        faces = [self._face(image, box) for box in boxes]
-        return sorted(faces, key=lambda face: face.centre)
 
-    def _face(self, image: np.ndarray, box: tuple[float, float, float, float]) -> Face:
-        rectangle = self._dlib.rectangle(*(round(value) for value in box))
-        shape = self._predictor(np.ascontiguousarray(image), rectangle)
-        return Face(box, np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64))
+        Raises
+        ------
+        FeatureblendError
+            If it is no such array.
+        """
+        check_image(image)
+        longest = max(image.shape[:2])
+        for side in SEARCH_SIDES:
+            if side > SEARCH_SIDES[1] and side > 2 * longest:
+                break  # enlarging that far shows nothing new
+            copy, scale = _resized(image, side)
+            found, scores, _ = self._hog.run(copy, 0, 0.0)
+            if found:
+                return self._faces(image, copy, scale, found, scores)
+        copy, scale = _resized(image, 640)
+        if self.use_cnn and min(copy.shape[:2]) >= CNN_FACE:  # it fails on strips that are smaller than its windows
+            sure = self._cnn(copy, 0)
+            return self._faces(image, copy, scale, [one.rect for one in sure], [one.confidence for one in sure])
+        return []
+
+    def _faces(
+        self, image: np.ndarray, copy: np.ndarray, scale: float, found: Sequence[Any], scores: Sequence[float]
+    ) -> list[Face]:
+        least = max(scores, default=0.0) * DOUBTFUL
+        boxes = [_box(rectangle, scale) for rectangle, score in zip(found, scores, strict=True) if score >= least]
+        # dlib gives landmarks in whole pixels: on the enlarged copy of a small photo that is finer.
+        place = (copy, scale) if scale > 1 else (np.ascontiguousarray(image), 1.0)
+        return sorted((Face(box, self._landmarks(*place, box)) for box in boxes), key=lambda face: face.centre)
+
+    def _landmarks(self, picture: np.ndarray, scale: float, box: tuple[float, float, float, float]) -> np.ndarray:
+        shape = self._predictor(picture, self._dlib.rectangle(*(round(value * scale) for value in box)))
+        points = np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
+        return (points + 0.5) / scale - 0.5
 
     def find(self, photo: Photo, which: int | str = "largest", position: int = 1) -> tuple[np.ndarray, Face]:
         """Load a photo and find one face in it.
@@ -173,8 +200,8 @@ class FaceDetector:
 
 
 def _resized(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """Return a copy whose longest side is `side`, and its scale; small pictures grow at most fourfold."""
-    scale = min(side / max(image.shape[:2]), 4.0)
+    """Return a copy whose longest side is `side`, and its scale; small pictures grow less."""
+    scale = min(side / max(image.shape[:2]), MAX_ENLARGEMENT)
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.ascontiguousarray(cv2.resize(image, size, interpolation=kind)), scale
@@ -221,7 +248,7 @@ def choose_face(faces: Sequence[Face], shape: Sequence[int], which: int | str, n
     if which == "central":
         middle = np.array([shape[1] / 2, shape[0] / 2])
         return min(faces, key=lambda face: float(np.hypot(*(np.array(face.centre) - middle))))
-    if not isinstance(which, int) or isinstance(which, bool):
+    if not isinstance(which, (int, np.integer)) or isinstance(which, bool):
         raise FeatureblendError(f"unknown face {which!r}: use 'largest', 'central' or a number from 1")
     if not 1 <= which <= len(faces):
         raise FeatureblendError(

@@ -59,7 +59,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
-        A name in the same folder, with the same suffix, to write to.
+        A name in the same folder, with the same suffix, to write to. A device or pipe is given as it is.
 
     Raises
     ------
@@ -67,10 +67,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         As `require_parent`, or where the folder cannot be written to.
     """
     path = require_parent(path)
+    if path.exists() and not path.is_file():
+        yield path  # /dev/null, /dev/stdout in a pipe: there is nothing to rename over, and doing so would break it
+        return
+    shown, path = path, Path(os.path.realpath(path))  # write to what a link names, and leave the link
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=shown.suffix)
     except OSError as error:
-        raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+        raise FeatureblendError(f"cannot write {shown}: {error.strerror or error}") from error
     os.close(handle)
     temporary = Path(name)
     try:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+import warnings
 from pathlib import Path
-from typing import Union
+from typing import Any, BinaryIO, Union
 
 import numpy as np
-from PIL import Image, ImageCms, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from .errors import FeatureblendError
 from .files import atomic_path, require_parent
+from .sheets import grid, labelled_row
 
 __all__ = [
     "MAX_PIXELS",
     "PHOTO_SUFFIXES",
     "Photo",
     "check_image",
+    "decode_image",
     "from_network",
     "grid",
     "labelled_row",
@@ -41,8 +43,16 @@ MAX_PIXELS = 100_000_000
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """File endings that are taken for photos when a folder is read."""
 
-# Pillow warns, and then raises, by its own lower limit; ours is checked before any pixel is decoded.
-Image.MAX_IMAGE_PIXELS = None
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, for each EXIF orientation but 1."""
 
 
 def photo_name(photo: Photo, position: int = 1) -> str:
@@ -88,53 +98,132 @@ def load_image(photo: Photo, position: int = 1) -> np.ndarray:
     name = photo_name(photo, position)
     if isinstance(photo, np.ndarray):
         return check_image(photo, name)
+    if isinstance(photo, Image.Image):
+        return _decode(photo, name)
+    if not isinstance(photo, (str, os.PathLike)):
+        raise FeatureblendError(
+            f"{name}: a path, a PIL image or an (H, W, 3) uint8 array is due, not {type(photo).__name__}"
+        )
     try:
-        if isinstance(photo, Image.Image):
-            return _decode(photo, name)
-        with Image.open(photo) as opened:
-            return _decode(opened, name)
+        with open(photo, "rb") as stream:
+            return _read(stream, name)
     except FileNotFoundError as error:
         raise FeatureblendError(f"no such file: {name}") from error
     except IsADirectoryError as error:
         raise FeatureblendError(f"{name} is a folder; a photo is due here") from error
-    except UnidentifiedImageError as error:
-        raise FeatureblendError(
-            f"cannot read {name}: not a picture in a format known here (JPEG, PNG, WebP, ...)"
-        ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise FeatureblendError(f"cannot read {name}: the file is damaged or cut short ({error})") from error
+    except (OSError, ValueError) as error:
+        raise FeatureblendError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """Read a photo from the bytes of its file, as `load_image` does.
+
+    Parameters
+    ----------
+    content : bytes
+        A whole file: JPEG, PNG, WebP, ...
+    name : str
+        What to call it in messages.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array, sRGB
+
+    Raises
+    ------
+    FeatureblendError
+        As `load_image`.
+
+    Examples
+    --------
+    >>> decode_image(b"<html>", "a.jpg")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: cannot read a.jpg: not a picture in a known format (JPEG, PNG, WebP)
+    """
+    return _read(io.BytesIO(content), name)
+
+
+def _read(stream: BinaryIO, name: str) -> np.ndarray:
+    with warnings.catch_warnings():
+        # Pillow warns of broken EXIF blocks, and of sizes by a limit of its own; ours is checked in _decode.
+        warnings.simplefilter("ignore")
+        try:
+            opened = Image.open(stream)
+        except UnidentifiedImageError as error:
+            raise FeatureblendError(f"cannot read {name}: not a picture in a known format (JPEG, PNG, WebP)") from error
+        except Image.DecompressionBombError as error:
+            raise _too_large(name, "far too many") from error
+        except Exception as error:  # as in _decode
+            raise _damaged(name, error) from error
+        with opened:
+            return _decode(opened, name)
 
 
 def _decode(opened: Image.Image, name: str) -> np.ndarray:
     width, height = opened.size
     if width * height > MAX_PIXELS:
-        raise FeatureblendError(
-            f"{name} has {width * height / 1e6:.0f} megapixels; at most {MAX_PIXELS // 10**6} are read: make it smaller"
-        )
-    # Oriented before anything else: a converted copy loses its EXIF block.
-    upright = ImageOps.exif_transpose(opened)
-    return np.array(_to_srgb(upright))
+        raise _too_large(name, f"{width * height / 1e6:.0f}")
+    try:
+        opened.load()
+    except Exception as error:  # damage makes Pillow's decoders raise errors of any kind
+        raise _damaged(name, error) from error
+    upright = _upright(opened)
+    try:
+        return np.array(_to_srgb(upright))
+    except ValueError as error:
+        raise FeatureblendError(f"cannot read {name}: {error}") from error
+
+
+def _damaged(name: str, error: Exception) -> FeatureblendError:
+    return FeatureblendError(f"cannot read {name}: the file is damaged or cut short ({error or type(error).__name__})")
+
+
+def _too_large(name: str, megapixels: str) -> FeatureblendError:
+    return FeatureblendError(
+        f"{name} has {megapixels} megapixels; at most {MAX_PIXELS // 10**6} are read: make it smaller"
+    )
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a broken EXIF block says nothing; the picture itself may be whole
+        return picture
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _to_srgb(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        values = np.asarray(picture, dtype=np.float64)
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers, whose range no file states; save it with 8 or 16 bits")
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
+        values = np.asarray(picture).astype(np.int32)
         # 16-bit files use the whole range; Pillow's mode I may also hold 8-bit values.
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        picture = Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8))
-    profile = picture.info.get("icc_profile")
-    if profile and picture.mode in ("RGB", "CMYK", "L"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-            picture = converted if converted is not None else picture
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass  # a broken profile: the plain conversion below is what every viewer falls back to
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        layered = picture.convert("RGBA")
-        white = Image.new("RGBA", layered.size, "white")
-        picture = Image.alpha_composite(white, layered)
-    return picture.convert("RGB")
+        top = 255 if picture.mode == "I" and values.max(initial=0) <= 255 else 65535
+        picture = Image.fromarray(((np.clip(values, 0, top) * 255 + top // 2) // top).astype(np.uint8))
+    elif picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+    elif picture.mode not in ("RGB", "L", "CMYK"):
+        picture = picture.convert("RGB")
+    picture = _without_profile(picture)
+    if picture.mode == "RGBA":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _without_profile(picture: Image.Image) -> Image.Image:
+    """Convert a picture from its embedded ICC profile, where it has one, to sRGB."""
+    content = picture.info.get("icc_profile")
+    if not content:
+        return picture
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+        if ImageCms.getProfileDescription(profile).startswith("sRGB"):
+            return picture  # converting 12 megapixels would take 0.2 s and change nothing
+        mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(picture, profile, ImageCms.createProfile("sRGB"), outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return picture  # a broken profile: what every viewer falls back to
+    return picture if converted is None else converted
 
 
 def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
@@ -150,7 +239,7 @@ def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
     return image
 
 
-def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **options: object) -> Path:
+def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **options: Any) -> Path:
     """Write a picture whole or not at all; the suffix decides the format.
 
     Parameters
@@ -169,7 +258,7 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **
     Raises
     ------
     FeatureblendError
-        If the folder is missing or the suffix names no picture format.
+        If the folder is missing, the suffix names no picture format, or the disk is full.
     """
     path = require_parent(path)
     picture = image if isinstance(image, Image.Image) else Image.fromarray(check_image(image))
@@ -178,9 +267,15 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **
         raise FeatureblendError(
             f"cannot write {path}: {path.suffix or 'no suffix'} is no picture format; use .png or .jpg"
         )
-    quality: dict[str, object] = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    if path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
+        options = {"quality": 95, **options}
+    if path.suffix.lower() in (".jpg", ".jpeg") and picture.mode not in ("RGB", "L"):
+        picture = _to_srgb(picture)  # JPEG has no alpha
     with atomic_path(path) as temporary:
-        picture.save(temporary, **{**quality, **options})
+        try:
+            picture.save(temporary, **options)
+        except OSError as error:
+            raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 
 
@@ -205,69 +300,3 @@ def from_network(images: np.ndarray) -> np.ndarray:
     """
     scaled = (np.moveaxis(np.asarray(images, dtype=np.float32), -3, -1) + 1.0) * 127.5
     return np.clip(np.floor(scaled + 0.5), 0, 255).astype(np.uint8)
-
-
-def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
-    """Lay equally sized pictures out in rows.
-
-    Parameters
-    ----------
-    images : sequence of (H, W, 3) uint8 arrays
-        In reading order.
-    columns : int
-        Pictures a row.
-    gap : int
-        Pixels between pictures.
-    background : int
-        Grey value of the gaps and of empty places, 0 to 255.
-
-    Returns
-    -------
-    (rows * H + gaps, columns * W + gaps, 3) uint8 array
-
-    Examples
-    --------
-    >>> grid([np.zeros((4, 4, 3), np.uint8)] * 3, columns=2, gap=1).shape
-    (9, 9, 3)
-    """
-    height, width = images[0].shape[:2]
-    rows = -(-len(images) // columns)
-    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), background, np.uint8)
-    for index, image in enumerate(images):
-        top, left = index // columns * (height + gap), index % columns * (width + gap)
-        sheet[top : top + height, left : left + width] = image
-    return sheet
-
-
-def labelled_row(images: Sequence[np.ndarray], labels: Sequence[str], scale: int = 1, gap: int = 8) -> Image.Image:
-    """Lay pictures of one size side by side with a caption under each.
-
-    Parameters
-    ----------
-    images : sequence of (H, W, 3) uint8 arrays
-    labels : sequence of str
-        One a picture; may hold line breaks.
-    scale : int
-        Whole factor by which each picture is enlarged (bicubic).
-    gap : int
-        Pixels around and between pictures.
-
-    Returns
-    -------
-    PIL image
-    """
-    height, width = (side * scale for side in images[0].shape[:2])
-    size = max(12, width // 14)
-    font = ImageFont.load_default(size)
-    lines = max(label.count("\n") + 1 for label in labels)
-    caption = int(lines * size * 1.35) + gap
-    sheet = Image.new("RGB", (len(images) * (width + gap) + gap, height + caption + 2 * gap), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
-        left = gap + index * (width + gap)
-        picture = Image.fromarray(image)
-        if scale != 1:
-            picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-        sheet.paste(picture, (left, gap))
-        draw.multiline_text((left + width / 2, gap + height + gap), label, "black", font, anchor="ma", align="center")
-    return sheet

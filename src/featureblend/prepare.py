@@ -7,36 +7,46 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
+import signal
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from PIL import Image
 from tqdm import tqdm
 
 from .alignment import align_face
-from .data import FaceSample, person_split, read_shard, write_shard
 from .errors import FeatureblendError
 from .faces import FaceDetector, choose_face
 from .files import atomic_path, require_parent
-from .image import PHOTO_SUFFIXES, load_image
+from .image import PHOTO_SUFFIXES, decode_image
+from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, write_shard
 
 __all__ = ["PrepareReport", "PrepareSettings", "prepare"]
 
-CHUNK = 128
+CHUNK = 32
 """Photos a worker takes at a time; what a stop can lose."""
 
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """How faces are cut; a resumed run must use the same."""
+    """How faces are cut; a resumed run must use the same.
+
+    Raises
+    ------
+    FeatureblendError
+        If a value is out of its range.
+    """
 
     size: int = 160
     """Side of the stored crops in pixels."""
@@ -48,6 +58,15 @@ class PrepareSettings:
     """Faces whose box is narrower than this, in the photo's pixels, are skipped."""
     quality: int = 95
     """WebP quality, 1 to 100."""
+
+    def __post_init__(self) -> None:
+        if not (16 <= self.size <= 4096 and 1 <= self.margin <= 4 and 1 <= self.quality <= 100):
+            raise FeatureblendError(
+                f"size {self.size}, margin {self.margin}, quality {self.quality}: "
+                "16 to 4096, 1 to 4 and 1 to 100 are due"
+            )
+        if self.which not in ("central", "largest"):
+            raise FeatureblendError(f"unknown face {self.which!r}: use 'central' or 'largest'")
 
 
 @dataclass
@@ -66,7 +85,7 @@ class PrepareReport:
     def __str__(self) -> str:
         kept = ", ".join(f"{self.splits[name]} {name}" for name in ("train", "validation", "test"))
         lines = [f"{sum(self.splits.values())} faces of {self.people} people ({kept})"]
-        for reason, count in Counter(reason for _, reason in self.skipped).most_common():
+        for reason, count in _reasons(self.skipped).most_common():
             lines.append(f"{count} skipped: {reason}")
         return "\n".join(lines)
 
@@ -88,15 +107,16 @@ def prepare(
     Parameters
     ----------
     source : path-like
-        A folder (searched through) or a tar of photos. Where the photos lie in several folders, a
-        folder's name is the person; otherwise the file's name without a number at its end.
+        A folder (searched through, hidden files left out) or a tar without compression.
+        `featureblend.shards.person_names` says who each photo shows.
     out : path-like
-        The tar to write; ``faces-00000.tar`` and on where it takes more than one shard.
+        The tar to write; ``faces-00000.tar`` and on where it takes more than one shard. Shards
+        of that name from before are replaced.
     settings : PrepareSettings, optional
     shard_mb : int
         Largest size of a shard in megabytes.
     jobs : int, optional
-        Processes; by default one a core.
+        Processes; by default one a core. With 1 the work is done in this process.
     quiet : bool
         Show no progress bar.
 
@@ -107,62 +127,87 @@ def prepare(
     Raises
     ------
     FeatureblendError
-        If `source` holds no photo, or no face at all is found.
+        If `source` holds no photo, no face at all is found, a setting is out of its range, or
+        unfinished work of other settings is in the way.
     """
     settings = settings or PrepareSettings()
-    out = require_parent(out)
+    if shard_mb < 1 or (jobs is not None and jobs < 1):
+        raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: at least 1 is due")
+    out, source = require_parent(out), Path(source)
     if out.suffix != ".tar":
         raise FeatureblendError(f"cannot write {out}: shards are tars; name it such as {out.with_suffix('.tar')}")
-    source = Path(source)
-    names = _photos(source)
-    people = _people(names)
+    if source.resolve() in [path.resolve() for path in (out, *numbered_shards(out))]:
+        raise FeatureblendError(f"cannot write {out}: it would replace the photos; choose another name")
+    photos = _photos(source)
+    people = person_names([photo.name for photo in photos])
     parts = out.with_name(out.name + ".part")
-    plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, names]).encode()).hexdigest()
-    _open_parts(parts, plan)
-    chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
-    todo = [index for index in range(len(chunks)) if not (parts / f"{index:05d}.csv").exists()]
-    work = partial(_prepare_chunk, source, parts, settings)
-    workers = min(jobs or os.cpu_count() or 1, max(1, len(todo)))
-    # 'spawn': dlib and OpenCV keep threads that a forked copy would wait for.
-    with (
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-        tqdm(total=len(names), desc="prepare", unit="photo", disable=quiet) as bar,
-    ):
-        bar.update(sum(len(chunk) for chunk in chunks) - sum(len(chunks[index]) for index in todo))
-        arguments = [(index, chunks[index], [people[name] for name in chunks[index]]) for index in todo]
-        for done in pool.map(work, arguments):
-            bar.update(done)
-    report = _collect(parts, len(chunks), out, shard_mb)
-    shutil.rmtree(parts)
+    plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, photos]).encode()).hexdigest()
+    try:
+        _open_parts(parts, plan)
+        chunks = [
+            _Chunk(number, photos[start : start + CHUNK], people[start : start + CHUNK])
+            for number, start in enumerate(range(0, len(photos), CHUNK))
+        ]
+        _prepare_chunks(chunks, source, parts, settings, jobs or os.cpu_count() or 1, quiet)
+        report = _collect(parts, len(chunks), out, shard_mb)
+        shutil.rmtree(parts)
+    except BrokenProcessPool as error:
+        raise FeatureblendError(
+            "a worker process died, perhaps for want of memory: run the same again to go on, with fewer jobs (--jobs 1)"
+        ) from error
+    except OSError as error:
+        raise FeatureblendError(
+            f"cannot write {error.filename or out}: {error.strerror or error}; run the same again to go on"
+        ) from error
     return report
 
 
-def _photos(source: Path) -> list[str]:
-    """List the photos in a folder or tar, by names relative to it, sorted."""
+class _Photo(NamedTuple):
+    name: str
+    """Relative to the folder or tar."""
+    size: int
+    """In bytes."""
+    offset: int
+    """Where its bytes begin in the tar; 0 in a folder."""
+
+
+class _Chunk(NamedTuple):
+    number: int
+    photos: Sequence[_Photo]
+    people: Sequence[str]
+
+
+def _photos(source: Path) -> list[_Photo]:
+    """List the photos in a folder or tar, sorted by name."""
+    found: dict[str, _Photo] = {}
     if source.is_dir():
-        names = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+        for path in source.rglob("*"):
+            name = path.relative_to(source).as_posix()
+            if _is_photo(name) and path.is_file():
+                found[name] = _Photo(name, path.stat().st_size, 0)
     elif source.is_file():
         try:
-            with tarfile.open(source) as tar:
-                names = [member.name for member in tar if member.isfile()]
-        except tarfile.TarError as error:
-            raise FeatureblendError(f"cannot read {source}: a folder or a tar of photos is due ({error})") from error
+            # Without compression, so that each worker can go straight to its photos.
+            with tarfile.open(source, "r:") as tar:
+                for member in tar:
+                    name = str(PurePosixPath(member.name))  # without ./
+                    if _is_photo(name) and member.isreg() and not member.issparse():
+                        found[name] = _Photo(name, member.size, member.offset_data)
+        except (tarfile.TarError, OSError) as error:
+            raise FeatureblendError(
+                f"cannot read {source}: a folder or a tar without compression is due; unpack others first ({error})"
+            ) from error
     else:
         raise FeatureblendError(f"no such folder or tar: {source}")
-    photos = sorted(name for name in names if name.lower().endswith(PHOTO_SUFFIXES))
-    if not photos:
+    if not found:
         raise FeatureblendError(f"{source} holds no photos ({', '.join(PHOTO_SUFFIXES)})")
-    return photos
+    return sorted(found.values())
 
 
-def _people(names: Sequence[str]) -> dict[str, str]:
-    """Say who each photo shows, from its folder where there are several folders, else from its name."""
-    folders = {str(PurePosixPath(name).parent) for name in names}
-    if len(folders) > 1:
-        return {name: PurePosixPath(name).parent.name or PurePosixPath(name).stem for name in names}
-    return {
-        name: re.sub(r"[ _-]+\(?\d+\)?$", "", PurePosixPath(name).stem) or PurePosixPath(name).stem for name in names
-    }
+def _is_photo(name: str) -> bool:
+    # macOS puts a ._ana.jpg that is no picture beside each ana.jpg; other hidden folders hold thumbnails.
+    hidden = any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts)
+    return name.lower().endswith(PHOTO_SUFFIXES) and not hidden
 
 
 def _open_parts(parts: Path, plan: str) -> None:
@@ -173,51 +218,70 @@ def _open_parts(parts: Path, plan: str) -> None:
             f"{parts} is unfinished work on other photos or settings: delete that folder, or write to another name"
         )
     parts.mkdir(exist_ok=True)
-    marker.write_text(plan)
+    with atomic_path(marker) as path:
+        path.write_text(plan)
+
+
+def _prepare_chunks(
+    chunks: Sequence[_Chunk], source: Path, parts: Path, settings: PrepareSettings, jobs: int, quiet: bool
+) -> None:
+    """Do the chunks that are not done yet."""
+    todo = [chunk for chunk in chunks if not (parts / f"{chunk.number:05d}.csv").exists()]
+    work = partial(_prepare_chunk, source, parts, settings)
+    total, left = (sum(len(chunk.photos) for chunk in some) for some in (chunks, todo))
+    with (
+        ExitStack() as stack,
+        tqdm(total=total, initial=total - left, desc="prepare", unit="photo", disable=quiet) as bar,
+    ):
+        results: Iterator[int] = map(work, todo)
+        if jobs > 1 and len(todo) > 1:
+            # 'spawn': dlib and OpenCV keep threads that a forked copy would wait for.
+            pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context("spawn"), _start_worker)
+            stack.callback(pool.shutdown, cancel_futures=True)  # after an error or Ctrl-C begin no more
+            results = pool.map(work, todo)
+        for done in results:
+            bar.update(done)
+
+
+def _start_worker() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)  # one process a core already
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, without a traceback from each
 
 
 @cache
 def _detector() -> FaceDetector:
-    import cv2
-
-    cv2.setNumThreads(1)  # one process a core already
     return FaceDetector()
 
 
-def _prepare_chunk(
-    source: Path, parts: Path, settings: PrepareSettings, work: tuple[int, Sequence[str], Sequence[str]]
-) -> int:
+def _prepare_chunk(source: Path, parts: Path, settings: PrepareSettings, chunk: _Chunk) -> int:
     """Do one chunk: write its shard, then the list of what was skipped, which marks it done."""
-    index, names, people = work
     samples, skipped = [], []
-    for name, person, content in zip(names, people, _contents(source, names), strict=True):
-        try:
-            samples.append(_prepare_photo(content, name, person, settings))
-        except FeatureblendError as error:
-            skipped.append((name, str(error)))
-    write_shard(parts / f"{index:05d}.tar", samples)
-    with atomic_path(parts / f"{index:05d}.csv") as path, open(path, "w", newline="") as stream:
-        csv.writer(stream).writerows(skipped)
-    return len(names)
-
-
-def _contents(source: Path, names: Sequence[str]) -> Iterator[bytes]:
-    if source.is_dir():
-        yield from ((source / name).read_bytes() for name in names)
-        return
-    with tarfile.open(source) as tar:
-        for name in names:
-            stream = tar.extractfile(name)
-            assert stream is not None  # only files are listed
-            yield stream.read()
+    with ExitStack() as stack:
+        tar = stack.enter_context(open(source, "rb")) if source.is_file() else None
+        for photo, person in zip(chunk.photos, chunk.people, strict=True):
+            try:
+                if tar is None:
+                    content = (source / photo.name).read_bytes()
+                else:
+                    tar.seek(photo.offset)
+                    content = tar.read(photo.size)
+                samples.append(_prepare_photo(content, photo.name, person, settings))
+            except FeatureblendError as error:
+                skipped.append((photo.name, str(error)))
+            except OSError as error:
+                skipped.append((photo.name, f"cannot read the file: {error.strerror or error}"))
+            except Exception as error:  # no single photo may end hours of work
+                skipped.append((photo.name, f"unexpected error: {type(error).__name__} {error}"))
+    write_shard(parts / f"{chunk.number:05d}.tar", samples)
+    with atomic_path(parts / f"{chunk.number:05d}.csv") as path:
+        _write_csv(path, skipped)
+    return len(chunk.photos)
 
 
 def _prepare_photo(content: bytes, name: str, person: str, settings: PrepareSettings) -> FaceSample:
-    try:
-        opened = Image.open(io.BytesIO(content))
-    except OSError as error:
-        raise FeatureblendError("not a picture, or damaged") from error
-    image = load_image(opened)
+    image = decode_image(content, "the file")
     faces = _detector().detect(image)
     if not faces:
         raise FeatureblendError("no face found")
@@ -232,35 +296,55 @@ def _prepare_photo(content: bytes, name: str, person: str, settings: PrepareSett
     return FaceSample(buffer.getvalue(), landmarks, name, person, person_split(person), settings.margin)
 
 
+def _write_csv(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        csv.writer(stream).writerows(rows)
+
+
+def _read_csv(path: Path) -> list[tuple[str, str]]:
+    with open(path, newline="", encoding="utf-8", errors="surrogateescape") as stream:
+        return [(name, reason) for name, reason in csv.reader(stream)]
+
+
+def _reasons(skipped: Sequence[tuple[str, str]]) -> Counter[str]:
+    """Count the reasons, without what each says of a single photo."""
+    return Counter(reason.split(":")[0] for _, reason in skipped)
+
+
+def _finished(parts: Path, chunks: int) -> Iterator[FaceSample]:
+    for index in range(chunks):
+        yield from read_shard(parts / f"{index:05d}.tar")
+
+
 def _collect(parts: Path, chunks: int, out: Path, shard_mb: int) -> PrepareReport:
     """Join the chunks' shards into the final ones, and write the list of what was skipped."""
     report = PrepareReport()
     for index in range(chunks):
-        with open(parts / f"{index:05d}.csv", newline="") as stream:
-            report.skipped += [(name, reason) for name, reason in csv.reader(stream)]
-    batches: list[list[FaceSample]] = [[]]
-    size = 0
-    for index in range(chunks):
-        for sample in read_shard(parts / f"{index:05d}.tar"):
-            weight = len(sample.picture) + 4096  # landmarks, two headers, padding
-            if size + weight > shard_mb * 10**6 and batches[-1]:
-                batches.append([])
-                size = 0
-            batches[-1].append(sample)
-            size += weight
-    faces = [sample for batch in batches for sample in batch]
-    if not faces:
-        reasons = Counter(reason for _, reason in report.skipped).most_common(1)[0]
+        report.skipped += _read_csv(parts / f"{index:05d}.csv")
+    people: set[str] = set()
+    counts, size = [0], 0  # faces in each shard; all pictures at once would fill the memory
+    for sample in _finished(parts, chunks):
+        weight = len(sample.picture) + 4096  # landmarks, two headers, padding
+        if counts[-1] and size + weight > shard_mb * 10**6:
+            counts.append(0)
+            size = 0
+        counts[-1] += 1
+        size += weight
+        people.add(sample.person)
+        report.splits[sample.split] += 1
+    if not people:
         shutil.rmtree(parts)
-        raise FeatureblendError(f"no face in any of the {len(report.skipped)} photos; most often: {reasons[0]}")
-    report.splits = Counter(sample.split for sample in faces)
-    report.people = len({sample.person for sample in faces})
-    first = 0
-    for number, batch in enumerate(batches):
-        path = out if len(batches) == 1 else out.with_name(f"{out.stem}-{number:05d}{out.suffix}")
+        reason = _reasons(report.skipped).most_common(1)[0][0]
+        raise FeatureblendError(f"no face in any of the {len(report.skipped)} photos; most often: {reason}")
+    report.people = len(people)
+    samples = _finished(parts, chunks)
+    for number, count in enumerate(counts):
+        path = out if len(counts) == 1 else out.with_name(f"{out.stem}-{number:05d}{out.suffix}")
         with atomic_path(path) as temporary:
-            first += write_shard(temporary, batch, first)
+            write_shard(temporary, islice(samples, count), sum(counts[:number]))
         report.shards.append(path)
-    with atomic_path(out.with_suffix(".skipped.csv")) as path, open(path, "w", newline="") as stream:
-        csv.writer(stream).writerows([("photo", "reason"), *report.skipped])
+    for stale in {out, *numbered_shards(out)} - set(report.shards):
+        stale.unlink(missing_ok=True)  # of an earlier run: they would be read with, or instead of, the new ones
+    with atomic_path(out.with_suffix(".skipped.csv")) as path:
+        _write_csv(path, [("photo", "reason"), *report.skipped])
     return report

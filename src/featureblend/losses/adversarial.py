@@ -27,14 +27,14 @@ def _unknown(kind: str) -> FeatureblendError:
     return FeatureblendError(f"unknown adversarial loss {kind!r}: use one of {', '.join(KINDS)}")
 
 
-def generator_loss(kind: str, fake: Tensor, real: Tensor) -> Tensor:
+def generator_loss(kind: str, fake: Tensor, real: Tensor | None = None) -> Tensor:
     """Say how little a generated batch convinces.
 
     Parameters
     ----------
     kind : {'bce', 'hinge', 'relativistic'}
     fake, real : (B,) tensors
-        Logits; `real` counts in the relativistic form only.
+        Logits; only the relativistic form needs `real`.
 
     Returns
     -------
@@ -43,12 +43,11 @@ def generator_loss(kind: str, fake: Tensor, real: Tensor) -> Tensor:
     Raises
     ------
     FeatureblendError
-        If `kind` is unknown.
+        If `kind` is unknown, or the relativistic form gets no `real`.
 
     Examples
     --------
-    >>> logits = torch.zeros(4)
-    >>> round(float(generator_loss("bce", logits, logits)), 4)  # log 2: the critic can't tell
+    >>> round(float(generator_loss("bce", torch.zeros(4))), 4)  # log 2: the critic can't tell
     0.6931
     """
     if kind == "bce":
@@ -56,12 +55,14 @@ def generator_loss(kind: str, fake: Tensor, real: Tensor) -> Tensor:
     if kind == "hinge":
         return -fake.mean()
     if kind == "relativistic":
+        if real is None:
+            raise FeatureblendError("the relativistic loss compares with the logits of real pictures")
         return functional.softplus(real - fake).mean()
     raise _unknown(kind)
 
 
 def discriminator_loss(kind: str, fake: Tensor, real: Tensor) -> Tensor:
-    """Say how badly the critic tells real from generated; parameters as `generator_loss`.
+    """Say how badly the critic tells real from generated; parameters as `generator_loss`, `real` always due.
 
     Examples
     --------

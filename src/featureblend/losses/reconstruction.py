@@ -96,5 +96,9 @@ def anchor_l1(blend: Tensor, target: Tensor, factor: int = 8) -> Tensor:
 
 def feature_l1(output: list[Tensor], target: list[Tensor]) -> Tensor:
     """L1 between lists of feature maps, each divided by the target's mean size (Larsen et al. 2016)."""
-    terms = [(a - b).abs().mean() / (b.abs().mean() + 1e-6) for a, b in zip(output, target, strict=True)]
-    return torch.stack([term.float() for term in terms]).mean()
+    # Maps may be bfloat16, whose three digits are too few for a mean.
+    terms = [
+        (a - b).abs().mean(dtype=torch.float32) / (b.abs().mean(dtype=torch.float32) + 1e-6)
+        for a, b in zip(output, target, strict=True)
+    ]
+    return torch.stack(terms).mean()

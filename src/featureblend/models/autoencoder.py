@@ -14,6 +14,7 @@ from torch import nn
 
 from ..config import from_dict, to_dict
 from ..errors import FeatureblendError
+from ..files import atomic_path
 from .modern import ModernAutoencoder, ModernConfig, ModernDiscriminator, ModernDiscriminatorConfig
 from .paper import PaperAutoencoder, PaperConfig, PaperDiscriminator, PaperDiscriminatorConfig
 
@@ -95,14 +96,24 @@ def save_autoencoder(folder: str | os.PathLike[str], name: str, model: Any) -> P
     -------
     Path
         The folder.
+
+    Raises
+    ------
+    FeatureblendError
+        If the folder cannot be written to.
     """
     from safetensors.torch import save_file
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatureblendError(f"cannot write to {folder}: {error.strerror or error}") from error
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    save_file(weights, str(folder / "model.safetensors"))
-    (folder / "model.json").write_text(json.dumps({"model": name, "options": to_dict(model.config)}, indent=2) + "\n")
+    with atomic_path(folder / "model.safetensors") as path:
+        save_file(weights, str(path))
+    with atomic_path(folder / "model.json") as path:
+        path.write_text(json.dumps({"model": name, "options": to_dict(model.config)}, indent=2) + "\n")
     return folder
 
 
@@ -114,6 +125,7 @@ def load_autoencoder(folder: str | os.PathLike[str]) -> Any:
     FeatureblendError
         If a file is missing or the weights do not fit the settings.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     folder = Path(folder)
@@ -124,7 +136,7 @@ def load_autoencoder(folder: str | os.PathLike[str]) -> Any:
         facts = json.loads((folder / "model.json").read_text())
         model = build(AUTOENCODERS, facts["model"], facts["options"])
         model.load_state_dict(load_file(str(folder / "model.safetensors")))
-    except (ValueError, KeyError, RuntimeError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise FeatureblendError(f"cannot load {folder}: damaged, or of another version ({error})") from error
     return model.eval()
 

@@ -44,7 +44,8 @@ class ModernConfig:
     global_dim: int = 256
     """Length of the global latent; 0 leaves it out."""
     noise: float = 0.1
-    """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike."""
+    """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike.
+    0 is a plain autoencoder, whose divergence is 0."""
 
     @property
     def grid(self) -> int:
@@ -57,11 +58,13 @@ class ModernConfig:
         return self.spatial_channels * self.grid**2 + self.global_dim
 
     def __post_init__(self) -> None:
-        if not len(self.widths) == len(self.encoder_blocks) == len(self.decoder_blocks):
+        if not 0 < len(self.widths) == len(self.encoder_blocks) == len(self.decoder_blocks):
             raise FeatureblendError("model options: widths, encoder_blocks and decoder_blocks must be equally long")
         if self.grid * self.patch * 2 ** (len(self.widths) - 1) != self.image_size or self.grid < 1:
             step = self.patch * 2 ** (len(self.widths) - 1)
             raise FeatureblendError(f"model options: image_size {self.image_size} must be a multiple of {step}")
+        if self.noise < 0:
+            raise FeatureblendError(f"model options: noise {self.noise} must not be negative")
 
 
 class ModernAutoencoder(nn.Module):
@@ -119,8 +122,8 @@ class ModernAutoencoder(nn.Module):
         With a fixed variance the divergence from N(0, I) is half the squared code plus a constant:
         it keeps the latents' scale, and the noise keeps neighbours alike (Ghosh et al. 2020).
         """
-        mean = self.encode(images)
-        return GaussianPosterior(mean, torch.full_like(mean, 2 * math.log(self.config.noise)))
+        mean, noise = self.encode(images), self.config.noise
+        return GaussianPosterior(mean, torch.full_like(mean, 2 * math.log(noise)) if noise else None)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Map (B, latent_dim) to (B, 3, S, S); nearly in [-1, 1], the output is linear."""
@@ -150,6 +153,19 @@ class ModernDiscriminatorConfig:
     blocks: int = 1
     """Residual blocks at each resolution."""
 
+    @property
+    def grid(self) -> int:
+        """Side of the maps that the heads look at."""
+        return self.image_size // (self.patch * 2 ** len(self.widths))
+
+    def __post_init__(self) -> None:
+        step = self.patch * 2 ** len(self.widths)
+        if not self.widths or self.grid < 1 or self.image_size % step:
+            raise FeatureblendError(
+                f"discriminator options: image_size {self.image_size} must be a multiple of {step}, "
+                f"the patch halved once for each of the {len(self.widths)} widths"
+            )
+
 
 class ModernDiscriminator(nn.Module):
     """One trunk, two heads: how real a picture looks, and how far it is mixed (ACAI).
@@ -161,6 +177,9 @@ class ModernDiscriminator(nn.Module):
     (torch.Size([2]), torch.Size([2]))
     """
 
+    mixes_samples = False
+    """Whether a sample's logit depends on the rest of its batch."""
+
     def __init__(self, config: ModernDiscriminatorConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModernDiscriminatorConfig()
@@ -170,24 +189,24 @@ class ModernDiscriminator(nn.Module):
             layers: list[nn.Module] = [Downsample(config.widths[level - 1], width)] if level else []
             self.levels.append(nn.Sequential(*layers, *(ResidualBlock(width) for _ in range(config.blocks))))
         self.last = Downsample(config.widths[-1], config.widths[-1])
-        side = config.image_size // (config.patch * 2 ** len(config.widths))
-        self.heads = nn.Linear(config.widths[-1] * side**2, 2)
+        self.heads = nn.Linear(config.widths[-1] * config.grid**2, 2)
         nn.init.normal_(self.heads.weight, std=0.01)
         nn.init.zeros_(self.heads.bias)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Give the feature maps of each resolution, finest first, then the (B, 2) outputs of the heads."""
+        """Give the feature maps of each resolution, finest first: what feature matching compares."""
         values = self.stem(functional.pixel_unshuffle(images, self.config.patch))
-        found = []
+        maps = []
         for level in self.levels:
             values = level(values)
-            found.append(values)
-        return [*found, self.heads(activation(self.last(values)).flatten(1))]
+            maps.append(values)
+        return maps
 
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Give logits (B,), mixing estimates (B,) and the feature maps from one pass."""
-        *maps, heads = self.features(images)
-        return heads[:, 0].float(), heads[:, 1].float(), maps
+        """Give float32 logits (B,), mixing estimates (B,) and the `features`, from one pass."""
+        maps = self.features(images)
+        heads = self.heads(activation(self.last(maps[-1])).flatten(1)).float()
+        return heads[:, 0], heads[:, 1], maps
 
     def forward(self, images: Tensor) -> Tensor:
         """Give the (B,) logits: larger is more real."""

@@ -13,7 +13,7 @@ The authors' code (Lahav174/face-merger, AVCAE.py and AVCAE_wasserstein.py) sett
 - what the text calls the deviation is the logarithm of the variance;
 - the discriminator of AVCAE.py had one convolution a chunk; that of AVCAE_wasserstein.py is the text's.
 
-The paper works on pixels in [0, 1] and ends in a sigmoid. The project's networks take and give [-1, 1], so the modules
+The paper works on pixels in [0, 1] and ends in a sigmoid; the project's networks take and give [-1, 1]: the modules
 here turn x into (x + 1) / 2 on the way in and the sigmoid s into 2 s - 1 on the way out.
 """
 
@@ -299,17 +299,14 @@ class PaperDiscriminator(nn.Module):
 
     The table's last row, a sigmoid, is left to the loss: binary cross entropy takes logits, which keeps its
     gradient where a sigmoid is saturated, and the Wasserstein loss has no sigmoid (section 2.4).
-
-    Parameters
-    ----------
-    config : PaperDiscriminatorConfig or None
-        None is the text, at 250 px.
+    Without a configuration it is the text's, at 250 px.
     """
 
     def __init__(self, config: PaperDiscriminatorConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or PaperDiscriminatorConfig()
         self.image_size = config.image_size
+        self.mixes_samples = config.batch_norm  # a logit then depends on the rest of the batch
         self.trunk = PaperTrunk(config.padding, config.batch_norm)
         features = 32 * paper_sizes(config.image_size, config.padding)[-1] ** 2
         self.hidden1 = nn.Linear(features, 250)
@@ -317,7 +314,7 @@ class PaperDiscriminator(nn.Module):
         self.logit = nn.Linear(80, 1)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Return what the network sees in images (B, 3, image_size, image_size) in [-1, 1], from fine to coarse.
+        """Return what feature matching compares, from fine to coarse, for (B, 3, image_size, image_size) in [-1, 1].
 
         Returns
         -------
@@ -328,9 +325,14 @@ class PaperDiscriminator(nn.Module):
         wide = torch.relu(self.hidden1(maps[-1].flatten(1)))
         return [*maps, wide, torch.relu(self.hidden2(wide))]
 
+    def judge(self, images: Tensor) -> tuple[Tensor, None, list[Tensor]]:
+        """Return float32 logits (B,), None where other discriminators estimate the mixing, and the `features`."""
+        maps = self.features(images)
+        return self.logit(maps[-1]).squeeze(1).float(), None, maps
+
     def forward(self, images: Tensor) -> Tensor:
         """Return a raw logit for each image, (B,): high where it looks real."""
-        return self.logit(self.features(images)[-1]).squeeze(1)
+        return self.judge(images)[0]
 
 
 def _to_unit(images: Tensor, size: int) -> Tensor:

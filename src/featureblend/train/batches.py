@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data import FaceSet
 from ..errors import FeatureblendError
 
-__all__ = ["FaceBatches", "seeded"]
+__all__ = ["FaceBatches", "moved", "seeded"]
 
 
 def seeded(*key: object) -> torch.Generator:
@@ -27,6 +27,16 @@ def seeded(*key: object) -> torch.Generator:
     """
     digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def moved(values: Tensor, device: torch.device | str) -> Tensor:
+    """Copy numbers drawn on the CPU to the device, without making the host wait for what runs there.
+
+    From ordinary memory a copy to a GPU ends only when all work before it has; from pinned memory it queues.
+    """
+    if torch.device(device).type == "cuda":
+        return values.contiguous().pin_memory().to(device, non_blocking=True)
+    return values.to(device)
 
 
 class FaceBatches:
@@ -48,6 +58,11 @@ class FaceBatches:
     seed : int
     rank, world : int
         This process and how many there are; each gets its own part of every batch.
+
+    Raises
+    ------
+    FeatureblendError
+        If there are no faces, or the batch cannot be shared out evenly.
     """
 
     def __init__(
@@ -65,11 +80,13 @@ class FaceBatches:
     ) -> None:
         if batch_size % world:
             raise FeatureblendError(f"batch_size {batch_size} must be a multiple of the number of processes, {world}")
+        if not len(faces):
+            raise FeatureblendError("the data holds no faces of the train split: prepare more people")
         inner = round(faces.images.shape[1] / faces.margin)
         if inner != image_size:
             faces = faces.cropped(image_size)
-        self.images = torch.from_numpy(faces.images).permute(0, 3, 1, 2).contiguous().to(device)
-        self.slack = (self.images.shape[-1] - image_size) // 2
+        self.images = torch.from_numpy(faces.images).to(device)
+        self.slack = (self.images.shape[1] - image_size) // 2
         self.shift = min(shift, self.slack)
         self.image_size, self.batch_size, self.mirror = image_size, batch_size, mirror
         self.seed, self.rank, self.world = seed, rank, world
@@ -84,6 +101,14 @@ class FaceBatches:
             )
         return self._orders[stream, epoch]
 
+    def chosen(self, step: int, stream: int = 0) -> Tensor:
+        """Give the (batch_size,) faces of a step, over all processes, as places in the face set."""
+        count, start = len(self.images), step * self.batch_size
+        first, last = start // count, (start + self.batch_size - 1) // count
+        orders = [self._order(stream, epoch) for epoch in range(first, last + 1)]
+        order = orders[0] if len(orders) == 1 else torch.cat(orders)
+        return order[start - first * count :][: self.batch_size]
+
     def batch(self, step: int, stream: int = 0) -> Tensor:
         """Give the batch of a step.
 
@@ -96,21 +121,15 @@ class FaceBatches:
 
         Returns
         -------
-        (batch_size / world, 3, S, S) float32 tensor in [-1, 1]
+        (batch_size / world, 3, S, S) float32 tensor in [-1, 1], in channels-last layout
         """
-        count = len(self.images)
-        places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        chosen = torch.stack([self._order(stream, place // count)[place % count] for place in places])
         draws = seeded(self.seed, "augment", stream, step)
         shifts = torch.randint(-self.shift, self.shift + 1, (self.batch_size, 2), generator=draws) + self.slack
         mirrored = torch.rand(self.batch_size, generator=draws) < (0.5 if self.mirror else 0.0)
-        mine = slice(self.rank, None, self.world)
+        drawn = torch.column_stack([self.chosen(step, stream), shifts, mirrored])[self.rank :: self.world]
+        face, top, left, flip = moved(drawn, self.images.device).unbind(1)
+        # Every crop of every face is a view, so that one gather takes them all.
         size = self.image_size
-        pictures = self.images[chosen[mine].to(self.images.device)]
-        crops = [
-            picture[:, top : top + size, left : left + size].flip(-1)
-            if flip
-            else picture[:, top : top + size, left : left + size]
-            for picture, (top, left), flip in zip(pictures, shifts[mine].tolist(), mirrored[mine].tolist(), strict=True)
-        ]
-        return torch.stack(crops).float().div_(127.5).sub_(1.0)
+        crops = self.images.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)[face, top, left]
+        crops = torch.where(flip.bool()[:, None, None, None], crops.flip(2), crops)
+        return crops.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ..config import Experiment
+from ..errors import FeatureblendError
 from ..losses import adversarial, reconstruction
-from .batches import seeded
+from .batches import moved, seeded
 
-__all__ = ["OBJECTIVES", "Material", "Networks"]
+__all__ = ["OBJECTIVES", "Material", "Networks", "check"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,15 @@ class Material:
     """All that a step works on."""
 
     images: Tensor
-    """(B, 3, S, S) in [-1, 1]: the paper's batch a."""
+    """(B, 3, S, S) in [-1, 1]: this process's share of the paper's batch a."""
     others: Callable[[], Tensor]
     """Gives the paper's batch b, of other faces."""
     seed: tuple[object, ...]
-    """Fixes every random draw of the step."""
+    """Fixes every random draw of the step, the same in all processes."""
+    rank: int = 0
+    """Which process this is."""
+    world: int = 1
+    """How many processes share the batch."""
     ramp: float = 1.0
     """Factor on the adversarial terms, 0 to 1."""
     penalise: bool = False
@@ -56,15 +61,20 @@ class Material:
 
     def noise(self, name: str, like: Tensor) -> Tensor:
         """Draw standard normal numbers that the step and the name fix."""
-        return torch.randn(like.shape, generator=seeded(*self.seed, name)).to(like)
+        shape = (self.world * len(like), *like.shape[1:])
+        return self._share(torch.randn(shape, generator=seeded(*self.seed, name))).to(like.dtype)
 
-    def alphas(self) -> Tensor:
-        """Draw mixing weights (B,): half of them exactly 1/2 (the paper's mean), half uniform in [0, 1]."""
+    def alphas(self, even: float) -> Tensor:
+        """Draw mixing weights (B,): a share `even` of them exactly 1/2 (the paper's mean), the rest uniform."""
         draws = seeded(*self.seed, "alpha")
-        count = len(self.images)
+        count = self.world * len(self.images)
         uniform = torch.rand(count, generator=draws)
-        halves = torch.rand(count, generator=draws) < 0.5
-        return torch.where(halves, 0.5, uniform).to(self.images)
+        halves = torch.rand(count, generator=draws) < even
+        return self._share(torch.where(halves, 0.5, uniform))
+
+    def _share(self, drawn: Tensor) -> Tensor:
+        # Drawn for the whole batch and cut as FaceBatches cuts it: the number of processes changes nothing.
+        return moved(drawn[self.rank :: self.world], self.images.device)
 
 
 Result = dict[str, Any]
@@ -97,33 +107,41 @@ def _reconstruction_terms(output: Tensor, images: Tensor, posterior: Any, experi
 
 
 def _adversarial_terms(
-    networks: Networks, material: Material, experiment: Experiment, made: dict[str, Tensor], alpha: Tensor | None
+    networks: Networks, material: Material, experiment: Experiment, made: dict[str, Tensor]
 ) -> dict[str, Tensor]:
     """Judge what the generator made: `made` holds 'reconstruction', 'blend' or both."""
-    weights, ramp = experiment.losses, material.ramp
-    by_name = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
-    matching = weights.feature_matching if "reconstruction" in made else 0.0
-    mixing = weights.mixing if "blend" in made else 0.0
-    if (
-        networks.discriminator is None
-        or not (ramp or matching)
-        or not (any(by_name[n] for n in made) or matching or mixing)
-    ):
-        return {}
+    weights, ramp, kind = experiment.losses, material.ramp, experiment.adversarial
+    shares = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
+    real: Tensor | None = None
+    real_maps: list[Tensor] = []
     terms: dict[str, Tensor] = {}
-    with torch.no_grad():
-        real, _, real_maps = networks.discriminator.judge(material.images)
     for name, images in made.items():
+        share = ramp * shares[name]
+        matching = weights.feature_matching if name == "reconstruction" else 0.0
+        mixing = ramp * weights.mixing if name == "blend" else 0.0
+        if not (share or matching or mixing):
+            continue
+        if real is None and (matching or (share and kind == "relativistic")):
+            with torch.no_grad():
+                real, _, real_maps = networks.discriminator.judge(material.images)
         logits, mixed, maps = networks.discriminator.judge(images)
-        if by_name[name] and ramp:
-            loss = adversarial.generator_loss(experiment.adversarial, logits, real)
-            terms[f"adversarial_{name}"] = ramp * by_name[name] * loss
-        if name == "reconstruction" and matching:
+        if share:
+            terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, real)
+        if matching:
             terms["feature_matching"] = matching * reconstruction.feature_l1(maps, real_maps)
-        if name == "blend" and mixing and ramp:
+        if mixing:
             # ACAI: the critic should take the blend for a single face, whose mixing weight is 0.
-            terms["mixing"] = ramp * mixing * mixed.square().mean()
+            terms["mixing"] = mixing * _estimates(mixed).square().mean()
     return terms
+
+
+def _estimates(mixed: Tensor | None) -> Tensor:
+    if mixed is None:
+        raise FeatureblendError(
+            "losses.mixing is set, but this discriminator does not estimate the mixing: "
+            "set it to 0, or use the discriminator 'modern'"
+        )
+    return mixed
 
 
 def _blend_terms(
@@ -154,32 +172,35 @@ def reconstruct(networks: Networks, material: Material, experiment: Experiment) 
     latent, posterior = _sampled(networks, material.images, material, "noise a")
     output = networks.autoencoder.decode(latent)
     terms = _reconstruction_terms(output, material.images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output}, None)
+    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output})
     return {**_summed(terms, output), "outputs": {"reconstruction": output.detach()}}
 
 
 def blend(networks: Networks, material: Material, experiment: Experiment) -> Result:
     """Objective 2 of the paper: the decoded mean of two latents looks like a photo."""
     others = material.others()
-    alpha = material.alphas()
+    alpha = material.alphas(experiment.even_blends)
     first, _ = _sampled(networks, material.images, material, "noise a")
     second, _ = _sampled(networks, others, material, "noise b")
     latent = _mixed(first, second, alpha)
     output = networks.autoencoder.decode(latent)
-    terms = _adversarial_terms(networks, material, experiment, {"blend": output}, alpha)
+    terms = _adversarial_terms(networks, material, experiment, {"blend": output})
     terms |= _blend_terms(networks, output, latent, _mixed(material.images, others, alpha), experiment)
     return {**_summed(terms, output), "outputs": {"blend": output.detach(), "alpha": alpha}}
 
 
 def joint(networks: Networks, material: Material, experiment: Experiment) -> Result:
-    """Both objectives on one batch, encoded once: each face is blended with its neighbour in the batch."""
+    """Both objectives on one batch, encoded once: each face is blended with its neighbour in the batch.
+
+    With several processes, the neighbour in the process's share.
+    """
     images = material.images
     latent, posterior = _sampled(networks, images, material, "noise a")
-    alpha = material.alphas()
+    alpha = material.alphas(experiment.even_blends)
     mixed = _mixed(latent, latent.roll(1, 0), alpha)
     output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
     terms = _reconstruction_terms(output, images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended}, alpha)
+    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended})
     terms |= _blend_terms(networks, blended, mixed, _mixed(images, images.roll(1, 0), alpha), experiment)
     made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}
     return {**_summed(terms, output), "outputs": made}
@@ -189,27 +210,39 @@ def discriminate(networks: Networks, material: Material, experiment: Experiment)
     """Teach the critic real photos from what the generator made in this step, and how far blends are mixed."""
     critic, fakes = networks.discriminator, material.fakes
     names = [name for name in ("reconstruction", "blend") if name in fakes]
-    batch = torch.cat([material.images, *(fakes[name] for name in names)])
-    logits, mixed, _ = critic.judge(batch)
-    real, *made = logits.chunk(len(names) + 1)
-    losses = [adversarial.discriminator_loss(experiment.adversarial, fake, real) for fake in made]
+    judged = dict(
+        zip(["real", *names], _judged(critic, [material.images, *(fakes[name] for name in names)]), strict=True)
+    )
+    real = judged["real"][0]
+    losses = [adversarial.discriminator_loss(experiment.adversarial, judged[name][0], real) for name in names]
     terms = {"discriminator": torch.stack(losses).mean()}
     if experiment.losses.mixing and "blend" in fakes:
-        parts = dict(zip(["real", *names], mixed.chunk(len(names) + 1), strict=True))
-        error = (parts["blend"] - adversarial.mixing_target(fakes["alpha"])).square().mean()
-        terms["mixing_error"] = error + parts["real"].square().mean()
+        target = adversarial.mixing_target(fakes["alpha"])
+        error = (_estimates(judged["blend"][1]) - target).square().mean()
+        terms["mixing_error"] = error + _estimates(judged["real"][1]).square().mean()
     if material.penalise:
         weight = experiment.gradient_penalty * experiment.gradient_penalty_every
-        with torch.autocast(batch.device.type, enabled=False):  # its gradient's gradient underflows in bf16
+        with torch.autocast(real.device.type, enabled=False):  # its gradient's gradient underflows in bf16
             penalty = adversarial.gradient_penalty(critic, material.images)
-            if experiment.adversarial == "relativistic":
+            if experiment.adversarial == "relativistic":  # R2: on blends, the harder kind, where there are both
                 penalty = penalty + adversarial.gradient_penalty(critic, fakes[names[-1]])
         terms["gradient_penalty"] = weight * penalty
-    result = _summed(terms, batch)
-    result["real_logit"] = real.detach().mean()
-    for name, fake in zip(names, made, strict=True):
-        result[f"{name}_logit"] = fake.detach().mean()
+    result = _summed(terms, real)
+    for name, (logits, _) in judged.items():
+        result[f"{name}_logit"] = logits.detach().mean()
     return result
+
+
+def _judged(critic: Any, batches: list[Tensor]) -> list[tuple[Tensor, Tensor | None]]:
+    """Give logits and mixing estimates for each of several batches."""
+    if critic.mixes_samples:
+        # Batch statistics over real and generated together would tell each apart by the other's presence,
+        # and the generator's phase, which shows its own pictures alone, would meet another critic.
+        return [critic.judge(batch)[:2] for batch in batches]
+    sizes = [len(batch) for batch in batches]
+    logits, mixed, _ = critic.judge(torch.cat(batches))
+    estimates = mixed.split(sizes) if mixed is not None else [None] * len(sizes)
+    return list(zip(logits.split(sizes), estimates, strict=True))
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -219,3 +252,47 @@ OBJECTIVES: dict[str, Objective] = {
     "discriminate": discriminate,
 }
 """The phases that an experiment can name."""
+
+
+def check(experiment: Experiment) -> None:
+    """Refuse an experiment whose settings contradict each other, before any time is spent on it.
+
+    Raises
+    ------
+    FeatureblendError
+        That names the setting.
+    """
+    weights, phases = experiment.losses, experiment.phases
+    adversarial_terms = ("adversarial_reconstruction", "adversarial_blend", "mixing", "feature_matching")
+    used = [name for name in adversarial_terms if getattr(weights, name)]
+    makers = [phase for phase in phases if phase.objective != "discriminate"]
+    critics = [phase for phase in phases if phase.objective == "discriminate"]
+    for phase in phases:
+        learner = "discriminator" if phase.objective == "discriminate" else "autoencoder"
+        if phase.objective not in OBJECTIVES:
+            raise _wrong(f"unknown objective {phase.objective!r}: use one of {', '.join(OBJECTIVES)}")
+        if phase.learner != learner:
+            raise _wrong(f"from {phase.objective!r} the {learner} learns, not {phase.learner!r}")
+        if phase.every < 1:
+            raise _wrong(f"{phase.objective!r} cannot be done every {phase.every} steps")
+    if not makers:
+        raise _wrong("no phase teaches the autoencoder")
+    for phase in critics:
+        if all(phase.every % maker.every for maker in makers):
+            raise _wrong("'discriminate' needs pictures made in the same step: do another phase at least as often")
+    if used and not critics:
+        raise _wrong(f"losses.{used[0]} needs a phase 'discriminate'")
+    if critics and not experiment.discriminator:
+        raise _wrong("the phase 'discriminate' needs a discriminator")
+    for name, choices in (("adversarial", adversarial.KINDS), ("precision", ("fp32", "bf16"))):
+        if getattr(experiment, name) not in choices:
+            raise _wrong(f"{name} is {getattr(experiment, name)!r}: use one of {', '.join(choices)}")
+    for name in ("batch_size", "images", "gradient_penalty_every", "learning_rate", "discriminator_learning_rate"):
+        if not getattr(experiment, name) > 0:
+            raise _wrong(f"{name} must be more than 0, not {getattr(experiment, name)}")
+    if not 0 <= experiment.even_blends <= 1:
+        raise _wrong(f"even_blends must be between 0 and 1, not {experiment.even_blends}")
+
+
+def _wrong(what: str) -> FeatureblendError:
+    return FeatureblendError(f"this experiment cannot be trained: {what}")

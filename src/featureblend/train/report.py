@@ -47,15 +47,14 @@ def draw_curves(history: Sequence[Mapping[str, Any]], path: str | os.PathLike[st
     path : path-like
         A PNG.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    # A figure of its own, not pyplot's: a caller's notebook keeps its backend.
+    from matplotlib.figure import Figure
 
     names = sorted({name for line in history for name in line} - set(NOT_DRAWN))
     columns = 4
     rows = -(-len(names) // columns)
-    figure, axes = pyplot.subplots(rows, columns, figsize=(4 * columns, 2.4 * rows), squeeze=False)
+    figure = Figure(figsize=(4 * columns, 2.4 * rows))
+    axes = figure.subplots(rows, columns, squeeze=False)
     for axis, name in zip(axes.flat, names, strict=False):
         points = [(line["images"] / 1000, line[name]) for line in history if name in line]
         axis.plot(*zip(*points, strict=True), linewidth=1)
@@ -68,4 +67,3 @@ def draw_curves(history: Sequence[Mapping[str, Any]], path: str | os.PathLike[st
     figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=80, format="png")
-    pyplot.close(figure)

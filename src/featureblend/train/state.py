@@ -1,6 +1,7 @@
 """A run on disk: its experiment, its checkpoint, its log, its pictures.
 
 runs/NAME/experiment.json    what is trained, resolved
+runs/NAME/data.json          which prepared faces, and their hash
 runs/NAME/checkpoint.pt      everything that resuming needs, plain tensors and numbers
 runs/NAME/metrics.jsonl      a line a tick
 runs/NAME/samples/           grids: input, reconstruction, blends
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ from ..errors import FeatureblendError
 from ..files import atomic_path
 
 __all__ = ["RunFolder"]
+
+STATE = frozenset({"networks", "optimisers", "ema", "clock", "data"})
+"""What every checkpoint holds."""
 
 
 class RunFolder:
@@ -36,35 +41,48 @@ class RunFolder:
         self.path = Path(path)
         self.checkpoint = self.path / "checkpoint.pt"
         self.experiment_file = self.path / "experiment.json"
+        self.data_file = self.path / "data.json"
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
 
-    def begin(self, experiment: Experiment, resume: bool) -> None:
-        """Make the folder, or check that the run in it may go on with this experiment.
+    def check(self, experiment: Experiment, resume: bool) -> None:
+        """Check that this experiment may be trained here; nothing is written.
 
         Raises
         ------
         FeatureblendError
             If a run is there and `resume` is not set, or it was another experiment.
         """
-        if self.checkpoint.exists():
-            if not resume:
-                raise FeatureblendError(
-                    f"{self.path} holds a run already: add --resume to go on with it, or name another folder"
-                )
-            before = self.experiment()
-            if before != experiment:
-                changed = [name for name in vars(experiment) if getattr(before, name) != getattr(experiment, name)]
-                raise FeatureblendError(
-                    f"{self.path} was begun with another {', '.join(changed)}: resume with the same settings, "
-                    "or start a new run with --init"
-                )
+        if not self.checkpoint.exists():
+            return
+        if not resume:
+            raise FeatureblendError(
+                f"{self.path} holds a run already: add --resume to go on with it, or name another folder"
+            )
+        # A preset may be described anew; what it does must be the same.
+        before = replace(self.experiment(), description=experiment.description)
+        if before != experiment:
+            changed = [name for name in vars(experiment) if getattr(before, name) != getattr(experiment, name)]
+            raise FeatureblendError(
+                f"{self.path} was begun with another {', '.join(changed)}: resume with the same settings, "
+                "or start a new run with --init"
+            )
+
+    def begin(self, experiment: Experiment, step: int = 0) -> None:
+        """Make the folder, write what it trains, and drop what the log says of later steps than this one.
+
+        Raises
+        ------
+        FeatureblendError
+            If the folder cannot be made.
+        """
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FeatureblendError(f"cannot write to {self.path}: {error.strerror or error}") from error
         with atomic_path(self.experiment_file) as path:
             path.write_text(json.dumps(to_dict(experiment), indent=2) + "\n")
+        self._trim_log(step)
 
     def experiment(self) -> Experiment:
         """Read what the run trains.
@@ -82,13 +100,35 @@ class RunFolder:
             raise FeatureblendError(f"cannot read {self.experiment_file}: not JSON ({error})") from error
         return from_dict(Experiment, values, str(self.experiment_file))
 
+    def note_data(self, path: str | os.PathLike[str], identity: str) -> None:
+        """Remember which prepared faces are trained on, so that `export` finds them."""
+        with atomic_path(self.data_file) as temporary:
+            facts = {"path": str(Path(path).absolute()), "sha256": identity}
+            temporary.write_text(json.dumps(facts, indent=2) + "\n")
+
+    def data_path(self) -> Path:
+        """Give the prepared faces that the run was trained on.
+
+        Raises
+        ------
+        FeatureblendError
+            If the run does not know them.
+        """
+        try:
+            return Path(json.loads(self.data_file.read_text())["path"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FeatureblendError(f"{self.path} does not say which faces it was trained on: name them") from error
+
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint whole or not at all."""
         with atomic_path(self.checkpoint) as path:
             torch.save(state, path)
 
-    def load(self, device: torch.device | str = "cpu") -> dict[str, Any]:
-        """Read the checkpoint.
+    def load(self) -> dict[str, Any]:
+        """Read the checkpoint to the CPU.
+
+        Optimisers move what they need to the device themselves, and must find their step counts on the
+        CPU: on a GPU every step would wait for each of them.
 
         Raises
         ------
@@ -96,12 +136,15 @@ class RunFolder:
             If it is missing or damaged.
         """
         if not self.checkpoint.is_file():
-            raise FeatureblendError(f"{self.path} holds no checkpoint: train first, without --resume")
+            raise FeatureblendError(f"{self.path} holds no checkpoint: nothing was trained there yet")
         try:
             # weights_only: a checkpoint is numbers; code hidden in one must not run.
-            return torch.load(self.checkpoint, map_location=device, weights_only=True)
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
             raise FeatureblendError(f"cannot read {self.checkpoint}: damaged ({type(error).__name__})") from error
+        if not isinstance(state, dict) or not STATE.issubset(state):
+            raise FeatureblendError(f"cannot read {self.checkpoint}: featureblend did not write it")
+        return state
 
     def log(self, line: dict[str, Any]) -> None:
         """Append a line to the log."""
@@ -110,12 +153,16 @@ class RunFolder:
 
     def history(self) -> list[dict[str, Any]]:
         """Read the log; empty before the first tick."""
-        if not self.metrics.exists():
-            return []
-        return [json.loads(line) for line in self.metrics.read_text().splitlines()]
+        lines = []
+        for line in self.metrics.read_text().splitlines() if self.metrics.exists() else []:
+            try:
+                lines.append(json.loads(line))
+            except ValueError:  # a killed process may leave half a line
+                continue
+        return lines
 
-    def trim_log(self, step: int) -> None:
-        """Drop lines later than the checkpoint: a resumed run writes them again."""
+    def _trim_log(self, step: int) -> None:
+        # Lines later than the checkpoint are written again by the resumed run.
         kept = [line for line in self.history() if line["step"] <= step]
         with atomic_path(self.metrics) as path:
             path.write_text("".join(json.dumps(line) + "\n" for line in kept))

@@ -1,0 +1,273 @@
+"""The command line: each command is a function; its docstring is its help. Heavy imports wait until one runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+from . import __version__
+from .errors import FeatureblendError
+
+__all__ = ["main"]
+
+Method = Literal["latent", "pixel", "gaussian", "laplacian", "fourier", "poisson", "gaussian-poisson", "morph"]
+"""`featureblend.blender.METHODS`, spelled out: importing it would cost the help text half a second."""
+
+Out = Annotated[Path, arg(aliases=["-o"])]
+
+
+def blend(
+    photos: Positional[tuple[Path, ...]],
+    out: Out,
+    weights: tuple[float, ...] | None = None,
+    method: Method = "latent",
+    faces: tuple[str, ...] = ("largest",),
+    model: str | None = None,
+    warp: bool = True,
+    json: Path | None = None,
+) -> None:
+    """Blend two or more photos into one.
+
+    Example: featureblend blend ana.jpg ben.jpg -o blend.png --weights 2 1
+
+    Args:
+        photos: Two or more photos with a face.
+        out: Picture to write (.png, .jpg, .webp).
+        weights: One a photo, the first photo's first; scaled to sum 1. Equal if left out.
+        method: How to blend; all but 'latent' need no learning.
+        faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
+        model: A model folder or the name of a bundled model.
+        warp: With 'latent': bend each face to the mean shape before it is encoded.
+        json: Also write the measures and the recipe to this file.
+    """
+    from .blender import Blender
+    from .files import atomic_path, require_parent
+    from .image import save_image
+
+    require_parent(out)
+    if json is not None:
+        require_parent(json)
+    which = [int(face) if face.isdigit() else face for face in faces]
+    made = Blender.from_pretrained(model).blend(
+        photos, weights, method, which=which[0] if len(which) == 1 else which, warp=warp
+    )
+    if json is not None:
+        with atomic_path(json) as path:
+            path.write_text(_json({"measures": made.measures, "recipe": made.recipe}))
+    save_image(out, made.image)
+    print(out)
+    _print_measures(made.measures)
+
+
+def demo(out: Out = Path("out/demo.png"), model: str | None = None) -> None:
+    """Blend the two example faces that come with featureblend.
+
+    Args:
+        out: Picture to write; its folder is made.
+        model: A model folder or the name of a bundled model.
+    """
+    from .demo import write_demo
+
+    made = write_demo(out, model)
+    print(out)
+    _print_measures(made.measures)
+
+
+def prepare(
+    source: Positional[Path],
+    out: Out,
+    size: int = 160,
+    which: Literal["central", "largest"] = "central",
+    shard_mb: int = 1000,
+    jobs: int | None = None,
+    quiet: bool = False,
+) -> None:
+    """Cut the aligned faces out of a folder or tar of photos, for training and evaluation.
+
+    Example: featureblend prepare lfw-deepfunneled.tar --out faces.tar
+
+    Args:
+        source: A folder or a tar of photos.
+        out: The tar to write; several, numbered, where it grows over --shard-mb.
+        size: Side of the stored crops in pixels, a margin of a quarter included.
+        which: The face to take where there are several.
+        shard_mb: Largest size of one tar in megabytes.
+        jobs: Processes; one a core if left out.
+        quiet: Show no progress bar.
+    """
+    from .prepare import PrepareSettings
+    from .prepare import prepare as run
+
+    report = run(source, out, PrepareSettings(size=size, which=which), shard_mb, jobs, quiet)
+    for path in report.shards:
+        print(path)
+    print(report)
+
+
+def train(
+    preset: str = "modern",
+    data: Path | None = None,
+    run: Path | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    init: Path | None = None,
+    set: Annotated[tuple[str, ...], arg(metavar="FIELD=VALUE ...")] = (),
+    dry_run: bool = False,
+    profile: bool = False,
+    list: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Train a model from a preset (needs the extra 'train').
+
+    Example: featureblend train --preset toy --data faces.tar --run runs/toy
+
+    Args:
+        preset: Which experiment; --list shows them.
+        data: Prepared faces.
+        run: The run folder to write.
+        minutes: End cleanly after so many minutes; --resume goes on.
+        resume: Go on with the run in the folder.
+        init: A run folder whose weights a new run starts from.
+        set: Settings that differ from the preset, such as batch_size=16 losses.kl=0.1
+        dry_run: Print the resolved experiment and stop.
+        profile: Measure the training step on this machine and stop.
+        list: Print the presets and stop.
+        quiet: Show no progress bar.
+    """
+    from .config import to_dict
+    from .presets import PRESETS, overridden
+    from .presets import preset as named
+
+    if list:
+        for experiment in PRESETS.values():
+            print(f"{experiment.name:24}{experiment.description}")
+        return
+    experiment = overridden(named(preset), set)
+    print(_json(to_dict(experiment)), end="")
+    if dry_run:
+        return
+    if data is None:
+        raise FeatureblendError("--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`")
+    _need("torch", "train")
+    from .data import FaceSet
+
+    faces = FaceSet.read(data)
+    if profile:
+        from .train.profile import profile as measure
+
+        print(_json(measure(experiment, faces)), end="")
+        return
+    if run is None:
+        raise FeatureblendError(f"--run is missing: name the folder to write, such as --run runs/{experiment.name}")
+    from .train.loop import train as start
+
+    print(start(experiment, faces, run, minutes=minutes, resume=resume, init=init, quiet=quiet, data=data))
+
+
+def export(
+    run: Positional[Path], out: Out, data: Path | None = None, name: str | None = None, data_note: str = ""
+) -> None:
+    """Turn a training run into a model folder that the plain install can use (needs the extra 'train').
+
+    Example: featureblend export runs/modern --out my-model
+
+    Args:
+        run: A run folder.
+        out: The model folder to write.
+        data: Prepared faces for the check against torch and the held-out figures; the run's own if left out.
+        name: The model's name; by default the folder's.
+        data_note: What the model card says of the data.
+    """
+    _need("torch", "train")
+    from .data import FaceSet
+    from .export import export_model
+    from .train.state import RunFolder
+
+    faces = FaceSet.read(data or RunFolder(run).data_path())
+    export_model(run, out, faces, name=name, data=data_note, say=print)
+    print(out)
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "blend": blend,
+    "demo": demo,
+    "prepare": prepare,
+    "train": train,
+    "export": export,
+}
+
+
+def _overview() -> str:
+    """Give the text of ``featureblend --help``: every command and its first line."""
+    lines = [f"  {name:12}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: featureblend COMMAND ...",
+            "",
+            "Blend photos of faces in the latent space of an autoencoder. Offline: photos never leave the machine.",
+            "",
+            *lines,
+            "",
+            "`featureblend COMMAND --help` explains one; `featureblend --version` says which version this is.",
+            "Exit codes: 0 done, 2 something to mend (one line says what), 130 stopped by Ctrl-C.",
+            "",
+        ]
+    )
+
+
+def _need(module: str, extra: str) -> None:
+    """Say which extra brings a missing package."""
+    import importlib.util
+
+    if importlib.util.find_spec(module) is None:
+        raise FeatureblendError(f"this command needs {module}: pip install 'featureblend[{extra}]'")
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _print_measures(measures: dict[str, Any]) -> None:
+    for name, value in measures.items():
+        print(f"  {name.replace('_', ' '):28}{value}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; `FeatureblendError` becomes one line on stderr and exit code 2.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; by default those of the process.
+    """
+    words = sys.argv[1:] if arguments is None else [*arguments]
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview(), end="")
+        return
+    if words[0] == "--version":
+        print(f"featureblend {__version__}")
+        return
+    try:
+        if words[0] not in COMMANDS:
+            raise FeatureblendError(f"unknown command {words[0]!r}: use one of {', '.join(COMMANDS)}")
+        # Only the command that runs is parsed, and tyro is not needed to say what there is.
+        import tyro
+
+        tyro.cli(COMMANDS[words[0]], prog=f"featureblend {words[0]}", args=words[1:])
+    except FeatureblendError as error:
+        print(f"featureblend: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("featureblend: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # `featureblend train --list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None

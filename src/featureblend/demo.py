@@ -1,0 +1,42 @@
+"""The demonstration: two example faces, which no camera saw, become one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from .blender import Blend, Blender
+from .files import require_parent
+from .image import save_image
+from .sheets import labelled_row
+
+__all__ = ["EXAMPLES", "write_demo"]
+
+EXAMPLES = Path(__file__).parent / "examples"
+"""Faces that the bundled model made from random mixes of many codes; no photo of a person."""
+
+
+def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None = None) -> Blend:
+    """Blend the example faces and write first, blend and second side by side, labelled.
+
+    Parameters
+    ----------
+    out : path-like
+        The picture; its folder is made if it is missing.
+    model : path-like or str, optional
+        As `Blender.from_pretrained`.
+
+    Returns
+    -------
+    Blend
+    """
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    require_parent(out)
+    photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
+    made = Blender.from_pretrained(model).blend(photos)
+    pictures = [made.parents[0], made.image, made.parents[1]]
+    labels = ["first", f"blend, 50 : 50\nghosting {made.measures['ghosting']}", "second"]
+    save_image(out, labelled_row([np.asarray(picture) for picture in pictures], labels, scale=3))
+    return made

@@ -1,0 +1,61 @@
+"""The first figures of a model: how well it gives back faces of people it was never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..data import FaceSet
+from ..errors import FeatureblendError
+from .scores import psnr, sharpness, ssim
+
+__all__ = ["held_out_figures"]
+
+
+def held_out_figures(
+    faces: FaceSet, size: int, reconstruct: Callable[[np.ndarray], np.ndarray], limit: int = 500
+) -> dict[str, float]:
+    """Score reconstructions of the test split, beside the mean face as the floor.
+
+    Parameters
+    ----------
+    faces : FaceSet
+        With all splits: the mean face is that of the training people.
+    size : int
+        Side of the pictures in pixels.
+    reconstruct : callable
+        Maps (N, size, size, 3) uint8 to the same.
+    limit : int
+        At most so many test faces, the first ones.
+
+    Returns
+    -------
+    dict
+        ``faces`` (count), ``psnr``, ``psnr_mean_face`` (dB, means over faces), ``ssim``, and
+        ``sharpness`` (variance of the Laplacian, outputs over real).
+
+    Raises
+    ------
+    FeatureblendError
+        If no face is of the test split.
+    """
+    test = faces.split("test")
+    if not len(test):
+        raise FeatureblendError("the data holds no faces of the test split to measure on")
+    real = test.chosen(np.arange(min(limit, len(test)))).cropped(size).images
+    train = faces.split("train")
+    known = (train if len(train) else test).chosen(np.arange(min(2000, len(train) or len(test)))).cropped(size).images
+    mean_face = np.clip(known.mean(axis=0, dtype=np.float64) + 0.5, 0, 255).astype(np.uint8)
+    made = reconstruct(real)
+
+    def average(values: list[float]) -> float:
+        return round(float(np.mean(values)), 3)
+
+    return {
+        "faces": len(real),
+        "psnr": average([psnr(a, b) for a, b in zip(made, real, strict=True)]),
+        "psnr_mean_face": average([psnr(mean_face, b) for b in real]),
+        "ssim": average([ssim(a, b) for a, b in zip(made, real, strict=True)]),
+        "sharpness": round(float(np.mean([sharpness(a) for a in made]) / np.mean([sharpness(b) for b in real])), 3),
+    }

@@ -1,0 +1,242 @@
+"""From a run to a model folder: ONNX networks, checked against torch on real faces, and a model card."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import __version__
+from .config import Experiment, to_dict
+from .data import FaceSet
+from .errors import FeatureblendError
+from .evaluate.held_out import held_out_figures
+from .files import sha256
+from .image import from_network, to_network
+from .model_card import model_card
+from .model_folder import ModelConfig
+from .models import AUTOENCODERS, build
+from .train.state import RunFolder
+
+__all__ = ["LARGEST_DIFFERENCE", "export_model"]
+
+OPSET = 20
+"""ONNX operator set of the exported networks."""
+
+LARGEST_DIFFERENCE = 2
+"""Most that any pixel may differ between ONNX and torch, in grey levels of 255."""
+
+
+class _Method(nn.Module):
+    """A network that is one method of another, as the exporter wants it."""
+
+    def __init__(self, owner: nn.Module, method: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.owner = owner
+        self.method = method
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.method(values)
+
+
+def export_model(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    faces: FaceSet,
+    *,
+    name: str | None = None,
+    data: str = "",
+    say: Callable[[str], None] = lambda line: None,
+) -> ModelConfig:
+    """Write a run's averaged weights as a model folder.
+
+    Parameters
+    ----------
+    run : path-like
+        A run folder.
+    out : path-like
+        The folder to write; replaced if it is a model folder already.
+    faces : FaceSet
+        The prepared faces: validation people check the networks, test people are measured.
+    name : str, optional
+        The model's name; by default the folder's.
+    data : str
+        What the model card says of the data.
+    say : callable
+        Called with a line at each stage.
+
+    Returns
+    -------
+    ModelConfig
+
+    Raises
+    ------
+    FeatureblendError
+        If the run has no checkpoint, `out` is some other folder, or ONNX and torch differ by more
+        than `LARGEST_DIFFERENCE` on any pixel; then nothing is written.
+    """
+    folder, out = RunFolder(run), Path(out)
+    experiment, state = folder.experiment(), folder.load()
+    _check_target(out)
+    model = build(AUTOENCODERS, experiment.model, experiment.model_options)
+    model.load_state_dict(state["ema"])
+    model.eval().requires_grad_(False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        size = model.image_size
+        latent = model.encode(torch.zeros(2, 3, size, size))
+        _to_onnx(
+            _Method(model, model.encode), torch.zeros(2, 3, size, size), ("images", "latent"), work / "encoder.onnx"
+        )
+        _to_onnx(_Method(model, model.decode), latent, ("latent", "images"), work / "decoder.onnx")
+        say(f"wrote encoder.onnx and decoder.onnx ({sum(p.stat().st_size for p in work.iterdir()) / 1e6:.1f} MB)")
+        checked = _validation_faces(faces, size)
+        difference = _largest_difference(model, work, checked)
+        say(f"largest pixel difference from torch on {len(checked)} faces: {difference}/255")
+        if difference > LARGEST_DIFFERENCE:
+            raise FeatureblendError(
+                f"the exported networks differ from torch by {difference}/255 (at most {LARGEST_DIFFERENCE}/255 is allowed)"
+            )
+        metrics = held_out_figures(faces, size, _reconstructor(work))
+        say(", ".join(f"{key} {value}" for key, value in metrics.items()))
+        config = ModelConfig(
+            name=name or out.name,
+            image_size=size,
+            latent_dim=latent.shape[1],
+            files={file: sha256(work / file) for file in ("encoder.onnx", "decoder.onnx")},
+            latent_layout=_layout(model),
+            experiment=to_dict(experiment),
+            training=_training_facts(experiment, state),
+            metrics={**metrics, "onnx_largest_difference": difference},
+            data=data,
+            featureblend=__version__,
+        )
+        (work / "config.json").write_text(config.to_json())
+        (work / "README.md").write_text(model_card(config))
+        work.chmod(0o755)
+        if out.exists():
+            shutil.rmtree(out)
+        work.rename(out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return config
+
+
+def _check_target(out: Path) -> None:
+    if out.exists() and not (out / "config.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise FeatureblendError(f"{out} exists and is no model folder: name a new folder")
+
+
+def _validation_faces(faces: FaceSet, size: int, count: int = 16) -> np.ndarray:
+    held_out = faces.split("validation")
+    chosen = held_out if len(held_out) else faces
+    return chosen.chosen(np.arange(min(count, len(chosen)))).cropped(size).images
+
+
+def _to_onnx(network: nn.Module, example: Tensor, names: tuple[str, str], path: Path) -> None:
+    import onnx
+
+    batch = torch.export.Dim("batch", min=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
+        program = torch.onnx.export(
+            network,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_shapes=({0: batch},),
+            verbose=False,
+        )
+    assert program is not None
+    onnx.save(_halved(program.model_proto), str(path))
+
+
+def _halved(proto: Any) -> Any:
+    """Store large weights as float16 and widen them on load: half the size, the same float32 arithmetic."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = proto.graph
+    casts = []
+    for index, weight in enumerate(graph.initializer):
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 256:
+            continue
+        stored = f"{weight.name}.float16"
+        half = numpy_helper.from_array(numpy_helper.to_array(weight).astype(np.float16), stored)
+        casts.append(helper.make_node("Cast", [stored], [weight.name], to=TensorProto.FLOAT))
+        graph.initializer[index].CopyFrom(half)
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*casts, *nodes])
+    # The exporter notes where in the source each node came from: paths of this machine.
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del graph.metadata_props[:]
+    del proto.metadata_props[:]
+    del graph.value_info[:]
+    return proto
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+def _reconstructor(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Give a function that sends (N, S, S, 3) uint8 through the exported networks."""
+    encoder, decoder = _session(folder / "encoder.onnx"), _session(folder / "decoder.onnx")
+
+    def reconstruct(images: np.ndarray) -> np.ndarray:
+        done = []
+        for start in range(0, len(images), 16):
+            latent = encoder.run(None, {"images": to_network(images[start : start + 16])})[0]
+            done.append(from_network(decoder.run(None, {"latent": latent})[0]))
+        return np.concatenate(done)
+
+    return reconstruct
+
+
+def _largest_difference(model: Any, folder: Path, images: np.ndarray) -> int:
+    # One odd batch and one single face: the exported batch size must really be free.
+    exported = np.concatenate([_reconstructor(folder)(part) for part in (images[:1], images[1:]) if len(part)])
+    with torch.no_grad():
+        expected = from_network(model(torch.from_numpy(to_network(images))).numpy())
+    return int(np.abs(exported.astype(int) - expected).max())
+
+
+def _layout(model: Any) -> dict[str, Any]:
+    config = model.config
+    if not hasattr(config, "spatial_channels"):
+        return {"global": [0, int(config.latent_dim)]}
+    spatial = config.spatial_channels * config.grid**2
+    return {
+        "spatial": [0, spatial],
+        "spatial_shape": [config.spatial_channels, config.grid, config.grid],
+        "global": [spatial, config.latent_dim],
+    }
+
+
+def _training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, Any]:
+    clock = state["clock"]
+    return {
+        "steps": clock["step"],
+        "images_seen": clock["step"] * experiment.batch_size,
+        "minutes": round(clock["seconds"] / 60, 1),
+        "hardware": state.get("hardware", platform.machine()),
+        "data_sha256": state["data"],
+        "started_from": state.get("started_from", ""),
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,126 @@
+"""How fast a training step runs here, and what share of the machine's matrix rate that is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from ..config import Experiment
+from ..data import FaceSet
+from .machine import keep_freed_memory
+from .trainer import Trainer
+
+__all__ = ["matrix_rate", "profile"]
+
+
+def profile(experiment: Experiment, faces: FaceSet, steps: int = 20) -> dict[str, Any]:
+    """Measure the training step of an experiment on this machine; nothing is saved.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    faces : FaceSet
+    steps : int
+        Steps to time, after one that warms up.
+
+    Returns
+    -------
+    dict
+        ``device``, ``precision``, ``batch_size``; ``images_per_second``; ``gflop_per_image`` (multiplications and
+        additions of convolutions and matrix products, forward and backward, all phases, the gradient penalty spread
+        over the steps between two); ``achieved_gflops`` (their product); ``matrix_gflops`` (of a large square
+        product at the same precision: what the machine can do); ``share`` of it that training reaches.
+
+    Notes
+    -----
+    With several processes, the figures are those of one of them and of its share of the batch.
+    """
+    keep_freed_memory()
+    trainer = Trainer(experiment, faces)
+    images = experiment.batch_size // trainer.world
+    flop = _flop_per_step(trainer) / images
+    trainer.step()
+    _wait(trainer.device)
+    begin = time.perf_counter()
+    for _ in range(steps):
+        trainer.step()
+    _wait(trainer.device)
+    speed = steps * images / (time.perf_counter() - begin)
+    rate = matrix_rate(trainer.device, torch.bfloat16 if experiment.precision == "bf16" else torch.float32)
+    return {
+        "device": trainer.hardware,
+        "precision": experiment.precision,
+        "batch_size": experiment.batch_size,
+        "images_per_second": round(speed, 2),
+        "gflop_per_image": round(flop / 1e9, 4),
+        "achieved_gflops": round(flop * speed / 1e9, 2),
+        "matrix_gflops": round(rate / 1e9, 2),
+        "share": round(flop * speed / rate, 4),
+    }
+
+
+class _FlopCounter(TorchDispatchMode):
+    """Counts as `torch.utils.flop_counter.FlopCounterMode` does.
+
+    That class also notes the module of each operation, with hooks that fail in the gradient penalty's
+    second derivative.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flop = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        if count is not None:
+            self.flop += count(*args, **(kwargs or {}), out_val=result)
+        return result
+
+
+def _flop_per_step(trainer: Trainer) -> float:
+    """Count one step with gradient penalty and one without, and weigh them by how often each is done."""
+    counts = []
+    for _ in range(2):  # step 0 has the penalty, if there is one; step 1 has none
+        with _FlopCounter() as counter:
+            trainer.step()
+        counts.append(counter.flop)
+    every = trainer.experiment.gradient_penalty_every
+    return (counts[0] + (every - 1) * counts[1]) / every
+
+
+def matrix_rate(device: torch.device | str, dtype: torch.dtype, seconds: float = 0.5) -> float:
+    """Measure how many operations a second a large square matrix product does, the best of several.
+
+    Parameters
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+    seconds : float
+        How long to try.
+
+    Returns
+    -------
+    float
+        Multiplications and additions a second.
+    """
+    device = torch.device(device)
+    side = 8192 if device.type == "cuda" else 1024
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    best, begin = 0.0, time.perf_counter()
+    while not best or time.perf_counter() - begin < seconds:
+        _wait(device)
+        start = time.perf_counter()
+        a @ b
+        _wait(device)
+        best = max(best, 2 * side**3 / (time.perf_counter() - start))
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

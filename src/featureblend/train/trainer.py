@@ -1,0 +1,269 @@
+"""One run in memory: networks, optimisers, averaged weights, and the step.
+
+The step knows nothing of any loss: it goes through the experiment's phases, and each names an
+objective and the network that learns from it. Randomness is fixed by seed and step, so that a run
+stopped and resumed on a CPU ends with the same bits as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import Experiment
+from ..data import FaceSet
+from ..errors import FeatureblendError
+from ..models import AUTOENCODERS, DISCRIMINATORS, build, channels_last
+from .batches import FaceBatches
+from .objective import OBJECTIVES, Material, Networks, check
+from .schedule import adversarial_ramp, learning_rate_factor
+
+__all__ = ["Clock", "Trainer"]
+
+SHOWN = 32
+"""At most so many held-out faces are shown and scored."""
+
+
+@dataclass
+class Clock:
+    """Where a run stands."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Spent on training steps, over all slices."""
+    closing: float = 0.0
+    """Longest that scoring, drawing and saving took: a slice of time must leave room for it."""
+
+
+class Trainer:
+    """One run: the networks, their optimisers, the averaged weights, and the step.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    faces : FaceSet
+        All splits; 'train' is trained on, 'validation' is shown and scored (training faces where it holds under two).
+
+    Raises
+    ------
+    FeatureblendError
+        If the experiment contradicts itself, or there are no training faces.
+    """
+
+    def __init__(self, experiment: Experiment, faces: FaceSet) -> None:
+        from accelerate import Accelerator
+
+        check(experiment)
+        self.experiment = experiment
+        # Said outright: where it is left out, a user's `accelerate config` decides the precision.
+        self.accelerator = Accelerator(mixed_precision="no")
+        self.device = self.accelerator.device
+        self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
+        torch.manual_seed(experiment.seed)  # the same first weights in every process
+        self.networks = self._build()
+        self.optimisers = self._optimisers()
+        self.ema: Any = build(AUTOENCODERS, experiment.model, experiment.model_options)
+        channels_last(self.ema.to(self.device))
+        self.ema.load_state_dict(self.networks.autoencoder.state_dict())
+        self.ema.eval().requires_grad_(False)
+        self.clock = Clock()
+        self.started_from = ""
+        self.data_identity = faces.identity
+        size, seen, held_out = self.networks.autoencoder.image_size, faces.split("train"), faces.split("validation")
+        self.batches = FaceBatches(
+            seen,
+            size,
+            experiment.batch_size,
+            self.device,
+            shift=experiment.shift,
+            mirror=experiment.mirror,
+            seed=experiment.seed,
+            rank=self.rank,
+            world=self.world,
+        )
+        shown = held_out if len(held_out) >= 2 else seen
+        # One random step of a second set, unshifted: the same faces at every tick.
+        self.validation = FaceBatches(
+            shown, size, min(SHOWN, len(shown)), self.device, shift=0, mirror=False, seed=1
+        ).batch(0)
+
+    def _build(self) -> Networks:
+        experiment = self.experiment
+        model = build(AUTOENCODERS, experiment.model, experiment.model_options)
+        critic = None
+        if any(phase.learner == "discriminator" for phase in experiment.phases):
+            critic = build(DISCRIMINATORS, experiment.discriminator, experiment.discriminator_options)
+            if critic.config.image_size != model.image_size:
+                raise FeatureblendError(
+                    f"the discriminator looks at {critic.config.image_size} px and the autoencoder makes "
+                    f"{model.image_size} px: give both the same image_size"
+                )
+            critic = channels_last(critic.to(self.device))
+        return Networks(channels_last(model.to(self.device)), critic)
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        experiment = self.experiment
+        settings = {
+            "autoencoder": (experiment.learning_rate, experiment.betas),
+            "discriminator": (experiment.discriminator_learning_rate, experiment.discriminator_betas),
+        }
+        return {
+            name: torch.optim.Adam(network.parameters(), lr=settings[name][0], betas=settings[name][1])
+            for name, network in self.networks.named().items()
+        }
+
+    @property
+    def images_seen(self) -> int:
+        """How many training images have gone through so far."""
+        return self.clock.step * self.experiment.batch_size
+
+    @property
+    def done(self) -> bool:
+        """Whether the experiment's images have all been seen."""
+        return self.images_seen >= self.experiment.images
+
+    @property
+    def hardware(self) -> str:
+        """Say what the run trains on."""
+        one = (
+            torch.cuda.get_device_name(self.device)
+            if self.device.type == "cuda"
+            else f"{platform.machine()} {self.device.type}, {os.cpu_count()} cores"
+        )
+        return one if self.world == 1 else f"{self.world} x {one}"
+
+    def step(self) -> dict[str, Tensor]:
+        """Do one step: every phase that is due, in order; give the numbers for the log."""
+        experiment, step = self.experiment, self.clock.step
+        material = Material(
+            images=self.batches.batch(step),
+            others=lambda: self.batches.batch(step, stream=1),
+            seed=(experiment.seed, step),
+            rank=self.rank,
+            world=self.world,
+            ramp=adversarial_ramp(self.images_seen, experiment),
+            penalise=bool(experiment.gradient_penalty) and step % experiment.gradient_penalty_every == 0,
+        )
+        logged: dict[str, Tensor] = {}
+        for phase in experiment.phases:
+            if step % phase.every == 0:
+                logged |= self._phase(phase.objective, phase.learner, material)
+        self.clock.step += 1
+        self._average()
+        return logged
+
+    def _phase(self, objective: str, learner: str, material: Material) -> dict[str, Tensor]:
+        networks = self.networks.named()
+        for name, network in networks.items():
+            network.requires_grad_(name == learner)
+        optimiser, network = self.optimisers[learner], networks[learner]
+        # `defaults` keeps the first rate, whatever rate the groups were saved with.
+        start = optimiser.defaults["lr"]
+        for group in optimiser.param_groups:
+            group["lr"] = start * learning_rate_factor(self.images_seen, self.experiment, start)
+        bf16 = self.experiment.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            result = OBJECTIVES[objective](self.networks, material, self.experiment)
+        optimiser.zero_grad(set_to_none=True)
+        result["loss"].backward()
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        self._reduce(gradients)
+        norm = nn.utils.get_total_norm(gradients)
+        if learner == "autoencoder" and self.experiment.gradient_clip:
+            nn.utils.clip_grads_with_norm_(network.parameters(), self.experiment.gradient_clip, norm)
+        optimiser.step()
+        material.fakes |= result.pop("outputs", {})
+        result[f"gradient_{objective}"] = norm
+        return {("loss_" + objective if name == "loss" else name): value.detach() for name, value in result.items()}
+
+    def _reduce(self, gradients: list[Tensor]) -> None:
+        """Average gradients over processes; every objective may call any method of a network, so no wrapper does it."""
+        if self.world == 1 or not gradients:
+            return
+        flat = self.accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "mean")
+        for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights towards the current ones, faster while the run is young (Karras et al. 2020)."""
+        half_life = min(self.experiment.ema_half_life, 0.05 * self.images_seen)
+        decay = 0.5 ** (self.experiment.batch_size / half_life) if half_life else 0.0
+        current, averaged = self.networks.autoencoder, self.ema
+        torch._foreach_lerp_(list(averaged.parameters()), list(current.parameters()), 1 - decay)
+        for old, new in zip(averaged.buffers(), current.buffers(), strict=True):
+            old.copy_(new)
+
+    @torch.no_grad()
+    def validate(self) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Score and show the averaged weights on held-out faces: reconstructions, and blends with the next face."""
+        images = self.validation
+        latent = self.ema.encode(images)
+        output = self.ema.decode(latent).clamp(-1, 1)
+        blends = self.ema.decode(0.5 * (latent + latent.roll(-1, 0))).clamp(-1, 1)
+        error = (output - images).square().mean(dim=(1, 2, 3)).clamp(min=1e-9)
+        psnr = float((10 * torch.log10(4 / error)).mean())
+        return {"validation_psnr": psnr}, {"input": images, "reconstruction": output, "blend with next": blends}
+
+    def state(self) -> dict[str, Any]:
+        """Give all that resuming needs, and what a model card says of the run."""
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks.named().items()},
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "ema": self.ema.state_dict(),
+            "clock": vars(self.clock).copy(),
+            "data": self.data_identity,
+            "started_from": self.started_from,
+            "hardware": self.hardware,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was taken.
+
+        Raises
+        ------
+        FeatureblendError
+            If it was trained on other data, or by a version with other networks.
+        """
+        if state["data"] != self.data_identity:
+            raise FeatureblendError("the run was begun on other data: resume it with the same prepared faces")
+        try:
+            for name, network in self.networks.named().items():
+                network.load_state_dict(state["networks"][name])
+                self.optimisers[name].load_state_dict(state["optimisers"][name])
+            self.ema.load_state_dict(state["ema"])
+            self.clock = Clock(**state["clock"])
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise FeatureblendError(
+                "the checkpoint does not fit these networks: another version of featureblend wrote it; start a new run"
+            ) from error
+        self.started_from = state.get("started_from", "")
+
+    def start_from(self, state: dict[str, Any], name: str = "another run") -> None:
+        """Take over another run's averaged weights, and its discriminator if both runs have one.
+
+        Parameters
+        ----------
+        state : dict
+            As `state` gives.
+        name : str
+            What the checkpoints and the model card say this run started from.
+
+        Raises
+        ------
+        FeatureblendError
+            If the networks are not alike.
+        """
+        try:
+            self.networks.autoencoder.load_state_dict(state["ema"])
+            self.ema.load_state_dict(state["ema"])
+            if self.networks.discriminator is not None and "discriminator" in state["networks"]:
+                self.networks.discriminator.load_state_dict(state["networks"]["discriminator"])
+        except RuntimeError as error:
+            raise FeatureblendError("--init names a run whose networks have other sizes than this preset's") from error
+        self.started_from = name

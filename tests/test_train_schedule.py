@@ -1,0 +1,118 @@
+"""Schedules at points worked by hand, and the averaged weights' formula."""
+
+import dataclasses
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training_faces import TOY, faces  # noqa: E402
+
+from featureblend.train.objective import Material  # noqa: E402
+from featureblend.train.schedule import adversarial_ramp, learning_rate_factor  # noqa: E402
+from featureblend.train.trainer import Trainer  # noqa: E402
+
+SCHEDULE = dataclasses.replace(
+    TOY, batch_size=10, images=1000, warmup=100, learning_rate=1e-3, final_learning_rate=2e-4
+)
+
+
+def test_learning_rate_warms_up_and_falls_by_half_a_cosine():
+    def rate(images):
+        return 1e-3 * learning_rate_factor(images, SCHEDULE, 1e-3)
+
+    def cosine(images):
+        return 2e-4 + 8e-4 * 0.5 * (1 + math.cos(math.pi * images / 1000))
+
+    assert rate(0) == pytest.approx(0.1 * 1e-3)  # a tenth of the warm-up is this very step
+    assert rate(40) == pytest.approx(0.5 * cosine(40))
+    assert rate(90) == pytest.approx(cosine(90))
+    assert rate(500) == pytest.approx(6e-4)
+    assert rate(1000) == rate(2000) == pytest.approx(2e-4)
+
+
+def test_learning_rate_without_schedule():
+    flat = dataclasses.replace(SCHEDULE, warmup=0, final_learning_rate=1e-3)
+    assert {learning_rate_factor(images, flat, 1e-3) for images in (0, 10, 500, 1000)} == {1.0}
+
+
+def test_both_networks_end_at_the_final_rate():
+    for start in (1e-3, 5e-4):
+        assert start * learning_rate_factor(1000, SCHEDULE, start) == pytest.approx(2e-4)
+
+
+def test_adversary_starts_and_ramps():
+    late = dataclasses.replace(TOY, adversarial_start=100, adversarial_ramp=200)
+    points = {0: 0.0, 99: 0.0, 100: 0.0, 150: 0.25, 300: 1.0, 5000: 1.0}
+    assert {images: adversarial_ramp(images, late) for images in points} == points
+    sudden = dataclasses.replace(late, adversarial_ramp=0)
+    assert [adversarial_ramp(images, sudden) for images in (99, 100)] == [0.0, 1.0]
+    assert adversarial_ramp(0, dataclasses.replace(TOY, adversarial_start=0, adversarial_ramp=0)) == 1.0
+
+
+def test_averaged_weights_by_hand():
+    """Each step moves them by 1 - 0.5 ^ (batch / half life); the half life grows to a twentieth of the images seen."""
+    trainer = Trainer(dataclasses.replace(TOY, ema_half_life=2), faces())
+    key = "to_pixels.weight"
+    averaged = trainer.ema.state_dict()[key].clone()
+    for step in range(1, 5):
+        trainer.step()
+        current = trainer.networks.autoencoder.state_dict()[key]
+        decay = 0.5 ** (16 / min(2, 0.05 * 16 * step))
+        averaged = decay * averaged + (1 - decay) * current
+        torch.testing.assert_close(trainer.ema.state_dict()[key], averaged, atol=1e-7, rtol=1e-5)
+    assert not torch.equal(averaged, current)
+
+
+def test_no_averaging():
+    trainer = Trainer(dataclasses.replace(TOY, ema_half_life=0), faces())
+    trainer.step()
+    for old, new in zip(trainer.ema.parameters(), trainer.networks.autoencoder.parameters(), strict=True):
+        assert torch.equal(old, new)
+
+
+def test_optimisers_follow_the_schedule_and_the_clip():
+    trainer = Trainer(dataclasses.replace(TOY, gradient_clip=1e-3), faces())
+    for step in range(3):
+        logged = trainer.step()
+        for name, start in (("autoencoder", 1e-3), ("discriminator", 5e-4)):
+            expected = start * learning_rate_factor(step * 16, trainer.experiment, start)
+            assert trainer.optimisers[name].param_groups[0]["lr"] == pytest.approx(expected)
+    norms = {
+        name: torch.nn.utils.get_total_norm([parameter.grad for parameter in network.parameters()])
+        for name, network in trainer.networks.named().items()
+    }
+    assert float(logged["gradient_joint"]) > 1e-2  # as it was before
+    assert float(norms["autoencoder"]) == pytest.approx(1e-3, rel=1e-3)
+    assert float(norms["discriminator"]) == pytest.approx(float(logged["gradient_discriminate"]), rel=1e-5)
+
+
+def test_each_phase_moves_one_network_alone():
+    trainer = Trainer(TOY, faces())
+    material = Material(trainer.batches.batch(0), lambda: trainer.batches.batch(0, 1), seed=(0, 0))
+
+    def weights():
+        return {name: [p.clone() for p in network.parameters()] for name, network in trainer.networks.named().items()}
+
+    for objective, learner in (("joint", "autoencoder"), ("discriminate", "discriminator"), ("blend", "autoencoder")):
+        before = weights()
+        trainer._phase(objective, learner, material)
+        after = weights()
+        for name in before:
+            same = [torch.equal(old, new) for old, new in zip(before[name], after[name], strict=True)]
+            assert all(same) if name != learner else not all(same), (objective, name)
+
+
+def test_a_phase_that_is_not_due_is_left_out():
+    first, second = TOY.phases
+    sparse = dataclasses.replace(TOY, phases=(first, dataclasses.replace(second, every=2)))
+    trainer = Trainer(sparse, faces())
+    assert "loss_discriminate" in trainer.step()
+    assert "loss_discriminate" not in trainer.step()
+    assert "loss_discriminate" in trainer.step()
+
+
+def test_gradient_penalty_comes_every_few_steps():
+    trainer = Trainer(dataclasses.replace(TOY, gradient_penalty_every=3), faces())
+    assert ["gradient_penalty" in trainer.step() for _ in range(7)] == [True, False, False] * 2 + [True]

@@ -1,0 +1,54 @@
+"""What each process of tests/test_train_processes.py runs: a short run, then one that its slice of time ends."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from featureblend.config import LossWeights, Phase
+from featureblend.data import FaceSet
+from featureblend.presets import preset
+from featureblend.train import loop
+
+# All that is the same however many processes share a batch: no neighbours within it.
+EXPERIMENT = dataclasses.replace(
+    preset("toy"),
+    phases=(Phase("reconstruct", "autoencoder"), Phase("blend", "autoencoder"), Phase("discriminate", "discriminator")),
+    losses=LossWeights(l1=1.0, kl=1.0, adversarial_reconstruction=0.03, adversarial_blend=0.1, mixing=0.1),
+    adversarial_start=40,  # at first the blend phase teaches nothing
+    gradient_penalty_every=2,
+    images=16 * 6,
+)
+
+
+def faces():
+    """Smooth random pictures: nothing is to be learnt from them."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (40, 5, 5, 3), dtype=np.uint8)
+    return FaceSet.from_images(coarse.repeat(8, 1).repeat(8, 2), margin=1.25)
+
+
+def main(out):
+    torch.set_num_threads(1)
+    loop.TICK_SECONDS = -1
+    loop.train(EXPERIMENT, faces(), out / "run", quiet=True)
+    loop.TICK_SECONDS = 1.0
+    trainers = []
+
+    class Kept(loop.Trainer):
+        def __init__(self, *settings):
+            super().__init__(*settings)
+            trainers.append(self)
+
+    loop.Trainer = Kept
+    endless = dataclasses.replace(EXPERIMENT, images=10**9)
+    loop.train(endless, faces(), out / "slice", minutes=3 / 60, quiet=True)
+    kept = trainers[0]
+    state = {**{name: network.state_dict() for name, network in kept.networks.named().items()}, "step": kept.clock.step}
+    torch.save(state, out / f"process-{kept.rank}-of-{kept.world}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
