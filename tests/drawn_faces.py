@@ -1,25 +1,22 @@
 """Faces that are drawn, for tests where no photo is at hand: every one of another person, with its landmarks.
 
-A head in three dimensions is turned, projected and painted: hair, ears, neck, clothes and a background that differs from
-face to face, light from one side, skin texture and camera noise. dlib's HOG
-detector finds them, and its 68 points lie about 1.3 pixels (of 128) from those that are given here.
+A head in three dimensions is turned, projected and painted: hair, ears, neck, clothes and a background that differs
+from face to face, light from one side, skin texture and camera noise. dlib's HOG detector finds them, and its 68
+points lie about 1.3 pixels (of 128) from those that are given here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import cv2
 import numpy as np
+from drawn_brush import FRACTION_BITS, Brush, clouds, fixed, rounded, shadow, strands
 
 __all__ = ["draw_face", "draw_faces"]
 
 SUPERSAMPLING = 2
 """The face is painted at this many times its size and then reduced."""
-
-FRACTION_BITS = 4
-"""Points are handed to OpenCV in sixteenths of a pixel."""
 
 SKINS = ((241, 205, 178), (229, 186, 152), (208, 158, 122), (176, 124, 90), (132, 88, 62), (92, 60, 44))
 HAIRS = ((28, 24, 22), (52, 36, 26), (88, 58, 36), (142, 98, 54), (196, 160, 104), (120, 116, 112), (186, 184, 182))
@@ -53,7 +50,9 @@ def draw_face(seed: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     landmarks = place(head)
     fine = SUPERSAMPLING * (landmarks + 0.5) - 0.5
     unit = SUPERSAMPLING * float(np.linalg.norm(np.diff(place(np.array([[0.0, 0, 0], [1, 0, 0]])), axis=0)))
-    brush = _Brush(_background(rng, SUPERSAMPLING * size), unit, lambda points: SUPERSAMPLING * (place(points) + 0.5) - 0.5)
+    brush = Brush(
+        _background(rng, SUPERSAMPLING * size), unit, lambda points: SUPERSAMPLING * (place(points) + 0.5) - 0.5
+    )
     skin = np.array(SKINS[rng.integers(len(SKINS))], float) * rng.uniform(0.94, 1.05)
     hair = np.array(HAIRS[rng.integers(len(HAIRS))], float) * rng.uniform(0.85, 1.15)
     style = rng.choice(["short", "long", "fringe", "bald"], p=[0.42, 0.3, 0.16, 0.12])
@@ -75,14 +74,19 @@ def _head(rng: np.random.Generator) -> np.ndarray:
     jaw = np.column_stack([jaw_x, -0.3 + 1.42 * length * np.sin(around) ** 1.05, -0.45 + 0.75 * np.sin(around)])
     along = np.linspace(0, 1, 5)
     arch, raised = rng.uniform(0.06, 0.16), rng.uniform(-0.05, 0.08)
-    brow = np.column_stack([-0.8 + 0.58 * along, -0.58 - raised - arch * np.sin(np.pi * (0.15 + 0.8 * along)), 0.3 + 0.2 * along])
+    brow = np.column_stack(
+        [-0.8 + 0.58 * along, -0.58 - raised - arch * np.sin(np.pi * (0.15 + 0.8 * along)), 0.3 + 0.2 * along]
+    )
     apart, wide, opened = rng.uniform(0.4, 0.46), rng.uniform(0.17, 0.21), rng.uniform(0.045, 0.095)
-    eye = np.array([(-1, 0.1), (-0.4, -1), (0.4, -1), (1, 0.15), (0.4, 0.8), (-0.4, 0.8)]) * (wide, opened) + (-apart, -0.36)
+    eye = np.array([(-1, 0.1), (-0.4, -1), (0.4, -1), (1, 0.15), (0.4, 0.8), (-0.4, 0.8)]) * (wide, opened) + (
+        -apart,
+        -0.36,
+    )
     eye = np.column_stack([eye, np.full(6, 0.4)])
     nose_length, nose_width = rng.uniform(0.5, 0.62), rng.uniform(0.15, 0.22)
     bridge = np.column_stack([np.zeros(4), np.linspace(-0.36, -0.4 + nose_length, 4), np.linspace(0.5, 0.85, 4)])
     nostrils = np.array([(-1, 0.1), (-0.5, 0.17), (0, 0.2), (0.5, 0.17), (1, 0.1)]) * (nose_width, 1)
-    nostrils = np.column_stack([nostrils + (0, bridge[-1, 1]), [0.5, 0.6, 0.65, 0.6, 0.5]])
+    nostrils = np.column_stack([nostrils + np.array([0, bridge[-1, 1]]), [0.5, 0.6, 0.65, 0.6, 0.5]])
     half, lips, gap, smile = rng.uniform(0.3, 0.42), rng.uniform(0.06, 0.1), rng.uniform(0, 1), rng.uniform(-0.04, 0.11)
     gap = 0.0 if gap < 0.45 else 0.16 * gap
     half *= 1 + smile
@@ -113,77 +117,8 @@ def _camera(rng: np.random.Generator, size: int) -> Callable[[np.ndarray], np.nd
     turn_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
     turn_z = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
     matrix = (turn_z @ turn_x @ turn_y)[:2] * (size * rng.uniform(0.225, 0.25))
-    shift = (size - 1) / 2 + size * (rng.normal(0, 0.012, 2) + (0, 0.02))
+    shift = (size - 1) / 2 + size * (rng.normal(0, 0.012, 2) + np.array([0, 0.02]))
     return lambda points: points @ matrix.T + shift
-
-
-class _Brush:
-    """Paints shapes that are given in the head's space, or in pixels, on a canvas."""
-
-    def __init__(self, canvas: np.ndarray, unit: float, place: Callable[[np.ndarray], np.ndarray]) -> None:
-        self.canvas, self.unit, self.place = canvas, unit, place
-
-    def pixels(self, points: np.ndarray) -> np.ndarray:
-        points = np.asarray(points, float)
-        return self.place(points) if points.shape[1] == 3 else points
-
-    def fill(self, points: np.ndarray, colour: np.ndarray, smooth: int = 2) -> np.ndarray:
-        outline = _rounded(self.pixels(points), smooth)
-        cv2.fillPoly(self.canvas, [_fixed(outline)], _colour(colour), cv2.LINE_AA, FRACTION_BITS)
-        return outline
-
-    def stroke(self, points: np.ndarray, colour: np.ndarray, width: float, smooth: int = 2) -> None:
-        """Draw an open line; `width` in units of the head."""
-        line = _rounded(self.pixels(points), smooth, closed=False)
-        thickness = max(1, round(width * self.unit))
-        cv2.polylines(self.canvas, [_fixed(line)], False, _colour(colour), thickness, cv2.LINE_AA, FRACTION_BITS)
-
-    def disc(self, centre: np.ndarray, radius: float, colour: np.ndarray) -> None:
-        scale = 1 << FRACTION_BITS
-        at = tuple(int(round(float(value) * scale)) for value in centre)
-        cv2.circle(self.canvas, at, round(radius * self.unit * scale), _colour(colour), -1, cv2.LINE_AA, FRACTION_BITS)
-
-
-    @contextmanager
-    def inside(self, outline: np.ndarray) -> Iterator[None]:
-        """Keep what the block paints only within an outline (in pixels)."""
-        left, top, width, height = cv2.boundingRect(outline.astype(np.float32))
-        box = slice(max(top, 0), max(top + height, 0)), slice(max(left, 0), max(left + width, 0))
-        mask = np.zeros(self.canvas[box].shape[:2], np.uint8)
-        corner = (max(left, 0), max(top, 0))
-        cv2.fillPoly(mask, [_fixed(outline - corner)], 255, cv2.LINE_8, FRACTION_BITS)
-        before = self.canvas.copy()
-        yield
-        after = self.canvas[box].copy()
-        self.canvas[:] = before
-        cv2.copyTo(after, mask, self.canvas[box])
-
-
-def _fixed(points: np.ndarray) -> np.ndarray:
-    return np.round(points * (1 << FRACTION_BITS)).astype(np.int32)
-
-
-def _colour(colour: np.ndarray) -> tuple[float, ...]:
-    return tuple(min(max(float(value), 0.0), 255.0) for value in colour)
-
-
-def _rounded(points: np.ndarray, times: int, closed: bool = True) -> np.ndarray:
-    """Cut the corners of a polygon, or a line, so often (Chaikin)."""
-    for _ in range(times):
-        after = np.roll(points, -1, axis=0) if closed else points[1:]
-        before = points if closed else points[:-1]
-        cut = np.stack([0.75 * before + 0.25 * after, 0.25 * before + 0.75 * after], axis=1).reshape(-1, 2)
-        points = cut if closed else np.concatenate([points[:1], cut, points[-1:]])
-    return points
-
-
-def _clouds(rng: np.random.Generator, side: int, octaves: tuple[int, ...]) -> np.ndarray:
-    """Return smooth noise of unit order, (side, side) float32: one value a cell, for each grid of so many cells."""
-    total = np.zeros((side, side), np.float32)
-    for cells in octaves:
-        grid = rng.standard_normal((cells, cells), dtype=np.float32)
-        total += cv2.resize(grid, (side, side), interpolation=cv2.INTER_CUBIC) / len(octaves) ** 0.5
-    return total
 
 
 def _background(rng: np.random.Generator, side: int) -> np.ndarray:
@@ -192,12 +127,12 @@ def _background(rng: np.random.Generator, side: int) -> np.ndarray:
     tone, other = rng.uniform(40, 215, (2, 3)) * 0.6 + rng.uniform(20, 90, (2, 1))
     kind = rng.integers(4)
     if kind == 0:  # a lit wall
-        mix = np.linspace(0, 1, side, dtype=np.float32)[:, None] + 0.1 * _clouds(rng, side, (3, 12))
+        mix = np.linspace(0, 1, side, dtype=np.float32)[:, None] + 0.1 * clouds(rng, side, (3, 12))
     elif kind == 1:  # people or shelves, out of focus
-        mix = (_clouds(rng, side, (4, 7)) > 0.2).astype(np.float32)
+        mix = (clouds(rng, side, (4, 7)) > 0.2).astype(np.float32)
         mix = cv2.GaussianBlur(mix, (0, 0), side / 60)
     elif kind == 2:  # foliage
-        mix = 0.5 + 0.4 * _clouds(rng, side, (6, 14, 40))
+        mix = 0.5 + 0.4 * clouds(rng, side, (6, 14, 40))
     else:  # boards or curtains
         edges = np.sort(rng.uniform(0, side, rng.integers(2, 8)))
         mix = np.repeat((np.searchsorted(edges, np.arange(side)) % 2)[None].astype(np.float32), side, axis=0)
@@ -206,19 +141,42 @@ def _background(rng: np.random.Generator, side: int) -> np.ndarray:
     return cv2.resize(np.clip(picture, 0, 255).astype(np.uint8), (full, full), interpolation=cv2.INTER_LINEAR)
 
 
-def _paint_behind(brush: _Brush, rng: np.random.Generator, skin: np.ndarray, hair: np.ndarray, style: str) -> None:
+def _paint_behind(brush: Brush, rng: np.random.Generator, skin: np.ndarray, hair: np.ndarray, style: str) -> None:
     if style == "long":
         drop = rng.uniform(0.9, 2.0)
         wide = rng.uniform(1.2, 1.45)
-        outline = [(-wide, drop), (-wide * 1.05, 0), (-1.1, -1.1), (-0.45, -1.65), (0.45, -1.65), (1.1, -1.1), (wide * 1.05, 0)]
+        outline = [
+            (-wide, drop),
+            (-wide * 1.05, 0),
+            (-1.1, -1.1),
+            (-0.45, -1.65),
+            (0.45, -1.65),
+            (1.1, -1.1),
+            (wide * 1.05, 0),
+        ]
         outline.append((wide, drop))
         shape = brush.fill(np.column_stack([outline, np.full(len(outline), -0.6)]), hair * 0.8)
-        _strands(brush, rng, shape, hair * 0.8, 50)
-    neck = [(-0.55, 0.4, -0.3), (-0.6, 1.5, -0.4), (-0.9, 2.2, -0.4), (0.9, 2.2, -0.4), (0.6, 1.5, -0.4), (0.55, 0.4, -0.3)]
+        strands(brush, rng, shape, hair * 0.8, 50)
+    neck = [
+        (-0.55, 0.4, -0.3),
+        (-0.6, 1.5, -0.4),
+        (-0.9, 2.2, -0.4),
+        (0.9, 2.2, -0.4),
+        (0.6, 1.5, -0.4),
+        (0.55, 0.4, -0.3),
+    ]
     brush.fill(np.array(neck), skin * 0.78, 1)
     cloth = rng.uniform(10, 230, 3)
     top = rng.uniform(1.35, 1.55)
-    shoulders = [(-0.62, top), (-1.3, top + 0.25), (-2.4, top + 0.6), (-3, 4), (3, 4), (2.4, top + 0.6), (1.3, top + 0.25)]
+    shoulders = [
+        (-0.62, top),
+        (-1.3, top + 0.25),
+        (-2.4, top + 0.6),
+        (-3, 4),
+        (3, 4),
+        (2.4, top + 0.6),
+        (1.3, top + 0.25),
+    ]
     shoulders += [(0.62, top), (0, top + rng.uniform(0.2, 0.9))]
     brush.fill(np.column_stack([shoulders, np.full(len(shoulders), -0.5)]), cloth, 1)
     if rng.random() < 0.5:
@@ -231,64 +189,58 @@ def _paint_behind(brush: _Brush, rng: np.random.Generator, skin: np.ndarray, hai
         brush.fill(np.column_stack([ear, np.full(5, -0.5)]), skin * 0.85)
 
 
-def _paint_skin(brush: _Brush, rng: np.random.Generator, skin: np.ndarray, points: np.ndarray) -> None:
+def _paint_skin(brush: Brush, rng: np.random.Generator, skin: np.ndarray, points: np.ndarray) -> None:
     """Paint the face from the jaw to the crown, rounded by the light, mottled, and perhaps bearded."""
     side = brush.canvas.shape[0] // 2
-    crown = [(0.98, -0.75, -0.3), (0.78, -1.25, -0.1), (0.3, -1.52, 0), (-0.3, -1.52, 0), (-0.78, -1.25, -0.1), (-0.98, -0.75, -0.3)]
-    outline = _rounded(np.concatenate([points[:17], brush.pixels(np.array(crown))]), 2)
+    crown = [
+        (0.98, -0.75, -0.3),
+        (0.78, -1.25, -0.1),
+        (0.3, -1.52, 0),
+        (-0.3, -1.52, 0),
+        (-0.78, -1.25, -0.1),
+        (-0.98, -0.75, -0.3),
+    ]
+    outline = rounded(np.concatenate([points[:17], brush.pixels(np.array(crown))]), 2)
     left, top, width, height = cv2.boundingRect(outline.astype(np.float32))
     corner = (left, top) = max(left - 1, 0), max(top - 1, 0)
     patch = brush.canvas[top : top + height + 2, left : left + width + 2]
     height, width = patch.shape[:2]
     mask = np.zeros((height, width), np.uint8)
-    cv2.fillPoly(mask, [_fixed(outline - corner)], 255, cv2.LINE_AA, FRACTION_BITS)
+    cv2.fillPoly(mask, [fixed(outline - corner)], 255, cv2.LINE_AA, FRACTION_BITS)
     # A ball's light at low resolution is enough: it is smooth.
     low = 24
-    rows, columns = ((np.arange(low) + 0.5) * (extent / low) + start for extent, start in ((height, top), (width, left)))
+    rows, columns = (
+        (np.arange(low) + 0.5) * (extent / low) + start for extent, start in ((height, top), (width, left))
+    )
     x = (columns[None, :] - points[30, 0]) / (1.25 * brush.unit)
     y = (rows[:, None] - points[30, 1] + 0.2 * brush.unit) / (1.6 * brush.unit)
     ball = np.sqrt(np.maximum(1.15 - x**2 - y**2, 0.05))
     light = rng.uniform(-0.2, 0.2), rng.uniform(-0.12, 0.02)
     shade = cv2.resize((0.62 + 0.42 * ball + light[0] * x + light[1] * y).astype(np.float32), (width, height))
-    rough = cv2.resize(_clouds(rng, side, (12, 48, 100)), (width, height))
+    rough = cv2.resize(clouds(rng, side, (12, 48, 100)), (width, height))
     shade += 0.012 * rough
     if rng.random() < 0.25:
         beard = np.zeros((height, width), np.float32)
         chin = np.concatenate([points[2:15], points[[54, 33, 48]]])
-        cv2.fillPoly(beard, [_fixed(chin - corner)], 1.0, cv2.LINE_AA, FRACTION_BITS)
+        cv2.fillPoly(beard, [fixed(chin - corner)], 1.0, cv2.LINE_AA, FRACTION_BITS)
         dark = np.clip(rng.uniform(0.25, 0.6) + 0.12 * np.roll(rough, 7, axis=0), 0, 1)
         shade *= 1 - cv2.GaussianBlur(beard, (0, 0), 0.06 * brush.unit) * dark
     tint = shade[..., None] * np.float32(skin)
-    tint[..., 0] += cv2.resize(6 * _clouds(rng, 6, (6,)), (width, height), interpolation=cv2.INTER_CUBIC)
+    tint[..., 0] += cv2.resize(6 * clouds(rng, 6, (6,)), (width, height), interpolation=cv2.INTER_CUBIC)
     tint = np.clip(tint, 0, 255, out=tint).astype(np.uint8)
     alpha = mask.astype(np.float32) / 255
     patch[:] = cv2.blendLinear(tint, np.ascontiguousarray(patch), alpha, 1 - alpha)
 
 
-def _shadow(brush: _Brush, points: np.ndarray, amount: float, width: float) -> None:
-    """Darken (or, below 0, lighten) the surroundings of a line, softly."""
-    x, y, w, h = cv2.boundingRect(points.astype(np.float32))
-    margin = round(2.5 * width * brush.unit)
-    top, left = max(y - margin, 0), max(x - margin, 0)
-    patch = brush.canvas[top : y + h + margin, left : x + w + margin]
-    if 0 in patch.shape:
-        return
-    mask = np.zeros(patch.shape[:2], np.float32)
-    thickness = max(1, round(width * brush.unit))
-    cv2.polylines(mask, [_fixed(points - (left, top))], False, 1.0, thickness, cv2.LINE_AA, FRACTION_BITS)
-    mask = cv2.GaussianBlur(mask, (0, 0), 0.5 * width * brush.unit)[..., None]
-    patch[:] = np.clip(patch * (1 - amount * mask), 0, 255).astype(np.uint8)
-
-
 def _paint_features(
-    brush: _Brush, rng: np.random.Generator, skin: np.ndarray, hair: np.ndarray, points: np.ndarray
+    brush: Brush, rng: np.random.Generator, skin: np.ndarray, hair: np.ndarray, points: np.ndarray
 ) -> None:
     iris = np.array([(70, 48, 32), (92, 110, 120), (84, 96, 64), (44, 30, 22)][rng.integers(4)], float)
     brow_colour = 0.5 * (hair * 0.6) + 0.5 * (skin * 0.35)
     brow_width = rng.uniform(0.05, 0.1)
     for brow, eye in ((points[17:22], points[36:42]), (points[22:27], points[42:48])):
-        _shadow(brush, eye[[0, 1, 2, 3]] - (0, 0.07 * brush.unit), 0.28, 0.16)
-        _shadow(brush, eye[[0, 5, 4, 3]] + (0, 0.06 * brush.unit), 0.14, 0.1)
+        shadow(brush, eye[[0, 1, 2, 3]] - (0, 0.07 * brush.unit), 0.28, 0.16)
+        shadow(brush, eye[[0, 5, 4, 3]] + (0, 0.06 * brush.unit), 0.14, 0.1)
         white = brush.fill(eye, np.array([226, 220, 214]) * 0.92, 2)
         centre = eye.mean(axis=0)
         with brush.inside(white):
@@ -301,67 +253,71 @@ def _paint_features(
         brush.stroke(brow[1:4], brow_colour, brow_width * 1.4)
     bridge, nostrils = points[27:31], points[31:36]
     side = 1 if rng.random() < 0.5 else -1
-    _shadow(brush, bridge + (side * 0.13 * brush.unit, 0), 0.22, 0.12)
-    _shadow(brush, bridge, -0.12, 0.08)
-    _shadow(brush, nostrils + (0, 0.03 * brush.unit), 0.3, 0.08)
+    shadow(brush, bridge + np.array([side * 0.13 * brush.unit, 0]), 0.22, 0.12)
+    shadow(brush, bridge, -0.12, 0.08)
+    shadow(brush, nostrils + np.array([0, 0.03 * brush.unit]), 0.3, 0.08)
     brush.stroke(nostrils, skin * 0.62, 0.03)
     for at in (nostrils[1], nostrils[3]):
         brush.disc(at - (0, 0.01 * brush.unit), 0.045, skin * 0.25)
     for corner, wing in ((48, 31), (54, 35)):
         fold = np.stack([points[wing], 0.5 * (points[wing] + points[corner]), points[corner]])
         fold = fold + (points[corner] - points[66]) * [[0.15], [0.3], [0.3]]
-        _shadow(brush, fold, rng.uniform(0.05, 0.22), 0.06)
+        shadow(brush, fold, rng.uniform(0.05, 0.22), 0.06)
     lip = skin * np.array([0.82, 0.6, 0.6]) + rng.uniform(-12, 12, 3)
     brush.fill(points[48:60], lip, 1)
     opened = np.linalg.norm(points[62] - points[66]) / brush.unit
     brush.fill(points[60:68], np.array([60, 26, 26]), 1)
     if opened > 0.05:
-        teeth = np.concatenate([points[60:65], points[[64, 63, 62, 61, 60]] * 0.45 + points[[64, 65, 66, 67, 60]] * 0.55])
+        teeth = np.concatenate(
+            [points[60:65], points[[64, 63, 62, 61, 60]] * 0.45 + points[[64, 65, 66, 67, 60]] * 0.55]
+        )
         brush.fill(teeth, np.array([232, 226, 214]), 0)
     brush.stroke(points[60:65], skin * 0.3, 0.03)
-    _shadow(brush, points[[58, 57, 56]] + (0, 0.1 * brush.unit), 0.25, 0.1)
-    _shadow(brush, points[4:13], 0.2, 0.06)
+    shadow(brush, points[[58, 57, 56]] + (0, 0.1 * brush.unit), 0.25, 0.1)
+    shadow(brush, points[4:13], 0.2, 0.06)
 
 
-def _strands(brush: _Brush, rng: np.random.Generator, outline: np.ndarray, colour: np.ndarray, count: int) -> None:
-    """Draw strands that run along the outline's sides, from its top down, each a little lighter or darker."""
-    top, half = outline[:, 1].min(), len(outline) // 2
-    middle = np.array([outline[:, 0].mean(), top])
-    places = rng.uniform(0.05, 1.0, count)
-    lengths = rng.uniform(0.3, 0.9, count)
-    tones = rng.uniform(0.7, 1.35, count)
-    for place, length, tone in zip(places, lengths, tones, strict=True):
-        start = rng.integers(0, half)
-        way = outline[start : start + half : 3]
-        line = middle + (way[: max(2, int(len(way) * length))] - middle) * place
-        brush.stroke(line, colour * tone, 0.02, 0)
-
-
-def _paint_hair(brush: _Brush, rng: np.random.Generator, hair: np.ndarray, style: str) -> None:
+def _paint_hair(brush: Brush, rng: np.random.Generator, hair: np.ndarray, style: str) -> None:
     if style == "bald":
         return
-    line = {"short": rng.uniform(-1.2, -0.95), "long": rng.uniform(-1.2, -0.95), "fringe": rng.uniform(-0.85, -0.75)}[style]
+    line = {"short": rng.uniform(-1.2, -0.95), "long": rng.uniform(-1.2, -0.95), "fringe": rng.uniform(-0.85, -0.75)}[
+        style
+    ]
     height = rng.uniform(1.62, 1.85)
     parting = rng.uniform(-0.4, 0.4)
     burn = rng.uniform(-0.45, 0.0) if style == "short" else rng.uniform(0.2, 0.9)
-    outline = [(-1.02, burn, -0.4), (-1.16, -0.5, -0.5), (-1.12, -1.1, -0.4), (-0.6, -height, -0.3), (0.6, -height, -0.3)]
-    outline += [(1.12, -1.1, -0.4), (1.16, -0.5, -0.5), (1.02, burn, -0.4), (0.95, -0.6, -0.1), (0.72, line + 0.05, 0.2)]
+    outline = [
+        (-1.02, burn, -0.4),
+        (-1.16, -0.5, -0.5),
+        (-1.12, -1.1, -0.4),
+        (-0.6, -height, -0.3),
+        (0.6, -height, -0.3),
+    ]
+    outline += [
+        (1.12, -1.1, -0.4),
+        (1.16, -0.5, -0.5),
+        (1.02, burn, -0.4),
+        (0.95, -0.6, -0.1),
+        (0.72, line + 0.05, 0.2),
+    ]
     outline += [(0.3 + parting, line - 0.06, 0.35), (parting, line - 0.14, 0.35), (-0.3 + parting, line - 0.02, 0.35)]
     outline += [(-0.72, line + 0.1, 0.2), (-0.95, -0.6, -0.1)]
     shape = brush.fill(np.array(outline), hair, 2)
     crown = shape[: len(shape) * 8 // 15]
     with brush.inside(shape):
-        _strands(brush, rng, crown, hair, 80)
+        strands(brush, rng, crown, hair, 80)
 
 
-def _paint_glasses(brush: _Brush, rng: np.random.Generator, points: np.ndarray) -> None:
+def _paint_glasses(brush: Brush, rng: np.random.Generator, points: np.ndarray) -> None:
     frame = rng.uniform(10, 90) * np.ones(3)
     width = rng.uniform(0.025, 0.05)
     around = np.linspace(0, 2 * np.pi, 17)
     for eye in (points[36:42], points[42:48]):
         across = (eye[3] - eye[0]) * 0.85
         down = np.array([-across[1], across[0]]) * 0.75
-        brush.stroke(eye.mean(axis=0) + np.outer(np.cos(around), across) + np.outer(np.sin(around), down), frame, width, 0)
+        brush.stroke(
+            eye.mean(axis=0) + np.outer(np.cos(around), across) + np.outer(np.sin(around), down), frame, width, 0
+        )
     brush.stroke(np.stack([points[39], points[27], points[42]]), frame, width, 1)
     brush.stroke(np.stack([points[36] * 1.4 - points[39] * 0.4, points[0]]), frame, width, 0)
     brush.stroke(np.stack([points[45] * 1.4 - points[42] * 0.4, points[16]]), frame, width, 0)

@@ -33,7 +33,7 @@ def test_landmarks_are_in_dlib_order():
         points = draw_face(seed)[1]
         assert (np.diff(points[:17, 0]) > -1).all()  # the jaw, from the viewer's left
         assert points[8, 1] > points[[0, 16], 1].max() + 20  # the chin is below the ears
-        assert (points[17:27, 1].mean() < points[36:48, 1].mean() < points[31:36, 1].mean() < points[48:, 1].mean())
+        assert points[17:27, 1].mean() < points[36:48, 1].mean() < points[31:36, 1].mean() < points[48:, 1].mean()
         assert points[36:42, 0].mean() < points[27:31, 0].mean() < points[42:48, 0].mean()
         assert points[36, 0] < points[39, 0] < points[42, 0] < points[45, 0]
         assert points[37, 1] < points[41, 1]

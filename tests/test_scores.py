@@ -59,7 +59,9 @@ def test_psnr_by_hand():
     assert psnr(black, black) == math.inf
 
 
-@pytest.mark.parametrize(("size", "scales"), [((176, 200), 5), ((128, 128), 4), ((100, 99), 4), ((87, 120), 3), ((30, 25), 2)])
+@pytest.mark.parametrize(
+    ("size", "scales"), [((176, 200), 5), ((128, 128), 4), ((100, 99), 4), ((87, 120), 3), ((30, 25), 2)]
+)
 def test_ms_ssim_equals_torchmetrics(size, scales):
     torch = pytest.importorskip("torch")
     functional = pytest.importorskip("torchmetrics.functional.image")
@@ -130,6 +132,15 @@ def test_radial_spectrum_is_the_mean_power_of_rings(size):
     assert bands == pytest.approx(10 * np.log10(rings), abs=1e-3)
 
 
+def test_radial_spectrum_has_no_empty_band_at_any_size():
+    rng = np.random.default_rng(0)
+    for side in range(16, 60):
+        for shape in ((side, side), (side, 2 * side + 1)):
+            bands = radial_spectrum(rng.integers(0, 256, (*shape, 3), dtype=np.uint8))
+            assert np.isfinite(bands).all()
+            assert bands.min() > 20
+
+
 def test_radial_spectrum_finds_the_frequency_of_a_wave():
     wave = 128 + 100 * np.sin(2 * np.pi * np.arange(128) / 8)
     image = np.broadcast_to(wave[None, :, None], (128, 128, 3)).astype(np.uint8)
@@ -183,7 +194,8 @@ def test_importing_the_scores_brings_neither_torch_nor_scipy_nor_opencv_before_u
     code = (
         "import sys, featureblend.evaluate as e; assert 'cv2' not in sys.modules;"
         "[getattr(e, name) for name in e.__all__];"
-        "heavy = {'torch', 'scipy', 'sklearn', 'skimage', 'dlib', 'onnxruntime'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'torch', 'scipy', 'sklearn', 'skimage', 'dlib', 'onnxruntime'} & set(sys.modules);"
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

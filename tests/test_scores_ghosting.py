@@ -132,7 +132,9 @@ def test_the_size_of_the_picture_hardly_matters(size):
     faces = [draw_face(seed, 256)[0] for seed in (0, 1)]
     base, found = (
         ghosting(dissolve(pictures), pictures)
-        for pictures in ([cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA) for face in faces] for side in (128, size))
+        for pictures in (
+            [cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA) for face in faces] for side in (128, size)
+        )
     )
     assert found.map.shape == (size, size)
     assert found.whole == pytest.approx(base.whole, abs=0.06)

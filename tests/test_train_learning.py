@@ -53,7 +53,7 @@ def test_profile(experiment):
 
 
 def test_profile_counts_operations_worked_by_hand():
-    """A plain reconstruction: each layer once forward, and twice backward but for the first, which has no input to teach."""
+    """Each layer of a plain reconstruction: once forward, twice backward; the first once, as its input is given."""
     options = {"image_size": 8, "patch": 4, "widths": (5,), "encoder_blocks": (0,), "decoder_blocks": (0,)}
     bare = dataclasses.replace(
         TOY,

@@ -54,7 +54,8 @@ def main() -> None:
         chosen = random.choice(usable, PARENTS, replace=False)
         weights = random.dirichlet(np.full(PARENTS, 3.0))
         parents = [
-            AlignedFace(faces.images[index], faces.landmarks[index].astype(np.float64), np.eye(3)[:2]) for index in chosen
+            AlignedFace(faces.images[index], faces.landmarks[index].astype(np.float64), np.eye(3)[:2])
+            for index in chosen
         ]
         made = np.asarray(blender.blend_faces(parents, weights).image)
         found = blender.detector.detect(made)

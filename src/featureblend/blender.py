@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,90 +19,25 @@ from .classical import METHODS as CLASSICAL
 from .classical.morph import mean_shape, warp_to_shape
 from .errors import FeatureblendError
 from .evaluate.measures import blend_measures
-from .faces import FaceDetector
-from .image import Photo, from_network, photo_name, to_network
+from .faces import FaceDetector, choose_face
+from .image import Photo, from_network, load_image, photo_name, to_network
 from .model_folder import find_model, read_model_folder
+from .recipes import Blend, Code, input_facts, normalised_weights
 
 __all__ = ["METHODS", "Blend", "Blender", "Code", "normalised_weights"]
 
 METHODS = ("latent", *CLASSICAL)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
 
-
-@dataclass(frozen=True)
-class Code:
-    """What the encoder gives for one face: blends are weighted means of latents."""
-
-    latent: np.ndarray = field(repr=False)
-    """(D,) float32."""
-    model: str
-    """Identity of the model that encoded it; another model can't decode it."""
-    name: str = ""
-    """The photo it came from."""
-    landmarks: np.ndarray | None = field(default=None, repr=False)
-    """(68, 2) x, y in the aligned crop, where known."""
-
-
-@dataclass(frozen=True)
-class Blend:
-    """A blended photo, how good it is, and how it was made."""
-
-    image: Image.Image = field(repr=False)
-    """The picture, at the model's size."""
-    measures: dict[str, Any]
-    """Figures of this blend; `featureblend.evaluate.measures` says what each means."""
-    recipe: dict[str, Any]
-    """Inputs by hash, weights, method, model and version: enough to make it again."""
-    parents: tuple[Image.Image, ...] = field(default=(), repr=False)
-    """The aligned faces that went in, in order."""
-
-
-def normalised_weights(weights: Sequence[float] | None, count: int) -> np.ndarray:
-    """Give weights that sum to 1, equal ones by default.
-
-    Parameters
-    ----------
-    weights : sequence of float, optional
-        One a photo, the first photo's first; none negative, not all zero.
-    count : int
-        How many photos there are.
-
-    Returns
-    -------
-    (count,) float64 array
-
-    Raises
-    ------
-    FeatureblendError
-        If they do not fit.
-
-    Examples
-    --------
-    >>> normalised_weights([3, 1], 2).tolist()
-    [0.75, 0.25]
-    >>> normalised_weights([1, -1], 2)
-    Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: weights 1 -1: none may be negative
-    """
-    if weights is None:
-        return np.full(count, 1 / count)
-    values = np.asarray(weights, dtype=np.float64)
-    shown = " ".join(f"{value:g}" for value in np.ravel(values))
-    if values.shape != (count,):
-        raise FeatureblendError(f"weights {shown}: {values.size} given for {count} photos; give one a photo")
-    if not np.isfinite(values).all():
-        raise FeatureblendError(f"weights {shown}: each must be a finite number")
-    if (values < 0).any():
-        raise FeatureblendError(f"weights {shown}: none may be negative")
-    if values.sum() <= 0:
-        raise FeatureblendError(f"weights {shown}: at least one must be more than 0")
-    return values / values.max() / (values / values.max()).sum()  # the first division keeps huge ones finite
+_ONE_AT_A_TIME = threading.Lock()
+"""dlib's detector lets go of Python's lock while it works on buffers of its own: two threads in it would mix them."""
 
 
 class Blender:
     """Blends photos with one model.
 
-    Use `Blender.from_pretrained`. Nothing leaves the machine: no method opens a connection.
+    Use `Blender.from_pretrained`. Nothing leaves the machine: no method opens a connection. One
+    blender may be used by several threads; they take turns at finding faces.
 
     Parameters
     ----------
@@ -156,10 +90,20 @@ class Blender:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        path = self.folder / name
         try:
-            return onnxruntime.InferenceSession(str(self.folder / name), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises kinds of its own
-            raise FeatureblendError(f"cannot load {self.folder / name}: {str(error).splitlines()[0]}") from error
+            raise FeatureblendError(f"cannot load {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
+        # The hashes cover the networks but not the settings beside them.
+        due = {"images": [3, self.image_size, self.image_size], "latent": [self.config.latent_dim]}
+        for end in (*session.get_inputs(), *session.get_outputs()):
+            if list(end.shape[1:]) != due.get(end.name):
+                raise FeatureblendError(
+                    f"{path} does not fit its config.json: {end.name} of {end.shape[1:]}, not {due.get(end.name)}; "
+                    "export the model again"
+                )
+        return session
 
     def find(self, photo: Photo, which: int | str = "largest", position: int = 1) -> AlignedFace:
         """Find the face in a photo and cut its aligned crop, with landmarks and the way back.
@@ -177,7 +121,10 @@ class Blender:
         FeatureblendError
             If the photo can't be read, or shows no face.
         """
-        image, face = self.detector.find(photo, which, position)
+        image = load_image(photo, position)
+        with _ONE_AT_A_TIME:
+            found = self.detector.detect(image)
+        face = choose_face(found, image.shape, which, photo_name(photo, position))
         return align_face(image, face.landmarks, self.image_size, template=self.config.crop)
 
     def align(self, photo: Photo, which: int | str = "largest") -> Image.Image:
@@ -252,52 +199,66 @@ class Blender:
         FeatureblendError
             If there are fewer than two photos, one can't be used, or the weights or method do not fit.
         """
-        if isinstance(photos, (str, os.PathLike, np.ndarray, Image.Image, Code)) or len(photos) < 2:
-            raise FeatureblendError("two or more photos are needed for a blend")
-        shares = normalised_weights(weights, len(photos))
-        if method not in METHODS:
-            raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
-        choices = [which] * len(photos) if isinstance(which, (int, str)) else list(which)
-        if len(choices) != len(photos):
+        # An array or a path is a sequence too, but of pixels or letters.
+        items = [] if isinstance(photos, (str, os.PathLike, np.ndarray, Image.Image, Code)) else list(photos)
+        shares = _checked(len(items), weights, method)
+        choices = [which] * len(items) if isinstance(which, (int, np.integer, str)) else list(which)
+        if len(choices) != len(items):
             raise FeatureblendError(
-                f"{len(choices)} faces are chosen for {len(photos)} photos; give one, or one a photo"
+                f"{len(choices)} faces are chosen for {len(items)} photos; give one, or one a photo"
             )
-        codes = [item for item in photos if isinstance(item, Code)]
-        recipe = {
-            "method": method,
-            "weights": [float(share) for share in shares],
-            "inputs": [_input_facts(photo, place) for place, photo in enumerate(photos, 1)],
-            "faces": choices,
-            "warp": warp and method == "latent" and not codes,
-            "model": {"name": self.config.name, "identity": self.config.identity},
-            "featureblend": __version__,
-        }
+        codes = [item for item in items if isinstance(item, Code)]
+        if codes and (method != "latent" or len(codes) != len(items)):
+            raise FeatureblendError("codes can be blended with codes only, by the method 'latent'")
         if codes:
-            if method != "latent" or len(codes) != len(photos):
-                raise FeatureblendError("codes can be blended with codes only, by the method 'latent'")
-            return self._blend_codes(codes, shares, recipe)
-        faces = [
-            self.find(photo, choice, place)
-            for place, (photo, choice) in enumerate(zip(photos, choices, strict=True), 1)
-            if not isinstance(photo, Code)
-        ]
-        return self.blend_faces(faces, shares, method, warp=warp, recipe=recipe)
+            made = self._blend_codes(codes, shares)
+        else:
+            faces = [
+                self.find(photo, choice, place)
+                for place, (photo, choice) in enumerate(zip(items, choices, strict=True), 1)
+                if not isinstance(photo, Code)
+            ]
+            made = self.blend_faces(faces, shares, method, warp=warp)
+        recipe = {
+            **made.recipe,
+            "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
+            "faces": [choice if isinstance(choice, str) else int(choice) for choice in choices],
+        }
+        return replace(made, recipe=recipe)
 
     def blend_faces(
         self,
         faces: Sequence[AlignedFace],
-        weights: Sequence[float] | np.ndarray,
+        weights: Sequence[float] | np.ndarray | None = None,
         method: str = "latent",
         *,
         warp: bool = True,
-        recipe: dict[str, Any] | None = None,
     ) -> Blend:
-        """Blend faces that were found already: what a slider calls; parameters as `blend`."""
-        shares = np.asarray(weights, dtype=np.float64)
+        """Blend faces that `find` gave: what a slider calls. Parameters and errors as `blend`.
+
+        The recipe names no inputs, since an aligned face does not know its photo.
+        """
+        shares = _checked(len(faces), weights, method)
         images, landmarks = [face.image for face in faces], [face.landmarks for face in faces]
+        for place, image in enumerate(images, 1):
+            if image.shape != (self.image_size, self.image_size, 3):
+                raise FeatureblendError(
+                    f"face {place} is {image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
+                    "find it with this model"
+                )
         image = self._blended(images, landmarks, shares, method, warp)
         measures = blend_measures(image, images, shares, landmarks)
-        return Blend(Image.fromarray(image), measures, recipe or {}, tuple(map(Image.fromarray, images)))
+        recipe = self._recipe(shares, method, warp and method == "latent")
+        return Blend(Image.fromarray(image), measures, recipe, tuple(map(Image.fromarray, images)))
+
+    def _recipe(self, shares: np.ndarray, method: str, warp: bool) -> dict[str, Any]:
+        return {
+            "method": method,
+            "weights": [float(share) for share in shares],
+            "warp": warp,
+            "model": {"name": self.config.name, "identity": self.config.identity},
+            "featureblend": __version__,
+        }
 
     def _blended(
         self,
@@ -308,14 +269,14 @@ class Blender:
         warp: bool,
     ) -> np.ndarray:
         if method != "latent":
-            return CLASSICAL[method](images, shares, landmarks)
+            return CLASSICAL[method](images, shares.tolist(), landmarks)
         if warp:
             shape = mean_shape(landmarks, shares)
             images = [warp_to_shape(image, points, shape) for image, points in zip(images, landmarks, strict=True)]
         latents = self._encoded(images)
         return self._decoded(shares.astype(np.float32)[None] @ latents)[0]
 
-    def _blend_codes(self, codes: Sequence[Code], shares: np.ndarray, recipe: dict[str, Any]) -> Blend:
+    def _blend_codes(self, codes: Sequence[Code], shares: np.ndarray) -> Blend:
         for place, code in enumerate(codes, 1):
             self._check_code(code, place)
         latents = np.stack([code.latent for code in codes])
@@ -323,18 +284,18 @@ class Blender:
         image, parents = decoded[0], list(decoded[1:])
         marks = [code.landmarks for code in codes if code.landmarks is not None]
         measures = blend_measures(image, parents, shares, marks if len(marks) == len(codes) else None)
-        return Blend(Image.fromarray(image), measures, recipe, tuple(map(Image.fromarray, parents)))
+        return Blend(
+            Image.fromarray(image),
+            measures,
+            self._recipe(shares, "latent", False),
+            tuple(map(Image.fromarray, parents)),
+        )
 
 
-def _input_facts(photo: Photo | Code, position: int) -> dict[str, str]:
-    """Name an input by what it is called and the hash of what it holds."""
-    if isinstance(photo, Code):
-        return {"name": photo.name, "latent_sha256": hashlib.sha256(photo.latent.tobytes()).hexdigest()}
-    name = Path(photo_name(photo, position)).name
-    if isinstance(photo, (str, os.PathLike)):
-        # Unreadable files get their clear message from `load_image`, a moment later.
-        content = Path(photo).read_bytes() if Path(photo).is_file() else b""
-        return {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
-    pixels = np.asarray(photo)
-    facts = json.dumps([pixels.shape, str(pixels.dtype)]).encode()
-    return {"name": name, "pixels_sha256": hashlib.sha256(facts + pixels.tobytes()).hexdigest()}
+def _checked(count: int, weights: Sequence[float] | np.ndarray | None, method: str) -> np.ndarray:
+    """Check what can be checked before any photo is opened, and give the weights."""
+    if count < 2:
+        raise FeatureblendError("two or more photos are needed for a blend")
+    if method not in METHODS:
+        raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
+    return normalised_weights(weights, count)

@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, redirect_stderr
+from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-import tyro
-from tyro.conf import Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from . import __version__
 from .errors import FeatureblendError
 
 __all__ = ["main"]
 
-Method = Literal["latent", "pixel", "gaussian", "laplacian", "fourier", "poisson", "gaussian-poisson", "morph"]
-"""`featureblend.blender.METHODS`, spelled out: importing it would cost the help text half a second."""
+T = TypeVar("T")
 
-Out = Annotated[Path, arg(aliases=["-o"])]
+
+def _plain(metavar: str) -> Any:
+    """Name an option's value in the help, whose text says what happens without it."""
+    return arg(metavar=metavar, help_behavior_hint="")
+
+
+Out = Annotated[Path, arg(aliases=["-o"], metavar="FILE")]
+OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
+File = Annotated[Path | None, _plain("FILE")]
+Folder = Annotated[Path | None, _plain("FOLDER")]
+Model = Annotated[str | None, _plain("MODEL")]
+Flag = Annotated[bool, arg(help_behavior_hint=""), FlagCreatePairsOff]
 
 
 def blend(
-    photos: Positional[tuple[Path, ...]],
+    photos: Positional[Annotated[tuple[Path, ...], _plain("PHOTO PHOTO ...")]],
     out: Out,
-    weights: tuple[float, ...] | None = None,
-    method: Method = "latent",
-    faces: tuple[str, ...] = ("largest",),
-    model: str | None = None,
+    weights: Annotated[tuple[str, ...] | None, _plain("NUMBER ...")] = None,
+    method: Annotated[str, arg(metavar="NAME")] = "latent",
+    faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
+    model: Model = None,
     warp: bool = True,
-    json: Path | None = None,
+    json: File = None,
 ) -> None:
     """Blend two or more photos into one.
 
     Example: featureblend blend ana.jpg ben.jpg -o blend.png --weights 2 1
 
     Args:
-        photos: Two or more photos with a face.
+        photos: Two or more photos with a face, before the options.
         out: Picture to write (.png, .jpg, .webp).
         weights: One a photo, the first photo's first; scaled to sum 1. Equal if left out.
-        method: How to blend; all but 'latent' need no learning.
+        method: latent, or without learning: pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
-        model: A model folder or the name of a bundled model.
+        model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: With 'latent': bend each face to the mean shape before it is encoded.
         json: Also write the measures and the recipe to this file.
     """
@@ -50,27 +63,49 @@ def blend(
     from .files import atomic_path, require_parent
     from .image import save_image
 
-    require_parent(out)
-    if json is not None:
-        require_parent(json)
-    which = [int(face) if face.isdigit() else face for face in faces]
+    shares = None if weights is None else _numbers(weights)
+    written = [require_parent(path) for path in (out, json) if path is not None]
+    _keep(photos, written)
+    which = [int(face) if face.lstrip("-").isdecimal() else face for face in faces]
     made = Blender.from_pretrained(model).blend(
-        photos, weights, method, which=which[0] if len(which) == 1 else which, warp=warp
+        photos, shares, method, which=which[0] if len(which) == 1 else which, warp=warp
     )
-    if json is not None:
-        with atomic_path(json) as path:
-            path.write_text(_json({"measures": made.measures, "recipe": made.recipe}))
-    save_image(out, made.image)
+    with ExitStack() as both:  # the two files appear together or not at all
+        if json is not None:
+            both.enter_context(atomic_path(json)).write_text(_json({"measures": made.measures, "recipe": made.recipe}))
+        save_image(out, made.image)
     print(out)
     _print_measures(made.measures)
 
 
-def demo(out: Out = Path("out/demo.png"), model: str | None = None) -> None:
+def _numbers(words: Sequence[str]) -> list[float]:
+    """Read the weights; text, so that the error can tell of photos that came after them."""
+    numbers = []
+    for word in words:
+        try:
+            numbers.append(float(word))
+        except ValueError as error:
+            raise FeatureblendError(
+                f"weights {' '.join(words)}: {word!r} is no number (photos come before the options)"
+            ) from error
+    return numbers
+
+
+def _keep(photos: Sequence[Path], written: Sequence[Path]) -> None:
+    """Refuse to write over a photo that is read, or twice to one file."""
+    for place, path in enumerate(written):
+        if any(os.path.realpath(path) == os.path.realpath(photo) for photo in photos):
+            raise FeatureblendError(f"cannot write {path}: it is one of the photos; name another file")
+        if os.path.realpath(path) in map(os.path.realpath, written[:place]):
+            raise FeatureblendError(f"cannot write {path}: the picture goes there; name another file for --json")
+
+
+def demo(out: Out = Path("out/demo.png"), model: Model = None) -> None:
     """Blend the two example faces that come with featureblend.
 
     Args:
         out: Picture to write; its folder is made.
-        model: A model folder or the name of a bundled model.
+        model: A model folder or the name of a bundled model; the bundled one if left out.
     """
     from .demo import write_demo
 
@@ -80,13 +115,13 @@ def demo(out: Out = Path("out/demo.png"), model: str | None = None) -> None:
 
 
 def prepare(
-    source: Positional[Path],
+    source: Positional[Annotated[Path, _plain("FOLDER_OR_TAR")]],
     out: Out,
-    size: int = 160,
+    size: Annotated[int, arg(metavar="PIXELS")] = 160,
     which: Literal["central", "largest"] = "central",
-    shard_mb: int = 1000,
-    jobs: int | None = None,
-    quiet: bool = False,
+    shard_mb: Annotated[int, arg(metavar="MEGABYTES")] = 1000,
+    jobs: Annotated[int | None, _plain("COUNT")] = None,
+    quiet: Flag = False,
 ) -> None:
     """Cut the aligned faces out of a folder or tar of photos, for training and evaluation.
 
@@ -111,17 +146,17 @@ def prepare(
 
 
 def train(
-    preset: str = "modern",
-    data: Path | None = None,
-    run: Path | None = None,
-    minutes: float | None = None,
-    resume: bool = False,
-    init: Path | None = None,
-    set: Annotated[tuple[str, ...], arg(metavar="FIELD=VALUE ...")] = (),
-    dry_run: bool = False,
-    profile: bool = False,
-    list: bool = False,
-    quiet: bool = False,
+    preset: Annotated[str, arg(metavar="NAME")] = "modern",
+    data: Annotated[Path | None, _plain("FACES")] = None,
+    run: Folder = None,
+    minutes: Annotated[float | None, _plain("MINUTES")] = None,
+    resume: Flag = False,
+    init: Folder = None,
+    set: Annotated[tuple[str, ...], _plain("FIELD=VALUE ...")] = (),
+    dry_run: Flag = False,
+    profile: Flag = False,
+    list: Flag = False,
+    quiet: Flag = False,
 ) -> None:
     """Train a model from a preset (needs the extra 'train').
 
@@ -171,7 +206,11 @@ def train(
 
 
 def export(
-    run: Positional[Path], out: Out, data: Path | None = None, name: str | None = None, data_note: str = ""
+    run: Positional[Annotated[Path, _plain("RUN")]],
+    out: OutFolder,
+    data: Annotated[Path | None, _plain("FACES")] = None,
+    name: Annotated[str | None, _plain("NAME")] = None,
+    data_note: Annotated[str, _plain("TEXT")] = "",
 ) -> None:
     """Turn a training run into a model folder that the plain install can use (needs the extra 'train').
 
@@ -240,6 +279,40 @@ def _print_measures(measures: dict[str, Any]) -> None:
         print(f"  {name.replace('_', ' '):28}{value}")
 
 
+def _parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Callable[[], T]:
+    """Read a command's words and give the call that they ask for.
+
+    tyro explains a mistake in a box of many lines; here it becomes one line, as every other error.
+    """
+    import tyro
+
+    @wraps(command)  # which shows tyro the command's options
+    def later(**options: Any) -> Callable[[], T]:
+        return partial(command, **options)
+
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            call: Any = tyro.cli(later, prog=program, args=words, config=(tyro.conf.DisallowNone,))
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise FeatureblendError(f"{_in_one_line(said.getvalue())}; see `{program} --help`") from None
+    return call
+
+
+def _in_one_line(box: str) -> str:
+    """Take the message out of tyro's box: what stands below the title and above the next rule."""
+    lines = [line.strip("│ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
+    rules = [place for place, line in enumerate(lines) if re.fullmatch(r"[╭╰]?[-─]{5,}[╮╯]?", line)] + [len(lines)]
+    title = 1 if rules[0] == 1 else 0  # without box characters, a rule of its own underlines it
+    message = " ".join(" ".join(lines[title + 1 : rules[title]]).split()).split(" Got errors:")[0]
+    message = re.sub(r"^Missing from .*?: ", "missing: ", message.replace(" (required)", ""))
+    message = re.sub(r"Error parsing (\S+): .*instantiated from \[(.*)\].*", r"\1 can't be \2", message).rstrip(".")
+    meant = [lines[place + 1] for place, line in enumerate(lines[:-1]) if line.startswith("Perhaps you meant")]
+    return (message or "the command line can't be understood") + (f" (perhaps {meant[0]} is meant)" if meant else "")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; `FeatureblendError` becomes one line on stderr and exit code 2.
 
@@ -258,15 +331,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if words[0] not in COMMANDS:
             raise FeatureblendError(f"unknown command {words[0]!r}: use one of {', '.join(COMMANDS)}")
-        # Only the command that runs is parsed, and tyro is not needed to say what there is.
-        import tyro
-
-        tyro.cli(COMMANDS[words[0]], prog=f"featureblend {words[0]}", args=words[1:])
+        _parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])()
     except FeatureblendError as error:
-        print(f"featureblend: {error}", file=sys.stderr)
+        print(f"featureblend: {' '.join(str(error).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("featureblend: stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"featureblend: {str(stop) or 'stopped'}", file=sys.stderr)
         raise SystemExit(130) from None
     except BrokenPipeError:  # `featureblend train --list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

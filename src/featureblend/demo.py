@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .blender import Blend, Blender
+from .errors import FeatureblendError
 from .files import require_parent
 from .image import save_image
 from .sheets import labelled_row
@@ -31,8 +32,17 @@ def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None
     Returns
     -------
     Blend
+
+    Raises
+    ------
+    FeatureblendError
+        If the picture can't be written there, or there is no such model.
     """
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(out).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatureblendError(f"cannot write {out}: the folder {folder} cannot be made ({error.strerror})") from error
     require_parent(out)
     photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
     made = Blender.from_pretrained(model).blend(photos)

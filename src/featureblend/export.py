@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,10 @@ OPSET = 20
 
 LARGEST_DIFFERENCE = 2
 """Most that any pixel may differ between ONNX and torch, in grey levels of 255."""
+
+
+PARTS = frozenset({"encoder.onnx", "decoder.onnx", "config.json", "README.md"})
+"""The files of a model folder."""
 
 
 class _Method(nn.Module):
@@ -84,14 +90,17 @@ def export_model(
         If the run has no checkpoint, `out` is some other folder, or ONNX and torch differ by more
         than `LARGEST_DIFFERENCE` on any pixel; then nothing is written.
     """
-    folder, out = RunFolder(run), Path(out)
-    experiment, state = folder.experiment(), folder.load()
+    folder, out = RunFolder(run), Path(os.path.realpath(out))  # a link is followed, and "." has a name
     _check_target(out)
+    experiment, state = folder.experiment(), folder.load()
     model = build(AUTOENCODERS, experiment.model, experiment.model_options)
     model.load_state_dict(state["ema"])
     model.eval().requires_grad_(False)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    except OSError as error:
+        raise FeatureblendError(f"cannot write {out}: {error.strerror or error}") from error
     try:
         size = model.image_size
         latent = model.encode(torch.zeros(2, 3, size, size))
@@ -105,7 +114,8 @@ def export_model(
         say(f"largest pixel difference from torch on {len(checked)} faces: {difference}/255")
         if difference > LARGEST_DIFFERENCE:
             raise FeatureblendError(
-                f"the exported networks differ from torch by {difference}/255 (at most {LARGEST_DIFFERENCE}/255 is allowed)"
+                f"the exported networks differ from torch by {difference}/255; "
+                f"at most {LARGEST_DIFFERENCE}/255 is allowed"
             )
         metrics = held_out_figures(faces, size, _reconstructor(work))
         say(", ".join(f"{key} {value}" for key, value in metrics.items()))
@@ -133,8 +143,18 @@ def export_model(
 
 
 def _check_target(out: Path) -> None:
-    if out.exists() and not (out / "config.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise FeatureblendError(f"{out} exists and is no model folder: name a new folder")
+    """Only a model folder, with nothing of the user's own in it, is ever replaced."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise FeatureblendError(f"{out} exists and is no folder: name a new folder")
+    names = {path.name for path in out.iterdir()}
+    foreign = sorted(names - PARTS)
+    if foreign or (names and "config.json" not in names):
+        raise FeatureblendError(
+            f"{out} exists and is no model folder (it holds {foreign[0] if foreign else 'no config.json'}): "
+            "name a new folder"
+        )
 
 
 def _validation_faces(faces: FaceSet, size: int, count: int = 16) -> np.ndarray:
@@ -143,11 +163,23 @@ def _validation_faces(faces: FaceSet, size: int, count: int = 16) -> np.ndarray:
     return chosen.chosen(np.arange(min(count, len(chosen)))).cropped(size).images
 
 
+@contextmanager
+def _only_errors(logger: str) -> Iterator[None]:
+    """Silence a library's warnings for a while: torch's exporter tells everyone that torchvision is missing."""
+    log = logging.getLogger(logger)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
 def _to_onnx(network: nn.Module, example: Tensor, names: tuple[str, str], path: Path) -> None:
     import onnx
 
     batch = torch.export.Dim("batch", min=1)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _only_errors("torch.onnx"):
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecations
         program = torch.onnx.export(
             network,

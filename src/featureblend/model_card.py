@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from typing import Any
 
+from .config import Experiment, from_dict, to_dict
+from .errors import FeatureblendError
 from .model_folder import ModelConfig
+from .presets import PRESETS, overridden
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "training_command"]
 
 FIGURES = {
     "faces": "held-out faces (people never trained on)",
@@ -18,6 +23,14 @@ FIGURES = {
     "onnx_largest_difference": "largest pixel difference between ONNX and torch, of 255",
 }
 """What each key of `ModelConfig.metrics` means."""
+
+_LFW = """\
+- Trained on press photos of public figures: mostly men, mostly white, mostly aged 30 to 60. It reconstructs other
+  people worse, and its blends drift towards the faces it saw most.
+"""
+_OTHER = """\
+- It reconstructs people unlike those it was trained on worse, and its blends drift towards the faces it saw most.
+"""
 
 
 def model_card(config: ModelConfig) -> str:
@@ -31,10 +44,12 @@ def model_card(config: ModelConfig) -> str:
     -------
     str
     """
-    training = config.training
-    rows = "\n".join(f"| {FIGURES.get(key, key)} | {value} |" for key, value in config.metrics.items())
-    before = training.get("started_from")
-    stage = f"\nIt started from the weights of: {json.dumps(before)}.\n" if before else ""
+    training, experiment = config.training, config.experiment
+    rows = "\n".join(
+        f"| {FIGURES.get(key, key)} | {'not finite' if value is None else value} |"
+        for key, value in config.metrics.items()
+    )
+    limits = _LFW if "LFW" in config.data else _OTHER
     return f"""# {config.name}
 
 An autoencoder of {config.image_size} x {config.image_size} px faces, made for blending: the decoded weighted mean of
@@ -42,11 +57,8 @@ several faces' latents ({config.latent_dim} numbers each) is the blend. Weights:
 
 ## Training
 
-- Preset: `{config.experiment.get("name", "?")}`, {training.get("images_seen", 0):,} images in {training.get("steps", 0):,}
-  steps of {config.experiment.get("batch_size", "?")}, {training.get("minutes", 0)} minutes on {training.get("hardware", "?")},
-  torch {training.get("torch", "?")}, seed {config.experiment.get("seed", "?")}.
-- Data: {config.data or "see the hash"} (SHA-256 over the prepared shards: `{training.get("data_sha256", "?")[:16]}...`).
-{stage}
+{_training(experiment, training, config.data)}
+{_repeat(experiment, training)}
 ## Measured, on people of the test split
 
 | | |
@@ -56,8 +68,75 @@ several faces' latents ({config.latent_dim} numbers each) is the blend. Weights:
 ## Limits
 
 - Faces only, one at a time, seen roughly from the front; glasses, hands, microphones and hats blend badly.
-- Trained on press photos of public figures: mostly men, mostly white, mostly aged 30 to 60. It reconstructs other
-  people worse, and its blends drift towards the faces it saw most.
-- A blend is a synthetic picture. It must not be used to impersonate anyone, or to pass identity checks.
+{limits}- A blend is a synthetic picture. It must not be used to impersonate anyone, or to pass identity checks.
 - The faces were found and aligned with dlib's 68-point model, which was trained on 300-W, a data set for research.
 """
+
+
+def _training(experiment: dict[str, Any], training: dict[str, Any], data: str) -> str:
+    before = training.get("started_from")
+    lines = [
+        f"Preset: `{experiment.get('name', '?')}`, seed {experiment.get('seed', '?')}.",
+        f"{training.get('images_seen', 0):,} images of {experiment.get('images', 0):,} planned, "
+        f"in {training.get('steps', 0):,} steps of {experiment.get('batch_size', '?')}.",
+        f"{training.get('minutes', 0)} minutes on {training.get('hardware', '?')}, torch {training.get('torch', '?')}.",
+        f"Data: {data or 'not described'} (SHA-256 over the prepared shards: "
+        f"`{training.get('data_sha256', '?')[:16]}...`).",
+        *([f"It started from the weights of another run: `{before}`."] if before else []),
+    ]
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def _repeat(experiment: dict[str, Any], training: dict[str, Any]) -> str:
+    command = training_command(experiment, training.get("started_from", ""))
+    if command is None:
+        return "Its settings are no preset's; config.json holds all of them under `experiment`.\n"
+    return f"The same training again:\n\n    {command}\n"
+
+
+def training_command(experiment: dict[str, Any], started_from: str = "") -> str | None:
+    """Give the command that trains the same again.
+
+    Parameters
+    ----------
+    experiment : dict
+        As `featureblend.config.to_dict` gives an `Experiment`.
+    started_from : str
+        The run whose weights it started from, if any.
+
+    Returns
+    -------
+    str or None
+        None where ``--set`` on a preset of this version can't express it.
+
+    Examples
+    --------
+    >>> training_command(to_dict(PRESETS["toy"]) | {"seed": 3})
+    'featureblend train --preset toy --data faces.tar --run runs/toy --set seed=3'
+    """
+    try:
+        wanted = from_dict(Experiment, json.loads(json.dumps(experiment)), "config.json")
+        settings = _differences(to_dict(PRESETS[wanted.name]), to_dict(wanted))
+        # The only proof that the settings say all: the preset with them is the experiment.
+        made = overridden(PRESETS[wanted.name], settings)
+    except (FeatureblendError, KeyError):
+        return None
+    if to_dict(made) | {"description": ""} != to_dict(wanted) | {"description": ""}:
+        return None
+    words = ["featureblend", "train", "--preset", wanted.name, "--data", "faces.tar", "--run", f"runs/{wanted.name}"]
+    words += ["--init", f"runs/{started_from}"] if started_from else []
+    words += ["--set", *settings] if settings else []
+    return shlex.join(words)
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[str]:
+    settings = []
+    for name, value in after.items():
+        if value == before.get(name) or prefix + name == "description":
+            continue
+        if isinstance(value, dict) and isinstance(before.get(name), dict):
+            settings += _differences(before[name], value, f"{prefix}{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            settings.append(f"{prefix}{name}={text}")
+    return settings

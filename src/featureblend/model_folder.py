@@ -56,9 +56,9 @@ class ModelConfig:
     experiment: dict[str, Any] = field(default_factory=dict)
     """The experiment that trained it (`featureblend.config.Experiment`)."""
     training: dict[str, Any] = field(default_factory=dict)
-    """Images and steps seen, seconds, hardware, the hash of the data, and what run came before."""
+    """Images and steps seen, minutes, hardware, the hash of the data, and what run came before."""
     metrics: dict[str, Any] = field(default_factory=dict)
-    """Figures on held-out people, measured at export."""
+    """Figures on held-out people, measured at export; null where one is infinite."""
     licence: str = "MIT"
     """Licence of the weights."""
     data: str = ""
@@ -73,7 +73,8 @@ class ModelConfig:
 
     def to_json(self) -> str:
         """Give the text of ``config.json``."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        # Python would write NaN and Infinity, which no other JSON reader takes.
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def bundled_models() -> list[str]:
@@ -100,9 +101,9 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
 
     Examples
     --------
-    >>> find_model("no-such-model")
+    >>> find_model("mine")
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: no model folder and no bundled model is called no-such-model (bundled: lfw-128)
+    featureblend.errors.FeatureblendError: no model folder and no bundled model is called mine (bundled: lfw-128)
     """
     name = DEFAULT_MODEL if model is None else os.fspath(model)
     if Path(name).is_dir():
@@ -143,6 +144,8 @@ def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
     if isinstance(values.get("crop"), dict):
         values["crop"] = from_dict(CropTemplate, values["crop"], str(path))
     config = from_dict(ModelConfig, values, str(path))
+    if config.value_range != (-1.0, 1.0):
+        raise FeatureblendError(f"{path}: value_range {list(config.value_range)} is not known here; [-1, 1] is due")
     for name in ("encoder.onnx", "decoder.onnx"):
         network = Path(folder) / name
         if not network.is_file():

@@ -61,10 +61,8 @@ class PrepareSettings:
 
     def __post_init__(self) -> None:
         if not (16 <= self.size <= 4096 and 1 <= self.margin <= 4 and 1 <= self.quality <= 100):
-            raise FeatureblendError(
-                f"size {self.size}, margin {self.margin}, quality {self.quality}: "
-                "16 to 4096, 1 to 4 and 1 to 100 are due"
-            )
+            given = f"size {self.size}, margin {self.margin}, quality {self.quality}"
+            raise FeatureblendError(f"{given}: 16 to 4096, 1 to 4 and 1 to 100 are due")
         if self.which not in ("central", "largest"):
             raise FeatureblendError(f"unknown face {self.which!r}: use 'central' or 'largest'")
 
@@ -94,7 +92,7 @@ def prepare(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     settings: PrepareSettings | None = None,
-    shard_mb: int = 1000,
+    shard_mb: float = 1000,
     jobs: int | None = None,
     quiet: bool = False,
 ) -> PrepareReport:
@@ -113,7 +111,7 @@ def prepare(
         The tar to write; ``faces-00000.tar`` and on where it takes more than one shard. Shards
         of that name from before are replaced.
     settings : PrepareSettings, optional
-    shard_mb : int
+    shard_mb : float
         Largest size of a shard in megabytes.
     jobs : int, optional
         Processes; by default one a core. With 1 the work is done in this process.
@@ -131,8 +129,8 @@ def prepare(
         unfinished work of other settings is in the way.
     """
     settings = settings or PrepareSettings()
-    if shard_mb < 1 or (jobs is not None and jobs < 1):
-        raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: at least 1 is due")
+    if shard_mb <= 0 or (jobs is not None and jobs < 1):
+        raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: more than 0 is due")
     out, source = require_parent(out), Path(source)
     if out.suffix != ".tar":
         raise FeatureblendError(f"cannot write {out}: shards are tars; name it such as {out.with_suffix('.tar')}")
@@ -316,7 +314,7 @@ def _finished(parts: Path, chunks: int) -> Iterator[FaceSample]:
         yield from read_shard(parts / f"{index:05d}.tar")
 
 
-def _collect(parts: Path, chunks: int, out: Path, shard_mb: int) -> PrepareReport:
+def _collect(parts: Path, chunks: int, out: Path, shard_mb: float) -> PrepareReport:
     """Join the chunks' shards into the final ones, and write the list of what was skipped."""
     report = PrepareReport()
     for index in range(chunks):

@@ -13,7 +13,8 @@ __all__ = ["auc", "fresh_critic_auc"]
 PENALTY = 30.0
 """Weight of the squared norm in the critic's regression, in units of one picture's likelihood."""
 
-NEWTON_STEPS = 30
+NEWTON_STEPS, SOLVER_STEPS = 30, 500
+"""At most so many steps of Newton's method, and of conjugate gradients within each; ten and fifty are usual."""
 
 
 def auc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -88,8 +89,8 @@ def fresh_critic_auc(real: Pictures, fake: Pictures, folds: int = 5, seed: int =
     Notes
     -----
     Logistic regression with a squared-norm penalty on the standardised features and their squares (a blend often
-    gives itself away by lying too near the mean, which no linear critic sees), fitted by Newton's method: no chance
-    in it but the folds. A second's work for 2 x 400 faces, three quarters of it the features.
+    gives itself away by lying too near the mean, which no linear critic sees), fitted to the optimum: no chance in it
+    but the folds. Two seconds' work for 2 x 400 faces, nearly all of it the features.
 
     On LFW at 128 pixels with 400 of each: other real faces .54, blurred by half a pixel .70, a morph inside a real
     photo's surroundings .89, landmark morph .98 (sharpened too), pixel average .98, noise 1. It cannot see what the
@@ -143,9 +144,30 @@ def _logistic_regression(inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     for _ in range(NEWTON_STEPS):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
         slope = inputs.T @ (chance - labels) + penalty * weights
-        curve = (inputs * (chance * (1 - chance) + 1e-9)[:, None]).T @ inputs + np.diag(penalty)
-        step = np.linalg.solve(curve, slope)
+        step = _conjugate_gradients(inputs, chance * (1 - chance), penalty, slope)
         weights = weights - step
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < 1e-6:
             break
     return weights
+
+
+def _conjugate_gradients(
+    inputs: np.ndarray, curvature: np.ndarray, penalty: np.ndarray, target: np.ndarray
+) -> np.ndarray:
+    """Solve ``(inputs' diag(curvature) inputs + diag(penalty)) x = target`` without forming the matrix."""
+    solution, residual = np.zeros_like(target), target.copy()
+    scale = 1 / (penalty + curvature.sum())  # the inputs have unit spread: the diagonal, nearly
+    direction = scale * residual
+    size = residual @ direction
+    goal = 1e-16 * size
+    for _ in range(SOLVER_STEPS):
+        if size <= goal:
+            break
+        image = inputs.T @ (curvature * (inputs @ direction)) + penalty * direction
+        length = size / (direction @ image)
+        solution += length * direction
+        residual -= length * image
+        scaled = scale * residual
+        size, before = residual @ scaled, size
+        direction = scaled + (size / before) * direction
+    return solution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +16,7 @@ __all__ = ["held_out_figures"]
 
 def held_out_figures(
     faces: FaceSet, size: int, reconstruct: Callable[[np.ndarray], np.ndarray], limit: int = 500
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Score reconstructions of the test split, beside the mean face as the floor.
 
     Parameters
@@ -33,7 +34,9 @@ def held_out_figures(
     -------
     dict
         ``faces`` (count), ``psnr``, ``psnr_mean_face`` (dB, means over faces), ``ssim``, and
-        ``sharpness`` (variance of the Laplacian, outputs over real).
+        ``sharpness`` (variance of the Laplacian, outputs over real). Ready for JSON: None where a
+        figure is no finite number (the PSNR of faces that are given back without any error, the
+        sharpness relative to flat pictures).
 
     Raises
     ------
@@ -49,13 +52,16 @@ def held_out_figures(
     mean_face = np.clip(known.mean(axis=0, dtype=np.float64) + 0.5, 0, 255).astype(np.uint8)
     made = reconstruct(real)
 
-    def average(values: list[float]) -> float:
-        return round(float(np.mean(values)), 3)
+    def average(values: list[float]) -> float | None:
+        mean = float(np.mean(values))
+        return round(mean, 3) if math.isfinite(mean) else None
+
+    of_real = float(np.mean([sharpness(face) for face in real]))
 
     return {
         "faces": len(real),
         "psnr": average([psnr(a, b) for a, b in zip(made, real, strict=True)]),
         "psnr_mean_face": average([psnr(mean_face, b) for b in real]),
         "ssim": average([ssim(a, b) for a, b in zip(made, real, strict=True)]),
-        "sharpness": round(float(np.mean([sharpness(a) for a in made]) / np.mean([sharpness(b) for b in real])), 3),
+        "sharpness": average([sharpness(a) / of_real for a in made]) if of_real else None,
     }

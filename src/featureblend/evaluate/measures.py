@@ -68,5 +68,5 @@ def blend_measures(
     measures["distances"] = [round(distance, 2) for distance in distances]
     if len(parents) == 2:
         between = picture_distance(parents[0], parents[1])
-        measures["balance"] = round(balance_of_distances(*distances, between), 3) if between > 0 else None
+        measures["balance"] = round(balance_of_distances(distances[0], distances[1], between), 3) if between > 0 else None
     return measures

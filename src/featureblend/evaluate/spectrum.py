@@ -83,8 +83,8 @@ def spectrum_distance(images: Pictures, reference_images: Pictures) -> float:
     Returns
     -------
     float
-        0 upwards, the root mean square over the bands of `radial_spectrum`; less is better. Two random halves of 400
-        real faces are about 0.2 apart.
+        0 upwards, the root mean square over the bands of `radial_spectrum`; less is better. Of LFW at 128 pixels, two
+        sets of 200 real faces are .2 to .4 apart, a blur of half a pixel is 1.7 and pixel averages are 2.1 from real.
 
     Raises
     ------

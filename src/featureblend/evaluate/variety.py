@@ -42,7 +42,7 @@ def diversity(outputs: Pictures, inputs: Pictures) -> float:
     Parameters
     ----------
     outputs, inputs : (N, H, W, 3) uint8 arrays, or (N, D) float arrays of features
-        At least two each. Pictures are compared at 32 x 32 pixels, a thousand take about 25 MB.
+        At least two each. Pictures are compared at 32 x 32 pixels, a thousand take about 60 MB.
 
     Returns
     -------

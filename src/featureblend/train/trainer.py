@@ -40,6 +40,21 @@ class Clock:
     """Longest that scoring, drawing and saving took: a slice of time must leave room for it."""
 
 
+def _accelerator() -> Any:
+    from accelerate import Accelerator
+
+    # The precision is said outright, or a user's `accelerate config` decides it. So is the CPU: without
+    # that, processes that torchrun starts on a machine without GPU each take themselves for the only one.
+    accelerator = Accelerator(mixed_precision="no", cpu=not torch.accelerator.is_available())
+    started = int(os.environ.get("WORLD_SIZE", 1))
+    if accelerator.num_processes != started:
+        raise FeatureblendError(
+            f"torchrun started {started} processes, but this machine's {accelerator.device.type} trains in one: "
+            "start featureblend without torchrun"
+        )
+    return accelerator
+
+
 class Trainer:
     """One run: the networks, their optimisers, the averaged weights, and the step.
 
@@ -56,12 +71,9 @@ class Trainer:
     """
 
     def __init__(self, experiment: Experiment, faces: FaceSet) -> None:
-        from accelerate import Accelerator
-
         check(experiment)
         self.experiment = experiment
-        # Said outright: where it is left out, a user's `accelerate config` decides the precision.
-        self.accelerator = Accelerator(mixed_precision="no")
+        self.accelerator = _accelerator()
         self.device = self.accelerator.device
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         torch.manual_seed(experiment.seed)  # the same first weights in every process

@@ -1,0 +1,81 @@
+"""The commands that measure: `evaluate` and `compare`, in the style of `featureblend.cli`, which registers them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from .errors import FeatureblendError
+
+__all__ = ["compare", "evaluate"]
+
+Out = Annotated[Path, arg(aliases=["-o"])]
+
+
+def evaluate(
+    out: Out,
+    data: Path | None = None,
+    protocol: str = "pairs1k_test",
+    methods: tuple[str, ...] = (),
+    model: str | None = None,
+    also: Annotated[tuple[str, ...], arg(metavar="NAME=FOLDER ...")] = (),
+    identity: bool = False,
+    jobs: int | None = None,
+    quiet: bool = False,
+) -> None:
+    """Measure every method on the same pairs; write metrics.jsonl and report.html.
+
+    A run that was stopped goes on with the same command: methods that are done are not measured again.
+
+    Example: featureblend evaluate --data faces.tar --protocol pairs50_test --out out/evaluation
+
+    Args:
+        out: Folder to write.
+        data: Prepared faces, with people that the model was not trained on.
+        protocol: pairs1k_test, pairs200_test, pairs50_test (quick) or pairs200_validation.
+        methods: Some of latent, latent-plain, pca, pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson,
+            morph; all if left out.
+        model: A model folder or the name of a bundled model.
+        also: Further models, such as paper=models/paper; each adds the methods NAME and NAME-plain.
+        identity: Also measure whether both people can be recognised (slow: about 0.2 s a face).
+        jobs: Processes; one a core if left out.
+        quiet: Show no progress bar.
+    """
+    if data is None:
+        raise FeatureblendError("--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`")
+    from .evaluation import evaluate as run
+
+    report = run(data, out, protocol, model, methods or None, also, identity, jobs, quiet)
+    print(report.with_name("metrics.jsonl"))
+    print(report)
+
+
+def compare(
+    photos: Positional[tuple[Path, ...]],
+    out: Out,
+    methods: tuple[str, ...] = (),
+    faces: tuple[str, ...] = ("largest",),
+    model: str | None = None,
+) -> None:
+    """Blend two photos by every method, on one labelled sheet with the measures under each.
+
+    Example: featureblend compare ana.jpg ben.jpg -o sheet.png
+
+    Args:
+        photos: Two photos with a face.
+        out: Picture to write (.png, .jpg, .webp).
+        methods: Some of latent, latent-plain, pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph;
+            all if left out.
+        faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
+        model: A model folder or the name of a bundled model.
+    """
+    from .blender import Blender
+    from .comparison import compare as run
+
+    which = [int(face) if face.isdigit() else face for face in faces]
+    found = run(photos, out, Blender.from_pretrained(model), methods or None, which * 2 if len(which) == 1 else which)
+    print(out)
+    for method, measures in found.items():
+        print(f"  {method:18}" + "  ".join(f"{name.replace('_', ' ')} {value}" for name, value in measures.items()))

@@ -1,0 +1,122 @@
+"""Comparison: every method on one pair of photos, as one labelled sheet with the measures under each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .blender import Blender
+from .contenders import check_methods, method_names
+from .errors import FeatureblendError
+from .files import require_parent
+from .image import Photo, photo_name, save_image
+from .sheets import labelled_row
+
+__all__ = ["METHODS", "compare"]
+
+METHODS = tuple(name for name in method_names() if name != "pca")
+"""The methods that need no training faces."""
+
+COLUMNS = 6
+"""Pictures a row."""
+
+CAPTIONS = {
+    "sharpness": "sharpness",
+    "ghosting": "ghosting",
+    "ghosting_inside_face": "… inside",
+    "ghosting_outside_face": "… outside",
+    "balance": "balance",
+}
+"""The measures that are shown, by what they are called under a picture."""
+
+
+def compare(
+    photos: Sequence[Photo],
+    out: str | os.PathLike[str],
+    blender: Blender | None = None,
+    methods: Sequence[str] | None = None,
+    which: Sequence[int | str] = ("largest", "largest"),
+) -> dict[str, dict[str, Any]]:
+    """Blend two photos half and half by several methods, and lay the blends side by side.
+
+    Parameters
+    ----------
+    photos : two photos
+        Path-likes, PIL images or (H, W, 3) uint8 arrays.
+    out : path-like
+        The sheet to write.
+    blender : Blender, optional
+        The bundled model's by default.
+    methods : sequence of str, optional
+        Some of `METHODS`; all by default.
+    which : two of 'largest', 'central' or int
+        Which face of each photo.
+
+    Returns
+    -------
+    dict
+        The measures of each method, as `featureblend.evaluate.measures.MEANINGS` explains them; ``{"failed": reason}``
+        where a method failed.
+
+    Raises
+    ------
+    FeatureblendError
+        If there are not two photos, one shows no face, a method is unknown, or the sheet can't be written.
+    """
+    require_parent(out)
+    if len(photos) != 2 or len(which) != 2:
+        raise FeatureblendError(f"two photos are compared, not {len(photos)}: featureblend compare A B -o sheet.png")
+    chosen = check_methods(METHODS if methods is None else methods, METHODS)
+    blender = blender or Blender.from_pretrained()
+    faces = [blender.find(photo, face, place) for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1)]
+    pictures = [face.image for face in faces]
+    labels = [
+        f"{letter}\n{_short(photo_name(photo, place))}"
+        for place, (letter, photo) in enumerate(zip("AB", photos, strict=True), 1)
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    for method in chosen:
+        try:
+            base, plain = method.removesuffix("-plain"), method.endswith("-plain")
+            made = blender.blend_faces(faces, (0.5, 0.5), base, warp=not plain)
+        except FeatureblendError as error:  # named on the sheet; the others go on
+            found[method] = {"failed": str(error)}
+            pictures.append(np.full_like(pictures[0], 235))
+            labels.append(f"{method}\nfailed")
+            continue
+        found[method] = made.measures
+        pictures.append(np.asarray(made.image))
+        labels.append(f"{method}\n{_caption(made.measures)}")
+    save_image(out, _sheet(pictures, labels, max(1, round(192 / blender.image_size))))
+    return found
+
+
+def _caption(measures: Mapping[str, Any]) -> str:
+    shown = [(title, measures[name]) for name, title in CAPTIONS.items() if name in measures]
+    return "\n".join(f"{title} {'–' if value is None else f'{value:.2f}'}" for title, value in shown)
+
+
+def _short(name: str, length: int = 24) -> str:
+    name = Path(name).name
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def _sheet(pictures: Sequence[np.ndarray], labels: Sequence[str], scale: int) -> Image.Image:
+    """Lay pictures out in rows as even as can be."""
+    rows = -(-len(pictures) // COLUMNS)
+    columns = -(-len(pictures) // rows)
+    strips = [
+        labelled_row(pictures[start : start + columns], labels[start : start + columns], scale)
+        for start in range(0, len(pictures), columns)
+    ]
+    sheet = Image.new("RGB", (max(strip.width for strip in strips), sum(strip.height for strip in strips)), "white")
+    top = 0
+    for strip in strips:
+        sheet.paste(strip, (0, top))
+        top += strip.height
+    return sheet

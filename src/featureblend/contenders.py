@@ -1,0 +1,217 @@
+"""Everything that can blend a pair, behind one face: what evaluation and comparison put side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+from .blender import Blender
+from .classical import METHODS as CLASSICAL
+from .classical.morph import mean_shape, warp_to_shape
+from .errors import FeatureblendError
+from .evaluate.pca import PrincipalComponents
+
+__all__ = [
+    "NOTES",
+    "Contender",
+    "check_methods",
+    "classical_contender",
+    "method_names",
+    "model_contender",
+    "parse_also",
+    "pca_contender",
+]
+
+PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""(B, 2, H, W, 3) uint8 parents, (B, 2, 68, 2) landmarks and (2,) weights in, (B, H, W, 3) uint8 blends out."""
+
+NOTES = {
+    "latent": "the model: faces bent to the mean shape, encoded, averaged, decoded",
+    "latent-plain": "the model without bending: encoded, averaged, decoded",
+    "pixel": "weighted mean of pixels",
+    "gaussian": "multi-resolution: detail from the stronger, by Gaussian levels",
+    "laplacian": "multi-resolution: Laplacian pyramid (Burt & Adelson 1983)",
+    "fourier": "low frequencies of one with the high of the other",
+    "poisson": "gradient-domain seamless cloning (Pérez et al. 2003)",
+    "gaussian-poisson": "low-resolution mean with mixed gradients (GP-GAN's constraint)",
+    "morph": "landmark warp and cross-dissolve",
+    "pca": "eigenfaces, as many components as the model's latent has numbers",
+}
+"""What each method does, in a few words."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to blend two aligned faces."""
+
+    name: str
+    blend: PairBlend
+    note: str = ""
+    """What it is, in a few words."""
+    model: str = ""
+    """Identity of its weights; empty where nothing was learned."""
+    portable: bool = False
+    """Whether `blend` may run in another process."""
+    encode: Callable[[np.ndarray], np.ndarray] | None = None
+    """(B, H, W, 3) uint8 to (B, D) latents, where there are latents."""
+    decode: Callable[[np.ndarray], np.ndarray] | None = None
+    """(B, D) latents to (B, H, W, 3) uint8."""
+    latents: PairBlend | None = None
+    """As `blend`, but gives the (B, D) latents of the blends."""
+
+
+def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
+    """List the methods in the order of the tables.
+
+    Parameters
+    ----------
+    also : sequence of str
+        Names of further models.
+
+    Examples
+    --------
+    >>> method_names(["paper"])[:5]
+    ('latent', 'latent-plain', 'paper', 'paper-plain', 'pca')
+    """
+    further = [name for model in also for name in (model, f"{model}-plain")]
+    return ("latent", "latent-plain", *further, "pca", *CLASSICAL)
+
+
+def check_methods(methods: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return the methods in the tables' order, each once.
+
+    Raises
+    ------
+    FeatureblendError
+        If one is unknown, or there is none.
+
+    Examples
+    --------
+    >>> check_methods(["morph", "latent"], method_names())
+    ('latent', 'morph')
+    """
+    for method in methods:
+        if method not in known:
+            raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(known)}")
+    if not methods:
+        raise FeatureblendError(f"no method is named: use some of {', '.join(known)}")
+    return tuple(method for method in known if method in methods)
+
+
+def _classical_blend(name: str, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    pairs = zip(images, landmarks, strict=True)
+    return np.stack([CLASSICAL[name](list(faces), list(shares), list(points)) for faces, points in pairs])
+
+
+def classical_contender(name: str) -> Contender:
+    """Return the classical blend of that name."""
+    return Contender(name, partial(_classical_blend, name), NOTES.get(name, ""), portable=True)
+
+
+def _mixed_latents(
+    encode: Callable[[np.ndarray], np.ndarray],
+    warp: bool,
+    images: np.ndarray,
+    landmarks: np.ndarray,
+    shares: np.ndarray,
+) -> np.ndarray:
+    if warp:
+        images = np.stack([_meeting(faces, points, shares) for faces, points in zip(images, landmarks, strict=True)])
+    latents = encode(images.reshape(-1, *images.shape[2:]))
+    return np.einsum("bnd,n->bd", latents.reshape(len(images), len(shares), -1), shares.astype(np.float32))
+
+
+def _of_latents(
+    name: str,
+    note: str,
+    model: str,
+    encode: Callable[[np.ndarray], np.ndarray],
+    decode: Callable[[np.ndarray], np.ndarray],
+    warp: bool,
+) -> Contender:
+    latents = partial(_mixed_latents, encode, warp)
+
+    def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        return decode(latents(images, landmarks, shares))
+
+    return Contender(name, blend, note, model, encode=encode, decode=decode, latents=latents)
+
+
+def _meeting(faces: np.ndarray, points: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Bend the faces of one pair to their mean shape."""
+    target = mean_shape(list(points), tuple(shares))
+    return np.stack([warp_to_shape(face, at, target) for face, at in zip(faces, points, strict=True)])
+
+
+def model_contender(blender: Blender, size: int, name: str = "latent", warp: bool = True) -> Contender:
+    """Return a model's blend.
+
+    Parameters
+    ----------
+    blender : Blender
+    size : int
+        Side of the pictures in and out, which are scaled where the model has another size.
+    name : str
+    warp : bool
+        Bend the faces to their mean shape first.
+
+    Returns
+    -------
+    Contender
+    """
+    inner = blender.image_size
+
+    def encode(images: np.ndarray) -> np.ndarray:
+        return blender._encoded(list(_scaled(images, inner)))
+
+    def decode(latents: np.ndarray) -> np.ndarray:
+        return _scaled(blender._decoded(latents), size)
+
+    note = NOTES.get(name) or (
+        f"{blender.config.name}, faces bent to the mean shape first" if warp else f"{blender.config.name}, not bent"
+    )
+    if inner != size:
+        note += f" (works at {inner} pixels; scaled)"
+    return _of_latents(name, note, blender.config.identity, encode, decode, warp)
+
+
+def pca_contender(components: PrincipalComponents) -> Contender:
+    """Return the blend by principal components, of faces as they are."""
+    note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
+    return _of_latents("pca", note, components.identity, components.encode, components.decode, warp=False)
+
+
+def _scaled(images: np.ndarray, side: int) -> np.ndarray:
+    if images.shape[1] == side:
+        return images
+    kind = cv2.INTER_AREA if side < images.shape[1] else cv2.INTER_CUBIC
+    return np.stack([cv2.resize(image, (side, side), interpolation=kind) for image in images])
+
+
+def parse_also(also: Sequence[str]) -> Mapping[str, str | os.PathLike[str]]:
+    """Read ``NAME=MODEL_FOLDER`` words.
+
+    Raises
+    ------
+    FeatureblendError
+        If one is no such word, or its name is taken.
+
+    Examples
+    --------
+    >>> parse_also(["paper=models/paper"])
+    {'paper': 'models/paper'}
+    """
+    models: dict[str, str] = {}
+    for word in also:
+        name, equals, folder = word.partition("=")
+        if not (equals and name and folder) or not name.replace("-", "").replace("_", "").isalnum():
+            raise FeatureblendError(f"--also {word}: NAME=MODEL_FOLDER is due, such as paper=models/paper")
+        if name in method_names(list(models)) or f"{name}-plain" in method_names(list(models)):
+            raise FeatureblendError(f"--also {word}: the name {name} is taken")
+        models[name] = folder
+    return models

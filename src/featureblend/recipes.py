@@ -1,0 +1,122 @@
+"""What goes into a blend and what comes out: codes, weights, the blend itself, and the recipe that repeats it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .errors import FeatureblendError
+from .files import sha256
+from .image import Photo, load_image, photo_name
+
+__all__ = ["Blend", "Code", "input_facts", "normalised_weights"]
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no single answer to ==
+class Code:
+    """What the encoder gives for one face: blends are weighted means of latents."""
+
+    latent: np.ndarray = field(repr=False)
+    """(D,) float32."""
+    model: str
+    """Identity of the model that encoded it; another model can't decode it."""
+    name: str = ""
+    """The photo it came from."""
+    landmarks: np.ndarray | None = field(default=None, repr=False)
+    """(68, 2) x, y in the aligned crop, where known."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """A blended photo, how good it is, and how it was made."""
+
+    image: Image.Image = field(repr=False)
+    """The picture, at the model's size."""
+    measures: dict[str, Any]
+    """Figures of this blend; `featureblend.evaluate.measures` says what each means."""
+    recipe: dict[str, Any]
+    """Inputs by hash, weights, method, model and version: enough to make it again. Holds no folder's name."""
+    parents: tuple[Image.Image, ...] = field(default=(), repr=False)
+    """The aligned faces that went in, in order; of codes, their pictures."""
+
+
+def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int) -> np.ndarray:
+    """Give weights that sum to 1, equal ones by default.
+
+    Parameters
+    ----------
+    weights : sequence of float, optional
+        One a photo, the first photo's first; none negative, not all zero.
+    count : int
+        How many photos there are.
+
+    Returns
+    -------
+    (count,) float64 array
+
+    Raises
+    ------
+    FeatureblendError
+        If they do not fit.
+
+    Examples
+    --------
+    >>> normalised_weights([3, 1], 2).tolist()
+    [0.75, 0.25]
+    >>> normalised_weights([1, -1], 2)
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: weights 1 -1: none may be negative
+    """
+    if weights is None:
+        return np.full(count, 1 / count)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise FeatureblendError(f"weights {weights!r}: each must be a number") from error
+    shown = " ".join(f"{value:g}" for value in np.ravel(values))
+    if values.shape != (count,):
+        raise FeatureblendError(f"weights {shown or 'missing'}: {values.size} for {count} photos; give one a photo")
+    if not np.isfinite(values).all():
+        raise FeatureblendError(f"weights {shown}: each must be a finite number")
+    if (values < 0).any():
+        raise FeatureblendError(f"weights {shown}: none may be negative")
+    if not values.any():
+        raise FeatureblendError(f"weights {shown}: at least one must be more than 0")
+    parts = values / values.max()  # first, so that the sum of huge ones is finite
+    return parts / parts.sum()
+
+
+def input_facts(photo: Photo | Code, position: int) -> dict[str, str]:
+    """Name an input of a recipe by what it is called, without its folder, and the hash of what it holds.
+
+    Parameters
+    ----------
+    photo : path-like, PIL image, (H, W, 3) uint8 array, or Code
+    position : int
+        Its place in the caller's list, from 1: names what has no name.
+
+    Returns
+    -------
+    dict
+        ``name``, and the SHA-256 of the file (``sha256``), of the pixels of a picture in memory as RGB bytes
+        (``pixels_sha256``), or of a code's float32 numbers (``latent_sha256``).
+
+    Examples
+    --------
+    >>> input_facts(np.zeros((1, 1, 3), np.uint8), 2)["name"]
+    'photo 2'
+    """
+    if isinstance(photo, Code):
+        name = Path(photo.name).name or f"code {position}"
+        return {"name": name, "latent_sha256": hashlib.sha256(photo.latent.tobytes()).hexdigest()}
+    name = photo_name(photo, position)
+    if isinstance(photo, (str, os.PathLike)):
+        return {"name": Path(name).name, "sha256": sha256(photo)}
+    return {"name": name, "pixels_sha256": hashlib.sha256(load_image(photo, position).tobytes()).hexdigest()}

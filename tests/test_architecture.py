@@ -1,0 +1,72 @@
+"""The floors of docs/architecture.md, the time an import takes, and the size of files."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "featureblend"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def test_imports_go_down_only(monkeypatch, capfd):
+    """The contract is in pyproject.toml; a module that stands on no floor is refused too."""
+    linter = pytest.importorskip("importlinter.cli")
+    monkeypatch.chdir(ROOT)
+    # The linter finds the package as Python does: from the sources, installed or not.
+    monkeypatch.syspath_prepend(str(ROOT / "src"))
+    status = linter.lint_imports(no_cache=True, no_logo=True)
+    assert status == 0, capfd.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["presets", "cli", "config"])
+def test_the_plain_install_needs_no_torch(name):
+    """What every command line goes through is quick and has no part of the extras."""
+    if not (SOURCE / f"{name}.py").exists():
+        pytest.skip("not written yet")
+    loaded = modules_after(f"import featureblend.{name}")
+    assert not loaded & {"torch", "accelerate", "onnxruntime", "cv2", "dlib", "matplotlib", "gradio"}
+
+
+def test_import_loads_next_to_nothing():
+    assert not modules_after("import featureblend") & {"torch", "onnxruntime", "cv2", "numpy", "PIL", "dlib", "tqdm"}
+
+
+def test_import_is_fast():
+    code = "import time; t = time.perf_counter(); import featureblend; print(time.perf_counter() - t)"
+    assert min(float(python(code)) for _ in range(5)) <= 0.1
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) <= 350
+
+
+@pytest.mark.parametrize(
+    "package", [path.parent for path in FILES if path.name == "__init__.py"], ids=lambda path: path.name
+)
+def test_packages_only_hand_names_on(package):
+    """A docstring, imports and plain names, or what makes names lazy; the package itself also silences telemetry."""
+    for statement in ast.parse((package / "__init__.py").read_text()).body:
+        handed_on = (
+            isinstance(statement, (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign))
+            or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+            or (isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test))
+            or (isinstance(statement, ast.FunctionDef) and statement.name in ("__getattr__", "__dir__"))
+            or (package == SOURCE and "ORT_DISABLE_TELEMETRY" in ast.dump(statement))
+        )
+        assert handed_on, f"{package.name}/__init__.py, line {statement.lineno}"
+
+
+def python(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def modules_after(code):
+    """Top-level modules that a fresh Python has loaded after running `code`."""
+    return {name.partition(".")[0] for name in python(f"{code}; import sys; print(*sys.modules)").split()}

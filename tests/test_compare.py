@@ -1,0 +1,67 @@
+"""The sheet that compares every method on one pair."""
+
+import numpy as np
+import pytest
+from drawn_faces import draw_face
+from PIL import Image
+
+from featureblend.blender import Blender
+from featureblend.classical import METHODS as CLASSICAL
+from featureblend.comparison import METHODS, compare
+from featureblend.errors import FeatureblendError
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    made = Blender.from_pretrained()
+    made.detector = detector
+    return made
+
+
+@pytest.fixture(scope="module")
+def photos(lfw_photos):
+    return lfw_photos[:2]
+
+
+def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
+    found = compare(photos, tmp_path / "sheet.png", blender)
+    assert tuple(found) == METHODS
+    assert {"latent", "latent-plain", *CLASSICAL} == set(METHODS)
+    for measures in found.values():
+        assert {"sharpness", "ghosting", "ghosting_inside_face", "balance"} <= set(measures)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 6 * blender.image_size
+        assert sheet.height > 2 * blender.image_size
+
+
+def test_only_the_methods_that_are_asked_for(tmp_path, blender, photos):
+    assert list(compare(photos, tmp_path / "a.png", blender, ["morph", "latent"])) == ["latent", "morph"]
+
+
+def test_the_measures_are_those_of_the_blend(tmp_path, blender, photos):
+    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "latent-plain"])
+    assert found["pixel"] == blender.blend(photos, method="pixel").measures
+    assert found["latent-plain"] == blender.blend(photos, warp=False).measures
+
+
+def test_a_method_that_fails_is_named_and_the_rest_goes_on(tmp_path, blender, photos, monkeypatch):
+    def failing(*_):
+        raise FeatureblendError("no luck")
+
+    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"])
+    assert found["pixel"] == {"failed": "no luck"}
+    assert found["morph"]["ghosting"] > 0
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_bad_requests_are_refused(tmp_path, blender, photos):
+    with pytest.raises(FeatureblendError, match="two photos are compared, not 1"):
+        compare(photos[:1], tmp_path / "a.png", blender)
+    with pytest.raises(FeatureblendError, match="unknown method 'magic'"):
+        compare(photos, tmp_path / "a.png", blender, ["magic"])
+    with pytest.raises(FeatureblendError, match="does not exist"):
+        compare(photos, tmp_path / "nowhere" / "a.png", blender)
+    with pytest.raises(FeatureblendError, match="no face found in photo 2"):
+        compare([draw_face(0, 250)[0], np.zeros((80, 80, 3), np.uint8)], tmp_path / "a.png", blender)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,283 @@
+"""An evaluation from end to end, on drawn faces and few pairs: it repeats, goes on, counts failures and reports."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from drawn_faces import draw_faces
+
+import featureblend.evaluation
+import featureblend.measuring
+from featureblend.classical import METHODS as CLASSICAL
+from featureblend.contenders import parse_also
+from featureblend.data import FaceSet
+from featureblend.errors import FeatureblendError
+from featureblend.evaluate.figures import FIGURES, badness
+from featureblend.evaluate.pca import fit_components
+from featureblend.evaluate.protocols import PROTOCOLS, Protocol, draw, find_protocol
+from featureblend.evaluation import evaluate
+
+TINY = Protocol("tiny", "test", 12, paths=2, steps=3)
+MANY = Protocol("many", "test", 40, paths=1, steps=2)
+PEOPLE = 50
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """50 people with two photos each, the second with other noise and light; and 12 to fit PCA on."""
+    images, landmarks = draw_faces(range(PEOPLE), 128)
+    noise = np.random.default_rng(0).integers(-9, 1, images.shape)
+    second = np.clip(images + noise, 0, 255).astype(np.uint8)
+    images, landmarks = (
+        np.concatenate([images, second, second[:12]]),
+        np.concatenate([landmarks] * 2 + [landmarks[:12]]),
+    )
+    people = [f"person {number}" for number in range(PEOPLE)] * 2 + [f"known {number}" for number in range(12)]
+    plain = FaceSet.from_images(images)
+    return dataclasses.replace(
+        plain,
+        landmarks=landmarks.astype(np.float32),
+        people=np.array(people),
+        splits=np.array(["test"] * 2 * PEOPLE + ["train"] * 12),
+    )
+
+
+def run(faces, out, methods=("latent", "pixel", "morph"), protocol=TINY, **options):
+    return evaluate(faces, out, protocol, methods=methods, jobs=1, quiet=True, **options)
+
+
+def lines(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(faces, tmp_path_factory):
+    out = tmp_path_factory.mktemp("evaluation")
+    run(faces, out, ("latent", "pca", "pixel", "morph"))
+    return out
+
+
+def test_two_runs_give_the_same_bytes(faces, finished, tmp_path):
+    run(faces, tmp_path, ("latent", "pca", "pixel", "morph"))
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
+    assert (tmp_path / "report.html").read_bytes() == (finished / "report.html").read_bytes()
+
+
+def test_every_line_says_what_was_measured(finished, faces):
+    found = lines(finished)
+    assert {line["method"] for line in found} == {"real", "latent", "pca", "pixel", "morph"}
+    for line in found:
+        assert line["protocol"] == "tiny"
+        assert line["data"] == faces.identity[:12]
+        assert line["figure"] in FIGURES
+        assert np.isfinite(line["value"])
+        assert line["count"] > 0
+        assert line["left_out"] == 0
+        if line["low"] is not None:
+            assert line["low"] <= line["high"]
+        assert line.get("features", "") == FIGURES[line["figure"]].features
+    models = {line["method"]: line["model"] for line in found}
+    assert models["pixel"] == ""
+    assert len(models["latent"]) == len(models["pca"]) == 12
+    latent = {line["figure"] for line in found if line["method"] == "latent"}
+    assert latent == set(FIGURES) - {"mmpmr", "weaker_parent"}
+    pixel = {line["figure"] for line in found if line["method"] == "pixel"}
+    assert latent - pixel == {"reconstruction_psnr", "reconstruction_ssim", "cycle_error"}
+
+
+def test_the_pixel_average_is_what_it_is(finished):
+    """Its continuum is straight and ends at the parents; a real face is as sharp as real faces."""
+    value = {(line["method"], line["figure"]): line["value"] for line in lines(finished)}
+    assert value["pixel", "boundary_error"] == 0
+    assert value["pixel", "path_length"] == pytest.approx(1, abs=0.1)
+    assert value["pixel", "ghosting_inside"] > value["morph", "ghosting_inside"]
+    assert abs(np.log(value["real", "sharpness"])) < abs(np.log(value["pixel", "sharpness"]))
+    assert value["real", "critic_auc"] < value["pixel", "critic_auc"]
+
+
+def test_the_report_holds_all_of_itself(finished):
+    page = (finished / "report.html").read_text()
+    assert not re.search(
+        r"""(?:src|href|action|data)\s*=\s*["']?(?!data:)[^"'> ]+""", page.replace("<meta charset", "")
+    )
+    assert not re.search(r"https?:|url\(|@import|<script|<link", page)
+    assert page.count("data:image/jpeg;base64,") >= 12 * 6
+    assert "KID, FID, 1-NN and critic AUC on patch-statistics-v1, not Inception" in page
+    assert page.count("<svg") >= 8
+    assert "class=best" in page
+    assert "No pair was left out" in page
+
+
+def test_a_second_run_measures_nothing_again(faces, finished, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("measured again")
+
+    before = (finished / "metrics.jsonl").read_bytes()
+    monkeypatch.setattr(featureblend.evaluation, "measure_method", refuse)
+    monkeypatch.setattr(featureblend.evaluation, "measure_real", refuse)
+    run(faces, finished, ("latent", "pca", "pixel", "morph"))
+    assert (finished / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_stop_keeps_the_methods_that_are_done(faces, tmp_path, monkeypatch):
+    measure, done = featureblend.evaluation.measure_method, []
+
+    def stopping(contender, *rest):
+        if contender.name == "morph" and len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(contender.name)
+        return measure(contender, *rest)
+
+    monkeypatch.setattr(featureblend.evaluation, "measure_method", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run(faces, tmp_path, ("pixel", "morph"))
+    assert not (tmp_path / "metrics.jsonl").exists()
+    done.append("stopped")
+    run(faces, tmp_path, ("pixel", "morph"))
+    assert done == ["pixel", "stopped", "morph"]
+
+
+@pytest.mark.parametrize("name", ["pixel.json", "pixel.npz"])
+def test_damaged_results_are_measured_again(faces, tmp_path, name):
+    run(faces, tmp_path, ("pixel",))
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    (tmp_path / "methods" / name).write_bytes(b"{")
+    run(faces, tmp_path, ("pixel",))
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_method_that_fails_on_a_pair_is_named_and_counted(faces, tmp_path, monkeypatch):
+    pixel, bad = CLASSICAL["pixel"], draw(faces, TINY, 128)
+    broken = bad.faces.images[bad.pairs[3]]
+
+    def failing(images, weights, landmarks=None):
+        if np.array_equal(images, broken):
+            raise ValueError("no <luck> here")
+        return pixel(images, weights, landmarks)
+
+    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    page = run(faces, tmp_path, ("pixel", "morph")).read_text()
+    counts = {(line["method"], line["figure"]): (line["count"], line["left_out"]) for line in lines(tmp_path)}
+    assert counts["pixel", "ghosting"] == counts["pixel", "kid"] == counts["pixel", "spectrum_distance"] == (11, 1)
+    assert counts["pixel", "path_length"] == (2, 0)
+    assert counts["morph", "ghosting"] == (12, 0)
+    assert "pixel: 1 of 12 pairs left out" in page
+    assert "no &lt;luck&gt; here" in page
+
+
+def test_a_method_that_always_fails_leaves_a_report(faces, tmp_path, monkeypatch):
+    def failing(*_):
+        raise ValueError("never")
+
+    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    page = run(faces, tmp_path, ("pixel", "morph")).read_text()
+    assert "pixel: 12 of 12 pairs left out" in page
+    assert "pixel" not in {line["method"] for line in lines(tmp_path)}
+
+
+class Recogniser:
+    """Knows people by what `faces` makes them: the place of the landmarks, which both photos of one share."""
+
+    def embedding(self, image, landmarks):
+        return landmarks.mean(axis=0) / 20
+
+
+def test_identity_is_measured_and_cached_in_the_folder(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(featureblend.measuring, "_detector", Recogniser)
+    page = run(faces, tmp_path, ("pixel",), MANY, identity=True).read_text()
+    found = {line["figure"]: line for line in lines(tmp_path)}
+    assert 0 <= found["mmpmr"]["value"] <= 1
+    assert found["mmpmr"]["count"] == 40  # everybody has a second photo
+    assert found["weaker_parent"]["value"] > 0.5
+    assert list((tmp_path / "embeddings").glob("*/*.npy"))
+    assert "Faces match above" in page
+    run(faces, tmp_path, ("pixel",), MANY)  # what is there already is shown without being asked for
+    assert "mmpmr" in {line["figure"] for line in lines(tmp_path)}
+
+
+def test_identity_needs_second_photos(faces, tmp_path):
+    single = dataclasses.replace(faces, people=np.array([f"person {number}" for number in range(len(faces))]))
+    with pytest.raises(FeatureblendError, match="a second photo of both people"):
+        run(single, tmp_path, ("pixel",), identity=True)
+
+
+def test_processes_change_nothing(faces, finished, tmp_path):
+    evaluate(faces, tmp_path, TINY, methods=("pixel", "morph"), jobs=2, quiet=True)
+    apart = [line for line in lines(finished) if line["method"] in ("real", "pixel", "morph")]
+    assert lines(tmp_path) == apart
+
+
+def test_bad_requests_are_refused_before_anything_is_written(faces, tmp_path):
+    out = tmp_path / "out"
+    for message, options in {
+        "unknown protocol 'pairs2': use one of pairs1k_test": {"protocol": "pairs2"},
+        "unknown method 'magic': use one of latent": {"methods": ("magic",)},
+        "no method is named": {"methods": ()},
+        "pairs1k_test on 100 faces of the test split.*1000 pairs .*": {
+            "protocol": "pairs1k_test",
+            "methods": ("pixel",),
+        },
+        "holds no faces of the validation split": {"protocol": "pairs200_validation"},
+        "NAME=MODEL_FOLDER is due": {"also": ("paper",)},
+        "no model folder": {"also": ("paper=nowhere",)},
+    }.items():
+        with pytest.raises(FeatureblendError, match=message):
+            run(faces, out, **{"protocol": TINY, **options})
+    assert not out.exists()
+
+
+def test_faces_without_landmarks_are_refused(faces, tmp_path):
+    bare = dataclasses.replace(faces, landmarks=np.full_like(faces.landmarks, np.nan))
+    with pytest.raises(FeatureblendError, match="no landmarks"):
+        run(bare, tmp_path)
+
+
+def test_a_further_model_brings_two_methods(faces, tmp_path):
+    from featureblend.model_folder import find_model
+
+    run(faces, tmp_path, ("latent", "twin", "twin-plain"), also=(f"twin={find_model()}",))
+    value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path)}
+    assert value["twin", "fid"] == value["latent", "fid"] != value["twin-plain", "fid"]
+    with pytest.raises(FeatureblendError, match="the name latent is taken"):
+        parse_also(["latent=somewhere"])
+
+
+def test_a_protocols_name_fixes_its_draw(faces):
+    once, again = draw(faces, TINY, 128), draw(faces, TINY, 64)
+    np.testing.assert_array_equal(once.pairs, again.pairs)
+    people = once.faces.people
+    assert (people[once.pairs[:, 0]] != people[once.pairs[:, 1]]).all()
+    assert not set(people[once.pairs].ravel()) & set(people[once.reference])
+    probes = once.probes()
+    np.testing.assert_array_equal(people[probes], people[once.pairs])
+    assert (probes != once.pairs).all()
+    for name, protocol in PROTOCOLS.items():
+        assert find_protocol(name) is protocol
+        assert name == f"pairs{protocol.count // 1000}k_test" if protocol.count >= 1000 else str(protocol.count) in name
+
+
+def test_pca_agrees_with_an_outside_oracle():
+    """The projection on the components is that of numpy's singular value decomposition."""
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    components = fit_components(images[:15], 6)
+    rows = images.reshape(20, -1).astype(np.float64)
+    mean = rows[:15].mean(axis=0)
+    basis = np.linalg.svd(rows[:15] - mean, full_matrices=False)[2][:6]
+    expected = (rows[15:] - mean) @ basis.T @ basis + mean
+    found = components.decode(components.encode(images[15:])).reshape(5, -1)
+    np.testing.assert_allclose(found, np.clip(expected, 0, 255), atol=0.51)
+    assert len(fit_components(images[:5], 100).basis) == 4
+    with pytest.raises(FeatureblendError, match="all equal"):
+        fit_components(np.zeros((3, 8, 8, 3), np.uint8), 2)
+
+
+def test_the_best_is_the_nearest_to_the_ideal():
+    ideals = {"kid": 0, "nn_accuracy": 0.5, "sharpness": 1, "diversity": 1}
+    for name, ideal in ideals.items():
+        assert badness(FIGURES[name], ideal) < badness(FIGURES[name], ideal + 0.2)
+    assert badness(FIGURES["nn_accuracy"], 0.4) == pytest.approx(badness(FIGURES["nn_accuracy"], 0.6))
+    assert badness(FIGURES["reconstruction_psnr"], 30) < badness(FIGURES["reconstruction_psnr"], 20)
+    assert badness(FIGURES["symmetry"], 0.8, real=0.8) == 0
+    assert badness(FIGURES["symmetry"], 0.8) is None
