@@ -216,3 +216,26 @@ def test_putting_back_a_large_crop_does_not_alias():
     checks = (np.indices((1024, 1024)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
     image, mask = unalign_image(checks, crop_matrix(FACE, 1024), (600, 600))
     assert np.abs(image[mask == 1].astype(float) - 127.5)[50:-50].max() < 40
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3])
+@pytest.mark.parametrize("where", [(400.3, 380.7), (20.2, 790.1)])
+def test_cutting_out_the_part_that_is_needed_changes_no_pixel(where, angle):
+    photo = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+    aligned = align_face(photo, transform_points(FACE - (300, 286), similarity(angle, 1)) + where, 240)
+    whole = cv2.warpAffine(photo, aligned.matrix, (240, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    assert (np.abs(aligned.image.astype(int) - whole) > 3).mean() < 0.002  # OpenCV rounds places to 1/32 pixel
+
+
+@pytest.mark.parametrize("scale", [1.3, 0.5, 0.2, 0.07])
+def test_a_spot_comes_out_where_the_matrix_says_at_every_scale(scale):
+    factor = 128 / 240 / scale
+    points = (FACE - (300, 286)) * factor + (901.3, 850.8)
+    spot = np.array([[901.3 + 60 * factor, 850.8 - 25 * factor]])
+    y, x = np.mgrid[:1800, :1800]
+    photo = 255 * np.exp(-((x - spot[0, 0]) ** 2 + (y - spot[0, 1]) ** 2) / (2 * (6 * factor) ** 2))
+    aligned = align_face(photo.astype(np.uint8)[..., None].repeat(3, axis=2), points, 128)
+    weight = aligned.image[..., 0].astype(float)
+    rows, columns = np.mgrid[:128, :128]
+    found = (columns * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
+    np.testing.assert_allclose(found, transform_points(spot, aligned.matrix)[0], atol=0.05)

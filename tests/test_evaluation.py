@@ -27,13 +27,11 @@ PEOPLE = 50
 @pytest.fixture(scope="module")
 def faces():
     """50 people with two photos each, the second with other noise and light; and 12 to fit PCA on."""
-    images, landmarks = draw_faces(range(PEOPLE), 128)
-    noise = np.random.default_rng(0).integers(-9, 1, images.shape)
-    second = np.clip(images + noise, 0, 255).astype(np.uint8)
-    images, landmarks = (
-        np.concatenate([images, second, second[:12]]),
-        np.concatenate([landmarks] * 2 + [landmarks[:12]]),
-    )
+    drawn, points = draw_faces(range(PEOPLE + 12), 128)
+    noise = np.random.default_rng(0).integers(-9, 1, drawn[:PEOPLE].shape)
+    second = np.clip(drawn[:PEOPLE] + noise, 0, 255).astype(np.uint8)
+    images = np.concatenate([drawn[:PEOPLE], second, drawn[PEOPLE:]])
+    landmarks = np.concatenate([points[:PEOPLE], points])
     people = [f"person {number}" for number in range(PEOPLE)] * 2 + [f"known {number}" for number in range(12)]
     plain = FaceSet.from_images(images)
     return dataclasses.replace(
@@ -215,10 +213,7 @@ def test_bad_requests_are_refused_before_anything_is_written(faces, tmp_path):
         "unknown protocol 'pairs2': use one of pairs1k_test": {"protocol": "pairs2"},
         "unknown method 'magic': use one of latent": {"methods": ("magic",)},
         "no method is named": {"methods": ()},
-        "pairs1k_test on 100 faces of the test split.*1000 pairs .*": {
-            "protocol": "pairs1k_test",
-            "methods": ("pixel",),
-        },
+        "huge on 100 faces of the test split.*5000 pairs": {"protocol": Protocol("huge", "test", 5000)},
         "holds no faces of the validation split": {"protocol": "pairs200_validation"},
         "NAME=MODEL_FOLDER is due": {"also": ("paper",)},
         "no model folder": {"also": ("paper=nowhere",)},
@@ -226,6 +221,11 @@ def test_bad_requests_are_refused_before_anything_is_written(faces, tmp_path):
         with pytest.raises(FeatureblendError, match=message):
             run(faces, out, **{"protocol": TINY, **options})
     assert not out.exists()
+
+
+def test_too_few_real_faces_to_compare_with_are_refused(faces):
+    with pytest.raises(FeatureblendError, match=r"tiny on 16 faces of the test split.*10 real faces are due"):
+        draw(faces.chosen(np.arange(16)), TINY, 128)
 
 
 def test_faces_without_landmarks_are_refused(faces, tmp_path):

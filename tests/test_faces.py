@@ -111,6 +111,20 @@ def test_landmarks_of_small_photos_are_finer_than_a_pixel(detector, astronaut):
     assert (points != np.round(points)).mean() > 0.5
 
 
+def test_points_of_an_enlarged_copy_are_put_back_by_pixel_centres(detector):
+    """Of a photo enlarged four times, pixel 0 lies a quarter and an eighth of a pixel before the photo's pixel 0."""
+
+    class Corner:
+        x = y = 0
+
+    class Shape:
+        parts = staticmethod(lambda: [Corner] * 68)
+
+    own = FaceDetector()
+    own.__dict__.update(_dlib=detector._dlib, _predictor=lambda picture, box: Shape)
+    assert own._landmarks(np.zeros((8, 8, 3), np.uint8), 4.0, (0, 0, 2, 2)).tolist() == [[-0.375, -0.375]] * 68
+
+
 def test_cloth_is_not_taken_for_the_largest_face(detector, astronaut, tmp_path):
     """In this very file HOG also finds, with a score near 0, a patch on the suit that is larger than the face."""
     path = save_image(tmp_path / "a.jpg", cv2.resize(astronaut, (480, 480), interpolation=cv2.INTER_CUBIC), quality=92)

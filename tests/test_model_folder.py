@@ -97,7 +97,7 @@ def test_a_model_is_found_by_folder_or_name(tmp_path, monkeypatch):
     assert find_model() == tmp_path / DEFAULT_MODEL
     assert find_model("small") == tmp_path / "small"
     assert find_model(tmp_path / "small") == find_model(str(tmp_path / "small")) == tmp_path / "small"
-    with pytest.raises(FeatureblendError, match="called no model .bundled: .*small"):
+    with pytest.raises(FeatureblendError, match=r"called no model \(bundled: .*small"):
         find_model("no model")
     monkeypatch.setattr(model_folder, "BUNDLED", tmp_path / "nowhere")
     with pytest.raises(FeatureblendError, match="bundled: none"):

@@ -18,7 +18,6 @@ from PIL import Image
 from featureblend import prepare as module
 from featureblend.data import FaceSet, person_split
 from featureblend.errors import FeatureblendError
-from featureblend.faces import FaceDetector
 from featureblend.image import load_image
 from featureblend.prepare import PrepareReport, PrepareSettings, prepare
 
@@ -397,8 +396,3 @@ def test_ctrl_c_stops_all_workers_and_the_run_goes_on(folder, tmp_path, monkeypa
     prepare(folder, tmp_path / "out.tar", **QUICK)
     prepare(folder, tmp_path / "whole.tar", **QUICK)
     assert (tmp_path / "out.tar").read_bytes() == (tmp_path / "whole.tar").read_bytes()
-
-
-def test_the_real_detector_is_made_once():
-    pytest.MonkeyPatch().undo()
-    assert isinstance(module.__dict__["_detector"](), FaceDetector)

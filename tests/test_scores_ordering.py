@@ -70,7 +70,7 @@ def sets(request):
         if not PHOTOS.exists():
             pytest.skip(f"{PHOTOS} is not here")
         return Sets(photos(4 * COUNT))
-    return Sets(draw_faces(range(4 * 100))[0])
+    return Sets(draw_faces(range(4 * COUNT))[0])
 
 
 def assert_rising(values):

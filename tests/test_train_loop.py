@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-import os
 import signal
 import threading
 import time
@@ -122,22 +121,55 @@ def test_grid_and_curves_are_pictures(tmp_path, monkeypatch):
 # --- time
 
 
-def test_minutes_end_within_the_slice(tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "TICK_SECONDS", 15.0)
-    endless = dataclasses.replace(TOY, images=10**9)
+class FakeTime:
+    """A clock that moves only when told to."""
 
-    def slow(self):
-        time.sleep(0.2)
+    now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def takes(self, seconds, done):
+        def timed(*arguments):
+            self.now += seconds
+            return done(*arguments)
+
+        return timed
+
+
+def test_minutes_end_within_the_slice(tmp_path, monkeypatch):
+    """With room for the last step and for saving: a machine that is lent for minutes is gone after them."""
+    clock = FakeTime()
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(loop, "TICK_SECONDS", 15.0)
+    monkeypatch.setattr(trainer.Trainer, "step", clock.takes(0.4, STEP))
+    monkeypatch.setattr(RunFolder, "save", clock.takes(1.5, RunFolder.save))
+    endless = dataclasses.replace(TOY, images=10**9)
+    steps = 0
+    # The second slice saves only once, at its end: the checkpoint says how long that takes.
+    for saves in (2, 1):
+        begin = clock.now
+        folder = RunFolder(train(endless, faces(), tmp_path / "run", minutes=8 / 60, resume=True, quiet=True))
+        assert 8 - 0.4 - 0.01 <= clock.now - begin <= 8
+        steps += round((clock.now - begin - saves * 1.5) / 0.4)
+        assert folder.load()["clock"]["step"] == folder.history()[-1]["step"] == steps
+    assert folder.load()["clock"]["closing"] == pytest.approx(1.5)
+    assert folder.load()["clock"]["seconds"] == pytest.approx(0.4 * steps)
+
+
+def test_a_slow_step_leaves_more_room(tmp_path, monkeypatch):
+    clock = FakeTime()
+    monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(loop, "TICK_SECONDS", 1e9)
+
+    def uneven(self):
+        clock.now += 2.0 if self.clock.step == 3 else 0.1
         return STEP(self)
 
-    monkeypatch.setattr(trainer.Trainer, "step", slow)
-    for slice_ in range(2):  # the second knows from the checkpoint how long closing takes
-        begin = time.monotonic()
-        folder = RunFolder(train(endless, faces(), tmp_path / "run", minutes=4 / 60, resume=True, quiet=True))
-        assert time.monotonic() - begin < 4 + 0.3, slice_
-    state, lines = folder.load(), folder.history()
-    assert state["clock"]["step"] == lines[-1]["step"] > 10
-    assert 0 < state["clock"]["closing"] < 4
+    monkeypatch.setattr(trainer.Trainer, "step", uneven)
+    endless = dataclasses.replace(TOY, images=10**9)
+    folder = RunFolder(train(endless, faces(), tmp_path / "run", minutes=5 / 60, quiet=True))
+    assert 2 < folder.load()["clock"]["seconds"] <= 5 - 2 + 0.1  # the next might take as long
 
 
 def test_zero_minutes_do_one_step(tmp_path):
@@ -155,8 +187,7 @@ def interrupting(monkeypatch, at, times=1):
         logged = STEP(self)
         if self.clock.step == at:
             for _ in range(times):
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.01)
+                signal.raise_signal(signal.SIGINT)
         return logged
 
     monkeypatch.setattr(trainer.Trainer, "step", interrupted)

@@ -148,6 +148,22 @@ def test_blend_is_the_decoded_mean_of_two_latents():
     torch.testing.assert_close(result["mixing"], (weights.mixing * mixing.square().mean()).detach())
 
 
+def test_the_cycle_teaches_the_pictures_code_not_the_latent():
+    """The latent is where the code should arrive: it must not come to meet it, or all codes shrink to one."""
+    noiseless = {**TOY.model_options, "noise": 0.0}
+    experiment = dataclasses.replace(TOY, even_blends=1.0, model_options=noiseless, losses=LossWeights(cycle=1.0))
+    networks = networks_of(experiment)
+    learn(networks, "blend", experiment, material_of(), "autoencoder")
+    model = networks.autoencoder
+    found = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    latent = (model.encode(photos(0)) + model.encode(photos(1))) / 2
+    target = latent.detach().clone()
+    (model.encode(model.decode(latent)) - target).square().mean().backward()
+    for gradient, parameter in zip(found, model.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, atol=1e-7, rtol=1e-3)
+
+
 def test_the_first_parent_counts_at_alpha_zero():
     experiment = dataclasses.replace(TOY, even_blends=0.0, model_options={**TOY.model_options, "noise": 1e-7})
     networks, material = networks_of(experiment), material_of()

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from training_faces import TOY, faces  # noqa: E402
+from training_faces import PAPER, TOY, faces  # noqa: E402
 
 from featureblend.train.objective import Material  # noqa: E402
 from featureblend.train.schedule import adversarial_ramp, learning_rate_factor  # noqa: E402
@@ -53,7 +53,7 @@ def test_adversary_starts_and_ramps():
 
 def test_averaged_weights_by_hand():
     """Each step moves them by 1 - 0.5 ^ (batch / half life); the half life grows to a twentieth of the images seen."""
-    trainer = Trainer(dataclasses.replace(TOY, ema_half_life=2), faces())
+    trainer = Trainer(dataclasses.replace(TOY, ema_half_life=2, warmup=0), faces())
     key = "to_pixels.weight"
     averaged = trainer.ema.state_dict()[key].clone()
     for step in range(1, 5):
@@ -65,11 +65,13 @@ def test_averaged_weights_by_hand():
     assert not torch.equal(averaged, current)
 
 
-def test_no_averaging():
-    trainer = Trainer(dataclasses.replace(TOY, ema_half_life=0), faces())
+def test_without_averaging_they_are_the_weights_batch_statistics_too():
+    trainer = Trainer(PAPER, faces())
     trainer.step()
-    for old, new in zip(trainer.ema.parameters(), trainer.networks.autoencoder.parameters(), strict=True):
-        assert torch.equal(old, new)
+    current = trainer.networks.autoencoder.state_dict()
+    assert any("running_mean" in key for key in current)
+    for key, value in trainer.ema.state_dict().items():
+        assert torch.equal(value, current[key]), key
 
 
 def test_optimisers_follow_the_schedule_and_the_clip():
@@ -102,6 +104,9 @@ def test_each_phase_moves_one_network_alone():
         for name in before:
             same = [torch.equal(old, new) for old, new in zip(before[name], after[name], strict=True)]
             assert all(same) if name != learner else not all(same), (objective, name)
+            # Nor does the phase compute gradients that nobody uses.
+            learns = {parameter.requires_grad for parameter in trainer.networks.named()[name].parameters()}
+            assert learns == {name == learner}
 
 
 def test_a_phase_that_is_not_due_is_left_out():

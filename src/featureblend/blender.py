@@ -47,8 +47,11 @@ class Blender:
 
     Examples
     --------
-    >>> blender = Blender.from_pretrained()                                        # doctest: +SKIP
-    >>> blender.blend(["a.jpg", "b.jpg"], weights=[2, 1]).image.save("out.png")    # doctest: +SKIP
+    >>> from featureblend.demo import EXAMPLES
+    >>> blender = Blender.from_pretrained()
+    >>> blend = blender.blend([EXAMPLES / "first.png", EXAMPLES / "second.png"], weights=[2, 1])
+    >>> blend.image.size
+    (128, 128)
     """
 
     def __init__(self, folder: str | os.PathLike[str], detector: FaceDetector | None = None) -> None:

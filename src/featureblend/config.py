@@ -132,6 +132,8 @@ class Experiment:
     """Show each face mirrored half of the time."""
     shift: int = 4
     """Largest random shift of the crop in pixels, as far as the prepared margin allows."""
+    match_turn: bool = False
+    """Order each batch by how far heads are turned, so that `joint` blends faces that look the same way."""
     seed: int = 0
     """Fixes the first weights, the order of the data and every random draw."""
 

@@ -25,7 +25,7 @@ from .evaluate.held_out import held_out_figures
 from .files import sha256
 from .image import from_network, to_network
 from .model_card import model_card
-from .model_folder import ModelConfig
+from .model_folder import ModelConfig, read_model_folder
 from .models import AUTOENCODERS, build
 from .train.state import RunFolder
 
@@ -133,6 +133,7 @@ def export_model(
         )
         (work / "config.json").write_text(config.to_json())
         (work / "README.md").write_text(model_card(config))
+        config = read_model_folder(work)  # as every reader will see it
         work.chmod(0o755)
         if out.exists():
             shutil.rmtree(out)

@@ -79,7 +79,8 @@ def fresh_critic_auc(real: Pictures, fake: Pictures, folds: int = 5, seed: int =
     -------
     float
         The mean over the folds: 0.5 is ideal (the critic is at a loss), 1 is told apart every time. Below 0.5 is
-        chance.
+        chance, and likelier than above it: what a fold lacks the others have too much of. With 100 to 150 of each
+        kind, two sets of real faces had .36 to .56, with 400 .54.
 
     Raises
     ------

@@ -68,5 +68,6 @@ def blend_measures(
     measures["distances"] = [round(distance, 2) for distance in distances]
     if len(parents) == 2:
         between = picture_distance(parents[0], parents[1])
-        measures["balance"] = round(balance_of_distances(distances[0], distances[1], between), 3) if between > 0 else None
+        even = balance_of_distances(distances[0], distances[1], between) if between > 0 else None
+        measures["balance"] = None if even is None else round(even, 3)
     return measures

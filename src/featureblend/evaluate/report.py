@@ -28,6 +28,9 @@ REAL = "real"
 EXAMPLES, WORST = 12, 10
 """Pairs shown of all methods, the first ones; and of each method, its most ghosted."""
 
+REALISM = tuple(FIGURES)[: tuple(FIGURES).index("balance")]
+"""The figures of the first table; all others stand in the second."""
+
 STYLE = """
 :root { color-scheme: light; --ink: #1d2330; --soft: #667085; --line: #e3e6ec; --best: #dcf3e4; --mark: #14713d; }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 2rem auto; max-width: 1600px;
@@ -35,7 +38,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 2rem aut
 h1 { font-size: 1.6rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.4rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
 p { max-width: 60rem; margin: .4rem 0; } .soft, small { color: var(--soft); }
-.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
+.wide { overflow-x: auto; width: fit-content; max-width: 100%; border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .figures th, .figures td { padding: .35rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
@@ -120,8 +123,10 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
         f"Data {escape(drawn.faces.identity[:12])}, seed {protocol.seed}.</p>",
         f"<p><b>KID, FID, 1-NN and critic AUC on {FEATURES_NAME}, not Inception</b>: they compare with each other in "
         "this table, never with published figures. LPIPS is not measured: no weights of it are here.</p>",
-        "<h2>Figures</h2>",
-        _table(shown, methods),
+        "<h2>How real the blends are</h2>",
+        _table([figure for figure in shown if figure.name in REALISM], methods),
+        "<h2>How evenly they lie between their parents, and what is lost</h2>",
+        _table([figure for figure in shown if figure.name not in REALISM], methods),
         "<p class=soft>Green: best of the methods in its column, as shown. Small: 95 % interval by the bootstrap over "
         "pairs, for the draw of pairs alone; figures of the whole set have none. <i>real</i>: the parents "
         "themselves.</p>",
@@ -168,7 +173,8 @@ def _table(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> str:
                 cells.append("<td class=soft>–</td>")
                 continue
             mark = " class=best" if method.name in best[figure.name] else ""
-            text = f"{row['value']:.{figure.digits}f}"
+            # A zero more: a negative that rounds to nothing is shown as 0.
+            text = f"{round(row['value'], figure.digits) + 0.0:.{figure.digits}f}"
             if row["low"] is not None:
                 text += f"<small>{row['low']:.{figure.digits}f} to {row['high']:.{figure.digits}f}</small>"
             cells.append(f"<td{mark}>{text}</td>")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,6 +40,23 @@ def moved(values: Tensor, device: torch.device | str) -> Tensor:
     return values.to(device)
 
 
+def _head_turn(landmarks: np.ndarray) -> Tensor:
+    """Say how far each head is turned: the nose's place right of the middle of the eyes, in eye distances.
+
+    Parameters
+    ----------
+    landmarks : (N, 68, 2) array
+        NaN where unknown, which counts as not turned.
+
+    Returns
+    -------
+    (N,) float32 tensor
+    """
+    marks = torch.from_numpy(landmarks)
+    left, right = marks[:, 36:42, 0].mean(dim=1), marks[:, 42:48, 0].mean(dim=1)
+    return ((marks[:, 30, 0] - (left + right) / 2) / (right - left)).nan_to_num()
+
+
 class FaceBatches:
     """Batches of randomly shifted and mirrored crops.
 
@@ -55,6 +73,8 @@ class FaceBatches:
         Largest random shift in pixels; as far as the margin allows.
     mirror : bool
         Mirror half of the pictures.
+    match_turn : bool
+        Order each batch by how far the heads are turned.
     seed : int
     rank, world : int
         This process and how many there are; each gets its own part of every batch.
@@ -74,6 +94,7 @@ class FaceBatches:
         *,
         shift: int = 4,
         mirror: bool = True,
+        match_turn: bool = False,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -90,6 +111,7 @@ class FaceBatches:
         self.shift = min(shift, self.slack)
         self.image_size, self.batch_size, self.mirror = image_size, batch_size, mirror
         self.seed, self.rank, self.world = seed, rank, world
+        self.turn = _head_turn(faces.landmarks) if match_turn else None
         self._orders: dict[tuple[int, int], Tensor] = {}
 
     def _order(self, stream: int, epoch: int) -> Tensor:
@@ -126,7 +148,12 @@ class FaceBatches:
         draws = seeded(self.seed, "augment", stream, step)
         shifts = torch.randint(-self.shift, self.shift + 1, (self.batch_size, 2), generator=draws) + self.slack
         mirrored = torch.rand(self.batch_size, generator=draws) < (0.5 if self.mirror else 0.0)
-        drawn = torch.column_stack([self.chosen(step, stream), shifts, mirrored])[self.rank :: self.world]
+        chosen = self.chosen(step, stream)
+        drawn = torch.column_stack([chosen, shifts, mirrored])
+        if self.turn is not None:
+            turn = self.turn[chosen]
+            drawn = drawn[torch.where(mirrored, -turn, turn).argsort(stable=True)]
+        drawn = drawn[self.rank :: self.world]
         face, top, left, flip = moved(drawn, self.images.device).unbind(1)
         # Every crop of every face is a view, so that one gather takes them all.
         size = self.image_size

@@ -94,6 +94,7 @@ class Trainer:
             self.device,
             shift=experiment.shift,
             mirror=experiment.mirror,
+            match_turn=experiment.match_turn,
             seed=experiment.seed,
             rank=self.rank,
             world=self.world,
