@@ -22,13 +22,16 @@ def mean_face_psnr():
 
 def test_toy_beats_the_mean_face_on_people_it_never_saw():
     trainer = Trainer(dataclasses.replace(TOY, images=150 * 16), faces())
-    first = trainer.step()
+    first, late = trainer.step(), []
     while not trainer.done:
-        last = trainer.step()
+        numbers = trainer.step()
+        if trainer.clock.step > 100:
+            late.append([float(numbers[name]) for name in ("l1", "discriminator", "real_logit", "blend_logit")])
     assert trainer.validate()[0]["validation_psnr"] > mean_face_psnr() + 1
-    assert float(last["l1"]) < 0.6 * float(first["l1"])
-    # The critic tells what is real, and estimates how far blends are mixed better than a constant could.
-    assert float(last["real_logit"]) > float(last["blend_logit"])
+    l1, discriminator, real, blend = np.mean(late, axis=0)
+    assert l1 < 0.75 * float(first["l1"])
+    assert discriminator < 1.97  # 2 is chance
+    assert real > blend
 
 
 def test_blends_lie_between_their_parents():

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from . import __version__
+from .cli_evaluate import compare, evaluate
 from .errors import FeatureblendError
 
 __all__ = ["main"]
@@ -211,6 +212,7 @@ def export(
     data: Annotated[Path | None, _plain("FACES")] = None,
     name: Annotated[str | None, _plain("NAME")] = None,
     data_note: Annotated[str, _plain("TEXT")] = "",
+    average_with: Annotated[Path | None, _plain("RUN")] = None,
 ) -> None:
     """Turn a training run into a model folder that the plain install can use (needs the extra 'train').
 
@@ -222,6 +224,7 @@ def export(
         data: Prepared faces for the check against torch and the held-out figures; the run's own if left out.
         name: The model's name; by default the folder's.
         data_note: What the model card says of the data.
+        average_with: Export the mean of this run's weights and those of the run it started from.
     """
     _need("torch", "train")
     from .data import FaceSet
@@ -229,16 +232,18 @@ def export(
     from .train.state import RunFolder
 
     faces = FaceSet.read(data or RunFolder(run).data_path())
-    export_model(run, out, faces, name=name, data=data_note, say=print)
+    export_model(run, out, faces, name=name, data=data_note, average_with=average_with, say=print)
     print(out)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "blend": blend,
+    "compare": compare,
     "demo": demo,
     "prepare": prepare,
     "train": train,
     "export": export,
+    "evaluate": evaluate,
 }
 
 

@@ -61,6 +61,7 @@ def export_model(
     *,
     name: str | None = None,
     data: str = "",
+    average_with: str | os.PathLike[str] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> ModelConfig:
     """Write a run's averaged weights as a model folder.
@@ -77,6 +78,10 @@ def export_model(
         The model's name; by default the folder's.
     data : str
         What the model card says of the data.
+    average_with : path-like, optional
+        Another run of the same networks, one that this run started from: what is exported is the mean of both runs'
+        weights, which keeps part of what the second stage gained and loses most of its artefacts (WiSE-FT, Wortsman et
+        al. 2022).
     say : callable
         Called with a line at each stage.
 
@@ -94,7 +99,10 @@ def export_model(
     _check_target(out)
     experiment, state = folder.experiment(), folder.load()
     model = build(AUTOENCODERS, experiment.model, experiment.model_options)
-    model.load_state_dict(state["ema"])
+    weights = state["ema"]
+    if average_with is not None:
+        weights = _averaged(weights, RunFolder(average_with), folder)
+    model.load_state_dict(weights)
     model.eval().requires_grad_(False)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +134,7 @@ def export_model(
             files={file: sha256(work / file) for file in ("encoder.onnx", "decoder.onnx")},
             latent_layout=_layout(model),
             experiment=to_dict(experiment),
-            training=_training_facts(experiment, state),
+            training={**_training_facts(experiment, state), "averaged_with": _run_name(average_with)},
             metrics={**metrics, "onnx_largest_difference": difference},
             data=data,
             featureblend=__version__,
@@ -141,6 +149,15 @@ def export_model(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return config
+
+
+def _averaged(weights: dict[str, Tensor], other: RunFolder, folder: RunFolder) -> dict[str, Tensor]:
+    """Give the mean of two runs' weights."""
+    others = other.load()["ema"]
+    if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in others.items()}:
+        raise FeatureblendError(f"{other.path} and {folder.path} hold networks of other sizes: they have no mean")
+    # Counters (BatchNorm's) are whole numbers: they stay the run's own.
+    return {name: torch.lerp(v, others[name], 0.5) if v.is_floating_point() else v for name, v in weights.items()}
 
 
 def _check_target(out: Path) -> None:
@@ -260,6 +277,10 @@ def _layout(model: Any) -> dict[str, Any]:
         "spatial_shape": [config.spatial_channels, config.grid, config.grid],
         "global": [spatial, config.latent_dim],
     }
+
+
+def _run_name(run: str | os.PathLike[str] | None) -> str:
+    return "" if run is None else Path(run).resolve().name
 
 
 def _training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,7 @@ several faces' latents ({config.latent_dim} numbers each) is the blend. Weights:
 
 
 def _training(experiment: dict[str, Any], training: dict[str, Any], data: str) -> str:
-    before = training.get("started_from")
+    before, mean = training.get("started_from"), training.get("averaged_with")
     lines = [
         f"Preset: `{experiment.get('name', '?')}`, seed {experiment.get('seed', '?')}.",
         f"{training.get('images_seen', 0):,} images of {experiment.get('images', 0):,} planned, "
@@ -83,6 +83,7 @@ def _training(experiment: dict[str, Any], training: dict[str, Any], data: str) -
         f"Data: {data or 'not described'} (SHA-256 over the prepared shards: "
         f"`{training.get('data_sha256', '?')[:16]}...`).",
         *([f"It started from the weights of another run: `{before}`."] if before else []),
+        *([f"The weights here are the mean of its own and those of the run `{mean}`."] if mean else []),
     ]
     return "".join(f"- {line}\n" for line in lines)
 
