@@ -1,5 +1,6 @@
 """Fixtures that several test files share: photos with faces, real ones where the shared data is at hand."""
 
+import signal
 import tarfile
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.faces import FaceDetector
+
+# Started in the background, a shell's children ignore Ctrl-C, and so would every program that the tests stop with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LFW = Path(__file__).parents[2] / "shared" / "data" / "lfw-deepfunneled.tar"
 COUNT = 36

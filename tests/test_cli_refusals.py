@@ -11,7 +11,8 @@ import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
-from featureblend.cli import _in_one_line, main
+from featureblend.arguments import _in_one_line
+from featureblend.cli import main
 from featureblend.model_folder import BUNDLED, DEFAULT_MODEL
 
 # --- bad photos
@@ -109,7 +110,7 @@ def test_a_result_that_is_there_is_kept_when_the_next_blend_fails(fails, place):
     [
         (["blend", "ana.png", "ben.jpg"], "missing: -o FILE, --out FILE"),
         (["blend", "ana.png", "ben.jpg", "-o"], "-o/--out"),
-        (["bland"], "unknown command 'bland': use one of blend, demo"),
+        (["bland"], "unknown command 'bland': use one of blend, compare, demo"),
         (["--quiet"], "unknown command '--quiet'"),
         (["demo", "extra"], "extra"),
         (["prepare"], "missing: FOLDER_OR_TAR"),

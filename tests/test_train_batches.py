@@ -1,5 +1,7 @@
 """Batches: which faces, which crop of each, and that nothing but seed and step decides it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -118,3 +120,22 @@ def test_moved_keeps_values():
     assert torch.equal(moved(values, "cpu"), values)
     if torch.cuda.is_available():
         assert torch.equal(moved(values, "cuda").cpu(), values)
+
+
+def test_match_turn_puts_heads_that_look_the_same_way_next_to_each_other():
+    """The place of the nose between the eyes decides the order, on either side of the middle."""
+    images = np.zeros((5, 8, 8, 3), np.uint8)
+    landmarks = np.zeros((5, 68, 2), np.float32)
+    landmarks[:, 36:42, 0], landmarks[:, 42:48, 0] = 2, 6  # eyes 4 apart, their middle at 4
+    landmarks[:, 30, 0] = 4 + 4 * np.array([0.3, -0.2, 0.0, 0.1, -0.4])
+    images[:] = (np.arange(5, dtype=np.uint8) * 50)[:, None, None, None]
+    faces = dataclasses.replace(FaceSet.from_images(images), landmarks=landmarks)
+    batches = FaceBatches(faces, 8, 5, mirror=False, match_turn=True)
+    shown = ((batches.batch(0)[:, 0, 0, 0] + 1) * 127.5 / 50).round().int().tolist()
+    assert shown == [4, 1, 2, 3, 0]
+    assert sorted(FaceBatches(faces, 8, 5, mirror=False).chosen(0).tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_match_turn_counts_unknown_landmarks_as_not_turned():
+    faces = FaceSet.from_images(np.zeros((4, 8, 8, 3), np.uint8))
+    assert FaceBatches(faces, 8, 4, match_turn=True).turn.tolist() == [0.0] * 4

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, redirect_stderr
-from functools import partial, wraps
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from . import __version__
+from .arguments import File, Flag, Folder, Model, Out, OutFolder, parsed, plain
 from .cli_evaluate import compare, evaluate
 from .errors import FeatureblendError
 
 __all__ = ["main"]
 
-T = TypeVar("T")
-
-
-def _plain(metavar: str) -> Any:
-    """Name an option's value in the help, whose text says what happens without it."""
-    return arg(metavar=metavar, help_behavior_hint="")
-
-
-Out = Annotated[Path, arg(aliases=["-o"], metavar="FILE")]
-OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
-File = Annotated[Path | None, _plain("FILE")]
-Folder = Annotated[Path | None, _plain("FOLDER")]
-Model = Annotated[str | None, _plain("MODEL")]
-Flag = Annotated[bool, arg(help_behavior_hint=""), FlagCreatePairsOff]
-
 
 def blend(
-    photos: Positional[Annotated[tuple[Path, ...], _plain("PHOTO PHOTO ...")]],
+    photos: Positional[Annotated[tuple[Path, ...], plain("PHOTO PHOTO ...")]],
     out: Out,
-    weights: Annotated[tuple[str, ...] | None, _plain("NUMBER ...")] = None,
+    weights: Annotated[tuple[str, ...] | None, plain("NUMBER ...")] = None,
     method: Annotated[str, arg(metavar="NAME")] = "latent",
     faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
     model: Model = None,
@@ -116,12 +99,12 @@ def demo(out: Out = Path("out/demo.png"), model: Model = None) -> None:
 
 
 def prepare(
-    source: Positional[Annotated[Path, _plain("FOLDER_OR_TAR")]],
+    source: Positional[Annotated[Path, plain("FOLDER_OR_TAR")]],
     out: Out,
     size: Annotated[int, arg(metavar="PIXELS")] = 160,
     which: Literal["central", "largest"] = "central",
     shard_mb: Annotated[int, arg(metavar="MEGABYTES")] = 1000,
-    jobs: Annotated[int | None, _plain("COUNT")] = None,
+    jobs: Annotated[int | None, plain("COUNT")] = None,
     quiet: Flag = False,
 ) -> None:
     """Cut the aligned faces out of a folder or tar of photos, for training and evaluation.
@@ -148,12 +131,12 @@ def prepare(
 
 def train(
     preset: Annotated[str, arg(metavar="NAME")] = "modern",
-    data: Annotated[Path | None, _plain("FACES")] = None,
+    data: Annotated[Path | None, plain("FACES")] = None,
     run: Folder = None,
-    minutes: Annotated[float | None, _plain("MINUTES")] = None,
+    minutes: Annotated[float | None, plain("MINUTES")] = None,
     resume: Flag = False,
     init: Folder = None,
-    set: Annotated[tuple[str, ...], _plain("FIELD=VALUE ...")] = (),
+    set: Annotated[tuple[str, ...], plain("FIELD=VALUE ...")] = (),
     dry_run: Flag = False,
     profile: Flag = False,
     list: Flag = False,
@@ -207,12 +190,12 @@ def train(
 
 
 def export(
-    run: Positional[Annotated[Path, _plain("RUN")]],
+    run: Positional[Annotated[Path, plain("RUN")]],
     out: OutFolder,
-    data: Annotated[Path | None, _plain("FACES")] = None,
-    name: Annotated[str | None, _plain("NAME")] = None,
-    data_note: Annotated[str, _plain("TEXT")] = "",
-    average_with: Annotated[Path | None, _plain("RUN")] = None,
+    data: Annotated[Path | None, plain("FACES")] = None,
+    name: Annotated[str | None, plain("NAME")] = None,
+    data_note: Annotated[str, plain("TEXT")] = "",
+    average_with: Annotated[Path | None, plain("RUN")] = None,
 ) -> None:
     """Turn a training run into a model folder that the plain install can use (needs the extra 'train').
 
@@ -284,40 +267,6 @@ def _print_measures(measures: dict[str, Any]) -> None:
         print(f"  {name.replace('_', ' '):28}{value}")
 
 
-def _parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Callable[[], T]:
-    """Read a command's words and give the call that they ask for.
-
-    tyro explains a mistake in a box of many lines; here it becomes one line, as every other error.
-    """
-    import tyro
-
-    @wraps(command)  # which shows tyro the command's options
-    def later(**options: Any) -> Callable[[], T]:
-        return partial(command, **options)
-
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            call: Any = tyro.cli(later, prog=program, args=words, config=(tyro.conf.DisallowNone,))
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise FeatureblendError(f"{_in_one_line(said.getvalue())}; see `{program} --help`") from None
-    return call
-
-
-def _in_one_line(box: str) -> str:
-    """Take the message out of tyro's box: what stands below the title and above the next rule."""
-    lines = [line.strip("│ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
-    rules = [place for place, line in enumerate(lines) if re.fullmatch(r"[╭╰]?[-─]{5,}[╮╯]?", line)] + [len(lines)]
-    title = 1 if rules[0] == 1 else 0  # without box characters, a rule of its own underlines it
-    message = " ".join(" ".join(lines[title + 1 : rules[title]]).split()).split(" Got errors:")[0]
-    message = re.sub(r"^Missing from .*?: ", "missing: ", message.replace(" (required)", ""))
-    message = re.sub(r"Error parsing (\S+): .*instantiated from \[(.*)\].*", r"\1 can't be \2", message).rstrip(".")
-    meant = [lines[place + 1] for place, line in enumerate(lines[:-1]) if line.startswith("Perhaps you meant")]
-    return (message or "the command line can't be understood") + (f" (perhaps {meant[0]} is meant)" if meant else "")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; `FeatureblendError` becomes one line on stderr and exit code 2.
 
@@ -336,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if words[0] not in COMMANDS:
             raise FeatureblendError(f"unknown command {words[0]!r}: use one of {', '.join(COMMANDS)}")
-        _parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])()
+        parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])()
     except FeatureblendError as error:
         print(f"featureblend: {' '.join(str(error).splitlines())}", file=sys.stderr)
         raise SystemExit(2) from None

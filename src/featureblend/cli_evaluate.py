@@ -7,23 +7,22 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
+from .arguments import Flag, Model, Out, OutFolder, plain
 from .errors import FeatureblendError
 
 __all__ = ["compare", "evaluate"]
 
-Out = Annotated[Path, arg(aliases=["-o"])]
-
 
 def evaluate(
-    out: Out,
-    data: Path | None = None,
-    protocol: str = "pairs1k_test",
-    methods: tuple[str, ...] = (),
-    model: str | None = None,
-    also: Annotated[tuple[str, ...], arg(metavar="NAME=FOLDER ...")] = (),
-    identity: bool = False,
-    jobs: int | None = None,
-    quiet: bool = False,
+    out: OutFolder,
+    data: Annotated[Path | None, plain("FACES")] = None,
+    protocol: Annotated[str, arg(metavar="NAME")] = "pairs1k_test",
+    methods: Annotated[tuple[str, ...], plain("NAME ...")] = (),
+    model: Model = None,
+    also: Annotated[tuple[str, ...], plain("NAME=FOLDER ...")] = (),
+    identity: Flag = False,
+    jobs: Annotated[int | None, plain("NUMBER")] = None,
+    quiet: Flag = False,
 ) -> None:
     """Measure every method on the same pairs; write metrics.jsonl and report.html.
 
@@ -37,7 +36,7 @@ def evaluate(
         protocol: pairs1k_test, pairs200_test, pairs50_test (quick) or pairs200_validation.
         methods: Some of latent, latent-plain, pca, pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson,
             morph; all if left out.
-        model: A model folder or the name of a bundled model.
+        model: A model folder or the name of a bundled model; the bundled one if left out.
         also: Further models, such as paper=models/paper; each adds the methods NAME and NAME-plain.
         identity: Also measure whether both people can be recognised (slow: about 0.2 s a face).
         jobs: Processes; one a core if left out.
@@ -53,11 +52,11 @@ def evaluate(
 
 
 def compare(
-    photos: Positional[tuple[Path, ...]],
+    photos: Positional[Annotated[tuple[Path, ...], plain("PHOTO PHOTO")]],
     out: Out,
-    methods: tuple[str, ...] = (),
-    faces: tuple[str, ...] = ("largest",),
-    model: str | None = None,
+    methods: Annotated[tuple[str, ...], plain("NAME ...")] = (),
+    faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
+    model: Model = None,
 ) -> None:
     """Blend two photos by every method, on one labelled sheet with the measures under each.
 
@@ -69,7 +68,7 @@ def compare(
         methods: Some of latent, latent-plain, pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph;
             all if left out.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
-        model: A model folder or the name of a bundled model.
+        model: A model folder or the name of a bundled model; the bundled one if left out.
     """
     from .blender import Blender
     from .comparison import compare as run

@@ -1,0 +1,66 @@
+"""What commands have in common: how their options look in the help, and mistakes in them as one line."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
+from functools import partial, wraps
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from tyro.conf import FlagCreatePairsOff, arg
+
+from .errors import FeatureblendError
+
+__all__ = ["File", "Flag", "Folder", "Model", "Out", "OutFolder", "parsed", "plain"]
+
+T = TypeVar("T")
+
+
+def plain(metavar: str) -> Any:
+    """Name an option's value in the help, whose text says what happens without it."""
+    return arg(metavar=metavar, help_behavior_hint="")
+
+
+Out = Annotated[Path, arg(aliases=["-o"], metavar="FILE")]
+OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
+File = Annotated[Path | None, plain("FILE")]
+Folder = Annotated[Path | None, plain("FOLDER")]
+Model = Annotated[str | None, plain("MODEL")]
+Flag = Annotated[bool, arg(help_behavior_hint=""), FlagCreatePairsOff]
+
+
+def parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Callable[[], T]:
+    """Read a command's words and give the call that they ask for.
+
+    tyro explains a mistake in a box of many lines; here it becomes one line, as every other error.
+    """
+    import tyro
+
+    @wraps(command)  # which shows tyro the command's options
+    def later(**options: Any) -> Callable[[], T]:
+        return partial(command, **options)
+
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            call: Any = tyro.cli(later, prog=program, args=words, config=(tyro.conf.DisallowNone,))
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise FeatureblendError(f"{_in_one_line(said.getvalue())}; see `{program} --help`") from None
+    return call
+
+
+def _in_one_line(box: str) -> str:
+    """Take the message out of tyro's box: what stands below the title and above the next rule."""
+    lines = [line.strip("│ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
+    rules = [place for place, line in enumerate(lines) if re.fullmatch(r"[╭╰]?[-─]{5,}[╮╯]?", line)] + [len(lines)]
+    title = 1 if rules[0] == 1 else 0  # without box characters, a rule of its own underlines it
+    message = " ".join(" ".join(lines[title + 1 : rules[title]]).split()).split(" Got errors:")[0]
+    message = re.sub(r"^Missing from .*?: ", "missing: ", message.replace(" (required)", ""))
+    message = re.sub(r"Error parsing (\S+): .*instantiated from \[(.*)\].*", r"\1 can't be \2", message).rstrip(".")
+    meant = [lines[place + 1] for place, line in enumerate(lines[:-1]) if line.startswith("Perhaps you meant")]
+    return (message or "the command line can't be understood") + (f" (perhaps {meant[0]} is meant)" if meant else "")
