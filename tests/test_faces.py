@@ -263,3 +263,21 @@ def test_embeddings_are_near_for_one_person_and_far_for_two(detector, found, lfw
         )
         == 0
     )
+
+
+def test_the_packaged_detector_is_dlibs_own(lfw_photos, astronaut):
+    """The file exists to load faster, not to find other faces."""
+    import dlib
+
+    own, packaged = dlib.get_frontal_face_detector(), FaceDetector()._hog
+    for image in [astronaut, *(load_image(path) for path in lfw_photos[:6])]:
+        expected, found = own.run(image, 1, -0.5), packaged.run(image, 1, -0.5)
+        assert [str(box) for box in found[0]] == [str(box) for box in expected[0]]
+        assert list(found[1]) == list(expected[1])
+
+
+def test_a_detector_file_that_dlib_can_not_read_is_replaced_by_dlibs_own(monkeypatch, tmp_path):
+    damaged = tmp_path / "detector.svm"
+    damaged.write_bytes(b"not a detector")
+    monkeypatch.setattr("featureblend.faces.HOG_FILE", damaged)
+    assert FaceDetector()._hog.run(np.zeros((80, 80, 3), np.uint8), 0, 0.0)[0] is not None
