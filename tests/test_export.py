@@ -28,6 +28,7 @@ from featureblend.export import LARGEST_DIFFERENCE, PARTS, export_model  # noqa:
 from featureblend.model_card import model_card, training_command  # noqa: E402
 from featureblend.model_folder import read_model_folder  # noqa: E402
 from featureblend.presets import PRESETS, overridden  # noqa: E402
+from featureblend.train.state import RunFolder  # noqa: E402
 
 # One run, one export: the export of two networks takes most of the time here.
 pytestmark = pytest.mark.xdist_group("export")
@@ -280,3 +281,32 @@ def test_only_the_exporters_own_warnings_are_silenced(caplog):
 def test_the_layout_of_a_model_without_a_spatial_part():
     model = export_module.build(export_module.AUTOENCODERS, PAPER.model, PAPER.model_options)
     assert export_module._layout(model) == {"global": [0, 8]}
+
+
+# --- the mean of two runs' weights
+
+
+def test_the_mean_of_two_runs_weights_is_exported(trained, tmp_path):
+    """A run and itself with every weight tripled have twice the weights for a mean, down to the written network."""
+    first = RunFolder(trained)
+    state = first.load()
+    tripled = shutil.copytree(trained, tmp_path / "first-stage")
+    state["ema"] = {name: 3 * value for name, value in state["ema"].items()}
+    RunFolder(tripled).save(state)
+    config = export_model(trained, tmp_path / "mean", faces(), average_with=tripled)
+    assert config.training["averaged_with"] == "first-stage"
+    assert "mean of its own and those of the run `first-stage`" in " ".join(model_card(config).split())
+    bias = first.load()["ema"]["to_spatial.bias"].numpy()
+    graph = onnx.load(tmp_path / "mean" / "encoder.onnx").graph
+    stored = [onnx.numpy_helper.to_array(one) for one in graph.initializer]
+    assert any(one.shape == bias.shape and np.allclose(one, 2 * bias, atol=1e-3) for one in stored)
+
+
+def test_runs_of_other_sizes_have_no_mean(trained, tmp_path):
+    other = shutil.copytree(trained, tmp_path / "other")
+    state = RunFolder(other).load()
+    state["ema"]["to_spatial.bias"] = torch.zeros(3)
+    RunFolder(other).save(state)
+    with pytest.raises(FeatureblendError, match="other sizes: they have no mean"):
+        export_model(trained, tmp_path / "mean", faces(), average_with=other)
+    assert not (tmp_path / "mean").exists()
