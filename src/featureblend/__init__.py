@@ -1,7 +1,8 @@
 """Blend two or more photos of faces into one believable photo, in the latent space of an autoencoder.
 
->>> from featureblend import Blender                                  # doctest: +SKIP
->>> Blender.from_pretrained().blend(["a.jpg", "b.jpg"]).image         # doctest: +SKIP
+>>> from featureblend import Blender
+>>> Blender.from_pretrained().image_size
+128
 """
 
 import os as _os
