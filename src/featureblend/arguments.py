@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
@@ -14,7 +15,18 @@ from tyro.conf import FlagCreatePairsOff, arg
 
 from .errors import FeatureblendError
 
-__all__ = ["File", "Flag", "Folder", "Model", "Out", "OutFolder", "parsed", "plain"]
+__all__ = [
+    "File",
+    "Flag",
+    "Folder",
+    "Model",
+    "Out",
+    "OutFolder",
+    "face_choices",
+    "keep_photos",
+    "parsed",
+    "plain",
+]
 
 T = TypeVar("T")
 
@@ -30,6 +42,20 @@ File = Annotated[Path | None, plain("FILE")]
 Folder = Annotated[Path | None, plain("FOLDER")]
 Model = Annotated[str | None, plain("MODEL")]
 Flag = Annotated[bool, arg(help_behavior_hint=""), FlagCreatePairsOff]
+
+
+def face_choices(words: Sequence[str]) -> list[int | str]:
+    """Read ``--faces``: numbers as numbers, words as they are; which are right, `choose_face` knows."""
+    return [int(word) if word.lstrip("-").isdecimal() else word for word in words]
+
+
+def keep_photos(photos: Sequence[Path], written: Sequence[Path]) -> None:
+    """Refuse to write over a photo that is read, or twice to one file."""
+    for place, path in enumerate(written):
+        if any(os.path.realpath(path) == os.path.realpath(photo) for photo in photos):
+            raise FeatureblendError(f"cannot write {path}: it is one of the photos; name another file")
+        if os.path.realpath(path) in map(os.path.realpath, written[:place]):
+            raise FeatureblendError(f"cannot write {path}: the picture goes there; name another file for --json")
 
 
 def parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Callable[[], T]:

@@ -16,7 +16,7 @@ from PIL import Image
 from . import __version__
 from .alignment import AlignedFace, align_face
 from .classical import METHODS as CLASSICAL
-from .classical.morph import mean_shape, warp_to_shape
+from .classical.morph import warp_to_mean
 from .errors import FeatureblendError
 from .evaluate.measures import blend_measures
 from .faces import FaceDetector, choose_face
@@ -274,8 +274,7 @@ class Blender:
         if method != "latent":
             return CLASSICAL[method](images, shares.tolist(), landmarks)
         if warp:
-            shape = mean_shape(landmarks, shares)
-            images = [warp_to_shape(image, points, shape) for image, points in zip(images, landmarks, strict=True)]
+            images = warp_to_mean(images, landmarks, shares)
         latents = self._encoded(images)
         return self._decoded(shares.astype(np.float32)[None] @ latents)[0]
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from . import __version__
-from .arguments import File, Flag, Folder, Model, Out, OutFolder, parsed, plain
+from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, parsed, plain
 from .cli_evaluate import compare, evaluate
 from .errors import FeatureblendError
 
@@ -49,8 +49,8 @@ def blend(
 
     shares = None if weights is None else _numbers(weights)
     written = [require_parent(path) for path in (out, json) if path is not None]
-    _keep(photos, written)
-    which = [int(face) if face.lstrip("-").isdecimal() else face for face in faces]
+    keep_photos(photos, written)
+    which = face_choices(faces)
     made = Blender.from_pretrained(model).blend(
         photos, shares, method, which=which[0] if len(which) == 1 else which, warp=warp
     )
@@ -73,15 +73,6 @@ def _numbers(words: Sequence[str]) -> list[float]:
                 f"weights {' '.join(words)}: {word!r} is no number (photos come before the options)"
             ) from error
     return numbers
-
-
-def _keep(photos: Sequence[Path], written: Sequence[Path]) -> None:
-    """Refuse to write over a photo that is read, or twice to one file."""
-    for place, path in enumerate(written):
-        if any(os.path.realpath(path) == os.path.realpath(photo) for photo in photos):
-            raise FeatureblendError(f"cannot write {path}: it is one of the photos; name another file")
-        if os.path.realpath(path) in map(os.path.realpath, written[:place]):
-            raise FeatureblendError(f"cannot write {path}: the picture goes there; name another file for --json")
 
 
 def demo(out: Out = Path("out/demo.png"), model: Model = None) -> None:

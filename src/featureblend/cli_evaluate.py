@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from .arguments import Flag, Model, Out, OutFolder, plain
+from .arguments import Flag, Model, Out, OutFolder, face_choices, keep_photos, plain
 from .errors import FeatureblendError
 
 __all__ = ["compare", "evaluate"]
@@ -73,7 +73,8 @@ def compare(
     from .blender import Blender
     from .comparison import compare as run
 
-    which = [int(face) if face.isdigit() else face for face in faces]
+    keep_photos(photos, [out])
+    which = face_choices(faces)
     found = run(photos, out, Blender.from_pretrained(model), methods or None, which * 2 if len(which) == 1 else which)
     print(out)
     for method, measures in found.items():

@@ -12,7 +12,7 @@ import numpy as np
 
 from .blender import Blender
 from .classical import METHODS as CLASSICAL
-from .classical.morph import mean_shape, warp_to_shape
+from .classical.morph import warp_to_mean
 from .errors import FeatureblendError
 from .evaluate.pca import PrincipalComponents
 
@@ -121,7 +121,9 @@ def _mixed_latents(
     shares: np.ndarray,
 ) -> np.ndarray:
     if warp:
-        images = np.stack([_meeting(faces, points, shares) for faces, points in zip(images, landmarks, strict=True)])
+        images = np.stack(
+            [warp_to_mean(faces, points, shares) for faces, points in zip(images, landmarks, strict=True)]
+        )
     latents = encode(images.reshape(-1, *images.shape[2:]))
     return np.einsum("bnd,n->bd", latents.reshape(len(images), len(shares), -1), shares.astype(np.float32))
 
@@ -140,12 +142,6 @@ def _of_latents(
         return decode(latents(images, landmarks, shares))
 
     return Contender(name, blend, note, model, encode=encode, decode=decode, latents=latents)
-
-
-def _meeting(faces: np.ndarray, points: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Bend the faces of one pair to their mean shape."""
-    target = mean_shape(list(points), tuple(shares))
-    return np.stack([warp_to_shape(face, at, target) for face, at in zip(faces, points, strict=True)])
 
 
 def model_contender(blender: Blender, size: int, name: str = "latent", warp: bool = True) -> Contender:

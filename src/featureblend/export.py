@@ -118,14 +118,15 @@ def export_model(
         _to_onnx(_Method(model, model.decode), latent, ("latent", "images"), work / "decoder.onnx")
         say(f"wrote encoder.onnx and decoder.onnx ({sum(p.stat().st_size for p in work.iterdir()) / 1e6:.1f} MB)")
         checked = _validation_faces(faces, size)
-        difference = _largest_difference(model, work, checked)
+        reconstruct = _reconstructor(work)
+        difference = _largest_difference(model, reconstruct, checked)
         say(f"largest pixel difference from torch on {len(checked)} faces: {difference}/255")
         if difference > LARGEST_DIFFERENCE:
             raise FeatureblendError(
                 f"the exported networks differ from torch by {difference}/255; "
                 f"at most {LARGEST_DIFFERENCE}/255 is allowed"
             )
-        metrics = held_out_figures(faces, size, _reconstructor(work))
+        metrics = held_out_figures(faces, size, reconstruct)
         say(", ".join(f"{key} {value}" for key, value in metrics.items()))
         config = ModelConfig(
             name=name or out.name,
@@ -259,9 +260,9 @@ def _reconstructor(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     return reconstruct
 
 
-def _largest_difference(model: Any, folder: Path, images: np.ndarray) -> int:
+def _largest_difference(model: Any, reconstruct: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> int:
     # One odd batch and one single face: the exported batch size must really be free.
-    exported = np.concatenate([_reconstructor(folder)(part) for part in (images[:1], images[1:]) if len(part)])
+    exported = np.concatenate([reconstruct(part) for part in (images[:1], images[1:]) if len(part)])
     with torch.no_grad():
         expected = from_network(model(torch.from_numpy(to_network(images))).numpy())
     return int(np.abs(exported.astype(int) - expected).max())

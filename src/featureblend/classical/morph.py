@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import check_inputs, to_uint8
 
-__all__ = ["blend", "mean_shape", "warp_map", "warp_to_shape"]
+__all__ = ["blend", "mean_shape", "warp_map", "warp_to_mean", "warp_to_shape"]
 
 BORDER_POINTS = 6
 """Fixed points along each side of the crop, corners among them."""
@@ -205,6 +205,39 @@ def warp_to_shape(
     True
     """
     return to_uint8(_sample(image, warp_map(image.shape[:2], landmarks, target, stiffness=stiffness)))
+
+
+def warp_to_mean(
+    images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], weights: Sequence[float] | np.ndarray
+) -> list[np.ndarray]:
+    """Bend every picture to the weighted mean of all their landmarks, so that their features meet.
+
+    Parameters
+    ----------
+    images : sequence of N (H, W, 3) uint8 arrays
+    landmarks : sequence of N (68, 2) arrays
+        In the pictures' pixels.
+    weights : sequence of N floats
+        Sum to 1.
+
+    Returns
+    -------
+    list of N (H, W, 3) uint8 arrays
+
+    Raises
+    ------
+    FeatureblendError
+        As `mean_shape`.
+
+    Examples
+    --------
+    >>> a, b = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    >>> points = np.array([(10.0, 12.0), (20.0, 12.0), (15.0, 22.0)])
+    >>> bool((warp_to_mean([a, b], [points, points], (0.5, 0.5))[1] == b).all())  # they meet already
+    True
+    """
+    shape = mean_shape(landmarks, weights)
+    return [warp_to_shape(image, points, shape) for image, points in zip(images, landmarks, strict=True)]
 
 
 def _sample(image: np.ndarray, mapping: np.ndarray) -> np.ndarray:
