@@ -227,3 +227,13 @@ def test_boxes_of_any_kind_become_one_line(box):
 
 def test_what_tyro_never_said_is_still_a_line():
     assert _in_one_line("") == "the command line can't be understood"
+
+
+def test_compare_never_writes_over_a_photo(tmp_path, capsys):
+    photo = tmp_path / "ana.png"
+    photo.write_bytes(b"the only copy")
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", str(photo), str(tmp_path / "ben.png"), "-o", str(photo)])
+    assert stop.value.code == 2
+    assert "it is one of the photos" in capsys.readouterr().err
+    assert photo.read_bytes() == b"the only copy"
