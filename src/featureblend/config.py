@@ -56,6 +56,10 @@ class LossWeights:
     """Loss of the critic's estimate of the mixing weight on blends (ACAI, Berthelot et al. 2018)."""
     feature_matching: float = 0.0
     """L1 between the discriminator's features of input and reconstruction (Larsen et al. 2016)."""
+    perceptual: float = 0.0
+    """Squared distance between a VGG's features of input and reconstruction (Johnson et al. 2016)."""
+    prior: float = 0.0
+    """Adversarial loss that makes codes look like draws from N(0, I) (Makhzani et al. 2016); phase `match_prior`."""
     cycle: float = 0.0
     """Mean squared distance between a blended latent and the code of its decoded picture."""
     anchor: float = 0.0
@@ -69,9 +73,15 @@ class Phase:
     objective: str
     """Name of a function in `featureblend.train.objective`."""
     learner: str
-    """Whose optimiser steps afterwards: 'autoencoder' or 'discriminator'."""
+    """Whose optimiser steps afterwards: 'autoencoder', 'discriminator' or 'latent_discriminator'."""
     every: int = 1
     """Done at steps that this divides."""
+    times: int = 1
+    """Updates a step, for a discriminator: each further one sees other photos, and what is made of them."""
+    first_times: int = 0
+    """Updates at each of the run's first `first_steps` steps; 0 for as many as later."""
+    first_steps: int = 0
+    """How many steps those are."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +100,34 @@ class Experiment:
     """Name of the discriminator; empty where no phase needs one."""
     discriminator_options: dict[str, Any] = field(default_factory=dict)
     """Fields of the discriminator's configuration that differ from its defaults."""
+    latent_discriminator_options: dict[str, Any] = field(default_factory=dict)
+    """Fields of the discriminator of codes that differ from its defaults; it is there where a phase teaches it."""
     phases: tuple[Phase, ...] = (Phase("reconstruct", "autoencoder"),)
     """What a step does, in order."""
     losses: LossWeights = field(default_factory=lambda: LossWeights(l1=1.0))
     """Weights of the generator's terms."""
     adversarial: str = "bce"
-    """Form of the adversarial loss: 'bce', 'hinge' or 'relativistic'."""
+    """Form of the adversarial loss: 'bce', 'hinge', 'relativistic', 'wgan', or 'bce_sigmoid' as the paper had it."""
+    label_smoothing: float = 0.0
+    """Real pictures count as real by 1 less this, for 'bce' and 'bce_sigmoid' (Salimans et al. 2016)."""
+    detach_adversary: bool = False
+    """Cut the adversary's gradient to the autoencoder, as the published Wasserstein runs did: its loss is only logged."""
+    critic_clip: tuple[float, float] | None = None
+    """Bounds that the discriminator's weights are clipped to after each of its steps (Arjovsky et al. 2017)."""
+    diff_augment: str = ""
+    """Random changes of all that the discriminator sees: any of 'color,translation,cutout' (Zhao et al. 2020)."""
+    perceptual_options: dict[str, Any] = field(default_factory=dict)
+    """Of the VGG behind `losses.perceptual`: `name` ('vgg16'; 'vgg11', ...) and `width`, its channels over VGG's."""
+    vgg_weights: str = ""
+    """File of torchvision's weights: the first weights of a VGG encoder, and the features of `losses.perceptual`."""
+    vgg_sha256: str = "torchvision"
+    """What that file's SHA-256 begins with; 'torchvision' for the hash in the name of torchvision's own file."""
+    from_scratch: bool = False
+    """Do without that file: a VGG encoder starts from random weights, and perceptual features stay random."""
     gradient_penalty: float = 0.0
     """Weight of R1 (and of R2, where the loss is relativistic; Roth et al. 2017, Huang et al. 2024); 0 is off."""
+    gradient_penalty_form: str = "r1"
+    """'r1': slope 0 at real pictures; 'wgan-gp': slope 1 between real and generated ones (Gulrajani et al. 2017)."""
     gradient_penalty_every: int = 16
     """Steps between gradient penalties; the weight is multiplied by it (lazy regularisation, Karras et al. 2020)."""
     adversarial_start: int = 0
@@ -112,8 +142,8 @@ class Experiment:
     """Images after which training is complete."""
     learning_rate: float = 2e-4
     """Adam's step size for the autoencoder at the start; it falls by half a cosine to `final_learning_rate`."""
-    final_learning_rate: float = 5e-5
-    """Adam's step size at the end, for both networks."""
+    final_learning_rate: float | None = 5e-5
+    """Adam's step size at the end, for all networks; none: the step sizes stay."""
     discriminator_learning_rate: float = 2e-4
     """Adam's step size for the discriminator at the start."""
     betas: tuple[float, float] = (0.5, 0.99)
@@ -128,12 +158,24 @@ class Experiment:
     """Images after which an old weight counts half in the averaged weights that are used and exported; 0 is off."""
     precision: str = "fp32"
     """'fp32', or 'bf16' for autocast."""
+    compile: str = "never"
+    """Compile networks with `torch.compile`: 'never', 'cuda' (on a GPU of that kind alone) or 'always'."""
     mirror: bool = True
     """Show each face mirrored half of the time."""
     shift: int = 4
     """Largest random shift of the crop in pixels, as far as the prepared margin allows."""
     match_turn: bool = False
     """Order each batch by how far heads are turned, so that `joint` blends faces that look the same way."""
+    surroundings: str = "mean"
+    """Whose hair and background `joint` blends have: 'mean' (everyone's by weight, the paper's mean at every place) or
+    'auto' (one parent's; see `featureblend.mixing`). Needs a spatial latent."""
+    parents: int = 2
+    """Faces in a `joint` blend: 2, or up to so many (in a quarter of the steps; weights then Dirichlet)."""
+    warp: float = 0.0
+    """Share of the groups of faces that are bent to their mean shape before `joint` encodes them, as blends are made
+    at use time."""
+    degrade: float = 0.0
+    """Share of inputs (never targets) that are blurred, noisy, badly lit or strongly compressed."""
     seed: int = 0
     """Fixes the first weights, the order of the data and every random draw."""
 

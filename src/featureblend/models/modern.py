@@ -39,6 +39,9 @@ class ModernConfig:
     """Residual blocks of the encoder at each resolution."""
     decoder_blocks: tuple[int, ...] = (2, 2, 2)
     """Residual blocks of the decoder at each resolution."""
+    detail_widths: tuple[int, ...] = ()
+    """Channels of the decoder's further resolutions, each twice as fine as the stem's and the one before: without
+    them the head unfolds `patch` x `patch` pixels from one place at once, which leaves a lattice of that period."""
     spatial_channels: int = 16
     """Channels of the spatial latent."""
     global_dim: int = 256
@@ -53,6 +56,11 @@ class ModernConfig:
         return self.image_size // (self.patch * 2 ** (len(self.widths) - 1))
 
     @property
+    def head_patch(self) -> int:
+        """Side of the squares that the head unfolds."""
+        return self.patch // 2 ** len(self.detail_widths)
+
+    @property
     def latent_dim(self) -> int:
         """Length of the flat latent."""
         return self.spatial_channels * self.grid**2 + self.global_dim
@@ -63,6 +71,8 @@ class ModernConfig:
         if self.grid * self.patch * 2 ** (len(self.widths) - 1) != self.image_size or self.grid < 1:
             step = self.patch * 2 ** (len(self.widths) - 1)
             raise FeatureblendError(f"model options: image_size {self.image_size} must be a multiple of {step}")
+        if self.head_patch * 2 ** len(self.detail_widths) != self.patch:
+            raise FeatureblendError(f"model options: detail_widths halve the patch of {self.patch} px too often")
         if self.noise < 0:
             raise FeatureblendError(f"model options: noise {self.noise} must not be negative")
 
@@ -81,9 +91,8 @@ class ModernAutoencoder(nn.Module):
     def __init__(self, config: ModernConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModernConfig()
-        pixels = 3 * config.patch**2
 
-        layers: list[nn.Module] = [conv3x3(pixels, config.widths[0])]
+        layers: list[nn.Module] = [conv3x3(3 * config.patch**2, config.widths[0])]
         for level, (width, blocks) in enumerate(zip(config.widths, config.encoder_blocks, strict=True)):
             if level:
                 layers.append(Downsample(config.widths[level - 1], width))
@@ -99,8 +108,10 @@ class ModernAutoencoder(nn.Module):
             levels += [ResidualBlock(width, config.global_dim) for _ in range(config.decoder_blocks[level])]
             if level:
                 levels.append(Upsample(width, config.widths[level - 1]))
+        for coarser, width in zip((config.widths[0], *config.detail_widths), config.detail_widths, strict=False):
+            levels += [Upsample(coarser, width), ResidualBlock(width, config.global_dim)]
         self.decoder = nn.ModuleList(levels)
-        self.to_pixels = conv3x3(config.widths[0], pixels)
+        self.to_pixels = conv3x3((config.widths[0], *config.detail_widths)[-1], 3 * config.head_patch**2)
         nn.init.normal_(self.to_pixels.weight, std=0.02)
 
     @property
@@ -133,7 +144,7 @@ class ModernAutoencoder(nn.Module):
         values = self.from_spatial(spatial.unflatten(1, (config.spatial_channels, config.grid, config.grid)))
         for layer in self.decoder:
             values = layer(values, style) if isinstance(layer, ResidualBlock) else layer(values)
-        return functional.pixel_shuffle(self.to_pixels(activation(values)), config.patch)
+        return functional.pixel_shuffle(self.to_pixels(activation(values)), config.head_patch)
 
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruct (B, 3, S, S)."""
@@ -206,7 +217,8 @@ class ModernDiscriminator(nn.Module):
         """Give float32 logits (B,), mixing estimates (B,) and the `features`, from one pass."""
         maps = self.features(images)
         heads = self.heads(activation(self.last(maps[-1])).flatten(1)).float()
-        return heads[:, 0], heads[:, 1], maps
+        # A share lies between 0 and 1/2: an estimate without bounds gave the generator a square to climb (docs/model.md).
+        return heads[:, 0], 0.5 * torch.sigmoid(heads[:, 1]), maps
 
     def forward(self, images: Tensor) -> Tensor:
         """Give the (B,) logits: larger is more real."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..data import FaceSet
 from ..errors import FeatureblendError
+from .warping import MIRRORED
 
 __all__ = ["FaceBatches", "moved", "seeded"]
 
@@ -112,6 +113,7 @@ class FaceBatches:
         self.image_size, self.batch_size, self.mirror = image_size, batch_size, mirror
         self.seed, self.rank, self.world = seed, rank, world
         self.turn = _head_turn(faces.landmarks) if match_turn else None
+        self.landmarks = torch.from_numpy(faces.landmarks).float().to(device)
         self._orders: dict[tuple[int, int], Tensor] = {}
 
     def _order(self, stream: int, epoch: int) -> Tensor:
@@ -145,6 +147,10 @@ class FaceBatches:
         -------
         (batch_size / world, 3, S, S) float32 tensor in [-1, 1], in channels-last layout
         """
+        return self.marked(step, stream)[0]
+
+    def marked(self, step: int, stream: int = 0) -> tuple[Tensor, Tensor]:
+        """Give the batch of a step as `batch` does, and its (batch_size / world, 68, 2) landmarks in its pixels."""
         draws = seeded(self.seed, "augment", stream, step)
         shifts = torch.randint(-self.shift, self.shift + 1, (self.batch_size, 2), generator=draws) + self.slack
         mirrored = torch.rand(self.batch_size, generator=draws) < (0.5 if self.mirror else 0.0)
@@ -159,4 +165,7 @@ class FaceBatches:
         size = self.image_size
         crops = self.images.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)[face, top, left]
         crops = torch.where(flip.bool()[:, None, None, None], crops.flip(2), crops)
-        return crops.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+        marks = self.landmarks[face] - torch.stack([left, top], dim=1)[:, None]
+        mirrored_marks = torch.stack([size - 1 - marks[..., 0], marks[..., 1]], dim=-1)[:, MIRRORED]
+        marks = torch.where(flip.bool()[:, None, None], mirrored_marks, marks)
+        return crops.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0), marks

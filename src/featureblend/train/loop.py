@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from ..config import Experiment
 from ..data import FaceSet
-from ..errors import FeatureblendError
+from ..errors import TrainingBrokeDown
 from .machine import keep_freed_memory
 from .report import draw_curves, draw_samples
 from .schedule import adversarial_ramp
+from .starting import read_start
 from .state import RunFolder
 from .trainer import Trainer
 
@@ -35,6 +36,9 @@ SAVE_SECONDS = 240.0
 AGREE_SECONDS = 0.5
 """How often several processes ask the first one whether to go on."""
 
+Watch = Callable[[dict[str, Any], dict[str, Tensor]], None]
+"""What is told of each line of the log, and of the pictures that it scores."""
+
 
 def train(
     experiment: Experiment,
@@ -46,6 +50,8 @@ def train(
     init: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
     quiet: bool = False,
+    tick_seconds: float | None = None,
+    watch: Watch | None = None,
 ) -> Path:
     """Train an experiment, or go on with it, until it is complete or the slice of time is over.
 
@@ -60,11 +66,16 @@ def train(
     resume : bool
         Go on with the run in that folder; where there is none, begin one.
     init : path-like, optional
-        Another run whose weights a new run starts from.
+        A run folder, a model folder or the name of a bundled model, whose fitting weights a new run starts from.
     data : path-like, optional
         Where `faces` came from; noted in the run folder, so that `export` finds them.
     quiet : bool
         Show no progress bar.
+    tick_seconds : float, optional
+        How often the log gets a line; by default `TICK_SECONDS`.
+    watch : callable, optional
+        Gets each line of the log, as it is written, and the pictures that it scores; in place of the run's own
+        drawings, which short slices would have no time for.
 
     Returns
     -------
@@ -86,14 +97,15 @@ def train(
     if folder.checkpoint.exists():
         trainer.restore(folder.load())
     elif init is not None:
-        trainer.start_from(RunFolder(init).load(), Path(init).name)
+        trainer.start_from(read_start(init), Path(init).name)
     if trainer.accelerator.is_main_process:  # nothing is written before all that can be refused was
         folder.begin(experiment, trainer.clock.step)
         if data is not None:
             folder.note_data(data, faces.identity)
     deadline = math.inf if minutes is None else begin + 60 * minutes
     with _asked_to_stop() as asked:
-        _loop(trainer, folder, deadline, quiet, asked)
+        pace = _Pace(trainer, deadline, asked, TICK_SECONDS if tick_seconds is None else tick_seconds)
+        _loop(trainer, folder, pace, quiet, watch)
         if asked():
             raise KeyboardInterrupt(
                 f"stopped after {trainer.images_seen:,} images and saved in {folder.path}: go on with --resume"
@@ -123,8 +135,8 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 class _Pace:
     """Says when a tick is due and when to stop, in one voice for all processes."""
 
-    def __init__(self, trainer: Trainer, deadline: float, asked: Callable[[], bool]) -> None:
-        self.trainer, self.deadline, self.asked = trainer, deadline, asked
+    def __init__(self, trainer: Trainer, deadline: float, asked: Callable[[], bool], tick_seconds: float) -> None:
+        self.trainer, self.deadline, self.asked, self.tick_seconds = trainer, deadline, asked, tick_seconds
         self.ticked = self.saved = self.stepped = time.monotonic()
         self.slowest = 0.0  # step since the last tick
         self.agree_at = 0  # step at which processes next talk
@@ -138,7 +150,7 @@ class _Pace:
         # Between two agreements nobody can stop, so that a slice must leave room for all steps up to the next.
         wait = 1 if trainer.world == 1 else max(1, round(AGREE_SECONDS / max(self.slowest, 1e-4)))
         out_of_time = now + wait * self.slowest + trainer.clock.closing > self.deadline
-        due = now - self.ticked > TICK_SECONDS or trainer.clock.step == 1
+        due = now - self.ticked > self.tick_seconds or trainer.clock.step == 1
         if trainer.world > 1 and not trainer.done:
             if trainer.clock.step < self.agree_at:
                 return False, False
@@ -189,9 +201,9 @@ class _Sums:
         return means
 
 
-def _loop(trainer: Trainer, folder: RunFolder, deadline: float, quiet: bool, asked: Callable[[], bool]) -> None:
+def _loop(trainer: Trainer, folder: RunFolder, pace: _Pace, quiet: bool, watch: Watch | None) -> None:
     main = trainer.accelerator.is_main_process
-    pace, sums, ticked = _Pace(trainer, deadline, asked), _Sums(trainer), trainer.images_seen
+    sums, ticked = _Sums(trainer), trainer.images_seen
     with tqdm(
         total=trainer.experiment.images,
         initial=trainer.images_seen,
@@ -222,6 +234,9 @@ def _loop(trainer: Trainer, folder: RunFolder, deadline: float, quiet: bool, ask
                 bar.set_postfix(psnr=f"{line['validation_psnr']:.1f}", loss=f"{loss:.3f}")
                 if saves:
                     folder.save(trainer.state())
+                if watch is not None:
+                    watch(line, pictures)
+                elif saves:
                     draw_samples(pictures, folder.samples / f"{trainer.images_seen:09d}.jpg")
                     draw_curves(folder.history(), folder.path / "curves.png")
             pace.went_on(now if saves else None)
@@ -246,7 +261,7 @@ def _line(trainer: Trainer, means: dict[str, float], speed: float) -> tuple[dict
 def _finite(trainer: Trainer, numbers: dict[str, float]) -> None:
     wrong = [name for name, value in numbers.items() if not math.isfinite(value)]
     if wrong:
-        raise FeatureblendError(
+        raise TrainingBrokeDown(
             f"training broke down at {trainer.images_seen} images: {', '.join(wrong)} is no longer a number; "
             "the last checkpoint is kept; try a smaller learning rate"
         )

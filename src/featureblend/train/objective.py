@@ -19,6 +19,9 @@ from ..config import Experiment
 from ..errors import FeatureblendError
 from ..losses import adversarial, reconstruction
 from .batches import moved, seeded
+from .degrading import degraded
+from .groups import group_size, mixed_in_groups, mixed_pictures
+from .warping import bent_to_group_means
 
 __all__ = ["OBJECTIVES", "Material", "Networks", "check"]
 
@@ -43,7 +46,9 @@ class Material:
     """All that a step works on."""
 
     images: Tensor
-    """(B, 3, S, S) in [-1, 1]: this process's share of the paper's batch a."""
+    """(B, 3, S, S) in [-1, 1]: this process's share of the paper's batch a; what the critic takes for real."""
+    landmarks: Tensor
+    """(B, 68, 2): theirs, in pixels; not a number where unknown."""
     others: Callable[[], Tensor]
     """Gives the paper's batch b, of other faces."""
     seed: tuple[object, ...]
@@ -66,11 +71,20 @@ class Material:
 
     def alphas(self, even: float) -> Tensor:
         """Draw mixing weights (B,): a share `even` of them exactly 1/2 (the paper's mean), the rest uniform."""
+        return self.weights(2, even)[:, 1]
+
+    def weights(self, count: int, even: float) -> Tensor:
+        """Draw weights (B, count) of `count` faces: a share `even` of them equal, the rest uniform on the simplex."""
         draws = seeded(*self.seed, "alpha")
-        count = self.world * len(self.images)
-        uniform = torch.rand(count, generator=draws)
-        halves = torch.rand(count, generator=draws) < even
-        return self._share(torch.where(halves, 0.5, uniform))
+        size = self.world * len(self.images)
+        cuts = torch.rand(size, count - 1, generator=draws).sort(dim=1).values
+        ends = torch.cat([torch.zeros(size, 1), cuts, torch.ones(size, 1)], dim=1)
+        equal = torch.rand(size, generator=draws) < even
+        return self._share(torch.where(equal[:, None], 1 / count, ends.diff(dim=1)))
+
+    def chance(self, name: str, count: int) -> Tensor:
+        """Draw (count,) numbers between 0 and 1 that the step and the name fix, the same in all processes."""
+        return torch.rand(count, generator=seeded(*self.seed, name))
 
     def _share(self, drawn: Tensor) -> Tensor:
         # Drawn for the whole batch and cut as FaceBatches cuts it: the number of processes changes nothing.
@@ -190,18 +204,25 @@ def blend(networks: Networks, material: Material, experiment: Experiment) -> Res
 
 
 def joint(networks: Networks, material: Material, experiment: Experiment) -> Result:
-    """Both objectives on one batch, encoded once: each face is blended with its neighbour in the batch.
+    """Both objectives on one batch, encoded once: each face is blended with its neighbours in the batch.
 
-    With several processes, the neighbour in the process's share.
+    With several processes, the neighbours in the process's share. The faces of a group may be bent to their mean
+    shape first, and inputs spoilt (`warping`, `degrading`): what is to be reconstructed is bent, never spoilt.
     """
+    group = group_size(experiment, material)
     images = material.images
-    latent, posterior = _sampled(networks, images, material, "noise a")
-    alpha = material.alphas(experiment.even_blends)
-    mixed = _mixed(latent, latent.roll(1, 0), alpha)
+    if experiment.warp:
+        which = material.chance("warp", len(images) // group) < experiment.warp
+        images = bent_to_group_means(images, material.landmarks, group, moved(which, images.device))
+    inputs = degraded(images, experiment.degrade, (*material.seed, material.rank)) if experiment.degrade else images
+    latent, posterior = _sampled(networks, inputs, material, "noise a")
+    weights = material.weights(group, experiment.even_blends).to(latent)
+    mixed, shares = mixed_in_groups(latent, weights, networks.autoencoder, experiment.surroundings)
     output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
     terms = _reconstruction_terms(output, images, posterior, experiment)
     terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended})
-    terms |= _blend_terms(networks, blended, mixed, _mixed(images, images.roll(1, 0), alpha), experiment)
+    terms |= _blend_terms(networks, blended, mixed, mixed_pictures(images, shares.float()), experiment)
+    alpha = 1 - weights.amax(dim=1).float()
     made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}
     return {**_summed(terms, output), "outputs": made}
 
@@ -290,8 +311,15 @@ def check(experiment: Experiment) -> None:
     for name in ("batch_size", "images", "gradient_penalty_every", "learning_rate", "discriminator_learning_rate"):
         if not getattr(experiment, name) > 0:
             raise _wrong(f"{name} must be more than 0, not {getattr(experiment, name)}")
-    if not 0 <= experiment.even_blends <= 1:
-        raise _wrong(f"even_blends must be between 0 and 1, not {experiment.even_blends}")
+    for name in ("even_blends", "warp", "degrade"):
+        if not 0 <= getattr(experiment, name) <= 1:
+            raise _wrong(f"{name} must be between 0 and 1, not {getattr(experiment, name)}")
+    if experiment.surroundings not in ("mean", "auto"):
+        raise _wrong(f"surroundings is {experiment.surroundings!r}: use one of mean, auto")
+    if experiment.surroundings == "auto" and experiment.model != "modern":
+        raise _wrong("surroundings 'auto' needs a spatial latent: use the model 'modern', or surroundings 'mean'")
+    if experiment.parents < 2:
+        raise _wrong(f"a blend is of 2 parents or more, not {experiment.parents}")
 
 
 def _wrong(what: str) -> FeatureblendError:

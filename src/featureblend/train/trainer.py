@@ -22,6 +22,7 @@ from ..models import AUTOENCODERS, DISCRIMINATORS, build, channels_last
 from .batches import FaceBatches
 from .objective import OBJECTIVES, Material, Networks, check
 from .schedule import adversarial_ramp, learning_rate_factor
+from .starting import take_over
 
 __all__ = ["Clock", "Trainer"]
 
@@ -153,8 +154,10 @@ class Trainer:
     def step(self) -> dict[str, Tensor]:
         """Do one step: every phase that is due, in order; give the numbers for the log."""
         experiment, step = self.experiment, self.clock.step
+        real, landmarks = self.batches.marked(step)
         material = Material(
-            images=self.batches.batch(step),
+            images=real,
+            landmarks=landmarks,
             others=lambda: self.batches.batch(step, stream=1),
             seed=(experiment.seed, step),
             rank=self.rank,
@@ -221,7 +224,11 @@ class Trainer:
         blends = self.ema.decode(0.5 * (latent + latent.roll(-1, 0))).clamp(-1, 1)
         error = (output - images).square().mean(dim=(1, 2, 3)).clamp(min=1e-9)
         psnr = float((10 * torch.log10(4 / error)).mean())
-        return {"validation_psnr": psnr}, {"input": images, "reconstruction": output, "blend with next": blends}
+        # In [0, 1]: a colour cast, such as the paper's green, shows against the data's own means.
+        means = (0.5 + 0.5 * output.mean(dim=(0, 2, 3))).tolist()
+        colours = {f"output_{name}": mean for name, mean in zip(("red", "green", "blue"), means, strict=True)}
+        pictures = {"input": images, "reconstruction": output, "blend with next": blends}
+        return {"validation_psnr": psnr, **colours}, pictures
 
     def state(self) -> dict[str, Any]:
         """Give all that resuming needs, and what a model card says of the run."""
@@ -258,25 +265,25 @@ class Trainer:
         self.started_from = state.get("started_from", "")
 
     def start_from(self, state: dict[str, Any], name: str = "another run") -> None:
-        """Take over another run's averaged weights, and its discriminator if both runs have one.
+        """Take over the weights that fit: another run's averaged ones, and its discriminator's if both have one.
 
         Parameters
         ----------
         state : dict
-            As `state` gives.
+            As `state` or `starting.read_start` gives.
         name : str
             What the checkpoints and the model card say this run started from.
 
         Raises
         ------
         FeatureblendError
-            If the networks are not alike.
+            If the autoencoders have less than half of their numbers in common.
         """
-        try:
-            self.networks.autoencoder.load_state_dict(state["ema"])
-            self.ema.load_state_dict(state["ema"])
-            if self.networks.discriminator is not None and "discriminator" in state["networks"]:
-                self.networks.discriminator.load_state_dict(state["networks"]["discriminator"])
-        except RuntimeError as error:
-            raise FeatureblendError("--init names a run whose networks have other sizes than this preset's") from error
+        take_over(self.networks.autoencoder, state["ema"], name)
+        self.ema.load_state_dict(self.networks.autoencoder.state_dict())
+        if self.networks.discriminator is not None and "discriminator" in state["networks"]:
+            try:
+                take_over(self.networks.discriminator, state["networks"]["discriminator"], name)
+            except FeatureblendError:  # another kind of critic: this one learns from the start
+                pass
         self.started_from = name

@@ -1,0 +1,169 @@
+"""How latents of several faces become one: inside the face by weight, around it from one of them.
+
+A mean of latents is a mean at every place, so hair and background, which no landmark aligns, show both parents at half
+strength. Around the face this mixing therefore takes one parent, the *winner*, at equal weights: no network, a dozen
+lines, and the largest single gain against ghosts (docs/model.md).
+
+The weights `w` hold inside an ellipse round the face and in the global latent (the paper's mean, section 2). Outside,
+the winner's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its inputs,
+gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from .errors import FeatureblendError
+
+__all__ = ["CENTRE", "RADII", "Surroundings", "mix", "outside_face", "place_shares", "surroundings_winner"]
+
+Surroundings = Literal["auto", "mean"] | int
+"""Whose hair and background a blend has: 'auto' the plainest, 'mean' everyone's by weight, or a place in the list."""
+
+CENTRE = (0.5, 0.56)
+"""Middle of the face in an aligned crop: x and y as shares of its side, y downwards."""
+RADII = (0.30, 0.38)
+"""Half axes of the ellipse round the face, as shares of the crop's side."""
+SOFT = (0.85, 1.15)
+"""Distances from the middle, in radii, between which the face fades into its surroundings."""
+
+
+def outside_face(grid: int) -> np.ndarray:
+    """Say how far each place of an aligned crop lies outside the face.
+
+    Parameters
+    ----------
+    grid : int
+        Places along each side.
+
+    Returns
+    -------
+    (grid, grid) float32 array
+        0 in the face, 1 around it; first axis downwards.
+
+    Examples
+    --------
+    >>> outside_face(4).round(1).tolist()[1]
+    [1.0, 0.0, 0.0, 1.0]
+    """
+    middle = (np.arange(grid) + 0.5) / grid
+    columns, rows = np.meshgrid((middle - CENTRE[0]) / RADII[0], (middle - CENTRE[1]) / RADII[1])
+    return np.clip((np.hypot(columns, rows) - SOFT[0]) / (SOFT[1] - SOFT[0]), 0, 1).astype(np.float32)
+
+
+def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
+    """Find the face with the plainest surroundings: the smallest spatial latent outside the face.
+
+    Training pulls latents towards 0, the average face, so a hat, a hand or a busy background has a large one.
+
+    Parameters
+    ----------
+    latents : (N, D) float array
+    layout : mapping
+        A model folder's `latent_layout`.
+
+    Returns
+    -------
+    int
+        From 0; the first of equals.
+
+    Examples
+    --------
+    >>> layout = {"spatial": [0, 16], "spatial_shape": [1, 4, 4]}
+    >>> surroundings_winner(np.array([[3.0] * 16, [1.0] * 16]), layout)
+    1
+    """
+    spatial = _spatial(latents, layout)
+    energy = np.square(spatial, dtype=np.float64).sum(axis=1) * outside_face(spatial.shape[-1])
+    return int(energy.sum(axis=(1, 2)).argmin())
+
+
+def place_shares(
+    latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Surroundings = "auto"
+) -> np.ndarray:
+    """Give each face's share at each place of the spatial latent.
+
+    Parameters
+    ----------
+    latents : (N, D) float array
+    weights : (N,) array
+        At least 0; sum to 1.
+    layout : mapping
+        A model folder's `latent_layout`.
+    surroundings : 'auto', 'mean' or int
+        Whose hair and background: that of the plainest, everyone's by weight, or that face's, from 0.
+
+    Returns
+    -------
+    (N, grid, grid) float32 array
+        Sums to 1 over the faces at each place.
+
+    Raises
+    ------
+    FeatureblendError
+        If `surroundings` names no face.
+
+    Examples
+    --------
+    >>> layout = {"spatial": [0, 16], "spatial_shape": [1, 4, 4]}
+    >>> latents = np.array([[3.0] * 16, [1.0] * 16])
+    >>> shares = place_shares(latents, np.array([0.75, 0.25]), layout)
+    >>> shares[:, 0, 0].tolist(), shares[:, 2, 2].tolist()  # a corner, and the face
+    ([0.5, 0.5], [0.75, 0.25])
+    """
+    count, grid = len(latents), layout["spatial_shape"][-1]
+    inside = np.asarray(weights, np.float64)
+    around = inside
+    if surroundings != "mean":
+        winner = surroundings_winner(latents, layout) if surroundings == "auto" else surroundings
+        if isinstance(winner, str) or not 0 <= winner < count:
+            raise FeatureblendError(f"surroundings {surroundings!r}: use 'auto', 'mean' or the place of a photo")
+        first = min(1.0, count * inside[winner])
+        others = inside.copy()
+        others[winner] = 0
+        around = others * ((1 - first) / others.sum()) if others.sum() > 0 else others
+        around[winner] = first
+    mask = outside_face(grid)
+    return (inside[:, None, None] * (1 - mask) + around[:, None, None] * mask).astype(np.float32)
+
+
+def mix(
+    latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Surroundings = "auto"
+) -> np.ndarray:
+    """Mix latents by weight in the face, and by `place_shares` around it.
+
+    Parameters
+    ----------
+    latents, weights, layout, surroundings
+        As in `place_shares`. A layout without a spatial part gives the plain weighted mean.
+
+    Returns
+    -------
+    (D,) float32 array
+
+    Raises
+    ------
+    FeatureblendError
+        As `place_shares`.
+
+    Examples
+    --------
+    >>> layout = {"spatial": [0, 16], "spatial_shape": [1, 4, 4], "global": [16, 17]}
+    >>> mixed = mix(np.array([[3.0] * 17, [1.0] * 17]), np.array([0.5, 0.5]), layout)
+    >>> float(mixed[0]), float(mixed[16])  # the second face's surroundings are plainer; the global part is the mean
+    (1.0, 2.0)
+    """
+    mixed = np.asarray(weights, np.float32) @ np.asarray(latents, np.float32)
+    if "spatial" in layout and surroundings != "mean":
+        shares = place_shares(latents, weights, layout, surroundings)
+        start, end = layout["spatial"]
+        mixed[start:end] = np.einsum("nij,ncij->cij", shares, _spatial(latents, layout)).ravel()
+    return mixed
+
+
+def _spatial(latents: np.ndarray, layout: Mapping[str, Any]) -> np.ndarray:
+    start, end = layout["spatial"]
+    return np.asarray(latents, np.float32)[:, start:end].reshape(len(latents), *layout["spatial_shape"])

@@ -1,0 +1,101 @@
+"""Where a new run gets its first weights: another run, or a model folder such as the bundled one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import FeatureblendError
+from ..model_folder import find_model, read_model_folder
+from .state import RunFolder
+
+__all__ = ["read_start", "take_over"]
+
+WRAPPER = "owner."
+"""What `export` puts before the name of each weight in the exported networks."""
+
+
+def read_start(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the weights to start from.
+
+    Parameters
+    ----------
+    source : path-like or str
+        A run folder with a checkpoint, a model folder, or the name of a bundled model.
+
+    Returns
+    -------
+    dict
+        Of a checkpoint, as `RunFolder.load` gives; of a model folder ``"ema"`` and no other network.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is neither, or damaged.
+
+    Examples
+    --------
+    >>> sorted(read_start("lfw-128"))
+    ['ema', 'networks']
+    """
+    if Path(source, "config.json").is_file() or not Path(source).is_dir():
+        folder = find_model(source)
+        read_model_folder(folder)  # checks the files' hashes
+        weights = _exported(folder / "encoder.onnx") | _exported(folder / "decoder.onnx")
+        return {"ema": weights, "networks": {}}
+    return RunFolder(source).load()
+
+
+def _exported(path: Path) -> dict[str, Tensor]:
+    """Read the weights out of an exported network; those kept as float16 are widened."""
+    import onnx
+    from onnx import numpy_helper
+
+    weights = {}
+    for stored in onnx.load(str(path)).graph.initializer:
+        if stored.name.startswith(WRAPPER):
+            name = stored.name.removeprefix(WRAPPER).removesuffix(".float16")
+            weights[name] = torch.tensor(numpy_helper.to_array(stored)).float()
+    return weights
+
+
+def take_over(network: nn.Module, weights: dict[str, Tensor], source: str) -> int:
+    """Copy every weight whose name and shape fit; the others keep their fresh values.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    weights : dict
+        As `torch.nn.Module.state_dict` gives.
+    source : str
+        Where they come from, for messages.
+
+    Returns
+    -------
+    int
+        How many numbers stay fresh: 0 if the networks are the same.
+
+    Raises
+    ------
+    FeatureblendError
+        If less than half of the network's numbers fit.
+
+    Examples
+    --------
+    >>> take_over(nn.Linear(2, 3), nn.Linear(2, 3).state_dict(), "a run")
+    0
+    """
+    own = network.state_dict()
+    fitting = {name: weights[name] for name in own if name in weights and weights[name].shape == own[name].shape}
+    total, taken = (sum(value.numel() for value in part.values()) for part in (own, fitting))
+    if 2 * taken < total:
+        raise FeatureblendError(
+            f"{source} has other networks than this preset: only {taken:,} of {total:,} numbers fit; "
+            "start from a run of a like preset"
+        )
+    network.load_state_dict(own | fitting)
+    return total - taken
