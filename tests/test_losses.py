@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.losses import adversarial, reconstruction  # noqa: E402
+from featureblend.losses import adversarial, perceptual, reconstruction  # noqa: E402
 
 
 def pictures(seed, size=32, count=2):
@@ -131,6 +131,11 @@ BY_HAND = {
         (log1pexp(1) + log1pexp(-2)) / 2,
         (log1pexp(-1) + log1pexp(2)) / 2 + (log1pexp(-0.5) + log1pexp(3)) / 2,
     ),
+    "bce_sigmoid": (
+        (log1pexp(1) + log1pexp(-2)) / 2,
+        (log1pexp(-1) + log1pexp(2)) / 2 + (log1pexp(-0.5) + log1pexp(3)) / 2,
+    ),
+    "wgan": (-0.5, 0.5 + 1.25),
     "hinge": (-0.5, (0 + 3) / 2 + (0.5 + 4) / 2),
     "relativistic": ((log1pexp(0.5 + 1) + log1pexp(-3 - 2)) / 2, (log1pexp(-1 - 0.5) + log1pexp(2 + 3)) / 2),
 }
@@ -166,10 +171,30 @@ def test_bce_keeps_its_gradient_where_a_sigmoid_is_saturated():
     assert float(logit.grad) == pytest.approx(-1, abs=1e-6)
 
 
+def test_bce_after_a_sigmoid_loses_its_gradient_there():
+    logit = torch.tensor([-40.0], requires_grad=True)
+    adversarial.generator_loss("bce_sigmoid", logit).backward()
+    assert -1e-5 < float(logit.grad) < 0  # about 4e-6, since torch's form bounds a division
+    with torch.autocast("cpu", torch.bfloat16):
+        assert adversarial.generator_loss("bce_sigmoid", FAKE.bfloat16()).isfinite()
+
+
+@pytest.mark.parametrize("kind", adversarial.SMOOTHED)
+def test_label_smoothing_is_cross_entropy_with_a_soft_label_on_real_pictures_alone(kind):
+    soft = adversarial.discriminator_loss(kind, FAKE, REAL, smoothing=0.1)
+    entropy = torch.nn.functional.binary_cross_entropy
+    expected = entropy(torch.sigmoid(REAL), torch.full((2,), 0.9)) + entropy(torch.sigmoid(FAKE), torch.zeros(2))
+    torch.testing.assert_close(soft, expected)
+    # A critic surer than 0.9 of a real picture is pushed back; a generated one may be as sure as it likes.
+    sure = torch.tensor([5.0], requires_grad=True)
+    adversarial.discriminator_loss(kind, torch.tensor([-5.0]), sure, smoothing=0.1).backward()
+    assert float(sure.grad) > 0
+
+
 def test_bad_kinds_are_refused():
     for loss in (adversarial.generator_loss, adversarial.discriminator_loss):
-        with pytest.raises(FeatureblendError, match="unknown adversarial loss 'wgan': use one of bce, hinge, "):
-            loss("wgan", FAKE, REAL)
+        with pytest.raises(FeatureblendError, match="unknown adversarial loss 'lsgan': use one of bce, bce_sigmoid"):
+            loss("lsgan", FAKE, REAL)
     with pytest.raises(FeatureblendError, match="real pictures"):
         adversarial.generator_loss("relativistic", FAKE)
 
@@ -191,6 +216,59 @@ def test_gradient_penalty_teaches_the_critic_and_leaves_the_pictures_alone():
     assert float(penalty.detach()) == pytest.approx(float(weight.detach().square().sum()) / 2, rel=1e-5)
     torch.testing.assert_close(weight.grad, weight.detach())  # d(|w|^2 / 2) / dw = w
     assert images.grad is None
+
+
+def test_interpolated_penalty_is_the_analytic_one():
+    # judge(x) = sum(w x^2) has the gradient 2 w x, here at a quarter of the way from fake to real.
+    weight, real, fake = pictures(11, size=4, count=1), pictures(12, size=4), pictures(13, size=4)
+    share = torch.tensor([0.25, 1.0])
+    penalty = adversarial.interpolated_penalty(lambda x: (weight * x.square()).sum((1, 2, 3)), real, fake, share)
+    between = torch.stack([0.25 * real[0] + 0.75 * fake[0], real[1]])
+    norms = (2 * weight * between).square().sum((1, 2, 3)).sqrt()
+    assert float(penalty.detach()) == pytest.approx(float((norms - 1).square().mean()), rel=1e-5)
+
+
+def test_interpolated_penalty_pulls_the_slope_to_one():
+    critic = torch.nn.Linear(12, 1)
+    optimiser = torch.optim.SGD(critic.parameters(), lr=0.2)
+    for _ in range(60):
+        flat = torch.zeros(2, 3, 2, 2)
+        penalty = adversarial.interpolated_penalty(lambda x: critic(x.flatten(1))[:, 0], flat, flat, torch.rand(2))
+        optimiser.zero_grad()
+        penalty.backward()
+        optimiser.step()
+    assert float(critic.weight.detach().norm()) == pytest.approx(1, abs=1e-3)
+
+
+def test_interpolated_penalty_of_a_flat_critic_is_finite():
+    weight = torch.zeros(1, requires_grad=True)
+    flat = torch.zeros(2, 3, 2, 2)
+    adversarial.interpolated_penalty(lambda x: (weight * x).sum((1, 2, 3)), flat, flat, torch.rand(2)).backward()
+    assert weight.grad.isfinite().all()
+
+
+def test_clipping_as_meant_and_as_published():
+    critic = torch.nn.Linear(50, 3)
+    before = critic.weight.detach().clone()
+    adversarial.clip_weights(critic, (-0.01, 0.01))
+    torch.testing.assert_close(critic.weight.detach(), before.clamp(-0.01, 0.01))
+    assert len(critic.weight.unique()) > 2
+    adversarial.clip_weights(critic, (0.01, 0.01))
+    assert len(torch.cat([critic.weight.flatten(), critic.bias]).unique()) == 1
+    with pytest.raises(FeatureblendError, match="cannot be clipped to between 1 and -1"):
+        adversarial.clip_weights(critic, (1, -1))
+
+
+def test_perceptual_loss_by_hand():
+    output = [torch.tensor([[[[3.0]], [[4.0]]]]), torch.tensor([[[[1.0]]]])]
+    target = [torch.tensor([[[[0.0]], [[2.0]]]]), torch.tensor([[[[9.0]]]])]
+    # directions (.6, .8) and (0, 1): .36 + .04; then 1 and 1: 0
+    assert float(perceptual.perceptual_loss(output, target)) == pytest.approx((0.4 + 0) / 2, abs=1e-6)
+    wanted = target[0].clone().requires_grad_(True)
+    made = output[0].clone().requires_grad_(True)
+    perceptual.perceptual_loss([made], [wanted]).backward()
+    assert made.grad.abs().sum() > 0
+    assert wanted.grad is None
 
 
 def test_mixing_target_is_the_smaller_share():

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from featureblend.errors import FeatureblendError  # noqa: E402
 from featureblend.models.paper import PaperAutoencoder, PaperConfig  # noqa: E402
-from featureblend.models.vgg import VGG11Encoder, vgg11_sizes  # noqa: E402
+from featureblend.models.vgg import TORCHVISION_HASHES, VGG11Encoder, VGGConvolutions, VGGFeatures, vgg11_sizes  # noqa: E402
 
 VGG = PaperConfig(image_size=32, latent_dim=6, feature_dim=12, encoder="vgg11")
 
@@ -102,10 +102,10 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path):
     def refused(content, message, **options):
         torch.save(content, other)
         with pytest.raises(FeatureblendError, match=message):
-            encoder.load_torchvision_vgg11(other, **options)
+            encoder.load_torchvision(other, **options)
 
     with pytest.raises(FeatureblendError, match=r"no such weights file: .*missing\.pth"):
-        encoder.load_torchvision_vgg11(tmp_path / "missing.pth")
+        encoder.load_torchvision(tmp_path / "missing.pth")
     refused(good, "is not the file that was asked for", sha256="0" * 64)
     refused(good, "is no SHA-256", sha256="8a7")
     refused({**good, "features.0.bias": torch.zeros(3)}, r"another shape of features\.0\.bias")
@@ -117,7 +117,7 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path):
     for name in ("other.pth", "other.safetensors"):
         (tmp_path / name).write_bytes(b"not weights")
         with pytest.raises(FeatureblendError, match=r"cannot read weights from .*other"):
-            encoder.load_torchvision_vgg11(tmp_path / name)
+            encoder.load_torchvision(tmp_path / name)
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
     small = PaperConfig(image_size=8, latent_dim=2, feature_dim=2, padding="same")
     with pytest.raises(FeatureblendError, match="do not fit encoder='paper'"):
@@ -132,3 +132,70 @@ def test_imagenet_statistics_are_taken_off_only_when_asked_for():
     with torch.no_grad():
         torch.testing.assert_close(adjusted(images * deviation + mean), plain(images))
         assert not torch.allclose(adjusted(images), plain(images))
+
+
+# torchvision's vgg16, table 1, column D
+VGG16_LAYERS = {
+    **{0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)},
+    **{17: (256, 512), 19: (512, 512), 21: (512, 512), 24: (512, 512), 26: (512, 512), 28: (512, 512)},
+}
+
+
+def test_vgg16_has_its_papers_parameters_under_torchvisions_names():
+    network = on_paper("vgg16", VGGConvolutions)
+    assert {key: tuple(value.shape) for key, value in network.state_dict().items()} == {
+        key: tuple(value.shape) for key, value in torchvision_state(VGG16_LAYERS).items() if key.startswith("features")
+    }
+    assert parameters(network) == 14_714_688
+    assert len(on_paper("vgg16_bn", VGGConvolutions).features) == len(network.features) + 13
+    with pytest.raises(FeatureblendError, match="no such network: 'vgg19'; use one of vgg11, vgg11_bn, vgg16"):
+        VGGConvolutions("vgg19")
+
+
+def test_torchvisions_own_files_are_known_by_their_hash(tmp_path, monkeypatch):
+    path = tmp_path / "vgg11.pth"
+    torch.save(torchvision_state(), path)
+    encoder = build(False, VGG11Encoder)
+    with pytest.raises(FeatureblendError, match=r"its SHA-256 is .*, not 8a719046 or bbd30ac9"):
+        encoder.load_torchvision(path, "torchvision")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(TORCHVISION_HASHES, "vgg11", ("8a719046", digest[:8]))
+    encoder.load_torchvision(path, "torchvision")
+    assert (encoder.features[18].weight == 18).all()
+
+
+def test_features_are_the_maps_before_each_pooling():
+    """Johnson et al.'s relu1_2, relu2_2, relu3_3 and relu4_3 are outputs 3, 8, 15 and 22 of torchvision's layers."""
+    features, images = VGGFeatures("vgg16", width=0.125), torch.rand(2, 3, 32, 32) * 2 - 1
+    maps = features(images)
+    assert [tuple(one.shape[1:]) for one in maps] == [(8, 32, 32), (16, 16, 16), (32, 8, 8), (64, 4, 4)]
+    values = features.network.normalised((images + 1) / 2)
+    for place, layer in enumerate(features.network.features):
+        values = layer(values)
+        if place in (3, 8, 15, 22):
+            torch.testing.assert_close(maps.pop(0), values)
+    assert not maps
+    assert values.std() > 0.01  # He's weights keep the signal
+    assert not any(parameter.requires_grad for parameter in features.parameters())
+    assert not features.train().network.training
+
+
+def test_random_features_are_fixed_and_draw_nothing_from_others():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = VGGFeatures("vgg11", width=0.125)
+    assert torch.equal(torch.rand(3), expected)
+    again = VGGFeatures("vgg11", width=0.125)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+
+
+def test_features_from_a_file(tmp_path):
+    path = tmp_path / "vgg11.pth"
+    torch.save(torchvision_state(), path)
+    features = VGGFeatures("vgg11", path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    assert (features.network.features[3].weight == 3).all()
+    with pytest.raises(FeatureblendError, match="not 8a719046"):
+        VGGFeatures("vgg11", path)
+    with pytest.raises(FeatureblendError, match="no such weights file"):
+        VGGFeatures("vgg11", tmp_path / "missing.pth")

@@ -9,7 +9,7 @@ import pytest
 
 from featureblend.config import Experiment, LossWeights, Phase, from_dict, to_dict
 from featureblend.errors import FeatureblendError
-from featureblend.presets import PRESETS, overridden, preset
+from featureblend.presets import PRESETS, overridden, preset, quick, resized
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -30,7 +30,7 @@ def test_old_experiments_get_defaults_for_new_settings():
 
 
 def test_unknown_preset():
-    with pytest.raises(FeatureblendError, match="unknown preset 'papr': use one of paper-vae, paper-merge"):
+    with pytest.raises(FeatureblendError, match="unknown preset 'papr': use one of paper-ae-200, paper-ae-2000"):
         preset("papr")
 
 
@@ -61,23 +61,118 @@ def test_the_papers_presets_have_nothing_of_ours(name):
     assert experiment.ema_half_life == 0
     assert not experiment.mirror
     assert experiment.shift == experiment.warmup == experiment.gradient_penalty == experiment.gradient_clip == 0
-    assert experiment.final_learning_rate == experiment.learning_rate
-    assert experiment.model_options == {"final_batch_norm": False}  # as meant: nothing pins the channels' means
+    assert experiment.final_learning_rate is None
+    assert experiment.model_options["final_batch_norm"] is False  # as meant: nothing pins the channels' means
+
+
+def wants_vgg(experiment):
+    return "vgg" in experiment.model_options.get("encoder", "") or experiment.losses.perceptual > 0
+
+
+# The paper's table: every system, and the runs that failed as published too.
+SHARES = ("01", "05", "10", "20", "50")
+FAILED = ("paper-vgg11", "paper-vae", "paper-wgan", *(f"paper-vaegan-{share}" for share in SHARES))
+OTHERS = (
+    *("paper-ae-200", "paper-ae-2000", "paper-ae-5000", "paper-ae-deep", "paper-merge", "paper-wgan-gp", "aae"),
+    *("paper-perceptual", "paper-multiscale", "paper-featurematch", "paper-minibatch", "paper-smoothing"),
+)
+
+
+def test_every_system_of_the_paper_has_a_preset():
+    expected = {*OTHERS, *FAILED, *(f"{name}-published" for name in FAILED)}
+    assert expected == set(PRESETS) - {"modern", "modern-reconstruct", "toy"}
+
+
+@pytest.mark.parametrize("name", FAILED)
+def test_a_published_run_names_its_flaw_and_has_it(name):
+    published, meant = preset(f"{name}-published"), preset(name)
+    assert published.description.startswith("Flaw: ")
+    assert "Flaw" not in meant.description
+    options = {"final_batch_norm": True, **published.model_options}
+    assert options["final_batch_norm"]
+    assert not meant.model_options["final_batch_norm"]
+
+
+def test_the_published_flaws_are_the_known_ones():
+    """Findings, section 1, and the authors' scripts."""
+    wgan = preset("paper-wgan-published")
+    assert wgan.critic_clip == (0.01, 0.01)
+    assert wgan.detach_adversary
+    assert (wgan.learning_rate, wgan.discriminator_learning_rate) == (5e-5, 5e-4)
+    critic = wgan.phases[-1]
+    assert (critic.times, critic.first_times, critic.first_steps) == (5, 99, 25)
+    meant = preset("paper-wgan")
+    assert meant.critic_clip == (-0.01, 0.01)
+    assert not meant.detach_adversary
+    for share in SHARES:
+        gan = preset(f"paper-vaegan-{share}-published")
+        assert (gan.learning_rate, gan.discriminator_learning_rate) == (2e-3, 2e-3)
+        assert gan.betas == gan.discriminator_betas == (0.9, 0.999)
+        assert gan.adversarial == "bce_sigmoid"
+        assert (
+            gan.losses.adversarial_reconstruction == preset(f"paper-vaegan-{share}").losses.adversarial_reconstruction
+        )
+        assert gan.losses.adversarial_reconstruction == pytest.approx(int(share) / 100)
+    vae = preset("paper-vae-published").losses
+    beta = (vae.kl / vae.mse) / (preset("paper-vae").losses.kl / preset("paper-vae").losses.mse)
+    assert beta == pytest.approx((250 / 32) ** 2 / 9)  # 0.9 and 0.1: about 6.8
+    vgg = preset("paper-vgg11-published")
+    assert vgg.model_options["output"] == "relu_sigmoid"
+    assert not vgg.model_options.get("imagenet_statistics", False)
+    assert vgg.losses.kl > 4 * preset("paper-vgg11").losses.kl
+
+
+PAPERS = [name for name in PRESETS if name.startswith("paper") or name == "aae"]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_sizes_of_the_papers_presets(name):
+    pytest.importorskip("torch")
+    from featureblend.train.checking import check
+
+    experiment = preset(name)
+    small = quick(experiment)
+    check(small)
+    assert (small.model_options["image_size"], small.images) == (64, 640)
+    assert max(phase.first_times for phase in small.phases) <= 6
+    assert (small.losses, small.adversarial, small.critic_clip) == (
+        experiment.losses,
+        experiment.adversarial,
+        experiment.critic_clip,
+    )
+    aligned = resized(experiment, 128)
+    sizes = [aligned.model_options["image_size"], aligned.discriminator_options.get("image_size", 128)]
+    assert sizes == [128, 128]
+    assert aligned.images == experiment.images
+    back = resized(aligned, 250)
+    assert back.model_options["padding"] == "paper"
+
+
+def test_only_the_papers_presets_can_be_resized():
+    for change in (quick, lambda experiment: resized(experiment, 64)):
+        with pytest.raises(FeatureblendError, match="toy is no preset of the paper's"):
+            change(preset("toy"))
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_can_be_trained(name):
     pytest.importorskip("torch")
     from featureblend.models import AUTOENCODERS, DISCRIMINATORS
-    from featureblend.train.objective import check
+    from featureblend.train.checking import check
 
     experiment = preset(name)
+    if wants_vgg(experiment):
+        with pytest.raises(FeatureblendError, match=r"wants torchvision's weights of vgg.*--vgg-weights FILE, or do"):
+            check(experiment)
+        experiment = dataclasses.replace(experiment, from_scratch=True)
     check(experiment)
     config = from_dict(AUTOENCODERS[experiment.model].config, experiment.model_options, name)
     if experiment.discriminator:
         critic = from_dict(DISCRIMINATORS[experiment.discriminator].config, experiment.discriminator_options, name)
         assert critic.image_size == config.image_size
 
+
+TOY_PHASES = preset("toy").phases
 
 WRONG = {
     "unknown objective 'blnd'": {"phases": (Phase("blnd", "autoencoder"),)},
@@ -87,7 +182,28 @@ WRONG = {
     "made in the same step": {"phases": (Phase("joint", "autoencoder", 2), Phase("discriminate", "discriminator", 3))},
     "losses.adversarial_reconstruction needs": {"phases": (Phase("joint", "autoencoder"),)},
     "needs a discriminator": {"discriminator": ""},
-    "adversarial is 'wgan'": {"adversarial": "wgan"},
+    "adversarial is 'lsgan'": {"adversarial": "lsgan"},
+    "gradient_penalty_form is 'r2'": {"gradient_penalty_form": "r2"},
+    "compile is 'yes'": {"compile": "yes"},
+    "label_smoothing must be between": {"adversarial": "bce", "label_smoothing": 2.0},
+    "label_smoothing needs labels: use adversarial=bce": {"label_smoothing": 0.1},
+    "critic_clip is .0.1, -0.1.: a lower": {"critic_clip": (0.1, -0.1)},
+    "diff_augment names 'colour'": {"diff_augment": "colour"},
+    "'joint' can be done once a step": {"phases": (Phase("joint", "autoencoder", times=2),)},
+    "'discriminate' cannot be done 0 times": {
+        "phases": (Phase("joint", "autoencoder"), Phase("discriminate", "discriminator", times=0))
+    },
+    "losses.prior needs a phase 'discriminate_prior'": {"losses": LossWeights(l1=1.0, prior=0.1)},
+    "no phase teaches the autoencoder to decode": {"phases": (Phase("match_prior", "autoencoder"),)},
+    "the latent_discriminator learns": {"phases": (Phase("discriminate_prior", "discriminator"),)},
+    "codes made in the same step": {"phases": (*TOY_PHASES, Phase("discriminate_prior", "latent_discriminator"))},
+    "wants torchvision's weights of vgg16": {"losses": LossWeights(l1=1.0, perceptual=0.1), "phases": TOY_PHASES[:1]},
+    "no such weights file: nowhere": {
+        "losses": LossWeights(l1=1.0, perceptual=0.1),
+        "phases": TOY_PHASES[:1],
+        "vgg_weights": "nowhere",
+    },
+    "neither a VGG encoder nor losses.perceptual looks at it": {"vgg_weights": "nowhere"},
     "precision is 'fp16'": {"precision": "fp16"},
     "batch_size must be more than 0": {"batch_size": 0},
     "even_blends must be between": {"even_blends": 1.5},
@@ -97,7 +213,7 @@ WRONG = {
 @pytest.mark.parametrize("message", WRONG)
 def test_contradictions_are_refused_before_training(message):
     pytest.importorskip("torch")
-    from featureblend.train.objective import check
+    from featureblend.train.checking import check
 
     with pytest.raises(FeatureblendError, match=message):
         check(dataclasses.replace(preset("toy"), **WRONG[message]))

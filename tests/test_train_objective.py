@@ -11,9 +11,9 @@ from training_faces import PAPER, TOY  # noqa: E402
 from featureblend.config import LossWeights  # noqa: E402
 from featureblend.errors import FeatureblendError  # noqa: E402
 from featureblend.losses import adversarial, reconstruction  # noqa: E402
-from featureblend.models import AUTOENCODERS, DISCRIMINATORS, build  # noqa: E402
+from featureblend.models import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, build  # noqa: E402
 from featureblend.presets import preset  # noqa: E402
-from featureblend.train.objective import OBJECTIVES, Material, Networks  # noqa: E402
+from featureblend.train.objective import LEARNERS, OBJECTIVES, Material, Networks, remade  # noqa: E402
 
 EVERYTHING = dataclasses.replace(
     TOY,
@@ -22,7 +22,9 @@ EVERYTHING = dataclasses.replace(
 )
 """Every term that there is, at 32 px."""
 EXPERIMENTS = {"toy": TOY, "everything": EVERYTHING, "paper": PAPER}
-GENERATORS = ("reconstruct", "blend", "joint")
+PRIOR = dataclasses.replace(TOY, adversarial="bce", losses=LossWeights(prior=0.5))
+"""The adversary on codes."""
+PICTURES = ("reconstruct", "blend", "joint", "discriminate")
 
 
 def networks_of(experiment):
@@ -32,6 +34,9 @@ def networks_of(experiment):
         build(AUTOENCODERS, experiment.model, experiment.model_options),
         build(DISCRIMINATORS, experiment.discriminator, experiment.discriminator_options),
     )
+    if experiment.losses.prior:
+        options = {"latent_dim": networks.autoencoder.config.latent_dim, "widths": (20, 10)}
+        networks = dataclasses.replace(networks, latent_discriminator=build(LATENT_DISCRIMINATORS, "mlp", options))
     with torch.no_grad():
         for network in networks.named().values():
             for parameter in network.parameters():
@@ -66,7 +71,7 @@ def fakes_of(networks, experiment):
     return made
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", PICTURES)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_exactly_the_learner_gets_gradients(name, objective):
     experiment = EXPERIMENTS[name]
@@ -85,7 +90,7 @@ def test_exactly_the_learner_gets_gradients(name, objective):
                 assert parameter.grad is None, f"{key} of the {who} must not learn from {objective}"
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("objective", PICTURES)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_terms_add_up_and_hold_on_to_nothing(name, objective):
     experiment = EXPERIMENTS[name]
@@ -175,17 +180,23 @@ def test_the_first_parent_counts_at_alpha_zero():
 
 
 def test_joint_is_reconstruct_and_blend_with_the_neighbour():
-    experiment = dataclasses.replace(EVERYTHING, model_options={**TOY.model_options, "noise": 1e-7})
+    # A relativistic loss would compare the pairs' first faces with other real ones.
+    experiment = dataclasses.replace(
+        EVERYTHING, adversarial="hinge", model_options={**TOY.model_options, "noise": 1e-7}
+    )
     networks, images = networks_of(experiment), photos()
     both = OBJECTIVES["joint"](networks, material_of(images), experiment)
     one = OBJECTIVES["reconstruct"](networks, material_of(images), experiment)
-    other = OBJECTIVES["blend"](networks, material_of(images, images.roll(1, 0)), experiment)
+    # Neighbours in pairs: each face leads one blend of its pair, the pair's first face first.
+    firsts, seconds = images[[0, 0, 2, 2]], images[[1, 1, 3, 3]]
+    other = OBJECTIVES["blend"](networks, material_of(firsts, seconds), experiment)
     assert set(both) == set(one) | set(other)
     torch.testing.assert_close(both["loss"], one["loss"] + other["loss"], atol=1e-5, rtol=1e-4)
     for part in (one, other):
         for key in set(part) - {"loss", "outputs"}:
             torch.testing.assert_close(both[key], part[key], atol=1e-5, rtol=1e-3)
         for key, value in part["outputs"].items():
+            value = torch.minimum(value, 1 - value) if key == "alpha" else value  # what is not the larger parent's
             torch.testing.assert_close(both["outputs"][key], value, atol=1e-5, rtol=1e-4)
 
 
@@ -283,3 +294,148 @@ def test_bfloat16_comes_close_to_float32():
     torch.testing.assert_close(rough["loss"], exact["loss"], rtol=0.03, atol=0)
     judged["loss"].backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in networks.discriminator.parameters())
+
+
+# --- switches of the adversary
+
+
+def test_a_cut_adversary_is_logged_and_teaches_nothing():
+    """The published Wasserstein runs' `detach` (findings, section 1)."""
+    meant = dataclasses.replace(TOY, adversarial="wgan", losses=LossWeights(adversarial_reconstruction=1.0))
+    cut = dataclasses.replace(meant, detach_adversary=True)
+    networks, gradients, values = networks_of(TOY), [], []
+    for experiment in (meant, cut):
+        material = material_of()
+        result = learn(networks, "reconstruct", experiment, material, "autoencoder")
+        values.append(result["adversarial_reconstruction"])
+        gradients.append([parameter.grad for parameter in networks.autoencoder.parameters()])
+        (judged,) = material.judged
+        assert (judged.grad is not None) == (experiment is meant)
+    torch.testing.assert_close(*values)
+    assert all(float(gradient.abs().sum()) > 0 for gradient in gradients[0] if gradient is not None)
+    assert all(gradient is None for gradient in gradients[1])
+
+
+@pytest.mark.parametrize("objective", PICTURES)
+def test_the_critic_sees_nothing_unchanged_under_diff_augment(objective, monkeypatch):
+    """Real and generated pictures alike, in the generator's phase and in the critic's, its penalties too."""
+    experiment = dataclasses.replace(EVERYTHING, diff_augment="color,translation,cutout", gradient_penalty=1.0)
+    networks, seen = networks_of(experiment), []
+    material = material_of(penalise=True, fakes=fakes_of(networks, EVERYTHING))
+    raw = [material.images, *material.fakes.values()]
+    judge = type(networks.discriminator).judge
+    monkeypatch.setattr(
+        type(networks.discriminator), "judge", lambda critic, images: seen.append(images) or judge(critic, images)
+    )
+    result = OBJECTIVES[objective](networks, material, experiment)
+    raw += [result["outputs"][name] for name in ("reconstruction", "blend") if name in result.get("outputs", {})]
+    assert seen
+    for images in seen:
+        for batch in images.split(4):
+            assert not any(batch.shape == one.shape and torch.allclose(batch, one, atol=1e-4) for one in raw)
+            greyed = (batch == 0).all(1).flatten(1).sum(1)  # the cut square
+            assert (greyed > 0).all()
+
+
+def test_feature_matching_compares_pictures_that_are_changed_alike():
+    experiment = dataclasses.replace(TOY, diff_augment="color,translation,cutout")
+    experiment = dataclasses.replace(experiment, losses=LossWeights(feature_matching=1.0))
+    networks, material = networks_of(experiment), material_of()
+    networks.autoencoder.decode = lambda latent: material.images  # a perfect reconstruction
+    assert float(OBJECTIVES["reconstruct"](networks, material, experiment)["feature_matching"]) == 0
+
+
+def test_label_smoothing_reaches_the_critic():
+    soft = dataclasses.replace(EVERYTHING, adversarial="bce", label_smoothing=0.1)
+    networks = networks_of(soft)
+    fakes = fakes_of(networks, soft)
+    result = OBJECTIVES["discriminate"](networks, material_of(fakes=fakes), soft)
+    judged = [networks.discriminator(values) for values in (photos(), fakes["reconstruction"], fakes["blend"])]
+    losses = [adversarial.discriminator_loss("bce", fake, judged[0], 0.1) for fake in judged[1:]]
+    torch.testing.assert_close(result["discriminator"], ((losses[0] + losses[1]) / 2).detach())
+
+
+def test_wgan_gp_looks_between_real_and_generated_pictures():
+    experiment = dataclasses.replace(
+        EVERYTHING,
+        adversarial="wgan",
+        gradient_penalty=10.0,
+        gradient_penalty_every=1,
+        gradient_penalty_form="wgan-gp",
+    )
+    networks = networks_of(experiment)
+    material = material_of(fakes=fakes_of(networks, experiment), penalise=True)
+    result = OBJECTIVES["discriminate"](networks, material, experiment)
+    share = material.uniform("penalty", 1)[:, 0]
+    assert len(set(share.tolist())) == 4
+    expected = adversarial.interpolated_penalty(networks.discriminator, photos(), material.fakes["blend"], share)
+    torch.testing.assert_close(result["gradient_penalty"], (10 * expected).detach())
+
+
+def test_the_perceptual_loss_teaches_the_autoencoder():
+    from featureblend.models import VGGFeatures
+
+    experiment = dataclasses.replace(TOY, losses=LossWeights(perceptual=2.0))
+    networks = dataclasses.replace(networks_of(TOY), perceptual=VGGFeatures("vgg11", width=0.125))
+    result = learn(networks, "reconstruct", experiment, material_of(), "autoencoder")
+    assert set(result) - {"outputs"} == {"loss", "perceptual"}
+    assert float(result["perceptual"]) > 0
+    for part in (networks.autoencoder.encoder, networks.autoencoder.decoder):
+        assert all(float(parameter.grad.abs().sum()) > 0 for parameter in part.parameters())
+    assert all(parameter.grad is None for parameter in networks.perceptual.parameters())
+    assert set(networks.named()) == {"autoencoder", "discriminator"}  # it is no part of a checkpoint
+
+
+# --- the adversary on codes
+
+
+@pytest.mark.parametrize("kind", adversarial.KINDS)
+@pytest.mark.parametrize("objective", ["match_prior", "discriminate_prior"])
+def test_exactly_the_learner_of_the_prior_gets_gradients(objective, kind):
+    experiment = dataclasses.replace(PRIOR, adversarial=kind)
+    networks, material = networks_of(experiment), material_of()
+    material.fakes |= OBJECTIVES["match_prior"](networks, material, experiment)["outputs"]
+    learner = LEARNERS.get(objective, "autoencoder")
+    result = learn(networks, objective, experiment, material, learner)
+    assert torch.isfinite(result["loss"])
+    for who, network in networks.named().items():
+        for key, parameter in network.named_parameters():
+            decodes = key.startswith(("decoder", "from_spatial", "to_pixels"))
+            if who != learner or (who == "autoencoder" and decodes):
+                assert parameter.grad is None, f"{key} of the {who} must not learn from {objective}"
+            # The last bias has no say in a difference of logits, and a hinge's parts may cancel.
+            elif kind.startswith("bce") or who == "autoencoder" or not key.endswith("4.bias"):
+                assert parameter.grad.abs().max() > 0, key
+
+
+def test_the_prior_by_hand():
+    networks, material = networks_of(PRIOR), material_of()
+    result = OBJECTIVES["match_prior"](networks, material, PRIOR)
+    code = result["outputs"]["code"]
+    critic = networks.latent_discriminator
+    expected = 0.5 * adversarial.generator_loss("bce", critic(code))
+    torch.testing.assert_close(result["prior"], expected.detach())
+    material.fakes["code"] = code
+    judged = OBJECTIVES["discriminate_prior"](networks, material, PRIOR)
+    normal = material.noise("prior", code)
+    expected = adversarial.discriminator_loss("bce", critic(code), critic(normal))
+    torch.testing.assert_close(judged["prior_discriminator"], expected.detach())
+    torch.testing.assert_close(judged["prior_logit"], critic(normal).mean().detach())
+    silent = learn(networks, "match_prior", PRIOR, material_of(ramp=0.0), "autoencoder")
+    assert float(silent["loss"].detach()) == 0
+
+
+# --- further updates of a discriminator in a step
+
+
+@pytest.mark.parametrize("objective", ["reconstruct", "blend", "joint", "match_prior"])
+def test_what_is_made_again_is_what_the_phase_makes(objective):
+    base = PRIOR if objective == "match_prior" else EVERYTHING
+    experiment = dataclasses.replace(base, phases=(dataclasses.replace(TOY.phases[0], objective=objective),))
+    networks = networks_of(base)
+    made = OBJECTIVES[objective](networks, material_of(), base)["outputs"]
+    again = remade(networks, material_of(), experiment)
+    assert set(again) == set(made)
+    for name, value in made.items():
+        torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-4)
+        assert not again[name].requires_grad

@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from training_faces import PAPER, TOY, faces  # noqa: E402
 
+from featureblend.config import Phase  # noqa: E402
 from featureblend.train.objective import Material  # noqa: E402
 from featureblend.train.schedule import adversarial_ramp, learning_rate_factor  # noqa: E402
 from featureblend.train.trainer import Trainer  # noqa: E402
@@ -99,7 +100,7 @@ def test_each_phase_moves_one_network_alone():
 
     for objective, learner in (("joint", "autoencoder"), ("discriminate", "discriminator"), ("blend", "autoencoder")):
         before = weights()
-        trainer._phase(objective, learner, material)
+        trainer._phase(Phase(objective, learner), material)
         after = weights()
         for name in before:
             same = [torch.equal(old, new) for old, new in zip(before[name], after[name], strict=True)]
@@ -121,3 +122,60 @@ def test_a_phase_that_is_not_due_is_left_out():
 def test_gradient_penalty_comes_every_few_steps():
     trainer = Trainer(dataclasses.replace(TOY, gradient_penalty_every=3), faces())
     assert ["gradient_penalty" in trainer.step() for _ in range(7)] == [True, False, False] * 2 + [True]
+
+
+# --- several updates of a discriminator in a step
+
+
+def test_a_critics_further_updates_see_other_photos(monkeypatch):
+    from featureblend.train import trainer as module
+
+    seen = []
+
+    def noted(networks, material, experiment):
+        seen.append((material.images.clone(), material.fakes["reconstruction"].clone()))
+        return DISCRIMINATE(networks, material, experiment)
+
+    DISCRIMINATE = module.OBJECTIVES["discriminate"]
+    monkeypatch.setitem(module.OBJECTIVES, "discriminate", noted)
+    first, second = TOY.phases
+    many = dataclasses.replace(second, times=2, first_times=4, first_steps=1)
+    trainer = Trainer(dataclasses.replace(TOY, phases=(first, many)), faces())
+    weights = next(trainer.networks.discriminator.parameters())
+    before = weights.detach().clone()
+    trainer.step()
+    assert len(seen) == 4
+    assert not torch.equal(before, weights)
+    assert not any(torch.equal(seen[0][0], images) for images, _ in seen[1:])
+    assert not torch.equal(seen[1][1], seen[2][1])
+    trainer.step()
+    assert len(seen) == 6
+
+
+def test_many_updates_resume_to_the_same_bits():
+    first, second = TOY.phases
+    experiment = dataclasses.replace(TOY, phases=(first, dataclasses.replace(second, times=3)))
+    whole, other = Trainer(experiment, faces()), Trainer(experiment, faces())
+    for _ in range(2):
+        whole.step()
+    other.step()
+    resumed = Trainer(experiment, faces())
+    resumed.restore(other.state())
+    resumed.step()
+    for one, two in zip(
+        whole.networks.discriminator.parameters(), resumed.networks.discriminator.parameters(), strict=True
+    ):
+        assert torch.equal(one, two)
+
+
+def test_constant_learning_rates():
+    experiment = dataclasses.replace(TOY, warmup=0, final_learning_rate=None)
+    assert {learning_rate_factor(images, experiment, 1e-3) for images in (0, 2_000, 4_000)} == {1.0}
+
+
+def test_weights_are_clipped_after_each_of_the_critics_steps():
+    trainer = Trainer(dataclasses.replace(TOY, critic_clip=(-0.01, 0.01)), faces())
+    trainer.step()
+    largest = max(float(parameter.abs().max()) for parameter in trainer.networks.discriminator.parameters())
+    assert largest == pytest.approx(0.01)
+    assert any(float(parameter.abs().max()) > 0.05 for parameter in trainer.networks.autoencoder.parameters())

@@ -12,11 +12,23 @@ from typing import TYPE_CHECKING
 _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
-__all__ = ["Blend", "Blender", "Code", "FeatureblendError", "__version__"]
+__all__ = [
+    "Blend",
+    "Blender",
+    "Code",
+    "FeatureblendError",
+    "__version__",
+    "average",
+    "continuum",
+    "mix",
+    "symmetrize",
+    "transform",
+]
 
 if TYPE_CHECKING:
     from .blender import Blend, Blender, Code
     from .errors import FeatureblendError
+    from .verbs import average, continuum, mix, symmetrize, transform
 
 
 def __getattr__(name: str) -> object:
@@ -29,4 +41,8 @@ def __getattr__(name: str) -> object:
         from .errors import FeatureblendError
 
         return FeatureblendError
+    if name in ("average", "continuum", "mix", "symmetrize", "transform"):
+        from . import verbs
+
+        return getattr(verbs, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

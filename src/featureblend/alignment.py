@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -11,7 +11,16 @@ import numpy as np
 from .config import CropTemplate
 from .errors import FeatureblendError
 
-__all__ = ["AlignedFace", "align_face", "crop_matrix", "invert_matrix", "transform_points", "unalign_image"]
+__all__ = [
+    "AlignedFace",
+    "align_face",
+    "crop_matrix",
+    "invert_matrix",
+    "rescaling",
+    "transform_points",
+    "unalign_change",
+    "unalign_image",
+]
 
 LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = slice(36, 42), slice(42, 48), (48, 54)
 """Indices into dlib's 68 points; left and right are the viewer's."""
@@ -27,6 +36,61 @@ class AlignedFace:
     """(68, 2) float64: x, y in the crop."""
     matrix: np.ndarray
     """(2, 3) float64: takes photo coordinates to crop coordinates."""
+    latent: np.ndarray | None = field(default=None, repr=False)
+    """(D,) float32: the latent that `image` is the picture of, where the face came as a code."""
+    photo: np.ndarray | None = field(default=None, repr=False)
+    """(H, W, 3) uint8 sRGB: the whole photo that the crop was cut from, not copied; None for a code."""
+
+    @property
+    def native_size(self) -> int:
+        """Side that the crop would have at the photo's own scale, in pixels; its own side where there is no photo."""
+        side = self.image.shape[0]
+        return side if self.photo is None else max(1, round(side / float(np.hypot(*self.matrix[:, 0]))))
+
+    def at(self, size: int) -> AlignedFace:
+        """Cut the same crop at another size.
+
+        Parameters
+        ----------
+        size : int
+            Side in pixels. Without a photo the crop itself is scaled.
+
+        Returns
+        -------
+        AlignedFace
+
+        Examples
+        --------
+        >>> photo = np.zeros((200, 200, 3), np.uint8)
+        >>> face = align_face(photo, np.random.default_rng(0).uniform(60, 140, (68, 2)), 64)
+        >>> large = face.at(128)
+        >>> large.image.shape, bool(np.allclose(transform_points(face.landmarks, rescaling(2.0)), large.landmarks))
+        ((128, 128, 3), True)
+        """
+        side = self.image.shape[0]
+        if size == side:
+            return self
+        scaling = rescaling(size / side)
+        matrix = scaling @ np.vstack([self.matrix, [0, 0, 1]])
+        if self.photo is None:
+            kind = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
+            image = cv2.resize(self.image, (size, size), interpolation=kind)
+        else:
+            image = _cut(self.photo, matrix, size)
+        return replace(self, image=image, landmarks=transform_points(self.landmarks, scaling), matrix=matrix)
+
+
+def rescaling(factor: float) -> np.ndarray:
+    """Give the (2, 3) map of a picture's pixels to those of the picture scaled by `factor`.
+
+    Pixel centres lie at whole numbers, so that a change of size also moves them by up to half a pixel.
+
+    Examples
+    --------
+    >>> transform_points(np.array([[0.0, 7.5]]), rescaling(2.0)).tolist()
+    [[0.5, 15.5]]
+    """
+    return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]], dtype=np.float64)
 
 
 def crop_matrix(
@@ -108,13 +172,18 @@ def align_face(
     AlignedFace
     """
     matrix = crop_matrix(landmarks, size, margin, template)
+    crop = _cut(image, matrix, size)
+    return AlignedFace(crop, transform_points(landmarks, matrix), matrix, photo=image)
+
+
+def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Cut a square crop from a photo, which is mirrored at its edge."""
     # Only the part of the photo that the crop shows: faster, and OpenCV refuses to warp more than 32,766 columns.
     seen = transform_points(_corners(size, size), invert_matrix(matrix))
     left, right = _seen_range(seen[:, 0], image.shape[1], matrix)
     top, bottom = _seen_range(seen[:, 1], image.shape[0], matrix)
     part = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
-    crop = _warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
-    return AlignedFace(crop, transform_points(landmarks, matrix), matrix)
+    return _warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
 
 
 def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:
@@ -151,6 +220,50 @@ def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border
     return cv2.resize(large, size, interpolation=cv2.INTER_AREA)
 
 
+def unalign_change(photo: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Add a change of an aligned crop to the photo that it was cut from, by the exact inverse of `align_face`.
+
+    Where nothing changes, the photo keeps its own pixels: nothing is resampled but the change.
+
+    Parameters
+    ----------
+    photo : (H, W, 3) uint8 array
+    change : (S, S, 3) float array
+        New crop less old, in grey levels; it should fade to 0 at the crop's border.
+    matrix : (2, 3) array
+        The one that the crop was cut with.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+
+    Examples
+    --------
+    >>> photo = np.zeros((9, 9, 3), np.uint8)
+    >>> unalign_change(photo, np.full((3, 3, 3), 7.0), np.array([[1.0, 0, -2], [0, 1, -4]]))[3:8, 3, 0].tolist()
+    [0, 7, 7, 7, 0]
+    """
+    box = _covered(change.shape, matrix, photo.shape)
+    result = photo.copy()
+    if box is not None:
+        left, top, right, bottom = box
+        part = invert_matrix(matrix) - [[0, 0, left], [0, 0, top]]
+        size = (right - left, bottom - top)
+        moved = _warped(np.asarray(change, np.float32), part, size, cv2.BORDER_CONSTANT)
+        changed = photo[top:bottom, left:right] + moved
+        result[top:bottom, left:right] = np.clip(np.floor(changed + 0.5), 0, 255).astype(np.uint8)
+    return result
+
+
+def _covered(crop: Sequence[int], matrix: np.ndarray, photo: Sequence[int]) -> tuple[int, int, int, int] | None:
+    """Give left, top, right and bottom of what a crop covers of a photo, also partly; None if that is nothing."""
+    places = transform_points(_corners(crop[1], crop[0]), invert_matrix(matrix))
+    limit = (int(photo[1]), int(photo[0]))
+    left, top = np.clip(np.floor(places.min(axis=0)) - 1, 0, limit).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(places.max(axis=0)) + 2, 0, limit).astype(int).tolist()
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
 def unalign_image(crop: np.ndarray, matrix: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Put a crop back where it came from: the inverse of `align_face`.
 
@@ -172,11 +285,10 @@ def unalign_image(crop: np.ndarray, matrix: np.ndarray, shape: Sequence[int]) ->
     height, width = int(shape[0]), int(shape[1])
     image, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.float32)
     back = invert_matrix(matrix)
-    places = transform_points(_corners(crop.shape[1], crop.shape[0]), back)
     # Only the part of the photo that the crop covers, and the pixels around it that it covers partly.
-    left, top = np.clip(np.floor(places.min(axis=0)) - 1, 0, (width, height)).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(places.max(axis=0)) + 2, 0, (width, height)).astype(int).tolist()
-    if left < right and top < bottom:
+    box = _covered(crop.shape, matrix, shape)
+    if box is not None:
+        left, top, right, bottom = box
         part, size = back - [[0, 0, left], [0, 0, top]], (right - left, bottom - top)
         covered = cv2.warpAffine(np.ones(crop.shape[:2], np.float32), part, size, flags=cv2.INTER_LINEAR)
         mask[top:bottom, left:right] = covered

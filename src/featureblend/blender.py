@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from . import __version__
 from .alignment import AlignedFace, align_face
-from .classical import METHODS as CLASSICAL
-from .classical.morph import warp_to_mean
+from .appraisal import Balancing, Measuring, appraise, check_measuring, identity_distances
+from .blending import METHODS, BlendOptions, Manner, blended, finished
 from .errors import FeatureblendError
-from .evaluate.measures import blend_measures
+from .evaluate.conditions import TYPICAL
+from .evaluate.even import even_weight
+from .evaluate.measures import face_distances
 from .faces import FaceDetector, choose_face
-from .image import Photo, from_network, load_image, photo_name, to_network
-from .model_folder import find_model, read_model_folder
+from .image import load_image, photo_name
+from .inputs import Input, read_input
+from .mixing import Surroundings
+from .model_folder import ModelConfig, find_model
+from .networks import Networks
 from .recipes import Blend, Code, input_facts, normalised_weights
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = ["METHODS", "Blend", "Blender", "Code", "normalised_weights"]
 
-METHODS = ("latent", *CLASSICAL)
-"""Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
-
-_ONE_AT_A_TIME = threading.Lock()
-"""dlib's detector lets go of Python's lock while it works on buffers of its own: two threads in it would mix them."""
+Which = int | str
+"""Which face of a photo: 'largest', 'central', or a number from the left, from 1."""
 
 
 class Blender:
@@ -55,8 +58,7 @@ class Blender:
     """
 
     def __init__(self, folder: str | os.PathLike[str], detector: FaceDetector | None = None) -> None:
-        self.folder = Path(folder)
-        self.config = read_model_folder(self.folder)
+        self.networks = Networks(folder)
         self.detector = detector or FaceDetector()
 
     @classmethod
@@ -76,44 +78,27 @@ class Blender:
         return cls(find_model(model))
 
     @property
+    def folder(self) -> Path:
+        """The model folder."""
+        return self.networks.folder
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the model's ``config.json`` says."""
+        return self.networks.config
+
+    @property
     def image_size(self) -> int:
         """Side of the blends in pixels."""
         return self.config.image_size
 
-    @cached_property
-    def _encoder(self) -> Any:
-        return self._session("encoder.onnx")
-
-    @cached_property
-    def _decoder(self) -> Any:
-        return self._session("decoder.onnx")
-
-    def _session(self, name: str) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        path = self.folder / name
-        try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises kinds of its own
-            raise FeatureblendError(f"cannot load {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
-        # The hashes cover the networks but not the settings beside them.
-        due = {"images": [3, self.image_size, self.image_size], "latent": [self.config.latent_dim]}
-        for end in (*session.get_inputs(), *session.get_outputs()):
-            if list(end.shape[1:]) != due.get(end.name):
-                raise FeatureblendError(
-                    f"{path} does not fit its config.json: {end.name} of {end.shape[1:]}, not {due.get(end.name)}; "
-                    "export the model again"
-                )
-        return session
-
-    def find(self, photo: Photo, which: int | str = "largest", position: int = 1) -> AlignedFace:
+    def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
         """Find the face in a photo and cut its aligned crop, with landmarks and the way back.
 
         Parameters
         ----------
-        photo : path-like, PIL image or (H, W, 3) uint8 array
+        photo : path-like, PIL image, (H, W, 3) uint8 array, Code or the path of one
+            A code gives the face that it stands for.
         which : 'largest', 'central' or int
             Which face, where there are several; a number counts from the left, from 1.
         position : int
@@ -124,26 +109,47 @@ class Blender:
         FeatureblendError
             If the photo can't be read, or shows no face.
         """
-        image = load_image(photo, position)
-        with _ONE_AT_A_TIME:
-            found = self.detector.detect(image)
-        face = choose_face(found, image.shape, which, photo_name(photo, position))
+        item = read_input(photo)
+        if isinstance(item, Code):
+            return self.face_of(item, position)
+        image = load_image(item, position)
+        face = choose_face(self.detector.detect(image), image.shape, which, photo_name(item, position))
         return align_face(image, face.landmarks, self.image_size, template=self.config.crop)
 
-    def align(self, photo: Photo, which: int | str = "largest") -> Image.Image:
+    def face_of(self, code: Code, position: int = 1) -> AlignedFace:
+        """Give the face that a code stands for, as `find` gives a photo's.
+
+        Raises
+        ------
+        FeatureblendError
+            If another model encoded it, or neither it nor its picture tells the landmarks.
+        """
+        self._check_code(code, position)
+        (picture,) = self.pictures(code.latent[None])
+        marks = code.landmarks
+        if marks is None:
+            name = f"the picture of {code.name or f'code {position}'}"
+            marks = choose_face(self.detector.detect(picture), picture.shape, "central", name).landmarks
+        return AlignedFace(picture, marks, np.eye(2, 3), latent=code.latent)
+
+    def align(self, photo: Input, which: Which = "largest") -> Image.Image:
         """Give the aligned crop of a photo's face at the model's size; parameters as `find`."""
         return Image.fromarray(self.find(photo, which).image)
 
-    def encode(self, photo: Photo, which: int | str = "largest") -> Code:
-        """Give a photo's code; parameters as `find`.
+    def encode(self, photo: Input, which: Which = "largest") -> Code:
+        """Give a photo's code; parameters as `find`. A code is given back as it is.
 
         Returns
         -------
         Code
         """
-        face = self.find(photo, which)
-        (latent,) = self._encoded([face.image])
-        return Code(latent, self.config.identity, photo_name(photo), face.landmarks)
+        item = read_input(photo)
+        if isinstance(item, Code):
+            self._check_code(item, 1)
+            return item
+        face = self.find(item, which)
+        (latent,) = self.latents([face.image])
+        return Code(latent, self.config.identity, photo_name(item), face.landmarks)
 
     def decode(self, code: Code) -> Image.Image:
         """Give the picture that a code stands for.
@@ -154,13 +160,28 @@ class Blender:
             If another model encoded it.
         """
         self._check_code(code, 1)
-        return Image.fromarray(self._decoded(code.latent[None])[0])
+        return Image.fromarray(self.pictures(code.latent[None])[0])
 
-    def _encoded(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        return self._encoder.run(None, {"images": to_network(np.stack(images))})[0]
+    def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """Encode B aligned (S, S, 3) uint8 faces into (B, D) float32 latents."""
+        return self.networks.latents(images)
 
-    def _decoded(self, latents: np.ndarray) -> np.ndarray:
-        return from_network(self._decoder.run(None, {"latent": latents.astype(np.float32)})[0])
+    def pictures(self, latents: np.ndarray) -> np.ndarray:
+        """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
+        return self.networks.pictures(latents)
+
+    _encoded, _decoded = latents, pictures  # what callers of the first version use
+
+    def mixed(
+        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Surroundings = "auto"
+    ) -> np.ndarray:
+        """Make one (D,) float32 latent of (N, D) latents by (N,) shares that sum to 1.
+
+        `surroundings` says whose hair and background it has, as `featureblend.mixing.mix`, but a number counts from 1.
+        """
+        return self.networks.mixed(
+            latents, shares, Manner(surroundings=surroundings).place_of_surroundings(len(latents))
+        )
 
     def _check_code(self, code: Code, position: int) -> None:
         if code.model != self.config.identity or code.latent.shape != (self.config.latent_dim,):
@@ -171,12 +192,14 @@ class Blender:
 
     def blend(
         self,
-        photos: Sequence[Photo | Code],
+        photos: Sequence[Input],
         weights: Sequence[float] | None = None,
         method: str = "latent",
         *,
-        which: int | str | Sequence[int | str] = "largest",
-        warp: bool = True,
+        which: Which | Sequence[Which] = "largest",
+        measures: Measuring = "pictures",
+        balance: Balancing | None = None,
+        **options: Unpack[BlendOptions],
     ) -> Blend:
         """Blend two or more photos into one.
 
@@ -186,12 +209,16 @@ class Blender:
         weights : sequence of float, optional
             One a photo, the first photo's first; scaled to sum 1. Equal by default.
         method : str
-            One of `METHODS`. Codes can be blended by 'latent' only.
+            One of `METHODS`.
         which : 'largest', 'central', int, or a sequence of these
             Which face of each photo.
-        warp : bool
-            With 'latent': bend each face to the weighted mean of the faces' landmarks before it is
-            encoded, so that eyes meet eyes. Codes are blended as they are.
+        measures : 'none', 'pictures' or 'identity'
+            What is measured: nothing, what the pictures tell, or also who is recognised (0.2 s a face).
+        balance : 'pictures' or 'identity', optional
+            Of two photos: instead of `weights`, search those at which the blend is as near to one as to the other.
+        **options
+            How to blend: ``warp``, ``surroundings``, ``shape_weights``, ``texture_weights``, ``background``, ``size``,
+            ``detail`` and ``onto``, each as the field of that name of `featureblend.blending.Manner`.
 
         Returns
         -------
@@ -204,24 +231,18 @@ class Blender:
         """
         # An array or a path is a sequence too, but of pixels or letters.
         items = [] if isinstance(photos, (str, os.PathLike, np.ndarray, Image.Image, Code)) else list(photos)
-        shares = _checked(len(items), weights, method)
-        choices = [which] * len(items) if isinstance(which, (int, np.integer, str)) else list(which)
-        if len(choices) != len(items):
-            raise FeatureblendError(
-                f"{len(choices)} faces are chosen for {len(items)} photos; give one, or one a photo"
-            )
-        codes = [item for item in items if isinstance(item, Code)]
-        if codes and (method != "latent" or len(codes) != len(items)):
-            raise FeatureblendError("codes can be blended with codes only, by the method 'latent'")
-        if codes:
-            made = self._blend_codes(codes, shares)
-        else:
-            faces = [
-                self.find(photo, choice, place)
-                for place, (photo, choice) in enumerate(zip(items, choices, strict=True), 1)
-                if not isinstance(photo, Code)
-            ]
-            made = self.blend_faces(faces, shares, method, warp=warp)
+        manner = Manner(method, **options)
+        shares = _checked(len(items), weights, manner)
+        choices = _choices(which, len(items))
+        if balance is not None and (len(items) != 2 or weights is not None):
+            raise FeatureblendError("a balance is searched for two photos, and in place of weights")
+        faces = [
+            self.find(item, choice, place) for place, (item, choice) in enumerate(zip(items, choices, strict=True), 1)
+        ]
+        names = [_name(item, place) for place, item in enumerate(items, 1)]
+        if balance is not None:
+            shares = self._even(faces, manner, balance)
+        made = self._blend(faces, shares, manner, measures, names)
         recipe = {
             **made.recipe,
             "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
@@ -235,69 +256,94 @@ class Blender:
         weights: Sequence[float] | np.ndarray | None = None,
         method: str = "latent",
         *,
-        warp: bool = True,
+        measures: Measuring = "pictures",
+        names: Sequence[str] | None = None,
+        **options: Unpack[BlendOptions],
     ) -> Blend:
         """Blend faces that `find` gave: what a slider calls. Parameters and errors as `blend`.
 
-        The recipe names no inputs, since an aligned face does not know its photo.
+        The recipe names no inputs, since an aligned face does not know its photo; `names` are for warnings.
         """
-        shares = _checked(len(faces), weights, method)
-        images, landmarks = [face.image for face in faces], [face.landmarks for face in faces]
-        for place, image in enumerate(images, 1):
-            if image.shape != (self.image_size, self.image_size, 3):
+        manner = Manner(method, **options)
+        shares = _checked(len(faces), weights, manner)
+        return self._blend(faces, shares, manner, measures, names or [f"photo {n + 1}" for n in range(len(faces))])
+
+    def _blend(
+        self,
+        faces: Sequence[AlignedFace],
+        shares: np.ndarray,
+        manner: Manner,
+        measures: Measuring,
+        names: Sequence[str],
+    ) -> Blend:
+        check_measuring(measures)
+        for place, face in enumerate(faces, 1):
+            if face.image.shape != (self.image_size, self.image_size, 3):
                 raise FeatureblendError(
-                    f"face {place} is {image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
+                    f"face {place} is {face.image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
                     "find it with this model"
                 )
-        image = self._blended(images, landmarks, shares, method, warp)
-        measures = blend_measures(image, images, shares, landmarks)
-        recipe = self._recipe(shares, method, warp and method == "latent")
-        return Blend(Image.fromarray(image), measures, recipe, tuple(map(Image.fromarray, images)))
+        made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
+        picture = finished(made, faces, manner)
+        found: dict[str, Any] = {}
+        warnings: tuple[str, ...] = ()
+        if measures != "none":
+            typical = self.config.metrics.get("psnr") or TYPICAL
+            recognizer = self.detector if measures == "identity" else None
+            whole = manner.background != "blend" or manner.size is not None
+            crop = finished(made, faces, manner, plain=True) if whole else picture
+            found, warnings = appraise(replace(made, image=crop), faces, names, typical, recognizer)
+        parents = tuple(Image.fromarray(face.image) for face in faces)
+        return Blend(Image.fromarray(picture), found, self._recipe(shares, manner), parents, warnings)
 
-    def _recipe(self, shares: np.ndarray, method: str, warp: bool) -> dict[str, Any]:
-        return {
-            "method": method,
+    def _even(self, faces: Sequence[AlignedFace], manner: Manner, by: Balancing) -> np.ndarray:
+        """Give the weights of two faces at which the blend is as near to one as to the other."""
+        plain, images = replace(manner, background="blend", size=None), [face.image for face in faces]
+        if by == "identity":
+            known = [self.detector.embedding(face.image, face.landmarks) for face in faces]
+
+        def gap(weight: float) -> float:
+            made = blended(self.networks, faces, np.array([weight, 1 - weight]), plain)
+            image = finished(made, faces, plain)
+            if by == "identity":
+                to_first, to_second = identity_distances(image, faces, self.detector, made.shape, known)
+            else:
+                to_first, to_second = face_distances(image, images)
+            return to_first - to_second
+
+        weight = even_weight(gap)
+        return np.array([weight, 1 - weight])
+
+    def _recipe(self, shares: np.ndarray, manner: Manner) -> dict[str, Any]:
+        latent = manner.method == "latent"
+        recipe: dict[str, Any] = {
+            "verb": "blend",
+            "method": manner.method,
             "weights": [float(share) for share in shares],
-            "warp": warp,
+            "warp": manner.warp and latent,
             "model": {"name": self.config.name, "identity": self.config.identity},
             "featureblend": __version__,
         }
-
-    def _blended(
-        self,
-        images: Sequence[np.ndarray],
-        landmarks: Sequence[np.ndarray],
-        shares: np.ndarray,
-        method: str,
-        warp: bool,
-    ) -> np.ndarray:
-        if method != "latent":
-            return CLASSICAL[method](images, shares.tolist(), landmarks)
-        if warp:
-            images = warp_to_mean(images, landmarks, shares)
-        latents = self._encoded(images)
-        return self._decoded(shares.astype(np.float32)[None] @ latents)[0]
-
-    def _blend_codes(self, codes: Sequence[Code], shares: np.ndarray) -> Blend:
-        for place, code in enumerate(codes, 1):
-            self._check_code(code, place)
-        latents = np.stack([code.latent for code in codes])
-        decoded = self._decoded(np.concatenate([shares[None].astype(np.float32) @ latents, latents]))
-        image, parents = decoded[0], list(decoded[1:])
-        marks = [code.landmarks for code in codes if code.landmarks is not None]
-        measures = blend_measures(image, parents, shares, marks if len(marks) == len(codes) else None)
-        return Blend(
-            Image.fromarray(image),
-            measures,
-            self._recipe(shares, "latent", False),
-            tuple(map(Image.fromarray, parents)),
-        )
+        if latent:
+            recipe["surroundings"] = manner.surroundings
+        return {**recipe, "options": manner.options()}
 
 
-def _checked(count: int, weights: Sequence[float] | np.ndarray | None, method: str) -> np.ndarray:
+def _checked(count: int, weights: Sequence[float] | np.ndarray | None, manner: Manner) -> np.ndarray:
     """Check what can be checked before any photo is opened, and give the weights."""
     if count < 2:
         raise FeatureblendError("two or more photos are needed for a blend")
-    if method not in METHODS:
-        raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
+    manner.check(count)
     return normalised_weights(weights, count)
+
+
+def _choices(which: Which | Sequence[Which], count: int) -> list[Which]:
+    choices = [which] * count if isinstance(which, (int, np.integer, str)) else list(which)
+    if len(choices) != count:
+        raise FeatureblendError(f"{len(choices)} faces are chosen for {count} photos; give one, or one a photo")
+    return choices
+
+
+def _name(item: Input, place: int) -> str:
+    """Name an input in a warning: without its folder."""
+    return Path(item.name or f"code {place}").name if isinstance(item, Code) else Path(photo_name(item, place)).name

@@ -5,74 +5,23 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from . import __version__
-from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, parsed, plain
+from .arguments import File, Flag, Folder, Model, Out, OutFolder, parsed, plain
+from .cli_benchmark import benchmark
+from .cli_blend import batch, blend, replay
+from .cli_changes import mix, symmetrize, transform
 from .cli_evaluate import compare, evaluate
+from .cli_reproduce import reproduce
+from .cli_verbs import average, continuum, encode, print_measures
+from .cli_web import web
 from .errors import FeatureblendError
 
 __all__ = ["main"]
-
-
-def blend(
-    photos: Positional[Annotated[tuple[Path, ...], plain("PHOTO PHOTO ...")]],
-    out: Out,
-    weights: Annotated[tuple[str, ...] | None, plain("NUMBER ...")] = None,
-    method: Annotated[str, arg(metavar="NAME")] = "latent",
-    faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
-    model: Model = None,
-    warp: bool = True,
-    json: File = None,
-) -> None:
-    """Blend two or more photos into one.
-
-    Example: featureblend blend ana.jpg ben.jpg -o blend.png --weights 2 1
-
-    Args:
-        photos: Two or more photos with a face, before the options.
-        out: Picture to write (.png, .jpg, .webp).
-        weights: One a photo, the first photo's first; scaled to sum 1. Equal if left out.
-        method: latent, or without learning: pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph.
-        faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
-        model: A model folder or the name of a bundled model; the bundled one if left out.
-        warp: With 'latent': bend each face to the mean shape before it is encoded.
-        json: Also write the measures and the recipe to this file.
-    """
-    from .blender import Blender
-    from .files import atomic_path, require_parent
-    from .image import save_image
-
-    shares = None if weights is None else _numbers(weights)
-    written = [require_parent(path) for path in (out, json) if path is not None]
-    keep_photos(photos, written)
-    which = face_choices(faces)
-    made = Blender.from_pretrained(model).blend(
-        photos, shares, method, which=which[0] if len(which) == 1 else which, warp=warp
-    )
-    with ExitStack() as both:  # the two files appear together or not at all
-        if json is not None:
-            both.enter_context(atomic_path(json)).write_text(_json({"measures": made.measures, "recipe": made.recipe}))
-        save_image(out, made.image)
-    print(out)
-    _print_measures(made.measures)
-
-
-def _numbers(words: Sequence[str]) -> list[float]:
-    """Read the weights; text, so that the error can tell of photos that came after them."""
-    numbers = []
-    for word in words:
-        try:
-            numbers.append(float(word))
-        except ValueError as error:
-            raise FeatureblendError(
-                f"weights {' '.join(words)}: {word!r} is no number (photos come before the options)"
-            ) from error
-    return numbers
 
 
 def demo(out: Out = Path("out/demo.png"), model: Model = None) -> None:
@@ -86,7 +35,7 @@ def demo(out: Out = Path("out/demo.png"), model: Model = None) -> None:
 
     made = write_demo(out, model)
     print(out)
-    _print_measures(made.measures)
+    print_measures(made.measures)
 
 
 def prepare(
@@ -128,6 +77,9 @@ def train(
     resume: Flag = False,
     init: Folder = None,
     set: Annotated[tuple[str, ...], plain("FIELD=VALUE ...")] = (),
+    vgg_weights: File = None,
+    from_scratch: Flag = False,
+    on_collapse: Literal["stop", "warn"] = "stop",
     dry_run: Flag = False,
     profile: Flag = False,
     list: Flag = False,
@@ -143,13 +95,18 @@ def train(
         run: The run folder to write.
         minutes: End cleanly after so many minutes; --resume goes on.
         resume: Go on with the run in the folder.
-        init: A run folder whose weights a new run starts from.
+        init: A run folder, a model folder or a bundled model, whose weights a new run starts from.
         set: Settings that differ from the preset, such as batch_size=16 losses.kl=0.1
+        vgg_weights: torchvision's weights of the preset's VGG, checked by their hash.
+        from_scratch: Do without such weights.
+        on_collapse: When training collapses: stop, keeping the last good checkpoint, or warn and go on.
         dry_run: Print the resolved experiment and stop.
         profile: Measure the training step on this machine and stop.
         list: Print the presets and stop.
         quiet: Show no progress bar.
     """
+    from dataclasses import replace
+
     from .config import to_dict
     from .presets import PRESETS, overridden
     from .presets import preset as named
@@ -159,6 +116,10 @@ def train(
             print(f"{experiment.name:24}{experiment.description}")
         return
     experiment = overridden(named(preset), set)
+    if vgg_weights is not None:
+        experiment = replace(experiment, vgg_weights=str(vgg_weights))
+    if from_scratch:
+        experiment = replace(experiment, from_scratch=True)
     print(_json(to_dict(experiment)), end="")
     if dry_run:
         return
@@ -177,7 +138,8 @@ def train(
         raise FeatureblendError(f"--run is missing: name the folder to write, such as --run runs/{experiment.name}")
     from .train.loop import train as start
 
-    print(start(experiment, faces, run, minutes=minutes, resume=resume, init=init, quiet=quiet, data=data))
+    settings: dict[str, Any] = {"minutes": minutes, "resume": resume, "init": init, "quiet": quiet, "data": data}
+    print(start(experiment, faces, run, on_collapse=on_collapse, **settings))
 
 
 def export(
@@ -212,12 +174,23 @@ def export(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "blend": blend,
+    "batch": batch,
+    "replay": replay,
+    "continuum": continuum,
+    "average": average,
+    "transform": transform,
+    "symmetrize": symmetrize,
+    "mix": mix,
+    "encode": encode,
     "compare": compare,
     "demo": demo,
     "prepare": prepare,
     "train": train,
     "export": export,
     "evaluate": evaluate,
+    "reproduce": reproduce,
+    "benchmark": benchmark,
+    "web": web,
 }
 
 
@@ -251,11 +224,6 @@ def _json(value: Any) -> str:
     import json
 
     return json.dumps(value, indent=2) + "\n"
-
-
-def _print_measures(measures: dict[str, Any]) -> None:
-    for name, value in measures.items():
-        print(f"  {name.replace('_', ' '):28}{value}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,8 @@ def evaluate(
     model: Model = None,
     also: Annotated[tuple[str, ...], plain("NAME=FOLDER ...")] = (),
     identity: Flag = False,
+    inception_weights: Annotated[str | None, plain("FILE")] = None,
+    lpips_weights: Annotated[tuple[str, ...], plain("FILE ...")] = (),
     jobs: Annotated[int | None, plain("NUMBER")] = None,
     quiet: Flag = False,
 ) -> None:
@@ -34,11 +37,16 @@ def evaluate(
         out: Folder to write.
         data: Prepared faces, with people that the model was not trained on.
         protocol: pairs1k_test, pairs200_test, pairs50_test (quick) or pairs200_validation.
-        methods: Some of latent, latent-plain, pca, pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson,
-            morph; all if left out.
+        methods: Some of latent, latent-plain-mean, latent-unwarped, pca, pixel, gaussian, laplacian, fourier, poisson,
+            gaussian-poisson, morph; all if left out.
         model: A model folder or the name of a bundled model; the bundled one if left out.
-        also: Further models, such as paper=models/paper; each adds the methods NAME and NAME-plain.
+        also: Further models; each adds the methods NAME, NAME-plain-mean and NAME-unwarped. paper=FOLDER puts the
+            paper's VAE as meant into the table.
         identity: Also measure whether both people can be recognised (slow: about 0.2 s a face).
+        inception_weights: pt_inception-2015-12-05-6726825d.pth, for FID and KID on Inception's features (slow: 0.1 s a
+            face). A file with another hash is taken as FILE#sha256=HASH.
+        lpips_weights: alexnet-owt-7be5be79.pth or vgg16-397923af.pth, for LPIPS; and its heads (alex.pth, vgg.pth) as a
+            second file where torchmetrics is not installed.
         jobs: Processes; one a core if left out.
         quiet: Show no progress bar.
     """
@@ -46,7 +54,20 @@ def evaluate(
         raise FeatureblendError("--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`")
     from .evaluation import evaluate as run
 
-    report = run(data, out, protocol, model, methods or None, also, identity, jobs, quiet)
+    report = run(
+        data,
+        out,
+        protocol,
+        model,
+        methods or None,
+        also,
+        identity,
+        jobs,
+        quiet,
+        inception_weights,
+        lpips_weights,
+        say=lambda line: print(line, file=sys.stderr),
+    )
     print(report.with_name("metrics.jsonl"))
     print(report)
 
@@ -65,8 +86,8 @@ def compare(
     Args:
         photos: Two photos with a face.
         out: Picture to write (.png, .jpg, .webp).
-        methods: Some of latent, latent-plain, pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph;
-            all if left out.
+        methods: Some of latent, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, fourier, poisson,
+            gaussian-poisson, morph; all if left out.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         model: A model folder or the name of a bundled model; the bundled one if left out.
     """

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .blender import Blender
-from .contenders import check_methods, method_names
+from .contenders import VARIANTS, check_methods, default_methods, method_names, variant_of
 from .errors import FeatureblendError
 from .files import require_parent
 from .image import Photo, photo_name, save_image
@@ -53,7 +53,7 @@ def compare(
     blender : Blender, optional
         The bundled model's by default.
     methods : sequence of str, optional
-        Some of `METHODS`; all by default.
+        Some of `METHODS`; by default all that differ.
     which : two of 'largest', 'central' or int
         Which face of each photo.
 
@@ -71,8 +71,9 @@ def compare(
     require_parent(out)
     if len(photos) != 2 or len(which) != 2:
         raise FeatureblendError(f"two photos are compared, not {len(photos)}: featureblend compare A B -o sheet.png")
-    chosen = check_methods(METHODS if methods is None else methods, METHODS)
     blender = blender or Blender.from_pretrained()
+    worth = [method for method in default_methods({"latent": blender}) if method in METHODS]
+    chosen = check_methods(worth if methods is None else methods, METHODS)
     faces = [blender.find(photo, face, place) for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1)]
     pictures = [face.image for face in faces]
     labels = [
@@ -82,8 +83,9 @@ def compare(
     found: dict[str, dict[str, Any]] = {}
     for method in chosen:
         try:
-            base, plain = method.removesuffix("-plain"), method.endswith("-plain")
-            made = blender.blend_faces(faces, (0.5, 0.5), base, warp=not plain)
+            base, variant = variant_of(method)
+            manner = VARIANTS[variant]
+            made = blender.blend_faces(faces, (0.5, 0.5), base, warp=manner.warp, surroundings=manner.surroundings)
         except FeatureblendError as error:  # named on the sheet; the others go on
             found[method] = {"failed": str(error)}
             pictures.append(np.full_like(pictures[0], 235))

@@ -111,7 +111,7 @@ class Experiment:
     label_smoothing: float = 0.0
     """Real pictures count as real by 1 less this, for 'bce' and 'bce_sigmoid' (Salimans et al. 2016)."""
     detach_adversary: bool = False
-    """Cut the adversary's gradient to the autoencoder, as the published Wasserstein runs did: its loss is only logged."""
+    """Cut the adversary's gradient to the autoencoder, as the published Wasserstein runs: its loss is only logged."""
     critic_clip: tuple[float, float] | None = None
     """Bounds that the discriminator's weights are clipped to after each of its steps (Arjovsky et al. 2017)."""
     diff_augment: str = ""

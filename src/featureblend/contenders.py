@@ -15,24 +15,50 @@ from .classical import METHODS as CLASSICAL
 from .classical.morph import warp_to_mean
 from .errors import FeatureblendError
 from .evaluate.pca import PrincipalComponents
+from .mixing import Surroundings
 
 __all__ = [
     "NOTES",
+    "VARIANTS",
     "Contender",
+    "Variant",
     "check_methods",
     "classical_contender",
+    "default_methods",
+    "latent_contender",
     "method_names",
     "model_contender",
     "parse_also",
     "pca_contender",
+    "variant_of",
 ]
 
 PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(B, 2, H, W, 3) uint8 parents, (B, 2, 68, 2) landmarks and (2,) weights in, (B, H, W, 3) uint8 blends out."""
 
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to blend with a model."""
+
+    note: str
+    """What it does, in a few words."""
+    warp: bool = True
+    """Bend the faces to their mean shape first."""
+    surroundings: Surroundings = "auto"
+    """Whose hair and background."""
+
+
+VARIANTS = {
+    "": Variant("faces bent to the mean shape, encoded, mixed, decoded"),
+    "-plain-mean": Variant(
+        "the same with the weighted mean of the latents everywhere, hair and background too", surroundings="mean"
+    ),
+    "-unwarped": Variant("the same without bending the faces first", warp=False),
+}
+"""By the ending of the method's name: a model as it is meant, and without a part of it."""
+
 NOTES = {
-    "latent": "the model: faces bent to the mean shape, encoded, averaged, decoded",
-    "latent-plain": "the model without bending: encoded, averaged, decoded",
     "pixel": "weighted mean of pixels",
     "gaussian": "multi-resolution: detail from the stronger, by Gaussian levels",
     "laplacian": "multi-resolution: Laplacian pyramid (Burt & Adelson 1983)",
@@ -75,11 +101,42 @@ def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> method_names(["paper"])[:5]
-    ('latent', 'latent-plain', 'paper', 'paper-plain', 'pca')
+    >>> method_names(["paper"])[:4]
+    ('latent', 'latent-plain-mean', 'latent-unwarped', 'paper')
     """
-    further = [name for model in also for name in (model, f"{model}-plain")]
-    return ("latent", "latent-plain", *further, "pca", *CLASSICAL)
+    learned = [model + variant for model in ("latent", *also) for variant in VARIANTS]
+    return (*learned, "pca", *CLASSICAL)
+
+
+def default_methods(models: Mapping[str, Blender]) -> tuple[str, ...]:
+    """List the methods that are worth a line: a plain mean only where a model's blend is anything else.
+
+    Parameters
+    ----------
+    models : mapping of str to Blender
+        'latent' and the further models by name.
+
+    Examples
+    --------
+    >>> default_methods({"latent": Blender.from_pretrained()})[:3]
+    ('latent', 'latent-plain-mean', 'latent-unwarped')
+    """
+    same = {f"{name}-plain-mean" for name, model in models.items() if "spatial" not in model.config.latent_layout}
+    return tuple(name for name in method_names([name for name in models if name != "latent"]) if name not in same)
+
+
+def variant_of(method: str) -> tuple[str, str]:
+    """Split a method's name into the model's and the ending that `VARIANTS` knows.
+
+    Examples
+    --------
+    >>> variant_of("latent-unwarped"), variant_of("gaussian-poisson")
+    (('latent', '-unwarped'), ('gaussian-poisson', ''))
+    """
+    for variant in VARIANTS:
+        if variant and method.endswith(variant):
+            return method.removesuffix(variant), variant
+    return method, ""
 
 
 def check_methods(methods: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
@@ -113,8 +170,17 @@ def classical_contender(name: str) -> Contender:
     return Contender(name, partial(_classical_blend, name), NOTES.get(name, ""), portable=True)
 
 
+Mix = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(N, D) latents and (N,) weights in, (D,) latent out."""
+
+
+def _mean(latents: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    return shares.astype(np.float32) @ latents
+
+
 def _mixed_latents(
     encode: Callable[[np.ndarray], np.ndarray],
+    mixed: Mix,
     warp: bool,
     images: np.ndarray,
     landmarks: np.ndarray,
@@ -125,18 +191,36 @@ def _mixed_latents(
             [warp_to_mean(faces, points, shares) for faces, points in zip(images, landmarks, strict=True)]
         )
     latents = encode(images.reshape(-1, *images.shape[2:]))
-    return np.einsum("bnd,n->bd", latents.reshape(len(images), len(shares), -1), shares.astype(np.float32))
+    return np.stack([mixed(of_pair, shares) for of_pair in latents.reshape(len(images), len(shares), -1)])
 
 
-def _of_latents(
+def latent_contender(
     name: str,
     note: str,
     model: str,
     encode: Callable[[np.ndarray], np.ndarray],
     decode: Callable[[np.ndarray], np.ndarray],
-    warp: bool,
+    mixed: Mix = _mean,
+    warp: bool = False,
 ) -> Contender:
-    latents = partial(_mixed_latents, encode, warp)
+    """Return the blend by the mean of two latents.
+
+    Parameters
+    ----------
+    name, note, model : str
+        As in `Contender`.
+    encode, decode : callable
+        As in `Contender`.
+    mixed : callable
+        (N, D) latents and (N,) weights to the (D,) latent of the blend; by default their weighted mean.
+    warp : bool
+        Bend the faces to the mean shape before they are encoded.
+
+    Returns
+    -------
+    Contender
+    """
+    latents = partial(_mixed_latents, encode, mixed, warp)
 
     def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
         return decode(latents(images, landmarks, shares))
@@ -144,7 +228,7 @@ def _of_latents(
     return Contender(name, blend, note, model, encode=encode, decode=decode, latents=latents)
 
 
-def model_contender(blender: Blender, size: int, name: str = "latent", warp: bool = True) -> Contender:
+def model_contender(blender: Blender, size: int, name: str = "latent") -> Contender:
     """Return a model's blend.
 
     Parameters
@@ -153,33 +237,33 @@ def model_contender(blender: Blender, size: int, name: str = "latent", warp: boo
     size : int
         Side of the pictures in and out, which are scaled where the model has another size.
     name : str
-    warp : bool
-        Bend the faces to their mean shape first.
+        The ending says which of the model's ways to blend; see `VARIANTS`.
 
     Returns
     -------
     Contender
     """
-    inner = blender.image_size
+    inner, variant = blender.image_size, VARIANTS[variant_of(name)[1]]
 
     def encode(images: np.ndarray) -> np.ndarray:
-        return blender._encoded(list(_scaled(images, inner)))
+        return blender.latents(_scaled(images, inner))
 
     def decode(latents: np.ndarray) -> np.ndarray:
-        return _scaled(blender._decoded(latents), size)
+        return _scaled(blender.pictures(latents), size)
 
-    note = NOTES.get(name) or (
-        f"{blender.config.name}, faces bent to the mean shape first" if warp else f"{blender.config.name}, not bent"
-    )
+    def mixed(latents: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        return blender.mixed(latents, shares, variant.surroundings)
+
+    note = f"{blender.config.name}: {variant.note}"
     if inner != size:
         note += f" (works at {inner} pixels; scaled)"
-    return _of_latents(name, note, blender.config.identity, encode, decode, warp)
+    return latent_contender(name, note, blender.config.identity, encode, decode, mixed, variant.warp)
 
 
 def pca_contender(components: PrincipalComponents) -> Contender:
     """Return the blend by principal components, of faces as they are."""
     note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
-    return _of_latents("pca", note, components.identity, components.encode, components.decode, warp=False)
+    return latent_contender("pca", note, components.identity, components.encode, components.decode)
 
 
 def _scaled(images: np.ndarray, side: int) -> np.ndarray:
@@ -207,7 +291,7 @@ def parse_also(also: Sequence[str]) -> Mapping[str, str | os.PathLike[str]]:
         name, equals, folder = word.partition("=")
         if not (equals and name and folder) or not name.replace("-", "").replace("_", "").isalnum():
             raise FeatureblendError(f"--also {word}: NAME=MODEL_FOLDER is due, such as paper=models/paper")
-        if name in method_names(list(models)) or f"{name}-plain" in method_names(list(models)):
+        if any(name + variant in method_names(list(models)) for variant in VARIANTS):
             raise FeatureblendError(f"--also {word}: the name {name} is taken")
         models[name] = folder
     return models

@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""The one error that a user is meant to read, and a kind of it."""
 
 
 class FeatureblendError(Exception):
@@ -13,3 +13,7 @@ class FeatureblendError(Exception):
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: no face found in group.jpg: try a photo that shows the face from the front
     """
+
+
+class TrainingBrokeDown(FeatureblendError):
+    """A loss is no longer a number; what was saved before is whole."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,24 +23,35 @@ from .contenders import (
     Contender,
     check_methods,
     classical_contender,
+    default_methods,
     method_names,
     model_contender,
     parse_also,
     pca_contender,
+    variant_of,
 )
 from .data import FaceSet
 from .errors import FeatureblendError
-from .evaluate.figures import Reference, figure_rows
+from .evaluate.figures import REAL, TRAINING_FACES, figure_rows
+from .evaluate.learned import Extractors, feature_lines, find_extractors, inception_rows
 from .evaluate.pca import fit_components
 from .evaluate.protocols import Drawn, Protocol, draw, find_protocol
-from .evaluate.report import REAL, ReportMethod, write_report
+from .evaluate.report import ReportMethod, write_report
+from .evaluate.scoring import Reference
+from .evaluate.variety import SMALL_SIDE
 from .files import atomic_path
-from .measuring import Measured, measure_identity, measure_method, measure_real
+from .measuring import Measured, measure_method, measure_real
+from .model_folder import bundled_models
+from .perception import check_identity, measure_identity, measure_networks, measure_real_networks
+from .results import Results
 
-__all__ = ["evaluate"]
+__all__ = ["PAPER_MODEL", "evaluate"]
 
 PCA_FACES = 3000
 """Faces of the train split that PCA is fitted on, the first ones: 3000 make a basis for 1280 numbers in a minute."""
+
+PAPER_MODEL = "paper-vae-128"
+"""The bundled model that stands in the table as 'paper', where it is bundled: the paper's VAE as meant."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,16 @@ class _Data:
             raise FeatureblendError(f"the data holds no faces of the {name} split")
         return faces.chosen(np.arange(len(faces))[:limit])
 
+    def training(self) -> np.ndarray | None:
+        """Return small copies of training faces, to look for the nearest; None where there are none."""
+        try:
+            faces = self.split("train", TRAINING_FACES)
+        except FeatureblendError:
+            return None
+        faces = faces.cropped(round(faces.images.shape[1] / faces.margin))  # as they are stored, without the margin
+        small = (SMALL_SIDE, SMALL_SIDE)
+        return np.stack([cv2.resize(image, small, interpolation=cv2.INTER_AREA) for image in faces.images])
+
 
 def evaluate(
     data: FaceSet | str | os.PathLike[str],
@@ -68,13 +89,17 @@ def evaluate(
     identity: bool = False,
     jobs: int | None = None,
     quiet: bool = False,
+    inception: str | None = None,
+    lpips: Sequence[str] = (),
+    say: Callable[[str], Any] = str,
 ) -> Path:
     """Measure methods by one protocol; write ``metrics.jsonl`` and ``report.html``.
 
     Parameters
     ----------
     data : FaceSet or path-like
-        Prepared faces: what `FaceSet.read` takes. PCA needs their train split too.
+        Prepared faces: what `FaceSet.read` takes. PCA and the search for the nearest training face need their train
+        split too.
     out : path-like
         Folder to write; what it holds of the same evaluation already is not measured again.
     protocol : Protocol or str
@@ -82,15 +107,21 @@ def evaluate(
     model : path-like or str, optional
         As `Blender.from_pretrained`. It decides the size of the pictures.
     methods : sequence of str, optional
-        Some of `method_names`; all by default.
+        Some of `method_names`; `default_methods` by default.
     also : sequence of str
-        ``NAME=MODEL_FOLDER`` words: further models, each with the methods NAME and NAME-plain.
+        ``NAME=MODEL_FOLDER`` words: further models. Where `PAPER_MODEL` is bundled it is one of them, as 'paper'.
     identity : bool
         Also measure identity (about 0.2 s a face).
     jobs : int, optional
         Processes; one a core by default.
     quiet : bool
         Show no progress bar.
+    inception : str, optional
+        File with Inception's weights, for FID and KID; ``FILE#sha256=HASH`` vouches for one that is not published.
+    lpips : sequence of str
+        Files with LPIPS's weights, likewise.
+    say : callable
+        Told what the figures stand on and what is not measured, a line each.
 
     Returns
     -------
@@ -100,129 +131,102 @@ def evaluate(
     Raises
     ------
     FeatureblendError
-        If there are too few faces for the protocol, no person with a second photo for `identity`, or a protocol,
-        method or model is unknown.
+        If there are too few faces for the protocol, no person with a second photo for `identity`, a protocol, method
+        or model is unknown, or a file of weights is not what it should be.
     """
     asked = find_protocol(protocol) if isinstance(protocol, str) else protocol
-    further = parse_also(also)
-    names = check_methods(method_names(list(further)) if methods is None else methods, method_names(list(further)))
+    further = dict(parse_also(also))
+    if PAPER_MODEL in bundled_models():
+        further.setdefault("paper", PAPER_MODEL)
+    known = method_names(list(further))
+    if methods is not None:
+        methods = check_methods(methods, known)
     if jobs is not None and jobs < 1:
         raise FeatureblendError(f"jobs {jobs}: at least 1 is due")
-    blender = Blender.from_pretrained(model)
-    blenders = {name: Blender.from_pretrained(folder) for name, folder in further.items()}
+    networks = find_extractors(inception, lpips)
+    blenders = {"latent": Blender.from_pretrained(model)}
+    blenders |= {name: Blender.from_pretrained(folder) for name, folder in further.items()}
     source = _Data(data)
-    drawn = draw(source.split(asked.split), asked, blender.image_size)
-    out = Path(out)
-    folder = _Results(out, drawn, blender.config.identity)
-    evaluation = _Evaluation(drawn, folder, identity, jobs or os.cpu_count() or 1, quiet)
-    build = _Builder(source, blender, blenders, drawn)
-    return evaluation.run(names, build)
+    drawn = draw(source.split(asked.split), asked, blenders["latent"].image_size)
+    if identity:
+        check_identity(drawn)
+    for line in feature_lines(networks.names):
+        say(line)
+    if "paper" not in further:
+        say("not measured: the paper's VAE as meant (give its model folder with --also paper=FOLDER)")
+    results = Results(Path(out), drawn, identity, networks.names)
+    reference = Reference(drawn.faces.images[drawn.reference], source.training)
+    evaluation = _Evaluation(drawn, reference, results, identity, networks, jobs or os.cpu_count() or 1, quiet)
+    return evaluation.run(methods or default_methods(blenders), _Builder(source, blenders, drawn))
 
 
 class _Builder:
     """Makes contenders by name, each when it is needed: PCA takes a minute to fit."""
 
-    def __init__(self, source: _Data, blender: Blender, further: dict[str, Blender], drawn: Drawn) -> None:
-        self.source, self.blender, self.further, self.drawn = source, blender, further, drawn
+    def __init__(self, source: _Data, blenders: dict[str, Blender], drawn: Drawn) -> None:
+        self.source, self.blenders, self.drawn = source, blenders, drawn
 
     def __call__(self, name: str) -> Contender:
-        size = self.blender.image_size
+        own = self.blenders["latent"]
         if name == "pca":
-            faces = self.source.split("train", PCA_FACES).cropped(size)
-            return pca_contender(fit_components(faces.images, self.blender.config.latent_dim))
-        plain = name.endswith("-plain")
-        base = name.removesuffix("-plain")
-        if base == "latent" or base in self.further:
-            return model_contender(self.further.get(base, self.blender), size, name, warp=not plain)
+            faces = self.source.split("train", PCA_FACES).cropped(own.image_size)
+            return pca_contender(fit_components(faces.images, own.config.latent_dim))
+        base, _ = variant_of(name)
+        if base in self.blenders:
+            return model_contender(self.blenders[base], own.image_size, name)
         return classical_contender(name)
 
     def model(self, name: str) -> str:
         """Say which weights a method has, as far as that is known before it is built."""
-        base = name.removesuffix("-plain")
-        if base == "latent" or base in self.further:
-            return self.further.get(base, self.blender).config.identity
-        return f"{self.blender.config.latent_dim} components of {PCA_FACES}" if name == "pca" else ""
-
-
-class _Results:
-    """The folder with the results of each method, and what they must have been measured with to count."""
-
-    def __init__(self, out: Path, drawn: Drawn, model: str) -> None:
-        self.out = out
-        self.base = {
-            "protocol": asdict(drawn.protocol),
-            "data": drawn.faces.identity,
-            "size": int(drawn.faces.images.shape[1]),
-            "code": _code_hash(),
-        }
-
-    def _path(self, name: str) -> Path:
-        return self.out / "methods" / f"{name}.json"
-
-    def load(self, name: str, model: str, identity: bool) -> Measured | None:
-        """Return a method's results, if they are there and were measured as they would be now."""
-        try:
-            record = json.loads(self._path(name).read_text())
-            with np.load(self._path(name).with_suffix(".npz")) as arrays:
-                pictures = {int(key): arrays[key] for key in arrays.files}
-        except (OSError, ValueError, EOFError):
-            return None
-        if not isinstance(record, dict) or record.get("key") != {**self.base, "weights": model}:
-            return None
-        return Measured(record, pictures) if record.get("identity") or not identity else None
-
-    def save(self, name: str, model: str, measured: Measured) -> None:
-        """Keep a method's results; the pictures first, so that a stop in between leaves nothing that counts."""
-        path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path.with_suffix(".npz")) as temporary, open(temporary, "wb") as stream:
-            pictures: dict[str, Any] = {str(index): image for index, image in measured.pictures.items()}
-            np.savez_compressed(stream, **pictures)
-        with atomic_path(path) as temporary:
-            record = {"key": {**self.base, "weights": model}, **measured.record}
-            temporary.write_text(json.dumps(record, sort_keys=True) + "\n")
-
-
-def _code_hash() -> str:
-    """Hash the code that makes and measures blends: results of other code are measured again."""
-    here = Path(__file__).parent
-    files = [*here.glob("classical/*.py"), *here.glob("evaluate/*.py"), here / "contenders.py", here / "measuring.py"]
-    digest = hashlib.sha256()
-    for path in sorted(path for path in files if path.name not in ("report.py", "plots.py")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+        base, _ = variant_of(name)
+        if base in self.blenders:
+            return self.blenders[base].config.identity
+        return f"{self.blenders['latent'].config.latent_dim} components of {PCA_FACES}" if name == "pca" else ""
 
 
 class _Evaluation:
     """One run over the methods."""
 
-    def __init__(self, drawn: Drawn, results: _Results, identity: bool, jobs: int, quiet: bool) -> None:
-        self.drawn, self.results, self.identity, self.jobs, self.quiet = drawn, results, identity, jobs, quiet
-        self.reference = Reference(drawn.faces.images[drawn.reference])
+    def __init__(
+        self,
+        drawn: Drawn,
+        reference: Reference,
+        results: Results,
+        identity: bool,
+        networks: Extractors,
+        jobs: int,
+        quiet: bool,
+    ) -> None:
+        self.drawn, self.reference, self.results = drawn, reference, results
+        self.identity, self.networks, self.jobs, self.quiet = identity, networks, jobs, quiet
+        self.pool: Callable[..., Any] = map
+
+    @cached_property
+    def real_rows(self) -> np.ndarray | None:
+        """Inception's features of the real faces."""
+        return inception_rows(self.networks, self.reference.images, self.pool) if self.networks.inception else None
 
     def run(self, names: Sequence[str], build: _Builder) -> Path:
-        out = self.results.out
-        out.mkdir(parents=True, exist_ok=True)
+        self.results.out.mkdir(parents=True, exist_ok=True)
         every = (REAL, *names)
-        found = {name: self.results.load(name, build.model(name), self.identity and name != REAL) for name in every}
+        found = {name: self.results.load(name, build.model(name), identity=name != REAL) for name in every}
         todo = [name for name in every if found[name] is None]
-        count = self.drawn.protocol.count
+        size = {name: self.drawn.protocol.count * (2 if self.identity and name != REAL else 1) for name in every}
         with ExitStack() as stack:
-            done = (len(every) - len(todo)) * count
-            total = len(every) * count
+            total = sum(size.values())
+            done = total - sum(size[name] for name in todo)
             bar = stack.enter_context(
                 tqdm(total=total, initial=done, desc=self.drawn.protocol.name, unit="pair", disable=self.quiet)
             )
-            run: Callable[..., Any] = map
             if self.jobs > 1 and todo:
                 # 'spawn': OpenCV and ONNX Runtime keep threads that a forked copy would wait for.
                 pool = ProcessPoolExecutor(self.jobs, get_context("spawn"), _start_worker)
                 stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-                run = pool.map
+                self.pool = pool.map
             try:
                 for name in todo:
                     bar.set_postfix_str(name)
-                    found[name] = measured = self._measured(name, build, run, bar.update)
+                    found[name] = measured = self._measured(name, build, bar.update)
                     self.results.save(name, build.model(name), measured)
             except BrokenProcessPool as error:
                 raise FeatureblendError(
@@ -230,14 +234,17 @@ class _Evaluation:
                 ) from error
         return self._written({name: measured for name, measured in found.items() if measured is not None})
 
-    def _measured(self, name: str, build: _Builder, run: Callable[..., Any], step: Callable[[int], Any]) -> Measured:
+    def _measured(self, name: str, build: _Builder, step: Callable[[int], Any]) -> Measured:
         if name == REAL:
             step(self.drawn.protocol.count)
-            return measure_real(self.drawn, self.reference)
-        contender = build(name)
-        measured, blends = measure_method(contender, self.drawn, self.reference, run, step)
+            measured = measure_real(self.drawn, self.reference)
+            measure_real_networks(measured, self.drawn, self.networks, self.real_rows, self.pool)
+            return measured
+        measured, made = measure_method(build(name), self.drawn, self.reference, self.pool, step)
+        measure_networks(measured, made, self.drawn, self.networks, self.real_rows, self.pool)
         if self.identity:
-            measure_identity(measured, blends, self.drawn, self.results.out / "embeddings", run)
+            embeddings = self.results.out / "embeddings"
+            measure_identity(measured, made, self.drawn, embeddings, self.pool, step)
         return measured
 
     def _written(self, found: dict[str, Measured]) -> Path:

@@ -30,6 +30,7 @@ __all__ = [
     "labelled_row",
     "load_image",
     "photo_name",
+    "picture_path",
     "save_image",
     "to_network",
 ]
@@ -239,6 +240,29 @@ def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
     return image
 
 
+def picture_path(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as a `Path`, having checked that a picture can be written there: before any work is done.
+
+    Raises
+    ------
+    FeatureblendError
+        If the folder is missing, or the suffix names no picture format.
+
+    Examples
+    --------
+    >>> picture_path("blend.doc")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: cannot write blend.doc: .doc is no picture format; use .png or .jpg
+    """
+    path = require_parent(path)
+    Image.init()
+    if Image.EXTENSION.get(path.suffix.lower()) not in Image.SAVE:
+        raise FeatureblendError(
+            f"cannot write {path}: {path.suffix or 'no suffix'} is no picture format; use .png or .jpg"
+        )
+    return path
+
+
 def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **options: Any) -> Path:
     """Write a picture whole or not at all; the suffix decides the format.
 
@@ -260,13 +284,8 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **
     FeatureblendError
         If the folder is missing, the suffix names no picture format, or the disk is full.
     """
-    path = require_parent(path)
+    path = picture_path(path)
     picture = image if isinstance(image, Image.Image) else Image.fromarray(check_image(image))
-    Image.init()
-    if Image.EXTENSION.get(path.suffix.lower()) not in Image.SAVE:
-        raise FeatureblendError(
-            f"cannot write {path}: {path.suffix or 'no suffix'} is no picture format; use .png or .jpg"
-        )
     if path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
         options = {"quality": 95, **options}
     if path.suffix.lower() in (".jpg", ".jpeg") and picture.mode not in ("RGB", "L"):

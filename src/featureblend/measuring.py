@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .contenders import Contender, PairBlend
-from .errors import FeatureblendError
-from .evaluate.figures import Reference, score_blend, score_path, score_set
-from .evaluate.identity import EmbeddingCache, impostor_similarities, match_threshold, similarity, weaker_parent
 from .evaluate.mirror import symmetry
-from .evaluate.paths import cycle_error
+from .evaluate.patch_statistics import image_features
+from .evaluate.paths import cycle_error, mean_distance
 from .evaluate.protocols import Drawn
 from .evaluate.report import shown_pairs
-from .evaluate.scores import psnr, sharpness, ssim
+from .evaluate.scores import ms_ssim, psnr, sharpness, ssim
+from .evaluate.scoring import Reference, nearest_training, score_blend, score_path, score_set
 from .evaluate.spectrum import radial_spectrum
-from .faces import FaceDetector
 
-__all__ = ["Measured", "measure_identity", "measure_method", "measure_real"]
+__all__ = ["Made", "Measured", "Run", "measure_method", "measure_real"]
 
 BATCH = 16
 """Pairs handled at a time."""
 
 LEAST_BLENDS = 10
 """Fewer make no scores of sets."""
+
+PATH_FIGURES = ("path_irregularity", "path_length", "smoothness", "mean_distance", "boundary_error")
+LATENT_FIGURES = ("reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim", "cycle_error")
 
 Run = Callable[..., Iterable[Any]]
 """`map`, or a process pool's."""
@@ -45,6 +44,18 @@ class Measured:
     """The blends that the report shows, by the number of their pair."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """The pictures that a method made, for further measuring; they are not kept."""
+
+    blends: dict[int, np.ndarray] = field(default_factory=dict)
+    """(H, W, 3) uint8, by the number of their pair."""
+    again: dict[int, np.ndarray] = field(default_factory=dict)
+    """(2, H, W, 3) uint8: the parents encoded and decoded, where the method can."""
+    continua: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    """From the first parent to the second, of the protocol's first pairs."""
+
+
 def _blended(blend: PairBlend, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> list[np.ndarray | str]:
     """Blend a batch of pairs; where that fails, one by one, with the reason in place of a blend that fails alone."""
     if len(images) == 0:
@@ -53,7 +64,7 @@ def _blended(blend: PairBlend, images: np.ndarray, landmarks: np.ndarray, shares
         return list(blend(images, landmarks, shares))
     except Exception as error:  # a method may fail in any way; the others go on
         if len(images) == 1:
-            return [str(error) or type(error).__name__]
+            return [_said(error)]
     one = partial(_blended, blend, shares=shares)
     return [one(images[at : at + 1], landmarks[at : at + 1])[0] for at in range(len(images))]
 
@@ -61,10 +72,16 @@ def _blended(blend: PairBlend, images: np.ndarray, landmarks: np.ndarray, shares
 def _scored(blend: np.ndarray | str, parents: np.ndarray, landmarks: np.ndarray) -> dict[str, Any] | str:
     if isinstance(blend, str):
         return blend
+    if not np.isfinite(landmarks).all():
+        return "a photo has no landmarks"
     try:
         return score_blend(blend, list(parents), list(landmarks))
     except Exception as error:  # as in _blended
-        return str(error) or type(error).__name__
+        return _said(error)
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _made(
@@ -80,7 +97,7 @@ def _made(
 
 def measure_method(
     contender: Contender, drawn: Drawn, reference: Reference, run: Run = map, step: Callable[[int], Any] = int
-) -> tuple[Measured, dict[int, np.ndarray]]:
+) -> tuple[Measured, Made]:
     """Blend every pair and score the blends.
 
     Parameters
@@ -96,32 +113,40 @@ def measure_method(
     Returns
     -------
     Measured
-    dict
-        Every blend that was made, by the number of its pair.
+    Made
     """
     images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
-    made = _made(contender, images, landmarks, 0.5, run)
-    scored = []
-    for scores in run(_scored, made, images, landmarks):
+    scored: list[dict[str, Any] | str] = []
+    blended = _made(contender, images, landmarks, 0.5, run)
+    for scores in run(_scored, blended, images, landmarks):
         scored.append(scores)
         step(1)
     failures = {index: scores for index, scores in enumerate(scored) if isinstance(scores, str)}
-    blends = {index: blend for index, blend in enumerate(made) if not isinstance(blend, str) and index not in failures}
+    blends = {
+        index: blend for index, blend in enumerate(blended) if not isinstance(blend, str) and index not in failures
+    }
     record = _record(len(drawn.pairs), [scores if isinstance(scores, dict) else {} for scores in scored], reference)
     record["model"] = contender.model
     record["note"] = contender.note
-    record["failures"] = [
-        {"pair": index, "photos": drawn.faces.sources[drawn.pairs[index]].tolist(), "reason": reason}
-        for index, reason in failures.items()
-    ]
+    record["failures"] = [_failure(drawn, index, reason) for index, reason in failures.items()]
+    made = Made(blends)
+    if not blends:
+        return Measured(record, {}), made
+    stack = np.stack(list(blends.values()))
     if len(blends) >= LEAST_BLENDS:
-        record["sets"] = score_set(np.stack(list(blends.values())), drawn.faces.images[drawn.parents], reference)
-    count = min(drawn.protocol.paths, len(images))
-    if blends:
-        record["scores"].update(_paths(contender, images[:count], landmarks[:count], drawn.protocol.steps, run))
-        if contender.encode is not None:
-            record["scores"].update(_latents(contender, images, blends, landmarks))
-    return Measured(record, {index: blends[index] for index in shown_pairs(record) if index in blends}), blends
+        record["sets"] = score_set(stack, drawn.faces.images[drawn.parents], reference)
+    nearest: dict[int, float] = dict(zip(blends, nearest_training(stack, reference), strict=False))
+    if nearest:
+        record["scores"]["nearest_training"] = [nearest.get(index) for index in range(len(images))]
+    for part in (_path_scores, _latent_scores):
+        columns, reasons = part(contender, drawn, made, reference, run)
+        record["scores"].update(columns)
+        record["gaps"] += [_failure(drawn, index, reason) for index, reason in reasons.items()]
+    return Measured(record, {index: blends[index] for index in shown_pairs(record) if index in blends}), made
+
+
+def _failure(drawn: Drawn, index: int, reason: str) -> dict[str, Any]:
+    return {"pair": index, "photos": drawn.faces.sources[drawn.pairs[index]].tolist(), "reason": reason}
 
 
 def _record(count: int, scored: list[dict[str, Any]], reference: Reference) -> dict[str, Any]:
@@ -139,7 +164,9 @@ def _record(count: int, scored: list[dict[str, Any]], reference: Reference) -> d
         "spectra": [scores["spectrum"] for scores in scored if scores],
         "reference_spectrum": reference.spectrum.tolist(),
         "failures": [],
+        "gaps": [],
         "identity": {},
+        "networks": {},
     }
 
 
@@ -147,44 +174,85 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _paths(
-    contender: Contender, images: np.ndarray, landmarks: np.ndarray, steps: int, run: Run
-) -> dict[str, list[float | None]]:
-    columns = [_made(contender, images, landmarks, alpha, run) for alpha in np.linspace(0, 1, steps)]
-    scored: list[dict[str, float]] = []
-    for pair, continuum in zip(images, zip(*columns, strict=True), strict=True):
+Columns = tuple[dict[str, list[float | None]], dict[int, str]]
+"""Scores by figure, one a pair; and why a pair has none, by its number."""
+
+
+def _path_scores(contender: Contender, drawn: Drawn, made: Made, reference: Reference, run: Run) -> Columns:
+    count = min(drawn.protocol.paths, len(drawn.pairs))
+    chosen = drawn.pairs[:count]
+    images, landmarks = drawn.faces.images[chosen], drawn.faces.landmarks[chosen].astype(np.float64)
+    steps = [_made(contender, images, landmarks, alpha, run) for alpha in np.linspace(0, 1, drawn.protocol.steps)]
+    columns: dict[str, list[float | None]] = {name: [None] * count for name in PATH_FIGURES}
+    reasons = {}
+    for index, continuum in enumerate(zip(*steps, strict=True)):
+        whole = [picture for picture in continuum if isinstance(picture, np.ndarray)]
+        if len(whole) < len(continuum):
+            if index in made.blends:  # a pair without a blend is named already
+                reason = next(str(picture) for picture in continuum if isinstance(picture, str))
+                reasons[index] = f"no continuum: {reason}"
+            continue
         try:
-            whole = [picture for picture in continuum if isinstance(picture, np.ndarray)]
-            scored.append(score_path(whole, *pair) if len(whole) == steps else {})
-        except FeatureblendError:  # two equal photos have no way between them
-            scored.append({})
-    names = ("path_irregularity", "path_length", "boundary_error")
-    return {name: [_finite(scores.get(name)) for scores in scored] for name in names}
+            scores = score_path(whole, images[index, 0], images[index, 1], reference)
+        except Exception as error:  # two equal photos have no way between them, say
+            reasons[index] = f"no continuum: {_said(error)}"
+            continue
+        made.continua[index] = whole
+        for name in PATH_FIGURES:
+            columns[name][index] = _finite(scores[name])
+    return columns, reasons
 
 
-def _latents(
-    contender: Contender, images: np.ndarray, blends: dict[int, np.ndarray], landmarks: np.ndarray
-) -> dict[str, list[float | None]]:
+def _latent_scores(contender: Contender, drawn: Drawn, made: Made, reference: Reference, run: Run) -> Columns:
     """Measure what the autoencoder loses: of the parents, and of the blends' latents."""
+    if contender.encode is None:
+        return {}, {}
+    images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
+    columns: dict[str, list[float | None]] = {name: [None] * len(images) for name in LATENT_FIGURES}
+    cycles, reasons = columns["cycle_error"], dict[int, str]()
+
+    def measure(chosen: list[int]) -> None:
+        again, latents, twice = _there_and_back(contender, images[chosen], landmarks[chosen], made, chosen)
+        for index, picture, latent, returned in zip(chosen, again, latents, twice, strict=True):
+            cycles[index] = cycle_error(latent, returned)
+            made.again[index] = picture
+
+    indices = list(made.blends)
+    for start in range(0, len(indices), BATCH):
+        chosen = indices[start : start + BATCH]
+        try:
+            measure(chosen)
+        except Exception:  # one of them: which, is found by trying each alone
+            for index in chosen:
+                try:
+                    measure([index])
+                except Exception as error:
+                    reasons[index] = f"no reconstruction: {_said(error)}"
+    whole = list(made.again)
+    for index, scores in zip(
+        whole, run(_likeness, [made.again[index] for index in whole], list(images[whole])), strict=True
+    ):
+        for name, value in zip(LATENT_FIGURES, scores, strict=False):
+            columns[name][index] = _finite(value)
+    return columns, reasons
+
+
+def _there_and_back(
+    contender: Contender, images: np.ndarray, landmarks: np.ndarray, made: Made, chosen: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the parents encoded and decoded, the blends' latents, and those of the blends encoded again."""
     assert contender.encode is not None
     assert contender.decode is not None
     assert contender.latents is not None
-    columns: dict[str, list[float | None]] = {
-        name: [None] * len(images) for name in ("reconstruction_psnr", "reconstruction_ssim", "cycle_error")
-    }
-    indices = list(blends)
-    for start in range(0, len(indices), BATCH):
-        chosen = indices[start : start + BATCH]
-        parents = images[chosen].reshape(-1, *images.shape[2:])
-        again = contender.decode(contender.encode(parents)).reshape(images[chosen].shape)
-        latents = contender.latents(images[chosen], landmarks[chosen], np.array([0.5, 0.5]))
-        twice = contender.encode(np.stack([blends[index] for index in chosen]))
-        for index, pair, made, latent, returned in zip(chosen, images[chosen], again, latents, twice, strict=True):
-            both = list(zip(made, pair, strict=True))
-            columns["reconstruction_psnr"][index] = _finite(float(np.mean([psnr(a, b) for a, b in both])))
-            columns["reconstruction_ssim"][index] = float(np.mean([ssim(a, b) for a, b in both]))
-            columns["cycle_error"][index] = cycle_error(latent, returned)
-    return columns
+    again = contender.decode(contender.encode(images.reshape(-1, *images.shape[2:]))).reshape(images.shape)
+    latents = contender.latents(images, landmarks, np.array([0.5, 0.5]))
+    return again, latents, contender.encode(np.stack([made.blends[index] for index in chosen]))
+
+
+def _likeness(again: np.ndarray, parents: np.ndarray) -> tuple[float, ...]:
+    """Return the means over both parents, in the order of LATENT_FIGURES."""
+    both = list(zip(again, parents, strict=True))
+    return tuple(float(np.mean([score(a, b) for a, b in both])) for score in (psnr, ssim, ms_ssim))
 
 
 def measure_real(drawn: Drawn, reference: Reference) -> Measured:
@@ -196,10 +264,14 @@ def measure_real(drawn: Drawn, reference: Reference) -> Measured:
             "sharpness": sharpness(image),
             "spectrum": radial_spectrum(image)[0].tolist(),
             "symmetry": symmetry(image, points) if np.isfinite(points).all() else None,
+            "mean_distance": mean_distance(image_features(image), reference.features),
         }
         for image, points in zip(images, landmarks, strict=True)
     ]
     record = _record(len(indices), scored, reference)
+    nearest = nearest_training(images, reference)
+    if nearest:
+        record["scores"]["nearest_training"] = nearest
     # As many as there are pairs, where there are so many: the scores of sets depend on the count.
     images = images[: len(drawn.pairs)]
     record.update(model="", note="the parents, as if they were blends", set_count=len(images))
@@ -207,79 +279,3 @@ def measure_real(drawn: Drawn, reference: Reference) -> Measured:
         record["sets"] = score_set(images, images, reference)
         record["sets"].pop("diversity")
     return Measured(record, {})
-
-
-@lru_cache(maxsize=1)
-def _detector() -> FaceDetector:
-    return FaceDetector()
-
-
-def _embedded(folder: str, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray | None:
-    if not np.isfinite(landmarks).all():
-        return None
-    return EmbeddingCache(folder, _detector().embedding)(image, landmarks)
-
-
-def measure_identity(
-    measured: Measured,
-    blends: dict[int, np.ndarray],
-    drawn: Drawn,
-    folder: str | os.PathLike[str],
-    run: Run = map,
-) -> None:
-    """Add the figures of identity to a method's record.
-
-    Parameters
-    ----------
-    measured : Measured
-        Its record is added to.
-    blends : dict
-        Every blend by the number of its pair.
-    drawn : Drawn
-    folder : path-like
-        Where embeddings are kept.
-    run : callable
-        `map`, or a process pool's.
-
-    Raises
-    ------
-    FeatureblendError
-        If no pair has a second photo of both people, or there are too few faces to set a threshold.
-
-    Notes
-    -----
-    The threshold is set on faces of the same split: the parents and their people's other photos.
-    """
-    probes = drawn.probes()
-    mated = [index for index in blends if (probes[index] >= 0).all()]
-    if not (probes >= 0).all(axis=1).any():
-        raise FeatureblendError(
-            "MMPMR needs a second photo of both people of a pair, and no pair of the protocol has them: "
-            "give more photos of a person, or leave --identity out"
-        )
-    faces, used = drawn.faces, sorted({*drawn.parents.tolist(), *probes[probes >= 0].tolist()})
-    embed = partial(_embedded, os.fspath(Path(folder)))
-    marks = faces.landmarks.astype(np.float64)
-    known = dict(zip(used, run(embed, faces.images[used], marks[used]), strict=True))
-    middles = [marks[drawn.pairs[index]].mean(axis=0) for index in blends]
-    ours = dict(zip(blends, run(embed, list(blends.values()), middles), strict=True))
-    whole = [index for index in used if known[index] is not None]
-    impostors = impostor_similarities(np.stack([known[index] for index in whole]), faces.people[whole])
-    threshold = match_threshold(impostors)
-    count = len(drawn.pairs)
-    matches: list[float | None] = [None] * count
-    likeness: list[float | None] = [None] * count
-
-    def against(index: int, others: np.ndarray) -> float | None:
-        vectors = [known[other] for other in others.tolist()]
-        if ours[index] is None or any(vector is None for vector in vectors):
-            return None
-        return float(weaker_parent(similarity(ours[index], np.stack(vectors))[None])[0])
-
-    for index in blends:
-        likeness[index] = against(index, drawn.pairs[index])
-    for index in mated:
-        weaker = against(index, probes[index])
-        matches[index] = None if weaker is None else float(weaker > threshold)
-    measured.record["scores"].update(mmpmr=matches, weaker_parent=likeness)
-    measured.record["identity"] = {"threshold": threshold, "impostors": len(impostors), "mated": len(mated)}

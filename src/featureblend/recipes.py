@@ -12,25 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from .codes import Code
 from .errors import FeatureblendError
 from .files import sha256
 from .image import Photo, load_image, photo_name
+from .metadata import save_picture
 
 __all__ = ["Blend", "Code", "input_facts", "normalised_weights"]
-
-
-@dataclass(frozen=True, eq=False)  # arrays have no single answer to ==
-class Code:
-    """What the encoder gives for one face: blends are weighted means of latents."""
-
-    latent: np.ndarray = field(repr=False)
-    """(D,) float32."""
-    model: str
-    """Identity of the model that encoded it; another model can't decode it."""
-    name: str = ""
-    """The photo it came from."""
-    landmarks: np.ndarray | None = field(default=None, repr=False)
-    """(68, 2) x, y in the aligned crop, where known."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +26,35 @@ class Blend:
     """A blended photo, how good it is, and how it was made."""
 
     image: Image.Image = field(repr=False)
-    """The picture, at the model's size."""
+    """The picture: at the model's size, unless another size or background was asked for."""
     measures: dict[str, Any]
     """Figures of this blend; `featureblend.evaluate.measures` says what each means."""
     recipe: dict[str, Any]
     """Inputs by hash, weights, method, model and version: enough to make it again. Holds no folder's name."""
     parents: tuple[Image.Image, ...] = field(default=(), repr=False)
     """The aligned faces that went in, in order; of codes, their pictures."""
+    warnings: tuple[str, ...] = ()
+    """What speaks against the blend, in plain sentences: a turned head, a photo that encodes badly, ..."""
+
+    def save(self, path: str | os.PathLike[str], metadata: bool = True) -> Path:
+        """Write the picture, with the recipe and a note that it is synthetic in it unless `metadata` is False.
+
+        Parameters
+        ----------
+        path : path-like
+            The suffix decides the format.
+        metadata : bool
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        FeatureblendError
+            As `featureblend.image.save_image`.
+        """
+        return save_picture(path, self.image, self.recipe if metadata else None)
 
 
 def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int) -> np.ndarray:
@@ -89,6 +99,8 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
         raise FeatureblendError(f"weights {shown}: none may be negative")
     if not values.any():
         raise FeatureblendError(f"weights {shown}: at least one must be more than 0")
+    if abs(values.sum() - 1) <= count * np.finfo(np.float64).eps:
+        return values  # as they are, so that a recipe's weights stay what they were
     parts = values / values.max()  # first, so that the sum of huge ones is finite
     return parts / parts.sum()
 

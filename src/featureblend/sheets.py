@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["grid", "labelled_row"]
+__all__ = ["grid", "labelled_row", "labelled_sheet"]
 
 
 def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
@@ -73,4 +73,40 @@ def labelled_row(images: Sequence[np.ndarray], labels: Sequence[str], scale: int
             picture = picture.resize((width, height), Image.Resampling.BICUBIC)
         sheet.paste(picture, (left, gap))
         draw.multiline_text((left + width / 2, gap + height + gap), label, "black", font, anchor="ma", align="center")
+    return sheet
+
+
+def labelled_sheet(images: Sequence[np.ndarray], labels: Sequence[str], columns: int, scale: int = 1) -> Image.Image:
+    """Lay pictures of one size out in rows with a caption under each.
+
+    Parameters
+    ----------
+    images : sequence of (H, W, 3) uint8 arrays
+        In reading order.
+    labels : sequence of str
+        One a picture.
+    columns : int
+        Pictures a row, the last one aside.
+    scale : int
+        As `labelled_row`.
+
+    Returns
+    -------
+    PIL image
+
+    Examples
+    --------
+    >>> one = np.zeros((128, 128, 3), np.uint8)
+    >>> labelled_sheet([one] * 3, "abc", columns=2).width == labelled_row([one] * 2, "ab").width
+    True
+    """
+    strips = [
+        labelled_row(images[start : start + columns], labels[start : start + columns], scale)
+        for start in range(0, len(images), columns)
+    ]
+    sheet = Image.new("RGB", (max(strip.width for strip in strips), sum(strip.height for strip in strips)), "white")
+    top = 0
+    for strip in strips:
+        sheet.paste(strip, (0, top))
+        top += strip.height
     return sheet

@@ -19,12 +19,14 @@ LEVELS = 4
 """Scales of `picture_distance`: the picture, and its halves, quarters and eighths."""
 
 
-def picture_distance(a: np.ndarray, b: np.ndarray) -> float:
+def picture_distance(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Distance of two pictures: the root mean square difference in CIE Lab, over four scales.
 
     Parameters
     ----------
     a, b : (H, W, 3) uint8 arrays, sRGB
+    mask : (H, W) array, optional
+        How much each pixel counts, at least 0 and somewhere above; all alike by default.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def picture_distance(a: np.ndarray, b: np.ndarray) -> float:
     Raises
     ------
     FeatureblendError
-        If the pictures differ in size or are no uint8 sRGB.
+        If the pictures differ in size or are no uint8 sRGB, or the mask does not fit or is empty.
 
     Notes
     -----
@@ -55,12 +57,17 @@ def picture_distance(a: np.ndarray, b: np.ndarray) -> float:
     (100.0, 0.0)
     """
     first, second = check_pair(a, b)
+    if mask is not None and (np.shape(mask) != first.shape[:2] or not np.any(mask)):
+        raise FeatureblendError(f"the mask is {np.shape(mask)} and the picture {first.shape[:2]}, or it is empty")
     level = _lab(first) - _lab(second)
+    share: np.ndarray | None = None if mask is None else np.asarray(mask, dtype=np.float32)
     squares = []
     for _ in range(LEVELS):
-        squares.append(np.square(level, dtype=np.float64).sum(axis=2).mean())
+        square = np.square(level, dtype=np.float64).sum(axis=2)
+        squares.append(square.mean() if share is None else (square * share).sum() / share.sum(dtype=np.float64))
         height, width = (max(side // 2, 1) for side in level.shape[:2])
         level = cv2.resize(level, (width, height), interpolation=cv2.INTER_AREA)
+        share = None if share is None else cv2.resize(share, (width, height), interpolation=cv2.INTER_AREA)
     return float(np.sqrt(np.mean(squares)))
 
 

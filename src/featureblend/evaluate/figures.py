@@ -1,27 +1,40 @@
-"""The figures of an evaluation: which there are, what each means, and how they come from blends."""
+"""The figures of an evaluation: which there are, what each means, and how they come from the scores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .critic import fresh_critic_auc
-from .distance import picture_distance
-from .distributions import fid, kid, nearest_neighbour_accuracy
-from .ghosts import ghosting
 from .intervals import bootstrap_interval
-from .mirror import symmetry
-from .patch_statistics import FEATURES_NAME, image_features
-from .paths import boundary_error, path_irregularity, path_lengths
-from .scores import sharpness
-from .spectrum import radial_spectrum
-from .variety import diversity
+from .patch_statistics import FEATURES_NAME
+from .variety import SMALL_SIDE
 
-__all__ = ["FIGURES", "Figure", "Reference", "badness", "figure_rows", "score_blend", "score_path", "score_set"]
+__all__ = [
+    "FIGURES",
+    "LPIPS_PAIRS",
+    "REAL",
+    "TRAINING_FACES",
+    "Figure",
+    "badness",
+    "best_methods",
+    "figure_rows",
+    "sections",
+    "shown_value",
+]
+
+REAL = "real"
+"""Name of the line that holds the figures of real faces: what a blend could reach."""
+
+TRAINING_FACES = 10_000
+"""At most so many training faces, the first ones, are searched for the nearest."""
+
+LPIPS_PAIRS = 200
+"""At most so many pairs, the first ones, are measured by LPIPS: with VGG a distance takes a tenth of a second."""
+
+LPIPS_NOTE = f"of the first {LPIPS_PAIRS} pairs"
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,8 @@ class Figure:
     """Whether it is of all blends together: no figure of a single pair, and no interval by the bootstrap."""
     features: str = ""
     """The features that it stands on."""
+    network: str = ""
+    """'inception' or 'lpips': the network that it needs, whose weights are given or the figure is not measured."""
 
 
 FIGURES = {
@@ -49,6 +64,18 @@ FIGURES = {
     for figure in (
         Figure("kid", "KID", "distance to real faces, cubic kernel; 0 ideal", "low", 4, True, FEATURES_NAME),
         Figure("fid", "FID", "Fréchet distance to real faces; depends on the count", "low", 2, True, FEATURES_NAME),
+        Figure(
+            "inception_kid", "KID Inception", "as KID, on Inception's features", "low", 4, True, network="inception"
+        ),
+        Figure(
+            "inception_fid",
+            "FID Inception",
+            "as FID, on Inception's features; a published one is of 10,000 pictures or more",
+            "low",
+            2,
+            True,
+            network="inception",
+        ),
         Figure(
             "nn_accuracy", "1-NN", "told from real by the nearest neighbour; .5 ideal", "half", 3, True, FEATURES_NAME
         ),
@@ -62,14 +89,59 @@ FIGURES = {
         Figure("ghosting", "ghosting", "doubled outlines, 0 to 1; blur hides them, so read sharpness too", "low"),
         Figure("ghosting_inside", "ghosting inside", "the same from the brows to the chin", "low"),
         Figure("ghosting_outside", "ghosting outside", "the same in hair, ears, neck and background", "low"),
-        Figure("balance", "balance", "0 as near to one parent as to the other; 1 is one of them", "low"),
+        Figure(
+            "balance",
+            "balance",
+            "0 as near to one parent as to the other, 1 one of them; hair and background weigh most",
+            "low",
+        ),
+        Figure("balance_inside", "balance inside", "the same from the brows to the chin", "low"),
+        Figure("lpips_balance", "LPIPS balance", f"as balance, by LPIPS, {LPIPS_NOTE}", "low", network="lpips"),
         Figure("diversity", "diversity", "spread of the blends, the parents' = 1; 0 all alike", "one", 3, True),
         Figure("symmetry", "symmetry", "likeness to the mirror image; best is what real faces have", "real"),
+        Figure(
+            "nearest_training",
+            "nearest training",
+            f"grey levels to the nearest of the first {TRAINING_FACES:,} training faces, at "
+            f"{SMALL_SIDE} x {SMALL_SIDE} pixels; far below what real faces have are copies, or means",
+            "real",
+            2,
+        ),
         Figure("path_irregularity", "irregularity", "longest step of a continuum over the mean; 1 ideal", "one", 2),
         Figure("path_length", "path length", "length of a continuum over the straight way; 1 straight", "one", 2),
+        Figure(
+            "smoothness",
+            "ACAI smoothness",
+            "largest step of a continuum beyond an even one, as a share; 0 ideal",
+            "low",
+        ),
+        Figure(
+            "mean_distance",
+            "ACAI mean distance",
+            "cosine distance of a continuum's inner pictures to the nearest real face",
+            "real",
+            4,
+            features=FEATURES_NAME,
+        ),
         Figure("boundary_error", "boundary", "miss at a continuum's ends; 1 is as far as the other parent", "low"),
+        Figure(
+            "lpips_path_length",
+            "LPIPS path",
+            "length of a continuum over the straight way, by LPIPS",
+            "low",
+            2,
+            network="lpips",
+        ),
         Figure("reconstruction_psnr", "PSNR dB", "of the parents encoded and decoded", "high", 1),
         Figure("reconstruction_ssim", "SSIM", "of the parents encoded and decoded", "high"),
+        Figure("reconstruction_ms_ssim", "MS-SSIM", "of the parents encoded and decoded", "high"),
+        Figure(
+            "reconstruction_lpips",
+            "LPIPS",
+            f"from the parents to themselves encoded and decoded, {LPIPS_NOTE}",
+            "low",
+            network="lpips",
+        ),
         Figure("cycle_error", "cycle", "share of the blend's latent lost by decoding and encoding it again", "low"),
         Figure("mmpmr", "MMPMR", "share that matches both people's other photos, at FMR 0.1 %", "high"),
         Figure(
@@ -78,6 +150,32 @@ FIGURES = {
     )
 }
 """Every figure by name, in the order of the table."""
+
+
+SECTIONS = {
+    "kid": "How real the blends are",
+    "balance": "How evenly they lie between their parents, and how various they are",
+    "path_irregularity": "The way from one parent to the other",
+    "reconstruction_psnr": "What the autoencoder loses",
+    "mmpmr": "Who is recognised",
+}
+"""Heads of the tables by the first figure of each."""
+
+
+def sections() -> dict[str, list[Figure]]:
+    """Return the figures of each table by its head.
+
+    Examples
+    --------
+    >>> [figure.name for figure in sections()["Who is recognised"]]
+    ['mmpmr', 'weaker_parent']
+    """
+    found: dict[str, list[Figure]] = {}
+    for figure in FIGURES.values():
+        if figure.name in SECTIONS:
+            found[SECTIONS[figure.name]] = current = []
+        current.append(figure)
+    return found
 
 
 def badness(figure: Figure, value: float, real: float | None = None) -> float | None:
@@ -104,92 +202,41 @@ def badness(figure: Figure, value: float, real: float | None = None) -> float | 
     return {"low": value, "high": -value}.get(figure.best)
 
 
-class Reference:
-    """Real faces to compare with, and what is computed of them once."""
-
-    def __init__(self, images: np.ndarray) -> None:
-        self.images = images
-        """(R, H, W, 3) uint8."""
-
-    @cached_property
-    def features(self) -> np.ndarray:
-        """(R, D) float32."""
-        return image_features(self.images)
-
-    @cached_property
-    def sharpness(self) -> float:
-        """Mean sharpness."""
-        return float(np.mean([sharpness(image) for image in self.images]))
-
-    @cached_property
-    def spectrum(self) -> np.ndarray:
-        """(B,) mean radial spectrum in decibels."""
-        return radial_spectrum(self.images).mean(axis=0)
-
-
-def score_blend(blend: np.ndarray, parents: Sequence[np.ndarray], landmarks: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Score one even blend of two faces.
+def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> set[str]:
+    """Name the best methods of a figure: several, where they are equal as shown; none where there is one method only.
 
     Parameters
     ----------
-    blend : (H, W, 3) uint8 array
-    parents : two (H, W, 3) uint8 arrays
-    landmarks : two (68, 2) arrays
+    figure : Figure
+    values : mapping
+        Lines of metrics.jsonl by method and by figure; `REAL` is not in the race.
 
-    Returns
-    -------
-    dict
-        Figures by name; ``sharpness`` in squared grey levels still, and ``spectrum`` a list.
+    Examples
+    --------
+    >>> values = {"morph": {"balance": {"value": 0.0301}}, "pixel": {"balance": {"value": 0.0299}}, "pca": {}}
+    >>> sorted(best_methods(FIGURES["balance"], values))
+    ['morph', 'pixel']
     """
-    ghosts = ghosting(blend, parents, (0.5, 0.5), landmarks)
-    to_a, to_b = (picture_distance(blend, parent) for parent in parents)
-    between = picture_distance(*parents)
-    return {
-        "sharpness": sharpness(blend),
-        "spectrum": radial_spectrum(blend)[0].tolist(),
-        "ghosting": ghosts.whole,
-        "ghosting_inside": ghosts.inside,
-        "ghosting_outside": ghosts.outside,
-        "balance": abs(to_a - to_b) / between if between else None,
-        "symmetry": symmetry(blend, np.mean(landmarks, axis=0)),
-    }
+    real = values.get(REAL, {}).get(figure.name)
+    grades = {}
+    for name, rows in values.items():
+        if name == REAL or figure.name not in rows:
+            continue
+        grade = badness(figure, float(shown_value(figure, rows[figure.name]["value"])), real["value"] if real else None)
+        if grade is not None:
+            grades[name] = round(grade, 9)
+    return {name for name, grade in grades.items() if grade == min(grades.values())} if len(grades) > 1 else set()
 
 
-def score_path(continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """Score a continuum from A to B; the boundary error is the mean of its two ends'."""
-    lengths = path_lengths(continuum)
-    return {
-        "path_irregularity": path_irregularity(lengths),
-        "path_length": float(lengths.sum()) / picture_distance(a, b),
-        "boundary_error": float(np.mean(boundary_error(continuum, a, b))),
-    }
+def shown_value(figure: Figure, value: float) -> str:
+    """Write a value with the figure's decimals; a negative that rounds to nothing is 0.
 
-
-def score_set(blends: np.ndarray, parents: np.ndarray, reference: Reference) -> dict[str, float]:
-    """Score all blends of a method together.
-
-    Parameters
-    ----------
-    blends : (N, H, W, 3) uint8 array
-        At least 10.
-    parents : (P, H, W, 3) uint8 array
-        What was blended.
-    reference : Reference
-
-    Returns
-    -------
-    dict
-        Figures by name.
+    Examples
+    --------
+    >>> shown_value(FIGURES["kid"], -0.00001)
+    '0.0000'
     """
-    ours, real = image_features(blends), reference.features
-    even = min(len(ours), len(real))
-    return {
-        "kid": kid(real, ours),
-        "fid": fid(real, ours),
-        "nn_accuracy": nearest_neighbour_accuracy(real[:even], ours[:even]).overall,
-        "critic_auc": fresh_critic_auc(real, ours),
-        "diversity": diversity(blends, parents),
-    }
+    return f"{round(value, figure.digits) + 0.0:.{figure.digits}f}"
 
 
 def figure_rows(record: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -199,8 +246,8 @@ def figure_rows(record: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dic
     ----------
     record : mapping
         ``count`` pairs; ``scores``, a list a figure with None where a pair has none; ``sets``, a number a figure;
-        ``set_count`` of
-        blends went into them; ``failures``; ``spectra`` and ``reference_spectrum``.
+        ``set_count`` of blends went into them; ``failures``; ``spectra`` and ``reference_spectrum``; ``networks``,
+        names of the features that a network gave.
     facts : mapping
         What stands in every line.
 
@@ -242,8 +289,9 @@ def figure_rows(record: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dic
             continue
         row = {**facts, "figure": figure.name, "value": _rounded(value), "low": _rounded(low), "high": _rounded(high)}
         rows.append({**row, "count": count, "left_out": due - count})
-        if figure.features:
-            rows[-1]["features"] = figure.features
+        features = figure.features or record.get("networks", {}).get(figure.network)
+        if features:
+            rows[-1]["features"] = features
     return rows
 
 

@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from ..mixing import CENTRE, RADII
 from .distance import balance_of_distances, picture_distance
 from .ghosts import ghosting
 from .scores import sharpness
 
-__all__ = ["MEANINGS", "blend_measures"]
+__all__ = ["MEANINGS", "blend_measures", "face_distances", "similarities"]
 
 MEANINGS = {
     "sharpness": "fine detail, the parents' weighted mean = 1",
     "ghosting": "doubled outlines, 0 none to 1 a plain cross-dissolve",
     "ghosting_inside_face": "the same between brows and chin",
     "ghosting_outside_face": "the same in hair, ears, neck and background",
-    "distances": "distance of the blend from each parent, in units of colour difference",
+    "distances": "distance of the blend's face from each parent's, in units of colour difference; hair and ground aside",
+    "similarity": "of the blend to each parent: 1 is that parent, 0 no nearer than the other parents are",
     "balance": "0 as near to one parent as to the other, 1 is one of them (two photos only)",
 }
 """What each measure says, in a few words."""
@@ -56,7 +58,8 @@ def blend_measures(
     weights = [float(weight) for weight in weights]
     of_parents = float(np.dot(weights, [sharpness(parent) for parent in parents]))
     ghosts = ghosting(blend, parents, weights, landmarks)
-    distances = [picture_distance(blend, parent) for parent in parents]
+    faces = _faces_only(parents)
+    distances = face_distances(blend, parents)
     measures: dict[str, Any] = {
         # Flat pictures have no detail to compare.
         "sharpness": round(sharpness(blend) / of_parents, 3) if of_parents > 0 else None,
@@ -66,8 +69,54 @@ def blend_measures(
         measures["ghosting_inside_face"] = round(ghosts.inside, 3)
         measures["ghosting_outside_face"] = round(ghosts.outside, 3)
     measures["distances"] = [round(distance, 2) for distance in distances]
+    apart = [[picture_distance(one, other) for other in faces] for one in faces]
+    measures["similarity"] = similarities(distances, apart)
     if len(parents) == 2:
-        between = picture_distance(parents[0], parents[1])
+        between = apart[0][1]
         even = balance_of_distances(distances[0], distances[1], between) if between > 0 else None
         measures["balance"] = None if even is None else round(even, 3)
     return measures
+
+
+def face_distances(blend: np.ndarray, parents: Sequence[np.ndarray]) -> list[float]:
+    """Distances of a blend's face to each parent's, as `picture_distance`.
+
+    Hair and background may be one parent's alone; who counts how much is seen in the face.
+    """
+    own, *faces = _faces_only([blend, *parents])
+    return [picture_distance(own, face) for face in faces]
+
+
+def _faces_only(images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Cut the middle out of aligned faces: what `featureblend.mixing` calls the face, less its corners."""
+    height, width = images[0].shape[:2]
+    left, right = (round((CENTRE[0] + side * RADII[0]) * width) for side in (-1, 1))
+    top, bottom = (round((CENTRE[1] + side * RADII[1]) * height) for side in (-1, 1))
+    return [np.ascontiguousarray(image[top:bottom, left:right]) for image in images]
+
+
+def similarities(distances: Sequence[float], apart: Sequence[Sequence[float]]) -> list[float | None]:
+    """Say how alike a blend is to each parent, on a scale that the parents set themselves.
+
+    Parameters
+    ----------
+    distances : N floats
+        Of the blend to each parent.
+    apart : N x N floats
+        Of each parent to each.
+
+    Returns
+    -------
+    list of float
+        1: it is that parent; 0: no nearer than the other parents are on the mean; None where all parents are equal.
+
+    Examples
+    --------
+    >>> similarities([3.0, 7.0], [[0, 10], [10, 0]])
+    [0.7, 0.3]
+    """
+    found: list[float | None] = []
+    for distance, row in zip(distances, apart, strict=True):
+        others = sum(row) / max(len(row) - 1, 1)
+        found.append(round(max(0.0, 1 - distance / others), 3) if others > 0 else None)
+    return found

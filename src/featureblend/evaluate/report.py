@@ -15,21 +15,18 @@ import numpy as np
 from PIL import Image
 
 from ..files import atomic_path
-from .figures import FIGURES, Figure, badness
-from .patch_statistics import FEATURES_NAME
+from .figures import FIGURES, REAL, Figure, best_methods, sections, shown_value
+from .learned import feature_lines
 from .plots import box_plot
 from .protocols import Drawn
 
 __all__ = ["REAL", "ReportMethod", "shown_pairs", "worst_pairs", "write_report"]
 
-REAL = "real"
-"""Name of the line that holds the figures of real faces: what a blend could reach."""
-
 EXAMPLES, WORST = 12, 10
 """Pairs shown of all methods, the first ones; and of each method, its most ghosted."""
 
-REALISM = tuple(FIGURES)[: tuple(FIGURES).index("balance")]
-"""The figures of the first table; all others stand in the second."""
+PAPER = "paper"
+"""Name of the line that holds the paper's VAE as meant."""
 
 STYLE = """
 :root { color-scheme: light; --ink: #1d2330; --soft: #667085; --line: #e3e6ec; --best: #dcf3e4; --mark: #14713d; }
@@ -63,6 +60,14 @@ figcaption { font-size: .75rem; color: var(--soft); }
 .plot .tick { stroke: var(--line); } .plot .range { stroke: #98a2b3; } .plot .box { fill: #b9cdf5; }
 .plot .median { stroke: #1d4fb8; stroke-width: 2; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; max-width: 62rem; } dd { margin: 0; }
+.lines { max-width: 62rem; padding-left: 1.2rem; }
+@media (max-width: 700px) {
+  body { margin: 1rem auto; padding: 0 .8rem; font-size: 14px; }
+  .figures th, .figures td { padding: .3rem .4rem; font-size: 12.5px; }
+  .figures th:first-child, .figures td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 5.5rem; }
+  .faces img, .none { width: 84px; height: 84px; } .row img { width: 28vw; height: 28vw; }
+  .plots { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; } dd { margin-bottom: .5rem; }
+}
 dt { font-weight: 600; } summary { cursor: pointer; font-weight: 600; margin: .6rem 0; }
 """
 
@@ -121,20 +126,23 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
         f"<p class=soft>{protocol.count} pairs of two people of the {protocol.split} split, blended half and half at "
         f"{drawn.faces.images.shape[1]} pixels; {len(drawn.reference)} real faces of other people to compare with. "
         f"Data {escape(drawn.faces.identity[:12])}, seed {protocol.seed}.</p>",
-        f"<p><b>KID, FID, 1-NN and critic AUC on {FEATURES_NAME}, not Inception</b>: they compare with each other in "
-        "this table, never with published figures. LPIPS is not measured: no weights of it are here.</p>",
-        "<h2>How real the blends are</h2>",
-        _table([figure for figure in shown if figure.name in REALISM], methods),
-        "<h2>How evenly they lie between their parents, and what is lost</h2>",
-        _table([figure for figure in shown if figure.name not in REALISM], methods),
+        _features(methods),
+        *_tables(shown, methods),
         "<p class=soft>Green: best of the methods in its column, as shown. Small: 95 % interval by the bootstrap over "
         "pairs, for the draw of pairs alone; figures of the whole set have none. <i>real</i>: the parents "
         "themselves.</p>",
         _left_out(blended),
+        _identity(blended),
+        f"<h2>The first {min(EXAMPLES, len(drawn.pairs))} pairs</h2>",
+        _examples(drawn, blended),
+        f"<h2>The {WORST} worst of each method, by ghosting</h2>",
+        *(_worst(drawn, method) for method in blended),
+        "<h2>Spread over the pairs</h2>",
+        "<p class=soft>Box: the middle half; blue: the median; line: from the 5th to the 95th percentile.</p>",
+        _plots(shown, methods),
         "<h2>What the figures say</h2><dl>",
         *(f"<dt>{escape(figure.title)}</dt><dd>{escape(figure.meaning)}</dd>" for figure in shown),
         "</dl>",
-        _identity(blended),
         "<h2>Methods</h2><dl>",
         *(
             f"<dt>{escape(method.name)}</dt><dd>{escape(method.record['note'])}"
@@ -143,16 +151,10 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
             for method in methods
         ),
         "</dl>",
-        f"<h2>The first {min(EXAMPLES, len(drawn.pairs))} pairs</h2>",
-        _examples(drawn, blended),
-        f"<h2>The {WORST} worst of each method, by ghosting</h2>",
-        *(_worst(drawn, method) for method in blended),
-        "<h2>Spread over the pairs</h2>",
-        "<p class=soft>Box: the middle half; blue: the median; line: from the 5th to the 95th percentile.</p>",
-        _plots(shown, methods),
     ]
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(protocol.name)} – featureblend</title>"
         f"<style>{STYLE}</style></head><body>{''.join(body)}</body></html>\n"
     )
@@ -161,9 +163,19 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
     return Path(path)
 
 
+def _tables(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> list[str]:
+    parts = []
+    for head, figures in sections().items():
+        measured = [figure for figure in figures if figure in shown]
+        if measured:
+            with_any = [method for method in methods if any(figure.name in method.values for figure in measured)]
+            parts.append(f"<h2>{escape(head)}</h2>{_table(measured, with_any)}")
+    return parts
+
+
 def _table(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> str:
     values = {method.name: method.values for method in methods}
-    best = {figure.name: _best(figure, values) for figure in shown}
+    best = {figure.name: best_methods(figure, values) for figure in shown}
     lines = []
     for method in methods:
         cells = []
@@ -173,8 +185,7 @@ def _table(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> str:
                 cells.append("<td class=soft>–</td>")
                 continue
             mark = " class=best" if method.name in best[figure.name] else ""
-            # A zero more: a negative that rounds to nothing is shown as 0.
-            text = f"{round(row['value'], figure.digits) + 0.0:.{figure.digits}f}"
+            text = shown_value(figure, row["value"])
             if row["low"] is not None:
                 text += f"<small>{row['low']:.{figure.digits}f} to {row['high']:.{figure.digits}f}</small>"
             cells.append(f"<td{mark}>{text}</td>")
@@ -187,36 +198,37 @@ def _table(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> str:
     )
 
 
-def _best(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> set[str]:
-    """Name the best methods of a figure: several, where they are equal as shown."""
-    real = values.get(REAL, {}).get(figure.name)
-    grades = {}
-    for name, rows in values.items():
-        if name == REAL or figure.name not in rows:
-            continue
-        grade = badness(figure, round(rows[figure.name]["value"], figure.digits), real["value"] if real else None)
-        if grade is not None:
-            grades[name] = round(grade, 9)
-    return {name for name, grade in grades.items() if grade == min(grades.values())} if len(grades) > 1 else set()
+def _features(methods: Sequence[ReportMethod]) -> str:
+    """Say what the figures stand on: the lines that the command prints, and what else is not in the table."""
+    names: dict[str, str] = {}
+    for method in methods:
+        names |= method.record["networks"]
+    lines = feature_lines(names)
+    if not any("nearest_training" in method.values for method in methods):
+        lines.append("not measured: the nearest training face (the data hold no train split)")
+    if not any(method.name == PAPER for method in methods):
+        lines.append("not measured: the paper's VAE as meant (give its model folder with --also paper=FOLDER)")
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul class=lines>{items}</ul>"
 
 
 def _left_out(methods: Sequence[ReportMethod]) -> str:
-    failed = [method for method in methods if method.record["failures"]]
+    failed = [method for method in methods if method.record["failures"] or method.record["gaps"]]
     if not failed:
         return "<p>No pair was left out by any method.</p>"
     parts = []
     for method in failed:
-        failures = method.record["failures"]
+        failures, gaps = method.record["failures"], method.record["gaps"]
         lines = [
             f"pair {failure['pair'] + 1} ({' and '.join(failure['photos'])}): {failure['reason']}"
-            for failure in failures
+            for failure in (*failures, *gaps)
         ]
         items = "".join(f"<li>{escape(line)}</li>" for line in lines[:20])
-        more = f"<li>and {len(failures) - 20} more</li>" if len(failures) > 20 else ""
-        parts.append(
-            f"<details><summary>{escape(method.name)}: {len(failures)} of {method.record['count']} pairs left out"
-            f"</summary><ul>{items}{more}</ul></details>"
-        )
+        more = f"<li>and {len(lines) - 20} more</li>" if len(lines) > 20 else ""
+        counts = f"{len(failures)} of {method.record['count']} pairs left out"
+        if gaps:
+            counts += f", {len(gaps)} without a continuum or a reconstruction"
+        parts.append(f"<details><summary>{escape(method.name)}: {counts}</summary><ul>{items}{more}</ul></details>")
     return "<p><b>Left out, because the method failed on them:</b></p>" + "".join(parts)
 
 
@@ -226,8 +238,9 @@ def _identity(methods: Sequence[ReportMethod]) -> str:
         return "<p class=soft>Identity (MMPMR) was not measured.</p>"
     return (
         f"<p class=soft>Identity: dlib's embeddings. Faces match above a similarity of {found[0]['threshold']:.3f}, "
-        f"which one in a thousand of {found[0]['impostors']} pairs of different people exceeds. MMPMR counts the pairs "
-        "of which both people have another photo.</p>"
+        f"which one in a thousand of {found[0]['impostors']:,} pairs of different people exceeds. MMPMR counts the "
+        f"{found[0]['mated']} of {methods[0].record['count']} pairs of which both people have another photo; the "
+        "others are left out.</p>"
     )
 
 

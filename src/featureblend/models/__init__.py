@@ -3,6 +3,7 @@
 from .autoencoder import (
     AUTOENCODERS,
     DISCRIMINATORS,
+    LATENT_DISCRIMINATORS,
     build,
     channels_last,
     load_autoencoder,
@@ -10,11 +11,14 @@ from .autoencoder import (
     save_autoencoder,
 )
 from .latent import GaussianPosterior, lerp, norm_preserving_mean, slerp, weighted_mean
+from .vgg import VGGFeatures
 
 __all__ = [
     "AUTOENCODERS",
     "DISCRIMINATORS",
+    "LATENT_DISCRIMINATORS",
     "GaussianPosterior",
+    "VGGFeatures",
     "build",
     "channels_last",
     "lerp",

@@ -15,12 +15,14 @@ from torch import nn
 from ..config import from_dict, to_dict
 from ..errors import FeatureblendError
 from ..files import atomic_path
+from .latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
 from .modern import ModernAutoencoder, ModernConfig, ModernDiscriminator, ModernDiscriminatorConfig
 from .paper import PaperAutoencoder, PaperConfig, PaperDiscriminator, PaperDiscriminatorConfig
 
 __all__ = [
     "AUTOENCODERS",
     "DISCRIMINATORS",
+    "LATENT_DISCRIMINATORS",
     "build",
     "channels_last",
     "load_autoencoder",
@@ -49,6 +51,9 @@ DISCRIMINATORS: Mapping[str, Entry] = {
 }
 """Discriminators by the name that an experiment uses."""
 
+LATENT_DISCRIMINATORS: Mapping[str, Entry] = {"mlp": Entry(LatentDiscriminator, LatentDiscriminatorConfig)}
+"""Discriminators of codes."""
+
 
 def build(kinds: Mapping[str, Entry], name: str, options: Mapping[str, Any] | None = None) -> Any:
     """Make a network with fresh weights.
@@ -56,7 +61,7 @@ def build(kinds: Mapping[str, Entry], name: str, options: Mapping[str, Any] | No
     Parameters
     ----------
     kinds : mapping
-        `AUTOENCODERS` or `DISCRIMINATORS`.
+        `AUTOENCODERS`, `DISCRIMINATORS` or `LATENT_DISCRIMINATORS`.
     name : str
     options : mapping, optional
         Settings that differ from the defaults.

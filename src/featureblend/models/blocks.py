@@ -1,12 +1,24 @@
-"""The pieces that the modern networks are tables of: residual blocks without normalisation, resampling."""
+"""The pieces that networks are tables of: residual and dense blocks, resampling, minibatch discrimination."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Downsample", "ResidualBlock", "Upsample", "activation", "conv3x3"]
+__all__ = [
+    "DenseBlock",
+    "Downsample",
+    "MinibatchDiscrimination",
+    "MultiScale",
+    "ResidualBlock",
+    "Upsample",
+    "activation",
+    "conv3x3",
+    "fitted",
+]
 
 SLOPE = 0.2
 """Of the leaky ReLU below zero; the usual choice in GANs since DCGAN."""
@@ -79,3 +91,108 @@ class Upsample(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, 2 H, 2 W)."""
         return self.conv(functional.interpolate(activation(values), scale_factor=2.0, mode="nearest"))
+
+
+class MultiScale(nn.Module):
+    """Convolutions whose every output is concatenated with the output of the layer before it.
+
+    The paper's "multi-scale convolution, where we concatenate the output of each convolution layer with the output
+    of the previous layer" (section 4; after Huang et al. 2017, DenseNet): maps of several receptive fields lie side
+    by side. The output before the first layer is the block's input.
+
+    Parameters
+    ----------
+    layers : sequence of modules
+        The second takes the channels of the first's input and output together, the third those of the first's and
+        the second's output, and so on.
+    join_last : bool
+        Concatenate after the last layer too; without it the block gives that layer's output alone.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], join_last: bool = True) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.join_last = join_last
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the last outputs, as large as the last layer makes them."""
+        before = values
+        for place, layer in enumerate(self.layers):
+            output = layer(values)
+            if place + 1 < len(self.layers) or self.join_last:
+                values = torch.cat([fitted(before, output.shape[-1]), output], dim=1)
+            else:
+                values = output
+            before = output
+        return values
+
+
+def fitted(maps: Tensor, side: int) -> Tensor:
+    """Cut (B, C, S, S) maps about their middle, or put zeros around them, so that their side is `side`."""
+    missing = side - maps.shape[-1]
+    first, second = missing // 2, missing - missing // 2
+    return functional.pad(maps, (first, second, first, second)) if missing else maps
+
+
+class DenseBlock(nn.Module):
+    """A residual block of densely connected 3 x 3 convolutions, the identity at the start of training.
+
+    Each convolution sees the block's input and all outputs before it; a 1 x 1 convolution of everything, which starts
+    at zero, is added to the input (the residual dense block of Zhang et al. 2018).
+
+    Parameters
+    ----------
+    channels : int
+    layers : int
+        Convolutions before the last; each adds a fourth of the channels.
+    """
+
+    def __init__(self, channels: int, layers: int = 3) -> None:
+        super().__init__()
+        growth = max(1, channels // 4)
+        self.convolutions = nn.ModuleList(conv3x3(channels + place * growth, growth) for place in range(layers))
+        self.fuse = nn.Conv2d(channels + layers * growth, channels, 1)
+        nn.init.zeros_(self.fuse.weight)
+        nn.init.zeros_(self.fuse.bias)  # type: ignore[arg-type]  # there is a bias
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Map (B, channels, H, W) to the same shape."""
+        seen = values
+        for convolution in self.convolutions:
+            seen = torch.cat([seen, convolution(activation(seen))], dim=1)
+        return values + self.fuse(activation(seen))
+
+
+class MinibatchDiscrimination(nn.Module):
+    """Tells how near each sample's features are to those of the rest of its batch, so that a critic sees collapse.
+
+    Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.2: the features f(x_i) times a tensor T
+    give a matrix M_i with a row for each kernel; o(x_i)_b = sum over j != i of exp(-||M_ib - M_jb||_1).
+
+    Parameters
+    ----------
+    features : int
+        Length of f(x).
+    kernels : int
+        Numbers added to each sample.
+    dimensions : int
+        Length of each row of M.
+
+    Examples
+    --------
+    >>> layer = MinibatchDiscrimination(4, kernels=2, dimensions=3)
+    >>> layer(torch.zeros(5, 4))[:, 4:].unique().detach()  # four equal others, at distance 0
+    tensor([4.])
+    """
+
+    def __init__(self, features: int, kernels: int, dimensions: int = 5) -> None:
+        super().__init__()
+        self.kernels, self.dimensions = kernels, dimensions
+        self.tensor = nn.Parameter(torch.randn(features, kernels * dimensions) * features**-0.5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, features) to (B, features + kernels)."""
+        rows = (features @ self.tensor).unflatten(1, (self.kernels, self.dimensions)).float()
+        distances = (rows[:, None] - rows[None]).abs().sum(dim=3)  # (B, B, kernels)
+        others = torch.exp(-distances).sum(dim=1) - 1  # without the sample itself, at distance 0
+        return torch.cat([features, others.to(features.dtype)], dim=1)

@@ -26,8 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import FeatureblendError
+from .blocks import MinibatchDiscrimination
 from .latent import GaussianPosterior
-from .vgg import VGG11Decoder, VGG11Encoder, vgg11_sizes
+from .paper_layers import PaperDecoder, PaperTrunk, check_choice, paper_sizes, paper_widths
+from .vgg import VGG11Decoder, VGG11Encoder, vgg11_sizes, vgg_width
 
 __all__ = [
     "PaperAutoencoder",
@@ -79,21 +81,31 @@ class PaperConfig:
     """VGG11: normalise images as its pretrained weights expect, which the published run did not."""
     padding: str = "paper"
     """'paper': 1 at the first convolution, else 0, for 114 px or more; 'same': keep sizes, for 8 px or more."""
+    width: float = 1.0
+    """Channels over the tables'; VGG11's too."""
+    extra: int = 0
+    """Further 3 x 3 convolutions in each chunk, each after a ReLU: section 2.2's effort "to mirror VGG"."""
+    multi_scale: bool = False
+    """Concatenate each convolution's output with that of the layer before it (section 4)."""
 
     def __post_init__(self) -> None:
-        _check_choice("output", self.output, ("sigmoid", "relu_sigmoid"))
-        _check_choice("encoder", self.encoder, ("paper", "vgg11", "vgg11_bn"))
+        check_choice("output", self.output, ("sigmoid", "relu_sigmoid"))
+        check_choice("encoder", self.encoder, ("paper", "vgg11", "vgg11_bn"))
         for name, value in (("latent_dim", self.latent_dim), ("feature_dim", self.feature_dim)):
             if value is not None and value < 1:
                 raise FeatureblendError(f"{name} must be at least 1, not {value}")
+        _check_sizes(self.width, self.extra)
+        if self.encoder != "paper" and (self.extra or self.multi_scale):
+            raise FeatureblendError(f"extra and multi_scale change the paper's tables, not encoder={self.encoder!r}")
         _ = self.feature_map  # refuses an image that is too small
 
     @property
     def feature_map(self) -> tuple[int, int, int]:
         """Channels, height and width of what the encoder's convolutions give."""
         if self.encoder == "paper":
-            return 32, *(paper_sizes(self.image_size, self.padding)[-1],) * 2
-        return 512, *(vgg11_sizes(self.image_size)[-1],) * 2
+            channels = paper_widths(self.width)[-1] * (2 if self.multi_scale else 1)
+            return channels, *(paper_sizes(self.image_size, self.padding)[-1],) * 2
+        return vgg_width(512, self.width), *(vgg11_sizes(self.image_size)[-1],) * 2
 
 
 @dataclass(frozen=True)
@@ -106,118 +118,25 @@ class PaperDiscriminatorConfig:
     """Normalise over the batch in each chunk, as published; it mixes samples, so a gradient penalty wants False."""
     padding: str = "paper"
     """As `PaperConfig.padding`."""
+    width: float = 1.0
+    """Channels of the convolutions over the table's."""
+    extra: int = 0
+    """As `PaperConfig.extra`."""
+    multi_scale: bool = False
+    """As `PaperConfig.multi_scale`."""
+    minibatch_kernels: int = 0
+    """Kernels of minibatch discrimination after the first fully connected layer (section 4); 0 leaves it out."""
 
     def __post_init__(self) -> None:
+        _check_sizes(self.width, self.extra)
+        if self.minibatch_kernels < 0:
+            raise FeatureblendError(f"minibatch_kernels must be at least 0, not {self.minibatch_kernels}")
         paper_sizes(self.image_size, self.padding)
 
 
-def paper_sizes(image_size: int, padding: str = "paper") -> tuple[int, ...]:
-    """Return the sides of the encoder's maps: the image, then after each convolution and pooling.
-
-    Raises
-    ------
-    FeatureblendError
-        If nothing would be left of the image, or `padding` is unknown.
-
-    Examples
-    --------
-    >>> paper_sizes(250)
-    (250, 246, 240, 120, 112, 104, 52, 44, 36, 18)
-    >>> paper_sizes(64, "same")
-    (64, 64, 64, 32, 32, 32, 16, 16, 16, 8)
-    """
-    _check_choice("padding", padding, ("paper", "same"))
-    sizes = [image_size]
-    for first, second in ((4, 6), (8, 8), (8, 8)):
-        for loss in (first, second) if padding == "paper" else (0, 0):
-            sizes.append(sizes[-1] - loss)
-        sizes.append(sizes[-1] // 2)
-    if sizes[-1] < 1:
-        advice = "114 or more, or padding='same'" if padding == "paper" else "8 or more"
-        raise FeatureblendError(f"image_size {image_size} is too small for the paper's convolutions: use {advice}")
-    return tuple(sizes)
-
-
-class PaperTrunk(nn.Module):
-    """Convolutions of encoder and discriminator (section 2.2, the table without its last row): 160,056 parameters.
-
-    Two convolutions follow each other without a non-linearity: read as the table has it, and as the code does.
-    """
-
-    def __init__(self, padding: str = "paper", batch_norm: bool = True) -> None:
-        super().__init__()
-        norm = nn.BatchNorm2d if batch_norm else nn.Identity
-        first, p7, p9 = (1, 0, 0) if padding == "paper" else (3, 3, 4)
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, 8, 7, padding=first),  # 250 -> 246
-            nn.Conv2d(8, 8, 7, padding=p7),  # -> 240
-            norm(8),
-            nn.ReLU(),
-            nn.MaxPool2d(2),  # -> 120
-            nn.Conv2d(8, 16, 9, padding=p9),  # -> 112
-            nn.Conv2d(16, 16, 9, padding=p9),  # -> 104
-            norm(16),
-            nn.ReLU(),
-            nn.MaxPool2d(2),  # -> 52
-            nn.Conv2d(16, 32, 9, padding=p9),  # -> 44
-            nn.Conv2d(32, 32, 9, padding=p9),  # -> 36
-            norm(32),
-            nn.ReLU(),
-            nn.MaxPool2d(2),  # -> 18
-        )
-
-    def maps(self, images: Tensor) -> list[Tensor]:
-        """Turn (B, 3, S, S) in [0, 1] into the three pooled maps, of 8, 16 and 32 channels."""
-        pooled = []
-        for layer in self.layers:
-            images = layer(images)
-            if isinstance(layer, nn.MaxPool2d):
-                pooled.append(images)
-        return pooled
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Turn (B, 3, S, S) in [0, 1] into the last pooled map, (B, 32, s, s), at least 0."""
-        return self.layers(images)
-
-
-class PaperDecoder(nn.Module):
-    """Mirror image of the encoder (section 2.2), up to the sigmoid: 159,969 parameters after the first layer.
-
-    "Pooling" is upsampling to what that pooling took in, by the nearest neighbour: twice the size at 250 px, and
-    one row more where the pooling dropped one, so that the output has the image's size whatever that is.
-
-    Parameters
-    ----------
-    latent_dim, image_size, padding, final_batch_norm
-        As in `PaperConfig`.
-    """
-
-    def __init__(self, latent_dim: int, image_size: int, padding: str = "paper", final_batch_norm: bool = True) -> None:
-        super().__init__()
-        sizes = paper_sizes(image_size, padding)
-        p9, p7, last = (0, 0, 1) if padding == "paper" else (4, 3, 3)
-        self.expand = nn.Linear(latent_dim, 32 * sizes[9] ** 2)
-        self.shape = (32, sizes[9], sizes[9])
-        self.layers = nn.Sequential(
-            nn.Upsample(size=sizes[8]),  # 18 -> 36
-            nn.ConvTranspose2d(32, 32, 9, padding=p9),  # -> 44
-            nn.ConvTranspose2d(32, 16, 9, padding=p9),  # -> 52
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.Upsample(size=sizes[5]),  # -> 104
-            nn.ConvTranspose2d(16, 16, 9, padding=p9),  # -> 112
-            nn.ConvTranspose2d(16, 8, 9, padding=p9),  # -> 120
-            nn.BatchNorm2d(8),
-            nn.ReLU(),
-            nn.Upsample(size=sizes[2]),  # -> 240
-            nn.ConvTranspose2d(8, 8, 7, padding=p7),  # -> 246
-            nn.ConvTranspose2d(8, 3, 7, padding=last),  # -> 250
-            nn.BatchNorm2d(3) if final_batch_norm else nn.Identity(),
-        )
-
-    def forward(self, latent: Tensor) -> Tensor:
-        """Turn (B, latent_dim) into logits of pixels, (B, 3, image_size, image_size)."""
-        return self.layers(self.expand(latent).unflatten(1, self.shape))
+def _check_sizes(width: float, extra: int) -> None:
+    if not width > 0 or extra < 0:
+        raise FeatureblendError(f"width must be more than 0 and extra at least 0, not {width} and {extra}")
 
 
 class PaperAutoencoder(nn.Module):
@@ -252,11 +171,14 @@ class PaperAutoencoder(nn.Module):
         self.trunk: nn.Module
         self.decoder: nn.Module
         if config.encoder == "paper":
-            self.trunk = PaperTrunk(config.padding)
-            self.decoder = PaperDecoder(config.latent_dim, config.image_size, config.padding, config.final_batch_norm)
+            options = (config.width, config.extra, config.multi_scale)
+            self.trunk = PaperTrunk(config.padding, True, *options)
+            self.decoder = PaperDecoder(
+                config.latent_dim, config.image_size, config.padding, config.final_batch_norm, *options
+            )
         else:
-            self.trunk = VGG11Encoder(config.encoder == "vgg11_bn", config.imagenet_statistics)
-            self.decoder = VGG11Decoder(config.latent_dim, config.image_size, config.final_batch_norm)
+            self.trunk = VGG11Encoder(config.encoder == "vgg11_bn", config.imagenet_statistics, config.width)
+            self.decoder = VGG11Decoder(config.latent_dim, config.image_size, config.final_batch_norm, config.width)
         self.project = nn.Linear(features, heads) if config.feature_dim else nn.Identity()
         self.mean = nn.Linear(heads, config.latent_dim)
         self.log_variance = nn.Linear(heads, config.latent_dim) if config.variational else None
@@ -288,10 +210,10 @@ class PaperAutoencoder(nn.Module):
         return self.decode(self.encode(images))
 
     def load_torchvision_vgg11(self, path: str | os.PathLike[str], sha256: str | None = None) -> None:
-        """Start the encoder from pretrained weights: `VGG11Encoder.load_torchvision_vgg11`, whose errors it raises."""
+        """Start the encoder from pretrained weights: `VGGConvolutions.load_torchvision`, whose errors it raises."""
         if not isinstance(self.trunk, VGG11Encoder):
             raise FeatureblendError(f"weights of VGG11 do not fit encoder={self.config.encoder!r}: use 'vgg11'")
-        self.trunk.load_torchvision_vgg11(path, sha256)
+        self.trunk.load_torchvision(path, sha256)
 
 
 class PaperDiscriminator(nn.Module):
@@ -306,11 +228,13 @@ class PaperDiscriminator(nn.Module):
         super().__init__()
         self.config = config = config or PaperDiscriminatorConfig()
         self.image_size = config.image_size
-        self.mixes_samples = config.batch_norm  # a logit then depends on the rest of the batch
-        self.trunk = PaperTrunk(config.padding, config.batch_norm)
-        features = 32 * paper_sizes(config.image_size, config.padding)[-1] ** 2
+        kernels = config.minibatch_kernels
+        self.mixes_samples = config.batch_norm or kernels > 0  # a logit then depends on the rest of the batch
+        self.trunk = PaperTrunk(config.padding, config.batch_norm, config.width, config.extra, config.multi_scale)
+        features = self.trunk.channels * paper_sizes(config.image_size, config.padding)[-1] ** 2
         self.hidden1 = nn.Linear(features, 250)
-        self.hidden2 = nn.Linear(250, 80)
+        self.minibatch = MinibatchDiscrimination(250, kernels) if kernels else nn.Identity()
+        self.hidden2 = nn.Linear(250 + kernels, 80)
         self.logit = nn.Linear(80, 1)
 
     def features(self, images: Tensor) -> list[Tensor]:
@@ -323,7 +247,7 @@ class PaperDiscriminator(nn.Module):
         """
         maps = self.trunk.maps(_to_unit(images, self.image_size))
         wide = torch.relu(self.hidden1(maps[-1].flatten(1)))
-        return [*maps, wide, torch.relu(self.hidden2(wide))]
+        return [*maps, wide, torch.relu(self.hidden2(self.minibatch(wide)))]
 
     def judge(self, images: Tensor) -> tuple[Tensor, None, list[Tensor]]:
         """Return float32 logits (B,), None where other discriminators estimate the mixing, and the `features`."""
@@ -340,8 +264,3 @@ def _to_unit(images: Tensor, size: int) -> Tensor:
     if images.ndim != 4 or images.shape[1:] != (3, size, size):
         raise FeatureblendError(f"images of shape (B, 3, {size}, {size}) are due here, not {tuple(images.shape)}")
     return (images + 1) / 2
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise FeatureblendError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")

@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from ..config import Experiment
 from ..data import FaceSet
-from ..errors import TrainingBrokeDown
+from ..errors import FeatureblendError, TrainingBrokeDown
+from .collapse import ON_COLLAPSE, CollapseGuard, diversities, margin
 from .machine import keep_freed_memory
 from .report import draw_curves, draw_samples
 from .schedule import adversarial_ramp
@@ -52,6 +53,7 @@ def train(
     quiet: bool = False,
     tick_seconds: float | None = None,
     watch: Watch | None = None,
+    on_collapse: str = "stop",
 ) -> Path:
     """Train an experiment, or go on with it, until it is complete or the slice of time is over.
 
@@ -76,6 +78,9 @@ def train(
     watch : callable, optional
         Gets each line of the log, as it is written, and the pictures that it scores; in place of the run's own
         drawings, which short slices would have no time for.
+    on_collapse : {'stop', 'warn'}
+        What to do when training collapses (see `featureblend.train.collapse`): end with an error, or say so and go on.
+        The last good checkpoint is kept either way, in the run's folder ``last-good``.
 
     Returns
     -------
@@ -85,11 +90,14 @@ def train(
     Raises
     ------
     FeatureblendError
-        If the experiment contradicts itself, the folder holds another run, or a loss is no longer a number.
+        If the experiment contradicts itself, the folder holds another run, a loss is no longer a number, or training
+        collapses.
     KeyboardInterrupt
         On Ctrl-C, after the step in progress and a checkpoint; a second Ctrl-C ends at once.
     """
     begin = time.monotonic()
+    if on_collapse not in ON_COLLAPSE:
+        raise FeatureblendError(f"on_collapse is {on_collapse!r}: use one of {', '.join(ON_COLLAPSE)}")
     keep_freed_memory()
     folder = RunFolder(run)
     folder.check(experiment, resume)
@@ -105,7 +113,8 @@ def train(
     deadline = math.inf if minutes is None else begin + 60 * minutes
     with _asked_to_stop() as asked:
         pace = _Pace(trainer, deadline, asked, TICK_SECONDS if tick_seconds is None else tick_seconds)
-        _loop(trainer, folder, pace, quiet, watch)
+        guard = CollapseGuard(folder, experiment, on_collapse)
+        _loop(trainer, folder, pace, guard, quiet, watch)
         if asked():
             raise KeyboardInterrupt(
                 f"stopped after {trainer.images_seen:,} images and saved in {folder.path}: go on with --resume"
@@ -201,7 +210,9 @@ class _Sums:
         return means
 
 
-def _loop(trainer: Trainer, folder: RunFolder, pace: _Pace, quiet: bool, watch: Watch | None) -> None:
+def _loop(
+    trainer: Trainer, folder: RunFolder, pace: _Pace, guard: CollapseGuard, quiet: bool, watch: Watch | None
+) -> None:
     main = trainer.accelerator.is_main_process
     sums, ticked = _Sums(trainer), trainer.images_seen
     with tqdm(
@@ -230,16 +241,20 @@ def _loop(trainer: Trainer, folder: RunFolder, pace: _Pace, quiet: bool, watch: 
             if main:
                 line, pictures = _line(trainer, means, speed)
                 folder.log(line)
+                guard.look(line)
+                saves = saves or guard.stops
                 loss = line.get("l1", line.get("mse", 0.0))
                 bar.set_postfix(psnr=f"{line['validation_psnr']:.1f}", loss=f"{loss:.3f}")
                 if saves:
                     folder.save(trainer.state())
+                    guard.saved(trainer.images_seen)
                 if watch is not None:
                     watch(line, pictures)
                 elif saves:
                     draw_samples(pictures, folder.samples / f"{trainer.images_seen:09d}.jpg")
                     draw_curves(folder.history(), folder.path / "curves.png")
             pace.went_on(now if saves else None)
+            _end_if_collapsed(trainer, guard)
 
 
 def _line(trainer: Trainer, means: dict[str, float], speed: float) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -252,10 +267,21 @@ def _line(trainer: Trainer, means: dict[str, float], speed: float) -> tuple[dict
         "seconds": round(trainer.clock.seconds, 1),
         "images_per_second": round(speed, 2),
         "ramp": adversarial_ramp(trainer.images_seen, trainer.experiment),
-        **{name: round(value, 6) for name, value in means.items()},
+        **{name: float(f"{value:.6g}") for name, value in means.items()},
         **{name: round(value, 4) for name, value in scores.items()},
+        **diversities(pictures),
     }
-    return line, pictures
+    apart = margin(line)
+    return (line if apart is None else {**line, "discriminator_margin": round(apart, 4)}), pictures
+
+
+def _end_if_collapsed(trainer: Trainer, guard: CollapseGuard) -> None:
+    """Raise what the first process found in all of them."""
+    stops = torch.tensor(float(guard.stops), device=trainer.device)
+    if trainer.world > 1:
+        stops = trainer.accelerator.reduce(stops, "sum")
+    if stops:
+        raise FeatureblendError(guard.message or "training collapsed: the first process says how")
 
 
 def _finite(trainer: Trainer, numbers: dict[str, float]) -> None:

@@ -4,91 +4,27 @@ Each takes the networks, the step's material and the experiment, and returns a d
 ``"loss"`` to minimise, detached scalars for the log, and under ``"outputs"`` the pictures that the
 discriminator's phase judges. The paper's scheme (section 2) is `reconstruct` on a batch a, `blend` on
 batches a and b, `discriminate`; `joint` is reconstruct and blend from one pass through the encoder.
+An adversarial autoencoder adds `match_prior` and `discriminate_prior`, whose adversary looks at codes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..config import Experiment
 from ..errors import FeatureblendError
-from ..losses import adversarial, reconstruction
-from .batches import moved, seeded
+from ..losses import adversarial, perceptual, reconstruction
+from .batches import moved
 from .degrading import degraded
 from .groups import group_size, mixed_in_groups, mixed_pictures
+from .material import Material, Networks
 from .warping import bent_to_group_means
 
-__all__ = ["OBJECTIVES", "Material", "Networks", "check"]
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The networks that learn."""
-
-    autoencoder: Any
-    """With `posterior`, `encode`, `decode` (see `featureblend.models`)."""
-    discriminator: Any = None
-    """With `judge`; None where no phase needs one."""
-
-    def named(self) -> dict[str, nn.Module]:
-        """Give the networks that are there, by name."""
-        found = {"autoencoder": self.autoencoder, "discriminator": self.discriminator}
-        return {name: network for name, network in found.items() if network is not None}
-
-
-@dataclass
-class Material:
-    """All that a step works on."""
-
-    images: Tensor
-    """(B, 3, S, S) in [-1, 1]: this process's share of the paper's batch a; what the critic takes for real."""
-    landmarks: Tensor
-    """(B, 68, 2): theirs, in pixels; not a number where unknown."""
-    others: Callable[[], Tensor]
-    """Gives the paper's batch b, of other faces."""
-    seed: tuple[object, ...]
-    """Fixes every random draw of the step, the same in all processes."""
-    rank: int = 0
-    """Which process this is."""
-    world: int = 1
-    """How many processes share the batch."""
-    ramp: float = 1.0
-    """Factor on the adversarial terms, 0 to 1."""
-    penalise: bool = False
-    """Whether the gradient penalty is due at this step."""
-    fakes: dict[str, Tensor] = field(default_factory=dict)
-    """What the generator's phases made in this step, detached: 'reconstruction', 'blend', 'alpha'."""
-
-    def noise(self, name: str, like: Tensor) -> Tensor:
-        """Draw standard normal numbers that the step and the name fix."""
-        shape = (self.world * len(like), *like.shape[1:])
-        return self._share(torch.randn(shape, generator=seeded(*self.seed, name))).to(like.dtype)
-
-    def alphas(self, even: float) -> Tensor:
-        """Draw mixing weights (B,): a share `even` of them exactly 1/2 (the paper's mean), the rest uniform."""
-        return self.weights(2, even)[:, 1]
-
-    def weights(self, count: int, even: float) -> Tensor:
-        """Draw weights (B, count) of `count` faces: a share `even` of them equal, the rest uniform on the simplex."""
-        draws = seeded(*self.seed, "alpha")
-        size = self.world * len(self.images)
-        cuts = torch.rand(size, count - 1, generator=draws).sort(dim=1).values
-        ends = torch.cat([torch.zeros(size, 1), cuts, torch.ones(size, 1)], dim=1)
-        equal = torch.rand(size, generator=draws) < even
-        return self._share(torch.where(equal[:, None], 1 / count, ends.diff(dim=1)))
-
-    def chance(self, name: str, count: int) -> Tensor:
-        """Draw (count,) numbers between 0 and 1 that the step and the name fix, the same in all processes."""
-        return torch.rand(count, generator=seeded(*self.seed, name))
-
-    def _share(self, drawn: Tensor) -> Tensor:
-        # Drawn for the whole batch and cut as FaceBatches cuts it: the number of processes changes nothing.
-        return moved(drawn[self.rank :: self.world], self.images.device)
+__all__ = ["LEARNERS", "OBJECTIVES", "Material", "Networks", "remade"]
 
 
 Result = dict[str, Any]
@@ -104,7 +40,9 @@ def _sampled(networks: Networks, images: Tensor, material: Material, name: str) 
     return mean + (0.5 * posterior.log_variance).exp() * material.noise(name, mean), posterior
 
 
-def _reconstruction_terms(output: Tensor, images: Tensor, posterior: Any, experiment: Experiment) -> dict[str, Tensor]:
+def _reconstruction_terms(
+    networks: Networks, output: Tensor, images: Tensor, posterior: Any, experiment: Experiment
+) -> dict[str, Tensor]:
     weights, output = experiment.losses, output.float()
     terms = {}
     if weights.l1:
@@ -115,6 +53,10 @@ def _reconstruction_terms(output: Tensor, images: Tensor, posterior: Any, experi
         terms["ssim"] = weights.ssim * reconstruction.ssim_loss(output, images)
     if weights.laplacian:
         terms["laplacian"] = weights.laplacian * reconstruction.laplacian_l1(output, images)
+    if weights.perceptual:
+        with torch.no_grad():
+            wanted = networks.perceptual(images)
+        terms["perceptual"] = weights.perceptual * perceptual.perceptual_loss(networks.perceptual(output), wanted)
     if weights.kl:
         terms["kl"] = weights.kl * posterior.kl().float().mean() / images[0].numel()
     return terms
@@ -129,6 +71,7 @@ def _adversarial_terms(
     real: Tensor | None = None
     real_maps: list[Tensor] = []
     terms: dict[str, Tensor] = {}
+    augment = material.augment(experiment.diff_augment, "generator")
     for name, images in made.items():
         share = ramp * shares[name]
         matching = weights.feature_matching if name == "reconstruction" else 0.0
@@ -137,8 +80,12 @@ def _adversarial_terms(
             continue
         if real is None and (matching or (share and kind == "relativistic")):
             with torch.no_grad():
-                real, _, real_maps = networks.discriminator.judge(material.images)
-        logits, mixed, maps = networks.discriminator.judge(images)
+                real, _, real_maps = networks.discriminator.judge(augment(material.images))
+        shown = images.detach() if experiment.detach_adversary else images.view_as(images)
+        if shown.requires_grad:
+            shown.retain_grad()
+        material.judged.append(shown)
+        logits, mixed, maps = networks.discriminator.judge(augment(shown))
         if share:
             terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, real)
         if matching:
@@ -177,7 +124,8 @@ def _mixed(first: Tensor, second: Tensor, alpha: Tensor) -> Tensor:
 
 
 def _summed(terms: dict[str, Tensor], like: Tensor) -> Result:
-    loss = sum(terms.values(), like.new_zeros((), dtype=torch.float32, requires_grad=not terms))
+    constant = not any(term.requires_grad for term in terms.values())
+    loss = sum(terms.values(), like.new_zeros((), dtype=torch.float32, requires_grad=constant))
     return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
 
@@ -185,7 +133,7 @@ def reconstruct(networks: Networks, material: Material, experiment: Experiment) 
     """Objective 1 of the paper: give back what came in, with a small share of adversarial loss."""
     latent, posterior = _sampled(networks, material.images, material, "noise a")
     output = networks.autoencoder.decode(latent)
-    terms = _reconstruction_terms(output, material.images, posterior, experiment)
+    terms = _reconstruction_terms(networks, output, material.images, posterior, experiment)
     terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output})
     return {**_summed(terms, output), "outputs": {"reconstruction": output.detach()}}
 
@@ -209,49 +157,71 @@ def joint(networks: Networks, material: Material, experiment: Experiment) -> Res
     With several processes, the neighbours in the process's share. The faces of a group may be bent to their mean
     shape first, and inputs spoilt (`warping`, `degrading`): what is to be reconstructed is bent, never spoilt.
     """
+    images, latent, posterior, mixed, shares, alpha = _in_groups(networks, material, experiment)
+    output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
+    terms = _reconstruction_terms(networks, output, images, posterior, experiment)
+    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended})
+    terms |= _blend_terms(networks, blended, mixed, mixed_pictures(images, shares.float()), experiment)
+    made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}
+    return {**_summed(terms, output), "outputs": made}
+
+
+def _in_groups(
+    networks: Networks, material: Material, experiment: Experiment
+) -> tuple[Tensor, Tensor, Any, Tensor, Tensor, Tensor]:
+    """Give the pictures to make, latents and posterior, the latents mixed in groups, shares of the parents, alpha."""
     group = group_size(experiment, material)
     images = material.images
-    if experiment.warp:
+    if experiment.warp and material.landmarks is not None:
         which = material.chance("warp", len(images) // group) < experiment.warp
         images = bent_to_group_means(images, material.landmarks, group, moved(which, images.device))
     inputs = degraded(images, experiment.degrade, (*material.seed, material.rank)) if experiment.degrade else images
     latent, posterior = _sampled(networks, inputs, material, "noise a")
     weights = material.weights(group, experiment.even_blends).to(latent)
     mixed, shares = mixed_in_groups(latent, weights, networks.autoencoder, experiment.surroundings)
-    output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
-    terms = _reconstruction_terms(output, images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended})
-    terms |= _blend_terms(networks, blended, mixed, mixed_pictures(images, shares.float()), experiment)
-    alpha = 1 - weights.amax(dim=1).float()
-    made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}
-    return {**_summed(terms, output), "outputs": made}
+    return images, latent, posterior, mixed, shares, 1 - weights.amax(dim=1).float()
 
 
 def discriminate(networks: Networks, material: Material, experiment: Experiment) -> Result:
     """Teach the critic real photos from what the generator made in this step, and how far blends are mixed."""
     critic, fakes = networks.discriminator, material.fakes
     names = [name for name in ("reconstruction", "blend") if name in fakes]
-    judged = dict(
-        zip(["real", *names], _judged(critic, [material.images, *(fakes[name] for name in names)]), strict=True)
-    )
+    augment = material.augment(experiment.diff_augment, "discriminator")
+    shown = [augment(pictures) for pictures in (material.images, *(fakes[name] for name in names))]
+    judged = dict(zip(["real", *names], _judged(critic, shown), strict=True))
     real = judged["real"][0]
-    losses = [adversarial.discriminator_loss(experiment.adversarial, judged[name][0], real) for name in names]
+    kind, smoothing = experiment.adversarial, experiment.label_smoothing
+    losses = [adversarial.discriminator_loss(kind, judged[name][0], real, smoothing) for name in names]
     terms = {"discriminator": torch.stack(losses).mean()}
     if experiment.losses.mixing and "blend" in fakes:
         target = adversarial.mixing_target(fakes["alpha"])
         error = (_estimates(judged["blend"][1]) - target).square().mean()
         terms["mixing_error"] = error + _estimates(judged["real"][1]).square().mean()
     if material.penalise:
-        weight = experiment.gradient_penalty * experiment.gradient_penalty_every
-        with torch.autocast(real.device.type, enabled=False):  # its gradient's gradient underflows in bf16
-            penalty = adversarial.gradient_penalty(critic, material.images)
-            if experiment.adversarial == "relativistic":  # R2: on blends, the harder kind, where there are both
-                penalty = penalty + adversarial.gradient_penalty(critic, fakes[names[-1]])
-        terms["gradient_penalty"] = weight * penalty
+        terms["gradient_penalty"] = _penalty(critic, material, experiment, augment)
     result = _summed(terms, real)
     for name, (logits, _) in judged.items():
         result[f"{name}_logit"] = logits.detach().mean()
     return result
+
+
+def _penalty(critic: Any, material: Material, experiment: Experiment, augment: Callable[[Tensor], Tensor]) -> Tensor:
+    """Give the weighted gradient penalty; of generated pictures, blends are the harder kind, where there are both."""
+    fake = material.fakes["blend" if "blend" in material.fakes else "reconstruction"]
+
+    def judge(images: Tensor) -> Tensor:
+        # The class's own method: a compiled one, which may stand in its place, has no second derivative.
+        return type(critic).judge(critic, augment(images))[0]
+
+    with torch.autocast(fake.device.type, enabled=False):  # its gradient's gradient underflows in bf16
+        if experiment.gradient_penalty_form == "wgan-gp":
+            share = material.uniform("penalty", 1)[:, 0]
+            penalty = adversarial.interpolated_penalty(judge, material.images, fake, share)
+        else:
+            penalty = adversarial.gradient_penalty(judge, material.images)
+            if experiment.adversarial == "relativistic":
+                penalty = penalty + adversarial.gradient_penalty(judge, fake)
+    return experiment.gradient_penalty * experiment.gradient_penalty_every * penalty
 
 
 def _judged(critic: Any, batches: list[Tensor]) -> list[tuple[Tensor, Tensor | None]]:
@@ -266,61 +236,67 @@ def _judged(critic: Any, batches: list[Tensor]) -> list[tuple[Tensor, Tensor | N
     return list(zip(logits.split(sizes), estimates, strict=True))
 
 
+def match_prior(networks: Networks, material: Material, experiment: Experiment) -> Result:
+    """Teach the encoder to give codes that the discriminator of codes takes for draws from N(0, I)."""
+    code, _ = _sampled(networks, material.images, material, "noise a")
+    weight = material.ramp * experiment.losses.prior
+    if not weight:
+        return {**_summed({}, code), "outputs": {"code": code.detach()}}
+    kind = experiment.adversarial
+    real = None
+    if kind == "relativistic":
+        with torch.no_grad():
+            real = networks.latent_discriminator(material.noise("prior", code))
+    loss = adversarial.generator_loss(kind, networks.latent_discriminator(code), real)
+    return {**_summed({"prior": weight * loss}, code), "outputs": {"code": code.detach()}}
+
+
+def discriminate_prior(networks: Networks, material: Material, experiment: Experiment) -> Result:
+    """Teach the discriminator of codes draws from N(0, I) from the codes of this step's photos."""
+    code = material.fakes["code"]
+    real = networks.latent_discriminator(material.noise("prior", code))
+    fake = networks.latent_discriminator(code)
+    loss = adversarial.discriminator_loss(experiment.adversarial, fake, real, experiment.label_smoothing)
+    result = _summed({"prior_discriminator": loss}, real)
+    return {**result, "prior_logit": real.detach().mean(), "code_logit": fake.detach().mean()}
+
+
+@torch.no_grad()
+def remade(networks: Networks, material: Material, experiment: Experiment) -> dict[str, Tensor]:
+    """Make of other photos what the experiment's phases make, for further updates of a discriminator in a step.
+
+    Returns
+    -------
+    dict
+        What belongs into `Material.fakes`.
+    """
+    phases = {phase.objective for phase in experiment.phases}
+    made: dict[str, Tensor] = {}
+    if "joint" in phases:
+        _, latent, _, mixed, _, alpha = _in_groups(networks, material, experiment)
+        output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
+        made = {"reconstruction": output, "blend": blended, "alpha": alpha}
+    latent, _ = _sampled(networks, material.images, material, "noise a")
+    if "match_prior" in phases:
+        made["code"] = latent
+    if "reconstruct" in phases:
+        made["reconstruction"] = networks.autoencoder.decode(latent)
+    if "blend" in phases:
+        other, _ = _sampled(networks, material.others(), material, "noise b")
+        made["alpha"] = material.alphas(experiment.even_blends)
+        made["blend"] = networks.autoencoder.decode(_mixed(latent, other, made["alpha"]))
+    return made
+
+
 OBJECTIVES: dict[str, Objective] = {
     "reconstruct": reconstruct,
     "blend": blend,
     "joint": joint,
     "discriminate": discriminate,
+    "match_prior": match_prior,
+    "discriminate_prior": discriminate_prior,
 }
 """The phases that an experiment can name."""
 
-
-def check(experiment: Experiment) -> None:
-    """Refuse an experiment whose settings contradict each other, before any time is spent on it.
-
-    Raises
-    ------
-    FeatureblendError
-        That names the setting.
-    """
-    weights, phases = experiment.losses, experiment.phases
-    adversarial_terms = ("adversarial_reconstruction", "adversarial_blend", "mixing", "feature_matching")
-    used = [name for name in adversarial_terms if getattr(weights, name)]
-    makers = [phase for phase in phases if phase.objective != "discriminate"]
-    critics = [phase for phase in phases if phase.objective == "discriminate"]
-    for phase in phases:
-        learner = "discriminator" if phase.objective == "discriminate" else "autoencoder"
-        if phase.objective not in OBJECTIVES:
-            raise _wrong(f"unknown objective {phase.objective!r}: use one of {', '.join(OBJECTIVES)}")
-        if phase.learner != learner:
-            raise _wrong(f"from {phase.objective!r} the {learner} learns, not {phase.learner!r}")
-        if phase.every < 1:
-            raise _wrong(f"{phase.objective!r} cannot be done every {phase.every} steps")
-    if not makers:
-        raise _wrong("no phase teaches the autoencoder")
-    for phase in critics:
-        if all(phase.every % maker.every for maker in makers):
-            raise _wrong("'discriminate' needs pictures made in the same step: do another phase at least as often")
-    if used and not critics:
-        raise _wrong(f"losses.{used[0]} needs a phase 'discriminate'")
-    if critics and not experiment.discriminator:
-        raise _wrong("the phase 'discriminate' needs a discriminator")
-    for name, choices in (("adversarial", adversarial.KINDS), ("precision", ("fp32", "bf16"))):
-        if getattr(experiment, name) not in choices:
-            raise _wrong(f"{name} is {getattr(experiment, name)!r}: use one of {', '.join(choices)}")
-    for name in ("batch_size", "images", "gradient_penalty_every", "learning_rate", "discriminator_learning_rate"):
-        if not getattr(experiment, name) > 0:
-            raise _wrong(f"{name} must be more than 0, not {getattr(experiment, name)}")
-    for name in ("even_blends", "warp", "degrade"):
-        if not 0 <= getattr(experiment, name) <= 1:
-            raise _wrong(f"{name} must be between 0 and 1, not {getattr(experiment, name)}")
-    if experiment.surroundings not in ("mean", "auto"):
-        raise _wrong(f"surroundings is {experiment.surroundings!r}: use one of mean, auto")
-    if experiment.surroundings == "auto" and experiment.model != "modern":
-        raise _wrong("surroundings 'auto' needs a spatial latent: use the model 'modern', or surroundings 'mean'")
-    if experiment.parents < 2:
-        raise _wrong(f"a blend is of 2 parents or more, not {experiment.parents}")
-
-
-def _wrong(what: str) -> FeatureblendError:
-    return FeatureblendError(f"this experiment cannot be trained: {what}")
+LEARNERS = {"discriminate": "discriminator", "discriminate_prior": "latent_discriminator"}
+"""Who learns from a phase, where it is not the autoencoder."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from ..config import Experiment
+from ..config import Experiment, Phase
 
-__all__ = ["adversarial_ramp", "learning_rate_factor"]
+__all__ = ["adversarial_ramp", "learning_rate_factor", "times_due"]
 
 
 def learning_rate_factor(images: int, experiment: Experiment, start: float) -> float:
     """Give the learning rate over its start: a linear warm-up, then half a cosine down to the final rate."""
     warm = min(1.0, (images + experiment.batch_size) / max(1, experiment.warmup))
     done = min(1.0, images / max(1, experiment.images))
-    end = experiment.final_learning_rate / start
+    end = 1.0 if experiment.final_learning_rate is None else experiment.final_learning_rate / start
     return warm * (end + (1 - end) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
@@ -23,3 +23,17 @@ def adversarial_ramp(images: int, experiment: Experiment) -> float:
     if since < 0:
         return 0.0
     return 1.0 if not experiment.adversarial_ramp else min(1.0, since / experiment.adversarial_ramp)
+
+
+def times_due(phase: Phase, step: int) -> int:
+    """Give how often a phase is done at a step.
+
+    Examples
+    --------
+    >>> many = Phase("discriminate", "discriminator", times=5, first_times=99, first_steps=25)
+    >>> times_due(many, 24), times_due(many, 25), times_due(Phase("blend", "autoencoder", every=2), 3)
+    (99, 5, 0)
+    """
+    if step % phase.every:
+        return 0
+    return phase.first_times if phase.first_times and step < phase.first_steps else phase.times

@@ -6,12 +6,15 @@ runs/NAME/checkpoint.pt      everything that resuming needs, plain tensors and n
 runs/NAME/metrics.jsonl      a line a tick
 runs/NAME/samples/           grids: input, reconstruction, blends
 runs/NAME/curves.png         every logged number over images seen
+runs/NAME/last-good/         a run folder with the last checkpoint before any sign of collapse
+runs/NAME/collapse.json      when training collapsed and what was seen, if it did
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,8 @@ __all__ = ["RunFolder"]
 
 STATE = frozenset({"networks", "optimisers", "ema", "clock", "data"})
 """What every checkpoint holds."""
+GOOD_FACTS = "good.json"
+"""Beside the last good checkpoint: how many images came before it."""
 
 
 class RunFolder:
@@ -44,6 +49,8 @@ class RunFolder:
         self.data_file = self.path / "data.json"
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
+        self.good = self.path / "last-good"
+        self.collapse_file = self.path / "collapse.json"
 
     def check(self, experiment: Experiment, resume: bool) -> None:
         """Check that this experiment may be trained here; nothing is written.
@@ -123,6 +130,36 @@ class RunFolder:
         """Write the checkpoint whole or not at all."""
         with atomic_path(self.checkpoint) as path:
             torch.save(state, path)
+
+    def keep_good(self, images: int) -> None:
+        """Keep the checkpoint as the last good one: later ones do not overwrite it, `--init` and `export` take it."""
+        good = RunFolder(self.good)
+        self.good.mkdir(exist_ok=True)
+        for own, kept in ((self.experiment_file, good.experiment_file), (self.data_file, good.data_file)):
+            if own.exists():
+                with atomic_path(kept) as path:
+                    shutil.copyfile(own, path)
+        with atomic_path(good.checkpoint) as path:
+            path.unlink(missing_ok=True)
+            try:
+                os.link(self.checkpoint, path)  # a checkpoint is replaced, never written into
+            except OSError:  # a file system without links
+                shutil.copyfile(self.checkpoint, path)
+        with atomic_path(self.good / GOOD_FACTS) as path:
+            path.write_text(json.dumps({"images": images}) + "\n")
+
+    def good_images(self) -> int | None:
+        """Give the images seen before the last good checkpoint; None where there is none."""
+        try:
+            return int(json.loads((self.good / GOOD_FACTS).read_text())["images"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def note_collapse(self, images: int, signs: list[str]) -> None:
+        """Write down when training collapsed, what was seen, and which checkpoint is still good."""
+        facts = {"images": images, "signs": signs, "last_good": self.good_images()}
+        with atomic_path(self.collapse_file) as path:
+            path.write_text(json.dumps(facts, indent=2) + "\n")
 
     def load(self) -> dict[str, Any]:
         """Read the checkpoint to the CPU.

@@ -7,6 +7,7 @@ stopped and resumed on a CPU ends with the same bits as one that was never stopp
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 from dataclasses import dataclass
@@ -15,13 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..config import Experiment
+from ..config import Experiment, Phase
 from ..data import FaceSet
 from ..errors import FeatureblendError
-from ..models import AUTOENCODERS, DISCRIMINATORS, build, channels_last
+from ..losses.adversarial import clip_weights
+from ..models import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFeatures, build, channels_last
 from .batches import FaceBatches
-from .objective import OBJECTIVES, Material, Networks, check
-from .schedule import adversarial_ramp, learning_rate_factor
+from .checking import check
+from .compiling import compile_networks, compiles
+from .objective import OBJECTIVES, Material, Networks, remade
+from .schedule import adversarial_ramp, learning_rate_factor, times_due
 from .starting import take_over
 
 __all__ = ["Clock", "Trainer"]
@@ -79,6 +83,8 @@ class Trainer:
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
         torch.manual_seed(experiment.seed)  # the same first weights in every process
         self.networks = self._build()
+        if compiles(experiment.compile, self.device):
+            compile_networks(self.networks, self.device)
         self.optimisers = self._optimisers()
         self.ema: Any = build(AUTOENCODERS, experiment.model, experiment.model_options)
         channels_last(self.ema.to(self.device))
@@ -109,8 +115,11 @@ class Trainer:
     def _build(self) -> Networks:
         experiment = self.experiment
         model = build(AUTOENCODERS, experiment.model, experiment.model_options)
-        critic = None
-        if any(phase.learner == "discriminator" for phase in experiment.phases):
+        if experiment.vgg_weights and str(experiment.model_options.get("encoder", "")).startswith("vgg"):
+            model.load_torchvision_vgg11(experiment.vgg_weights, experiment.vgg_sha256)
+        learners = {phase.learner for phase in experiment.phases}
+        critic = latent_critic = features = None
+        if "discriminator" in learners:
             critic = build(DISCRIMINATORS, experiment.discriminator, experiment.discriminator_options)
             if critic.config.image_size != model.image_size:
                 raise FeatureblendError(
@@ -118,14 +127,29 @@ class Trainer:
                     f"{model.image_size} px: give both the same image_size"
                 )
             critic = channels_last(critic.to(self.device))
-        return Networks(channels_last(model.to(self.device)), critic)
+        if "latent_discriminator" in learners:
+            options = {"latent_dim": model.config.latent_dim, **experiment.latent_discriminator_options}
+            latent_critic = build(LATENT_DISCRIMINATORS, "mlp", options).to(self.device)
+        if experiment.losses.perceptual:
+            features = self._perceptual().to(self.device)
+        return Networks(channels_last(model.to(self.device)), critic, latent_critic, features)
+
+    def _perceptual(self) -> VGGFeatures:
+        experiment = self.experiment
+        try:
+            return VGGFeatures(
+                **experiment.perceptual_options, weights=experiment.vgg_weights or None, sha256=experiment.vgg_sha256
+            )
+        except TypeError as error:
+            raise FeatureblendError(f"perceptual_options {experiment.perceptual_options}: {error}") from error
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
         experiment = self.experiment
         settings = {
             "autoencoder": (experiment.learning_rate, experiment.betas),
-            "discriminator": (experiment.discriminator_learning_rate, experiment.discriminator_betas),
         }
+        for name in ("discriminator", "latent_discriminator"):
+            settings[name] = (experiment.discriminator_learning_rate, experiment.discriminator_betas)
         return {
             name: torch.optim.Adam(network.parameters(), lr=settings[name][0], betas=settings[name][1])
             for name, network in self.networks.named().items()
@@ -153,27 +177,40 @@ class Trainer:
 
     def step(self) -> dict[str, Tensor]:
         """Do one step: every phase that is due, in order; give the numbers for the log."""
+        step = self.clock.step
+        material = self._material()
+        logged: dict[str, Tensor] = {}
+        for phase in self.experiment.phases:
+            for again in range(times_due(phase, step)):
+                logged |= self._phase(phase, self._material(again) if again else material)
+        self.clock.step += 1
+        self._average()
+        return logged
+
+    def _material(self, again: int = 0) -> Material:
+        """Give what a step works on; `again` counts a discriminator's further updates, each on other photos."""
         experiment, step = self.experiment, self.clock.step
-        real, landmarks = self.batches.marked(step)
+        images, landmarks = self.batches.marked(step, stream=2 * again)
         material = Material(
-            images=real,
+            images=images,
             landmarks=landmarks,
-            others=lambda: self.batches.batch(step, stream=1),
-            seed=(experiment.seed, step),
+            others=lambda: self.batches.batch(step, stream=2 * again + 1),
+            seed=(experiment.seed, step, "again", again) if again else (experiment.seed, step),
             rank=self.rank,
             world=self.world,
             ramp=adversarial_ramp(self.images_seen, experiment),
             penalise=bool(experiment.gradient_penalty) and step % experiment.gradient_penalty_every == 0,
         )
-        logged: dict[str, Tensor] = {}
-        for phase in experiment.phases:
-            if step % phase.every == 0:
-                logged |= self._phase(phase.objective, phase.learner, material)
-        self.clock.step += 1
-        self._average()
-        return logged
+        if again:
+            with self._precision():
+                material.fakes |= remade(self.networks, material, experiment)
+        return material
 
-    def _phase(self, objective: str, learner: str, material: Material) -> dict[str, Tensor]:
+    def _precision(self) -> Any:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.experiment.precision == "bf16")
+
+    def _phase(self, phase: Phase, material: Material) -> dict[str, Tensor]:
+        objective, learner = phase.objective, phase.learner
         networks = self.networks.named()
         for name, network in networks.items():
             network.requires_grad_(name == learner)
@@ -182,8 +219,8 @@ class Trainer:
         start = optimiser.defaults["lr"]
         for group in optimiser.param_groups:
             group["lr"] = start * learning_rate_factor(self.images_seen, self.experiment, start)
-        bf16 = self.experiment.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+        material.judged.clear()
+        with self._precision():
             result = OBJECTIVES[objective](self.networks, material, self.experiment)
         optimiser.zero_grad(set_to_none=True)
         result["loss"].backward()
@@ -193,8 +230,14 @@ class Trainer:
         if learner == "autoencoder" and self.experiment.gradient_clip:
             nn.utils.clip_grads_with_norm_(network.parameters(), self.experiment.gradient_clip, norm)
         optimiser.step()
+        if learner != "autoencoder" and self.experiment.critic_clip is not None:
+            clip_weights(network, self.experiment.critic_clip)
         material.fakes |= result.pop("outputs", {})
         result[f"gradient_{objective}"] = norm
+        if material.judged:  # what the critic taught the generator, at the pictures
+            found = [images.grad.float() for images in material.judged if images.grad is not None]
+            result["gradient_adversarial"] = nn.utils.get_total_norm(found)
+            material.judged.clear()
         return {("loss_" + objective if name == "loss" else name): value.detach() for name, value in result.items()}
 
     def _reduce(self, gradients: list[Tensor]) -> None:
@@ -281,9 +324,9 @@ class Trainer:
         """
         take_over(self.networks.autoencoder, state["ema"], name)
         self.ema.load_state_dict(self.networks.autoencoder.state_dict())
-        if self.networks.discriminator is not None and "discriminator" in state["networks"]:
-            try:
-                take_over(self.networks.discriminator, state["networks"]["discriminator"], name)
-            except FeatureblendError:  # another kind of critic: this one learns from the start
-                pass
+        critics = self.networks.named()
+        critics.pop("autoencoder")
+        for critic in critics.keys() & state["networks"].keys():
+            with contextlib.suppress(FeatureblendError):  # of another kind: this one learns from the start
+                take_over(critics[critic], state["networks"][critic], name)
         self.started_from = name

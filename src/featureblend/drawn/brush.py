@@ -1,4 +1,4 @@
-"""What `drawn_faces` paints with: smooth shapes and lines, soft shadows, strands of hair and clouds of noise."""
+"""What the drawn faces are painted with: smooth shapes and lines, soft shadows, strands of hair, clouds of noise."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ class Brush:
         self.canvas, self.unit, self.place = canvas, unit, place
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
+        """Take (N, 3) points of the head to pixels; (N, 2) points are pixels already."""
         points = np.asarray(points, float)
         return self.place(points) if points.shape[1] == 3 else points
 
     def fill(self, points: np.ndarray, colour: np.ndarray, smooth: int = 2) -> np.ndarray:
+        """Fill a smoothed outline with a colour; return the outline in pixels."""
         outline = rounded(self.pixels(points), smooth)
         cv2.fillPoly(self.canvas, [fixed(outline)], colour_of(colour), cv2.LINE_AA, FRACTION_BITS)
         return outline
@@ -34,6 +36,7 @@ class Brush:
         cv2.polylines(self.canvas, [fixed(line)], False, colour_of(colour), thickness, cv2.LINE_AA, FRACTION_BITS)
 
     def disc(self, centre: np.ndarray, radius: float, colour: np.ndarray) -> None:
+        """Fill a disc; centre and radius in pixels."""
         scale = 1 << FRACTION_BITS
         at = tuple(round(float(value) * scale) for value in centre)
         cv2.circle(
@@ -56,10 +59,12 @@ class Brush:
 
 
 def fixed(points: np.ndarray) -> np.ndarray:
+    """Turn pixels into OpenCV's fixed point."""
     return np.round(points * (1 << FRACTION_BITS)).astype(np.int32)
 
 
 def colour_of(colour: np.ndarray) -> tuple[float, ...]:
+    """Clip a colour to 0 to 255, as OpenCV takes it."""
     return tuple(min(max(float(value), 0.0), 255.0) for value in colour)
 
 
@@ -90,7 +95,7 @@ def shadow(brush: Brush, points: np.ndarray, amount: float, width: float) -> Non
     patch = brush.canvas[top : y + h + margin, left : x + w + margin]
     if 0 in patch.shape:
         return
-    mask = np.zeros(patch.shape[:2], np.float32)
+    mask: np.ndarray = np.zeros(patch.shape[:2], np.float32)
     thickness = max(1, round(width * brush.unit))
     cv2.polylines(mask, [fixed(points - (left, top))], False, 1.0, thickness, cv2.LINE_AA, FRACTION_BITS)
     mask = cv2.GaussianBlur(mask, (0, 0), 0.5 * width * brush.unit)[..., None]

@@ -1,0 +1,279 @@
+"""Many blends from a list: each row one picture and one line of results; what is finished is never made twice."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .appraisal import MEANINGS, Measuring
+from .batch_rows import Row
+from .blender import Blender
+from .errors import FeatureblendError
+from .face_cache import RememberingBlender
+from .files import atomic_path, sha256
+from .image import picture_path
+
+__all__ = ["BatchReport", "BatchSettings", "run_batch"]
+
+TABLE = "results.csv"
+LISTS = ("distances", "similarity", "reconstruction", "reconstruction_inside_face", "yaw", "identity_distances")
+"""The measures that have a number for each photo, and so a column for each."""
+
+SAME_PERSON = 0.6
+"""dlib takes two embeddings nearer than this for one person."""
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What holds for all rows."""
+
+    suffix: str = ".png"
+    """Format of the pictures."""
+    measures: Measuring = "pictures"
+    """What is measured, as `Blender.blend`."""
+    metadata: bool = True
+    """Whether the pictures hold their recipes."""
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a batch did."""
+
+    table: Path
+    """``results.csv``: one line a row, in the list's order."""
+    made: int = 0
+    kept: int = 0
+    """Rows that were finished before."""
+    failures: tuple[tuple[str, str], ...] = ()
+    """Name and reason of each row that failed."""
+
+    @property
+    def failed(self) -> int:
+        """How many rows failed."""
+        return len(self.failures)
+
+
+def run_batch(
+    rows: Sequence[Row],
+    out: str | os.PathLike[str],
+    model: str | os.PathLike[str] | Blender | None = None,
+    settings: BatchSettings | None = None,
+    jobs: int | None = None,
+    quiet: bool = True,
+) -> BatchReport:
+    """Make the blend of each row, and ``results.csv``.
+
+    A row is finished when its picture and its line are there; it is kept as long as its photos, settings, model and
+    version are the same. A row that fails gets a line that says why, and the others go on.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    out : path-like
+        The folder; made if it is missing.
+    model : path-like, str or Blender, optional
+        As `Blender.from_pretrained`.
+    settings : BatchSettings, optional
+    jobs : int, optional
+        Rows at a time; one a core if left out. The results do not depend on it.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    BatchReport
+
+    Raises
+    ------
+    FeatureblendError
+        If the folder or a picture of that format can't be written, or there is no such model.
+    KeyboardInterrupt
+        When stopped, after the rows at work are finished.
+    """
+    settings = settings or BatchSettings()
+    jobs = jobs or os.cpu_count() or 1
+    if jobs < 1:
+        raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatureblendError(f"cannot write to {out}: {error.strerror or error}") from error
+    picture_path(out / f"name{settings.suffix}")
+    blender = model if isinstance(model, Blender) else Blender.from_pretrained(model)
+    work = _Work(blender, out, settings, rows)
+    stopped = _all_rows(work, rows, jobs, quiet)
+    work.finish()
+    if stopped:
+        raise KeyboardInterrupt(
+            f"stopped: {len(work.lines)} of {len(rows)} rows are in {work.table}; the same command goes on"
+        )
+    failures = tuple((row.name, work.lines[row.name]["error"]) for row in rows if work.lines[row.name]["error"])
+    return BatchReport(work.table, work.made, work.kept, failures)
+
+
+def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> bool:
+    """Work through the rows; say whether Ctrl-C stopped it."""
+    from tqdm import tqdm
+
+    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(rows), unit="row", disable=quiet) as bar:
+        waiting: set[Future[None]] = set()
+        try:
+            for row in rows:  # few at a time, so that a list of a million rows is no million tasks
+                if len(waiting) >= 2 * jobs:
+                    waiting = _taken(waiting, bar)
+                waiting.add(pool.submit(work.do, row))
+            while waiting:
+                waiting = _taken(waiting, bar)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            return True
+    return False
+
+
+def _taken(waiting: set[Future[None]], bar: Any) -> set[Future[None]]:
+    done, rest = wait(waiting, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()  # a bug keeps its traceback
+    bar.update(len(done))
+    return rest
+
+
+class _Work:
+    """The rows' common part: the model, the faces found so far, and the table."""
+
+    def __init__(self, blender: Blender, out: Path, settings: BatchSettings, rows: Sequence[Row]) -> None:
+        self.blender, self.out, self.settings, self.rows = RememberingBlender(blender), out, settings, rows
+        self.table = out / TABLE
+        self.columns = _columns(max((len(row.photos) for row in rows), default=2), settings.measures)
+        self.before = _finished_before(self.table)
+        self.lines: dict[str, dict[str, str]] = {}
+        self.made = self.kept = 0
+        self._hashes: dict[Path, str] = {}
+        self._turn = threading.Lock()
+        self._write(self.before.values())
+
+    def do(self, row: Row) -> None:
+        """Make one row's picture and line, unless they are there."""
+        line = dict.fromkeys(self.columns, "") | {
+            "name": row.name,
+            "photos": ";".join(str(photo) for photo in row.photos),
+            "method": row.method,
+        }
+        kept = False
+        try:
+            if row.problem:
+                raise FeatureblendError(row.problem)
+            line["key"] = self._key(row)
+            before = self.before.get(row.name)
+            if before and before.get("key") == line["key"] and (self.out / before["file"]).is_file():
+                line, kept = {**dict.fromkeys(self.columns, ""), **before}, True
+            else:
+                line |= self._blend(row)
+        except FeatureblendError as error:
+            line |= {"status": "failed", "error": " ".join(str(error).split())}
+        with self._turn:
+            self.lines[row.name] = line
+            self.kept += kept
+            self.made += not kept and line["status"] == "done"
+            if not kept:
+                with open(self.table, "a", newline="", encoding="utf-8") as stream:
+                    csv.DictWriter(stream, self.columns, extrasaction="ignore").writerow(line)
+
+    def _blend(self, row: Row) -> dict[str, str]:
+        which = row.which * len(row.photos) if len(row.which) == 1 else row.which
+        file = f"{row.name}{self.settings.suffix}"
+        for photo in row.photos:
+            if os.path.realpath(photo) == os.path.realpath(self.out / file):
+                raise FeatureblendError(f"cannot write {self.out / file}: it is one of the photos; name another folder")
+        made = self.blender.blend(
+            row.photos,
+            row.weights,
+            row.method,
+            which=list(which),
+            measures=self.settings.measures,
+            **row.options,
+        )
+        made.save(self.out / file, self.settings.metadata)
+        line = {
+            "file": file,
+            "status": "done",
+            "weights": " ".join(f"{share:.6g}" for share in made.recipe["weights"]),
+            "warnings": "; ".join(made.warnings),
+        }
+        return line | _cells(made.measures)
+
+    def _key(self, row: Row) -> str:
+        """Name all that a row's result depends on."""
+        for photo in row.photos:
+            if photo not in self._hashes:
+                try:
+                    self._hashes[photo] = sha256(photo)
+                except OSError as error:
+                    what = "no such file" if isinstance(error, FileNotFoundError) else "cannot read"
+                    raise FeatureblendError(f"{what}: {photo}") from error
+        facts = [
+            [self._hashes[photo] for photo in row.photos],
+            [row.weights, row.method, row.which, row.options],
+            [self.blender.config.identity, __version__],
+            [self.settings.suffix, self.settings.measures, self.settings.metadata],
+        ]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+    def finish(self) -> None:
+        """Put the table into the list's order; lines of other lists stay, below it."""
+        own = [self.lines.get(row.name) or self.before.get(row.name) for row in self.rows]
+        names = {row.name for row in self.rows}
+        self._write(
+            [line for line in own if line] + [line for line in self.before.values() if line["name"] not in names]
+        )
+
+    def _write(self, lines: Iterable[Mapping[str, str]]) -> None:
+        with atomic_path(self.table) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self.columns, extrasaction="ignore", restval="")
+            writer.writeheader()
+            writer.writerows(lines)
+
+
+def _columns(photos: int, measures: Measuring) -> list[str]:
+    found = ["name", "file", "status", "error", "photos", "weights", "method"]
+    for name in MEANINGS:
+        if measures == "none" or (name.startswith("identity") and measures != "identity"):
+            continue
+        found += [f"{name}_{place}" for place in range(1, photos + 1)] if name in LISTS else [name]
+    return [*found, *(["every_parent_matches"] if measures == "identity" else []), "warnings", "key"]
+
+
+def _cells(measures: Mapping[str, Any]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for name, value in measures.items():
+        values = {f"{name}_{place}": one for place, one in enumerate(value, 1)} if name in LISTS else {name: value}
+        cells |= {title: "" if one is None else str(one) for title, one in values.items()}
+    if "identity_distances" in measures:
+        # What MMPMR counts: a morph works only if every contributor is taken for it.
+        cells["every_parent_matches"] = str(max(measures["identity_distances"]) < SAME_PERSON).lower()
+    return cells
+
+
+def _finished_before(table: Path) -> dict[str, dict[str, str]]:
+    """Read the lines of an earlier run that are whole; a line cut off by a stop is made again."""
+    try:
+        with open(table, newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            if not {"name", "file", "status", "key"} <= set(reader.fieldnames or ()):
+                raise FeatureblendError(f"{table} is no table of a batch: name another folder, or move it away")
+            lines = [line for line in reader if line["status"] == "done" and len(line["key"] or "") == 16]
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FeatureblendError(f"cannot read {table}: {error}") from error
+    return {line["name"]: line for line in lines}

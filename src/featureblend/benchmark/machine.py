@@ -1,0 +1,52 @@
+"""What a benchmark ran on: a time without it says little."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+
+__all__ = ["machine_facts"]
+
+PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "dlib-bin", "onnxruntime", "torch", "facemorpher")
+"""Whose versions decide how fast it is."""
+
+
+def machine_facts() -> dict[str, Any]:
+    """Say what machine this is and which versions of what do the work. No name of a host or user is among it.
+
+    Examples
+    --------
+    >>> machine_facts()["cores"] > 0
+    True
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "python": platform.python_version(),
+        "featureblend": __version__,
+        "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

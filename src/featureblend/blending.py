@@ -1,0 +1,227 @@
+"""How a blend is made of aligned faces: by which method, of whose shape, texture and surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
+
+import numpy as np
+
+from .alignment import AlignedFace
+from .classical import METHODS as CLASSICAL
+from .classical import pixel
+from .classical.morph import warp_to_mean
+from .compositing import compose
+from .compositing.composing import check_options
+from .errors import FeatureblendError
+from .mixing import Surroundings
+from .networks import Networks
+from .recipes import normalised_weights
+
+__all__ = ["METHODS", "BlendOptions", "Made", "Manner", "blended", "finished"]
+
+METHODS = ("latent", *CLASSICAL)
+"""Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
+
+BENDING = ("latent", "morph")
+"""The methods that can bend faces to a mean shape, and so weigh shape and texture apart."""
+
+
+class BlendOptions(TypedDict, total=False):
+    """What `Blender.blend` takes by name; `Manner` says what each means."""
+
+    warp: bool
+    surroundings: Surroundings
+    shape_weights: Sequence[float] | None
+    texture_weights: Sequence[float] | None
+    background: str
+    size: int | str | None
+    detail: bool | None
+    onto: int
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to blend, weights aside. `check` says whether it fits a number of photos.
+
+    Examples
+    --------
+    >>> Manner(method="morph", shape_weights=(3, 1)).options()
+    {'detail': False, 'shape_weights': [3, 1]}
+    >>> Manner(method="pixel", shape_weights=(3, 1)).check(2)
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: the method 'pixel' bends no faces: weights of the shape go with latent, morph
+    """
+
+    method: str = "latent"
+    """One of `METHODS`."""
+    warp: bool = True
+    """With 'latent': bend each face to the mean shape before it is encoded, so that eyes meet eyes."""
+    surroundings: Surroundings = "auto"
+    """With 'latent': whose hair and background; 'auto', 'mean' or a photo's place from 1."""
+    shape_weights: Sequence[float] | None = None
+    """Weights of the faces' shapes; the weights where left out."""
+    texture_weights: Sequence[float] | None = None
+    """Weights of all else; the weights where left out."""
+    background: str = "blend"
+    """What is around the face, one of `featureblend.compositing.BACKGROUNDS`: the blend's own crop, the whole photo
+    ('source'), nothing ('transparent'), 'black', or the mean of the bent photos ('average')."""
+    size: int | str | None = None
+    """Longest side of the picture in pixels, or 'source' for the photo's own; by default the model's, and with the
+    background 'source' the photo's."""
+    detail: bool | None = None
+    """Whether the fine detail is the photos' own; by default with 'latent' only, whose networks draw softly."""
+    onto: int = 1
+    """With the background 'source', into which photo the blend is put, from 1."""
+
+    @property
+    def detailed(self) -> bool:
+        """Whether the fine detail is the photos' own."""
+        return self.method == "latent" if self.detail is None else self.detail
+
+    @property
+    def bends(self) -> bool:
+        """Whether the blend has the mean of the faces' shapes."""
+        return self.method == "morph" or (self.method == "latent" and self.warp)
+
+    def check(self, count: int) -> None:
+        """Raise `FeatureblendError` unless it fits so many photos."""
+        if self.method not in METHODS:
+            raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
+        self.place_of_surroundings(count)
+        check_options(self.background, self.size, self.onto, count)
+        if self.shape_weights is None and self.texture_weights is None:
+            return
+        part = "shape" if self.shape_weights is not None else "texture"
+        if self.method not in BENDING:
+            raise FeatureblendError(
+                f"the method {self.method!r} bends no faces: weights of the {part} go with {', '.join(BENDING)}"
+            )
+        if not self.bends:
+            raise FeatureblendError(f"weights of the {part} need faces that are bent: leave out --no-warp (warp=False)")
+        for weights in (self.shape_weights, self.texture_weights):
+            normalised_weights(weights, count)
+
+    def place_of_surroundings(self, count: int) -> Surroundings:
+        """Give `surroundings` as `featureblend.mixing` counts them, from 0."""
+        who = self.surroundings
+        if who in ("auto", "mean"):
+            return who
+        if isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count:
+            return int(who) - 1
+        raise FeatureblendError(f"surroundings {who!r}: use 'auto', 'mean' or the number of a photo, 1 to {count}")
+
+    def options(self) -> dict[str, Any]:
+        """Give what differs from the plain way, for a recipe."""
+        found: dict[str, Any] = {"detail": bool(self.detailed)}
+        for name, plain in (("background", "blend"), ("size", None), ("onto", 1)):
+            value = getattr(self, name)
+            if value != plain:
+                found[name] = value.item() if isinstance(value, np.generic) else value
+        for name in ("shape_weights", "texture_weights"):
+            values = getattr(self, name)
+            if values is not None:
+                found[name] = [value.item() if isinstance(value, np.generic) else value for value in values]
+        return found
+
+
+@dataclass(frozen=True)
+class Made:
+    """A blended picture and what it was made of."""
+
+    image: np.ndarray = field(repr=False)
+    """(S, S, 3) uint8."""
+    texture: np.ndarray
+    """(N,) shares of the faces in what is seen."""
+    shape: np.ndarray
+    """(N,) shares of the faces in the shape."""
+    encoded: Sequence[np.ndarray] = field(default=(), repr=False)
+    """The faces as the encoder saw them; empty where nothing was encoded."""
+    decoded: Sequence[np.ndarray] = field(default=(), repr=False)
+    """What their latents decode to, if that was asked for."""
+    bent: bool = False
+    """Whether the faces were bent to their mean shape."""
+
+
+def blended(
+    networks: Networks,
+    faces: Sequence[AlignedFace],
+    shares: np.ndarray,
+    manner: Manner,
+    decode_parents: bool = False,
+) -> Made:
+    """Blend aligned faces of the model's size.
+
+    Parameters
+    ----------
+    networks : Networks
+    faces : sequence of N AlignedFace
+    shares : (N,) array
+        Sum to 1.
+    manner : Manner
+    decode_parents : bool
+        With 'latent': also decode each face's own latent, for its reconstruction error.
+
+    Returns
+    -------
+    Made
+
+    Raises
+    ------
+    FeatureblendError
+        If the manner does not fit the faces.
+    """
+    manner.check(len(faces))
+    shape = shares if manner.shape_weights is None else normalised_weights(manner.shape_weights, len(faces))
+    texture = shares if manner.texture_weights is None else normalised_weights(manner.texture_weights, len(faces))
+    images, landmarks = [face.image for face in faces], [face.landmarks for face in faces]
+    if manner.method == "morph" and shape is not texture:
+        return Made(pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, bent=True)
+    if manner.method != "latent":
+        return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
+    if manner.warp:
+        images = warp_to_mean(images, landmarks, shape)
+    latents = networks.latents(images)
+    for number, face in enumerate(faces):
+        if face.latent is not None and not manner.warp:
+            latents[number] = face.latent
+    place = manner.place_of_surroundings(len(faces))
+    mixed = networks.mixed(latents, texture, place)[None]
+    pictures = networks.pictures(np.concatenate([mixed, latents]) if decode_parents else mixed)
+    return Made(pictures[0], texture, shape, images, list(pictures[1:]), manner.warp)
+
+
+def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
+    """Give the picture that is handed out: with the photos' detail, at its size, before its background.
+
+    Parameters
+    ----------
+    made, faces, manner
+        As `blended` gave and took them.
+    plain : bool
+        Leave size and background: the aligned crop at the model's size, which is what the measures look at.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        (H, W, 4) with the background 'transparent'.
+
+    Raises
+    ------
+    FeatureblendError
+        If the background is that of a photo, and there is none.
+    """
+    where = replace(manner, background="blend", size=None, onto=1) if plain else manner
+    return compose(
+        made.image,
+        faces,
+        made.texture,
+        background=where.background,
+        size=where.size,
+        onto=where.onto,
+        detail=manner.detailed,
+        warped=made.bent,
+        shape_weights=made.shape,
+        surroundings=manner.surroundings,
+    )

@@ -1,0 +1,267 @@
+"""The finished picture: a blend at any size, with its parents' detail, before a background or in its photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ..alignment import AlignedFace, invert_matrix, rescaling, transform_points
+from ..classical.inputs import to_uint8
+from ..classical.morph import mean_shape
+from ..classical.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
+from ..errors import FeatureblendError
+from ..mixing import Surroundings
+from .detail import GUIDE, add_detail, warped_parents
+from .masks import face_mask
+from .paste import paste
+from .winners import focus, surroundings_shares
+
+__all__ = ["BACKGROUNDS", "LARGEST", "check_options", "compose"]
+
+BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
+"""What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
+of the parents bent to the blend's shape."""
+
+LARGEST = 4096
+"""Longest side that is made, in pixels."""
+
+WORKING = 2048
+"""Crops larger than this are made at this size and enlarged: faces over 2,000 pixels hold no more detail."""
+
+CUT_SOFTNESS = 0.012
+"""Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
+
+SMALLEST = 16
+"""Shortest side that is made, in pixels."""
+
+
+def check_options(background: str, size: int | str | None, onto: int, count: int) -> None:
+    """Raise `FeatureblendError` unless `compose` can do this with so many photos: to be called before any work.
+
+    Examples
+    --------
+    >>> check_options("blend", 9, 1, 2)
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: size 9: use 'source' or 16 to 4096 pixels
+    """
+    if background not in BACKGROUNDS:
+        raise FeatureblendError(f"unknown background {background!r}: use one of {', '.join(BACKGROUNDS)}")
+    if isinstance(size, bool) or not (size is None or size == "source" or isinstance(size, (int, np.integer))):
+        raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels")
+    if isinstance(size, (int, np.integer)) and not SMALLEST <= size <= LARGEST:
+        raise FeatureblendError(f"size {size}: use 'source' or {SMALLEST} to {LARGEST} pixels")
+    if isinstance(onto, bool) or not isinstance(onto, (int, np.integer)) or not 1 <= onto <= count:
+        raise FeatureblendError(f"onto {onto!r}: use the number of a photo, 1 to {count}")
+
+
+def _check_surroundings(who: Any, count: int) -> None:
+    if np.ndim(who) == 1 and np.shape(who) == (count,):
+        return
+    number = isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count
+    if not number and not (isinstance(who, str) and who in ("auto", "mean")):
+        raise FeatureblendError(f"surroundings {who!r}: use 'auto', 'mean' or the number of a photo, 1 to {count}")
+
+
+def compose(
+    blend: np.ndarray,
+    faces: Sequence[AlignedFace],
+    weights: Sequence[float] | np.ndarray,
+    *,
+    background: str = "blend",
+    size: int | str | None = None,
+    detail: bool = True,
+    onto: int = 1,
+    warped: bool = True,
+    shape_weights: Sequence[float] | np.ndarray | None = None,
+    surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+) -> np.ndarray:
+    """Make the finished picture of a blend.
+
+    Parameters
+    ----------
+    blend : (s, s, 3) uint8 array
+        What the model decoded, or a classical method made.
+    faces : sequence of N AlignedFace
+        Its parents, of the blend's size; their photos give the detail.
+    weights : sequence of N floats
+        Sum to 1; the first photo's first.
+    background : str
+        One of `BACKGROUNDS`.
+    size : int or 'source', optional
+        Longest side of the result in pixels; 'source' is the photo's own scale. Left out, the size of the blend,
+        and of the photo with the background 'source'.
+    detail : bool
+        Take the fine detail of the parents; else the blend is scaled smoothly.
+    onto : int
+        With the background 'source', into which photo, and for the size 'source', whose; from 1.
+    warped : bool
+        Whether the blend has the mean shape of its parents. Where it has not, they are not bent either.
+    shape_weights : sequence of N floats, optional
+        Weights of the shapes, where they are not `weights`.
+    surroundings : 'auto', 'mean', int or sequence of N floats
+        Whose hair and background: the best photo's, everyone's by weight, that photo's (from 1), or shares that sum
+        to 1. With the background 'source' they are the photo's own.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        (H, W, 4) with the background 'transparent'.
+
+    Raises
+    ------
+    FeatureblendError
+        If an option is unknown, or that photo is not there because the face came as a code.
+
+    Examples
+    --------
+    >>> from featureblend.alignment import align_face
+    >>> from featureblend.drawn.faces import draw_face
+    >>> faces = [align_face(*draw_face(seed, 256), 64) for seed in (0, 1)]
+    >>> soft = ((faces[0].image.astype(int) + faces[1].image) // 2).astype(np.uint8)
+    >>> compose(soft, faces, [0.5, 0.5], size=128).shape
+    (128, 128, 3)
+    >>> compose(soft, faces, [0.5, 0.5], background="source").shape
+    (256, 256, 3)
+    """
+    check_options(background, size, onto, len(faces))
+    _check_surroundings(surroundings, len(faces))
+    share = np.asarray(weights, np.float64)
+    bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
+    task = _Task(blend, faces, share, bending, detail, warped, surroundings)
+    target = faces[int(onto) - 1]
+    if background == "source":
+        return _into_photo(task, target, int(onto), size)
+    side = _side(size, blend.shape[0], target)
+    if background == "blend":
+        return task.picture(side)
+    working = min(side, WORKING)
+    points = task.shape(working)
+    mask = face_mask(points, working, soft=CUT_SOFTNESS)
+    picture = task.picture(working)
+    if background == "average":
+        return _resized(_before(picture, _average(task, working), mask), side)
+    alpha = _resized(np.floor(mask * 255 + 0.5).astype(np.uint8), side)
+    picture = _resized(picture, side)
+    if background == "transparent":
+        return np.dstack([picture, alpha])
+    return to_uint8(picture * (alpha[..., None] / np.float32(255)))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be shown, at any size."""
+
+    blend: np.ndarray
+    faces: Sequence[AlignedFace]
+    weights: np.ndarray
+    bending: np.ndarray
+    detail: bool
+    warped: bool
+    surroundings: Any
+
+    def around(self, size: int) -> np.ndarray:
+        """(N,) shares of the parents around the face."""
+        shares, count = np.maximum(self.weights, 0), len(self.faces)
+        shares = shares / shares.sum()
+        who = self.surroundings
+        if isinstance(who, str) and who == "mean":
+            return shares
+        if isinstance(who, str):
+            return surroundings_shares(shares, [_suitability(face, size) for face in self.faces])
+        if np.ndim(who) == 0:
+            return surroundings_shares(shares, np.arange(1, count + 1) == int(who))
+        return np.asarray(who, np.float64)
+
+    def shape(self, size: int) -> np.ndarray:
+        """(68, 2) landmarks of the blend in a crop of that size."""
+        points = mean_shape([face.landmarks for face in self.faces], self.bending)
+        return transform_points(points, rescaling(size / self.blend.shape[0]))
+
+    def parents(self, size: int) -> list[np.ndarray]:
+        """(size, size, 3) float32 parents, bent to the blend's shape where it has one."""
+        crops = [face.at(size) for face in self.faces]
+        if not self.warped:
+            return [crop.image.astype(np.float32) for crop in crops]
+        return warped_parents([crop.image for crop in crops], [crop.landmarks for crop in crops], self.shape(size))
+
+    def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
+        """(size, size, 3) uint8 blend, with its parents' detail or scaled."""
+        if not self.detail:
+            return _resized(self.blend, size)
+        working = int(np.clip(size, 64, WORKING))
+        around = self.around(working) if surroundings is None else surroundings
+        made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around)
+        return _resized(made, size)
+
+
+def _suitability(face: AlignedFace, size: int) -> float:
+    """Say how well a photo serves for hair and background: sharp, with enough pixels, and not cut off in the crop."""
+    crop = face.at(GUIDE)
+    score = focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0))
+    if face.photo is None:
+        return score
+    places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)
+    seen = transform_points(places, invert_matrix(crop.matrix))
+    missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
+    return score + float(np.log(min(1.0, face.native_size / size))) - 4 * float(missing)
+
+
+def _side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
+    if size is None:
+        return of_blend
+    return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)
+
+
+def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | None) -> np.ndarray:
+    photo, matrix = face.photo, face.matrix
+    if photo is None:
+        raise FeatureblendError(
+            f"face {onto} came as a code, which holds no photo to put the blend into: give the photo, "
+            "or another background"
+        )
+    longest = max(photo.shape[:2])
+    if isinstance(size, (int, np.integer)) and size != longest:
+        factor = size / longest
+        shape = (max(1, round(photo.shape[1] * factor)), max(1, round(photo.shape[0] * factor)))
+        scaling = np.array([[shape[0] / photo.shape[1], 0, 0], [0, shape[1] / photo.shape[0], 0]])
+        scaling[:, 2] = (np.diag(scaling[:, :2]) - 1) / 2
+        photo = cv2.resize(photo, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    else:
+        scaling = rescaling(1.0)
+    native = task.blend.shape[0] / float(np.hypot(*matrix[:, 0])) * scaling[0, 0]
+    working = int(np.clip(round(native), SMALLEST, WORKING))
+    only = np.zeros(len(task.faces))
+    only[onto - 1] = 1
+    crop = face.at(working)
+    after = task.picture(working, only)
+    if not task.detail:  # the model's own hair and background would meet the photo's at the crop's border
+        mask = face_mask(task.shape(working), working)
+        after = _before(after, task.parents(working)[onto - 1], mask)
+    back = np.linalg.inv(np.vstack([scaling, [0, 0, 1]]))
+    return paste(photo, crop.image, after, crop.matrix @ back)
+
+
+def _average(task: _Task, size: int) -> np.ndarray:
+    mean = np.zeros((size, size, 3), np.float32)
+    for weight, parent in zip(task.weights, task.parents(size), strict=True):
+        mean += np.float32(weight) * parent
+    return mean
+
+
+def _before(picture: np.ndarray, background: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Lay a picture over another, each band with an edge as soft as the band is coarse (Burt and Adelson 1983)."""
+    levels = default_levels(*mask.shape)
+    front, behind = (laplacian_pyramid(image, levels) for image in (picture, background))
+    masks = gaussian_pyramid(mask, levels)
+    return to_uint8(collapse([b + m[..., None] * (f - b) for f, b, m in zip(front, behind, masks, strict=True)]))
+
+
+def _resized(image: np.ndarray, size: int) -> np.ndarray:
+    if image.shape[0] == size:
+        return image
+    kind = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(image, (size, size), interpolation=kind)

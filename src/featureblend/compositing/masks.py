@@ -1,0 +1,148 @@
+"""Soft masks of an aligned face from its landmarks: the face itself, and the parts of it that belong together."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+__all__ = ["REGIONS", "face_mask", "region_masks", "rescaled_points", "skin_likeness"]
+
+REGIONS = ("eyes", "mouth", "nose", "skin")
+"""Parts of a face whose detail comes from one parent: both eyes with their brows, so that they are alike."""
+
+_POINTS = {"eyes": [*range(17, 27), *range(36, 48)], "mouth": [*range(48, 60)], "nose": [*range(27, 36)]}
+_BROWS = slice(17, 27)
+_CHIN = 8
+_ARCH = np.array([0.45, 0.7, 0.9, 1, 1, 1, 1, 0.9, 0.7, 0.45])
+"""How far each point of the brows is lifted to the forehead, relative to the middle ones."""
+
+
+def rescaled_points(points: np.ndarray, factor: float) -> np.ndarray:
+    """Give points of a picture that is scaled by `factor`; pixel centres lie at whole numbers.
+
+    Examples
+    --------
+    >>> rescaled_points(np.array([[0.0, 7.5]]), 2.0).tolist()
+    [[0.5, 15.5]]
+    """
+    return (np.asarray(points, np.float64) + 0.5) * factor - 0.5
+
+
+def face_mask(landmarks: np.ndarray, size: int, *, forehead: float = 0.4, soft: float = 0.03) -> np.ndarray:
+    """Say softly where a face is: the hull of its landmarks and some of the forehead.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) array
+        In the crop's pixels.
+    size : int
+        Side of the crop.
+    forehead : float
+        How far the mask reaches above the brows, in distances from the chin to the eyes.
+    soft : float
+        Standard deviation of the soft edge, as a share of the side. It lies inside the outline.
+
+    Returns
+    -------
+    (size, size) float32 array in [0, 1]
+
+    Examples
+    --------
+    >>> from featureblend.drawn.faces import draw_face
+    >>> mask = face_mask(draw_face(0, 64)[1], 64)
+    >>> mask.shape, bool(mask[36, 32] > 0.9), float(mask[0, 0])
+    ((64, 64), True, 0.0)
+    """
+    eyes = (landmarks[36:42].mean(axis=0) + landmarks[42:48].mean(axis=0)) / 2
+    lifted = landmarks[_BROWS] + (eyes - landmarks[_CHIN]) * (forehead * _ARCH)[:, None]
+    hull = _hull(np.concatenate([landmarks, lifted]), size)
+    spread = soft * size
+    return _blurred(cv2.erode(hull, _disc(1.6 * spread)), spread)
+
+
+def region_masks(landmarks: np.ndarray, size: int, *, grow: float = 0.03, soft: float = 0.025) -> np.ndarray:
+    """Divide a picture into `REGIONS`; what is no eye, mouth or nose is skin.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) array
+        In the crop's pixels.
+    size : int
+        Side of the crop.
+    grow, soft : float
+        How far each region reaches beyond its landmarks, and how softly it ends, as shares of the side.
+
+    Returns
+    -------
+    (4, size, size) float32 array
+        Sums to 1 at each pixel.
+
+    Examples
+    --------
+    >>> from featureblend.drawn.faces import draw_face
+    >>> region_masks(draw_face(0, 64)[1], 64).sum(axis=0).round(5).max().item()
+    1.0
+    """
+    parts = [
+        _blurred(cv2.dilate(_hull(landmarks[_POINTS[name]], size), _disc(grow * size)), soft * size)
+        for name in REGIONS[:-1]
+    ]
+    left = np.ones((size, size), np.float32)
+    masks = []
+    for part in parts:
+        masks.append(part * left)
+        left = left - masks[-1]
+    return np.stack([*masks, left])
+
+
+def skin_likeness(image: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """Say how much each pixel has the colour of the face: ears and neck do, hair and clothes mostly don't.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float or uint8 array, sRGB, 0 to 255
+    face : (H, W) array in [0, 1]
+        Where the face is.
+
+    Returns
+    -------
+    (H, W) float32 array in [0, 1]
+
+    Notes
+    -----
+    ``exp(-d^2 / 6)``, d the Mahalanobis distance in CIELAB from the face's colours, whose spread is widened so that
+    shade on a neck still counts as skin.
+
+    Examples
+    --------
+    >>> image = np.full((32, 32, 3), (200, 150, 130), np.uint8)
+    >>> image[:, 16:] = (20, 90, 20)
+    >>> likeness = skin_likeness(image, np.pad(np.ones((8, 8)), ((12, 12), (2, 22))))
+    >>> bool(likeness[16, 4] > 0.9), bool(likeness[16, 30] < 0.1)
+    (True, True)
+    """
+    unit = np.clip(image, 0, 255).astype(np.float32) / 255
+    lab = cv2.GaussianBlur(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), (0, 0), 1.0)
+    colours, weights = lab.reshape(-1, 3).astype(np.float64), face.ravel().astype(np.float64) + 1e-9
+    centre = np.average(colours, axis=0, weights=weights)
+    spread = np.cov(colours.T, aweights=weights) + np.diag([9.0, 8.0, 8.0])
+    off = colours - centre
+    squared = np.einsum("ni,ij,nj->n", off, np.linalg.inv(spread), off).reshape(face.shape)
+    return cv2.GaussianBlur(np.exp(-squared / 6).astype(np.float32), (0, 0), max(1.0, max(face.shape) / 128))
+
+
+def _hull(points: np.ndarray, size: int) -> np.ndarray:
+    mask = np.zeros((size, size), np.float32)
+    outline = cv2.convexHull(np.asarray(points, np.float32))
+    # Sixteenths of a pixel, which OpenCV draws exactly; landmarks far outside are cut off to what it can hold.
+    cv2.fillConvexPoly(mask, np.round(np.clip(outline, -4 * size, 5 * size) * 16).astype(np.int32), (1.0,), shift=4)
+    return mask
+
+
+def _disc(radius: float) -> np.ndarray:
+    reach = max(1, round(radius))
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+
+
+def _blurred(mask: np.ndarray, spread: float) -> np.ndarray:
+    return cv2.GaussianBlur(mask, (0, 0), max(spread, 0.3), borderType=cv2.BORDER_REPLICATE)

@@ -1,0 +1,164 @@
+"""The table of an evaluation in Markdown, and its place in a document: between two comments, pasted by a command.
+
+A place says what it shows, so that pasting again needs nothing but the results::
+
+    <!-- evaluation: figures=kid,ghosting methods=latent,pixel -->
+    what stands here is replaced
+    <!-- end of evaluation -->
+
+`figures` and `methods` are both optional: all that were measured. Lines of methods that were not measured are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import FeatureblendError
+from .figures import FIGURES, REAL, best_methods, shown_value
+
+__all__ = ["markdown_table", "pasted", "read_metrics"]
+
+PLACE = re.compile(
+    r"(?P<start><!-- evaluation:(?P<what>[^>]*)-->\n)(?P<table>.*?)(?P<end><!-- end of evaluation -->)", re.DOTALL
+)
+
+Row = Mapping[str, Any]
+"""A line of metrics.jsonl."""
+
+
+def read_metrics(folder: str | os.PathLike[str]) -> list[Row]:
+    """Read the lines of an evaluation's metrics.jsonl.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is none, or it is damaged.
+    """
+    path = Path(folder) / "metrics.jsonl"
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        known = [row for row in rows if row["figure"] in FIGURES and {"method", "value", "protocol"} <= set(row)]
+    except OSError as error:
+        raise FeatureblendError(f"cannot read {path}: {error.strerror}; `featureblend evaluate` writes it") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FeatureblendError(f"{path} is damaged: run the evaluation again") from error
+    if not known:
+        raise FeatureblendError(f"{path} holds no figures that are known here: run the evaluation again")
+    return known
+
+
+def markdown_table(rows: Sequence[Row], figures: Sequence[str] = (), methods: Sequence[str] = ()) -> str:
+    """Lay an evaluation's figures out as a table: a line a method, a column a figure, the best in bold.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        As `read_metrics`.
+    figures, methods : sequence of str
+        Which, in this order; all that were measured by default.
+
+    Returns
+    -------
+    str
+        Markdown, with the protocol under it; ends with a line's end.
+
+    Examples
+    --------
+    >>> facts = {"protocol": "pairs50_test", "data": "0123", "count": 50, "figure": "balance", "model": ""}
+    >>> rows = [{**facts, "method": "morph", "value": 0.03}, {**facts, "method": "laplacian", "value": 0.13}]
+    >>> print(markdown_table(rows))
+    | method | balance |
+    |---|---|
+    | morph | **0.030** |
+    | laplacian | 0.130 |
+    <BLANKLINE>
+    *Protocol `pairs50_test`, data `0123`. Bold: best in its column.*
+    <BLANKLINE>
+    """
+    values: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        values.setdefault(row["method"], {})[row["figure"]] = row
+    shown = [FIGURES[name] for name in figures or FIGURES if any(name in measured for measured in values.values())]
+    names = [name for name in methods or values if name in values]
+    best = {figure.name: best_methods(figure, values) for figure in shown}
+    lines = ["| method | " + " | ".join(figure.title for figure in shown) + " |", "|---" * (len(shown) + 1) + "|"]
+    for name in names:
+        cells = []
+        for figure in shown:
+            measured = values[name].get(figure.name)
+            text = "–" if measured is None else shown_value(figure, measured["value"])
+            cells.append(f"**{text}**" if name in best[figure.name] else text)
+        label = f"*{name}*" if name == REAL else name
+        lines.append("| " + " | ".join([label, *cells]) + " |")
+    models = {row["method"]: row["model"] for row in rows if row.get("model") and row["method"] in names}
+    said = f"Protocol `{rows[0]['protocol']}`, data `{rows[0]['data']}`"
+    if "latent" in models:
+        said += f", model `{models['latent']}`"
+    features = sorted({row["features"] for row in rows if row.get("features") and row["figure"] in figures})
+    if features:
+        said += f", features {', '.join(features)}"
+    return "\n".join([*lines, "", f"*{said}. Bold: best in its column.*", ""])
+
+
+def pasted(text: str, results: Sequence[Sequence[Row]], source: str = "the document") -> str:
+    r"""Return a document with the tables of its places made anew.
+
+    Parameters
+    ----------
+    text : str
+        Markdown.
+    results : sequence of sequences of mappings
+        Each as `read_metrics`; a place takes the first that have one of its figures.
+    source : str
+        What the document is called, for messages.
+
+    Returns
+    -------
+    str
+        A place of which no figure was measured stays as it is.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no place, or one asks for what is not known.
+
+    Examples
+    --------
+    >>> row = {"protocol": "p", "data": "d", "method": "morph", "figure": "balance", "value": 0.5, "count": 1}
+    >>> once = pasted("<!-- evaluation: -->\nstale\n<!-- end of evaluation -->\n", [[row]])
+    >>> "0.500" in once and "stale" not in once and pasted(once, [[row]]) == once
+    True
+    """
+    if not PLACE.search(text):
+        raise FeatureblendError(
+            f"{source} has no place for a table: put <!-- evaluation: --> and <!-- end of evaluation --> on lines of "
+            "their own"
+        )
+
+    def filled(place: re.Match[str]) -> str:
+        asked = _asked(place["what"], source)
+        wanted = set(asked["figures"]) or set(FIGURES)
+        for rows in results:
+            if any(row["figure"] in wanted for row in rows):
+                return place["start"] + markdown_table(rows, **asked) + place["end"]
+        return place[0]
+
+    return PLACE.sub(filled, text)
+
+
+def _asked(what: str, source: str) -> dict[str, list[str]]:
+    asked: dict[str, list[str]] = {"figures": [], "methods": []}
+    for word in what.split():
+        key, _, names = word.partition("=")
+        if key not in asked or not names:
+            raise FeatureblendError(f"{source}: {word!r} is not known in a place; figures=A,B or methods=A,B are")
+        asked[key] = names.split(",")
+    for name in asked["figures"]:
+        if name not in FIGURES:
+            raise FeatureblendError(f"{source}: there is no figure {name!r}; use some of {', '.join(FIGURES)}")
+    return asked

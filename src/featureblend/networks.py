@@ -1,0 +1,109 @@
+"""A model's networks on ONNX Runtime: pictures to latents, latents to one latent, latents to pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import FeatureblendError
+from .image import from_network, to_network
+from .mixing import Surroundings, mix
+from .model_folder import read_model_folder
+
+__all__ = ["Networks"]
+
+
+class Networks:
+    """Encoder and decoder of one model folder, opened when they are first needed.
+
+    Parameters
+    ----------
+    folder : path-like
+        A model folder.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is none, or a file of it is missing or changed.
+
+    Examples
+    --------
+    >>> from featureblend.model_folder import find_model
+    >>> networks = Networks(find_model())
+    >>> networks.latents(np.zeros((2, 128, 128, 3), np.uint8)).shape == (2, networks.config.latent_dim)
+    True
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.config = read_model_folder(self.folder)
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return self._session("encoder.onnx")
+
+    @cached_property
+    def _decoder(self) -> Any:
+        return self._session("decoder.onnx")
+
+    def _session(self, name: str) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        path = self.folder / name
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises kinds of its own
+            raise FeatureblendError(f"cannot load {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
+        # The hashes cover the networks but not the settings beside them.
+        size = self.config.image_size
+        due = {"images": [3, size, size], "latent": [self.config.latent_dim]}
+        for end in (*session.get_inputs(), *session.get_outputs()):
+            if list(end.shape[1:]) != due.get(end.name):
+                raise FeatureblendError(
+                    f"{path} does not fit its config.json: {end.name} of {end.shape[1:]}, not {due.get(end.name)}; "
+                    "export the model again"
+                )
+        return session
+
+    def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """Encode aligned faces.
+
+        Parameters
+        ----------
+        images : B (S, S, 3) uint8 arrays, S the model's size
+
+        Returns
+        -------
+        (B, D) float32 array
+        """
+        return self._encoder.run(None, {"images": to_network(np.stack(list(images)))})[0]
+
+    def pictures(self, latents: np.ndarray) -> np.ndarray:
+        """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
+        return from_network(self._decoder.run(None, {"latent": latents.astype(np.float32)})[0])
+
+    def mixed(
+        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Surroundings = "auto"
+    ) -> np.ndarray:
+        """Make one latent of several: the one place where latents are mixed.
+
+        Parameters
+        ----------
+        latents : (N, D) float32 array
+        shares : (N,) array
+            Sum to 1.
+        surroundings : 'auto', 'mean' or int
+            Whose hair and background, as `featureblend.mixing.mix`; a number counts from 0.
+
+        Returns
+        -------
+        (D,) float32 array
+        """
+        return mix(latents, np.asarray(shares, np.float64), self.config.latent_layout, surroundings)

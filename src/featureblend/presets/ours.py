@@ -1,0 +1,101 @@
+"""The presets of the bundled model, and a toy to try the machinery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config import Experiment, LossWeights, Phase
+
+__all__ = ["OUR_PRESETS"]
+
+JOINT = Phase("joint", "autoencoder")
+DISCRIMINATE = Phase("discriminate", "discriminator")
+
+# The decoder goes on to 64 x 64, so that its head unfolds only 2 x 2 pixels (docs/model.md).
+_MODERN: dict[str, Any] = {"detail_widths": (32,)}
+_MODERN_RECONSTRUCTION = LossWeights(l1=1.0, ssim=0.5, laplacian=0.5, kl=1.0)
+
+OUR_PRESETS: tuple[Experiment, ...] = (
+    Experiment(
+        name="modern-reconstruct",
+        description="The bundled model's first stage: reconstruction alone, 128 px",
+        model="modern",
+        model_options=_MODERN,
+        losses=_MODERN_RECONSTRUCTION,
+        batch_size=32,
+        images=120_000,
+        learning_rate=1e-3,
+        final_learning_rate=2e-4,
+        betas=(0.9, 0.99),
+        gradient_clip=1.0,
+        precision="bf16",
+    ),
+    Experiment(
+        name="modern",
+        description="The bundled model: reconstruction and blends, each against an adversary, 128 px",
+        model="modern",
+        model_options=_MODERN,
+        discriminator="modern",
+        discriminator_options={"patch": 2, "widths": (32, 64, 128, 192)},
+        phases=(JOINT, DISCRIMINATE),
+        losses=LossWeights(
+            l1=1.0,
+            ssim=0.3,
+            laplacian=0.3,
+            kl=1.0,
+            adversarial_reconstruction=0.05,
+            adversarial_blend=0.1,
+            mixing=0.1,
+            feature_matching=0.3,
+            cycle=0.1,
+            anchor=0.5,
+        ),
+        adversarial="relativistic",
+        # StyleGAN2's rule for R1, 0.0002 * size^2 / batch, halved; ten times that left the critic too weak
+        # (docs/model.md).
+        gradient_penalty=0.1,
+        adversarial_start=2_000,
+        adversarial_ramp=8_000,
+        batch_size=16,
+        images=150_000,
+        learning_rate=1.5e-4,
+        final_learning_rate=3e-5,
+        discriminator_learning_rate=4e-4,
+        gradient_clip=1.0,
+        ema_half_life=5_000,
+        precision="bf16",
+        match_turn=True,
+        surroundings="auto",
+        parents=4,
+        warp=0.75,
+        degrade=0.15,
+    ),
+    Experiment(
+        name="toy",
+        description="Seconds on any machine: both objectives at 32 px, to try the machinery",
+        model="modern",
+        model_options={
+            "image_size": 32,
+            "widths": (16, 32),
+            "encoder_blocks": (1, 1),
+            "decoder_blocks": (1, 1),
+            "spatial_channels": 8,
+            "global_dim": 16,
+        },
+        discriminator="modern",
+        discriminator_options={"image_size": 32, "widths": (16, 32)},
+        phases=(JOINT, DISCRIMINATE),
+        losses=LossWeights(
+            l1=1.0, kl=1.0, adversarial_reconstruction=0.03, adversarial_blend=0.1, mixing=0.1, anchor=0.5
+        ),
+        adversarial="hinge",
+        gradient_penalty=1.0,
+        gradient_penalty_every=4,
+        batch_size=16,
+        images=4_000,
+        learning_rate=1e-3,
+        discriminator_learning_rate=5e-4,
+        ema_half_life=500,
+    ),
+)
+"""In the order in which they are trained."""

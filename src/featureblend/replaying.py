@@ -1,0 +1,254 @@
+"""The same picture again: a recipe's inputs are found by their hashes, and its model by its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .blender import Blender
+from .codes import CODE_SUFFIX, Code
+from .errors import FeatureblendError
+from .files import require_parent, sha256
+from .image import PHOTO_SUFFIXES, load_image, picture_path
+from .metadata import read_recipe
+from .model_folder import BUNDLED, bundled_models, find_model, read_model_folder
+
+__all__ = ["Replayed", "find_inputs", "find_recipe_model", "replay"]
+
+HASHES = ("sha256", "pixels_sha256", "latent_sha256")
+"""What a recipe may know an input by: the file, the pixels of a picture in memory, a code's numbers."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What `replay` made."""
+
+    path: Path
+    """The file that was written."""
+    recipe: Mapping[str, Any]
+    """The recipe that was followed."""
+    notes: tuple[str, ...] = ()
+    """What differs from when the recipe was written, in plain sentences."""
+
+
+def find_inputs(
+    recipe: Mapping[str, Any],
+    files: Sequence[str | os.PathLike[str]] = (),
+    folders: Sequence[str | os.PathLike[str]] = (),
+) -> list[Path]:
+    """Find a recipe's inputs by what they hold; their names and folders may have changed.
+
+    Parameters
+    ----------
+    recipe : mapping
+    files : sequence of path-like
+        Photos and codes to look at, in any order.
+    folders : sequence of path-like
+        Where to look next, folders inside them too.
+
+    Returns
+    -------
+    list of Path
+        In the recipe's order.
+
+    Raises
+    ------
+    FeatureblendError
+        If one is nowhere: it says which, and whether another file has its name.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> facts = {"name": "old.png", "sha256": sha256(EXAMPLES / "third.png")}
+    >>> [path.name for path in find_inputs({"inputs": [facts]}, folders=[EXAMPLES])]
+    ['third.png']
+    """
+    for path in files:
+        if not Path(path).is_file():
+            raise FeatureblendError(f"no such file: {path}")
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise FeatureblendError(f"{folder} is no folder" if Path(folder).exists() else f"no such folder: {folder}")
+    seen: dict[tuple[str, Path], str | None] = {}
+    return [_found(facts, [Path(path) for path in files], folders, seen) for facts in recipe["inputs"]]
+
+
+def _found(
+    facts: Mapping[str, Any],
+    files: Sequence[Path],
+    folders: Sequence[str | os.PathLike[str]],
+    seen: dict[tuple[str, Path], str | None],
+) -> Path:
+    kind = next((kind for kind in HASHES if isinstance(facts.get(kind), str)), None)
+    name = Path(str(facts.get("name", ""))).name or "an input"
+    if kind is None:
+        raise FeatureblendError(f"the recipe does not say what {name} holds: its hash is missing")
+    namesakes = []
+    for path in _candidates(name, files, folders):
+        if (kind, path) not in seen:
+            seen[kind, path] = _HASHERS[kind](path)
+        if seen[kind, path] == facts[kind]:
+            return path
+        if path.name == name:
+            namesakes.append(path)
+    if namesakes:
+        raise FeatureblendError(
+            f"{namesakes[0]} is not the {name} of the recipe: {kind} {(seen[kind, namesakes[0]] or 'none')[:12]}…, not "
+            f"{facts[kind][:12]}…; name the right one with --photos or its folder with --inputs-dir"
+        )
+    raise FeatureblendError(
+        f"{name} ({kind} {facts[kind][:12]}…) was not found: name it with --photos, or its folder with --inputs-dir"
+    )
+
+
+def _candidates(name: str, files: Sequence[Path], folders: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
+    """List the files that may be the input, the likeliest first."""
+    yield from files
+    inside = [
+        path
+        for folder in folders
+        for path in sorted(Path(folder).rglob("*"))
+        if path.suffix.lower() in (*PHOTO_SUFFIXES, CODE_SUFFIX) and path.is_file()
+    ]
+    yield from (path for path in inside if path.name == name)
+    yield from (path for path in inside if path.name != name)
+
+
+def _pixels_hash(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(load_image(path).tobytes()).hexdigest()
+    except FeatureblendError:  # a code, or no picture at all
+        return None
+
+
+def _latent_hash(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(Code.load(path).latent.tobytes()).hexdigest()
+    except FeatureblendError:
+        return None
+
+
+_HASHERS: Mapping[str, Callable[[Path], str | None]] = {
+    "sha256": sha256,
+    "pixels_sha256": _pixels_hash,
+    "latent_sha256": _latent_hash,
+}
+
+
+def find_recipe_model(recipe: Mapping[str, Any], model: str | os.PathLike[str] | None = None) -> Path:
+    """Find the folder of the model that a recipe names.
+
+    Parameters
+    ----------
+    recipe : mapping
+    model : path-like or str, optional
+        Where it is; by default the bundled models are looked through.
+
+    Raises
+    ------
+    FeatureblendError
+        If it isn't there, or the model named is another one.
+    """
+    facts = recipe.get("model") or {}
+    identity, name = facts.get("identity"), facts.get("name", "a model")
+    folders = [find_model(model)] if model is not None else [BUNDLED / known for known in bundled_models()]
+    configs = {folder: read_model_folder(folder) for folder in folders}
+    for folder, config in configs.items():
+        if config.identity == identity:
+            return folder
+    there = ", ".join(f"{config.name} ({config.identity})" for config in configs.values())
+    raise FeatureblendError(
+        f"the recipe was made with the model {name} ({identity}), and here is {there}: name its folder with --model"
+    )
+
+
+def replay(
+    recipe: Mapping[str, Any] | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    files: Sequence[str | os.PathLike[str]] = (),
+    folders: Sequence[str | os.PathLike[str]] = (),
+    model: str | os.PathLike[str] | None = None,
+    metadata: bool = True,
+) -> Replayed:
+    """Make the file of a recipe again: on one machine, byte for byte.
+
+    Parameters
+    ----------
+    recipe : mapping or path-like
+        A recipe, its file, or a picture or video that holds one.
+    out : path-like
+        The file to write.
+    files, folders
+        Where the inputs may be, as `find_inputs`.
+    model : path-like or str, optional
+        As `find_recipe_model`.
+    metadata : bool
+        Put the recipe into the file.
+
+    Returns
+    -------
+    Replayed
+
+    Raises
+    ------
+    FeatureblendError
+        If an input, or the model, is missing or another one; or the recipe is damaged.
+    """
+    if not isinstance(recipe, Mapping):
+        recipe = read_recipe(recipe)
+    verb = recipe.get("verb", "blend")
+    again: Callable[..., Path]
+    if verb == "blend":
+        again = _blend_again
+        picture_path(out)
+    else:
+        from .verbs.replaying import VERBS, repeat
+
+        if verb not in VERBS:
+            raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
+        again = repeat
+        require_parent(out) if Path(out).suffix else None
+    inputs = find_inputs(recipe, files, folders)
+    for path in inputs:
+        if Path(out).exists() and os.path.samefile(path, out):
+            raise FeatureblendError(f"cannot write {out}: it is one of the photos; name another file")
+    blender = Blender(find_recipe_model(recipe, model))
+    notes = []
+    if recipe["featureblend"] != __version__:
+        notes.append(
+            f"made by featureblend {recipe['featureblend']}, followed by {__version__}: the picture may differ a little"
+        )
+    try:
+        path = again(dict(recipe), inputs, blender, out, metadata=metadata)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FeatureblendError(f"the recipe is damaged: {json.dumps(str(error))} is wrong in it") from error
+    return Replayed(Path(path), recipe, tuple(notes))
+
+
+def _blend_again(
+    recipe: Mapping[str, Any],
+    inputs: Sequence[Path],
+    blender: Blender,
+    out: str | os.PathLike[str],
+    metadata: bool = True,
+) -> Path:
+    known = {key: recipe[key] for key in ("surroundings",) if key in recipe}
+    made = blender.blend(
+        inputs,
+        recipe["weights"],
+        recipe["method"],
+        which=recipe.get("faces", "largest"),
+        warp=recipe.get("warp", True),
+        measures="none",
+        **known,
+        **(recipe.get("options") or {}),
+    )
+    # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
+    named = [{**now, "name": then["name"]} for now, then in zip(made.recipe["inputs"], recipe["inputs"], strict=True)]
+    return type(made)(made.image, {}, {**made.recipe, "inputs": named}).save(out, metadata)

@@ -1,0 +1,262 @@
+"""How the claims about adversarial runs and about merges are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .plan import PUBLISHED, SHARES
+from .results import RunResult
+from .rules import (
+    BLURRED,
+    CAST,
+    COLLAPSED,
+    CONFIRMED,
+    ENOUGH,
+    EXPLAINED,
+    MISSING,
+    REFUTED,
+    SWINGS,
+    Finding,
+    Results,
+    listed,
+    told_apart,
+)
+
+__all__ = [
+    "better",
+    "collapse",
+    "critic_push",
+    "critic_won",
+    "green",
+    "green_is_easy",
+    "latent_more_real",
+    "less_sure",
+    "oscillates",
+    "oscillation",
+    "rise_and_fall",
+    "sharp_but_wrong",
+    "wgan_blurry",
+    "wgan_keeps_modes",
+]
+
+
+def sharp_but_wrong(results: Results) -> Finding:
+    """A little adversarial loss sharpens and costs likeness."""
+    names = ("paper-vaegan-01", "paper-vaegan-05", "paper-vaegan-10")
+
+    def holds(ending: str) -> bool:
+        vae, gans = results["paper-vae" + ending], [results[name + ending] for name in names]
+        return max(gan.sharpness for gan in gans) > vae.sharpness and max(gan.psnr for gan in gans[1:]) < vae.psnr
+
+    shown = [name + ending for name in ("paper-vae", *names) for ending in (PUBLISHED, "")]
+    numbers = "; ".join(
+        f"{name} sharpness {results[name].sharpness:.2f}, {results[name].psnr:.1f} dB" for name in shown
+    )
+    return Finding(told_apart(holds(PUBLISHED), holds("")), numbers)
+
+
+def _collapsed(result: RunResult) -> bool:
+    return result.diversity < COLLAPSED
+
+
+def collapse(results: Results) -> Finding:
+    """Much adversarial loss makes every output the same."""
+    shares = ("20", "50")
+    published = [f"paper-vaegan-{share}{PUBLISHED}" for share in shares]
+    meant = [f"paper-vaegan-{share}" for share in shares]
+    pairs = zip(published, meant, strict=True)
+    fell = any(_collapsed(results[name]) for name in published)
+    both = any(_collapsed(results[one]) and _collapsed(results[other]) for one, other in pairs)
+    return Finding(told_apart(fell, both), "diversity " + listed(results, "diversity", *published, *meant))
+
+
+def critic_won(results: Results) -> Finding:
+    """Where outputs became the same, the discriminator had won before."""
+    fallen = [
+        name
+        for name in (f"paper-vaegan-{share}{PUBLISHED}" for share in SHARES)
+        if name in results and results[name].share >= ENOUGH and _collapsed(results[name])
+    ]
+    if not fallen:
+        return Finding(REFUTED, "no published run collapsed, so there is nothing that the discriminator caused")
+    lows = {name: _lowest_loss(results[name]) for name in fallen}
+    # Half of ln 2, the loss of a discriminator that knows nothing.
+    won = all(low < np.log(2) / 2 for low in lows.values())
+    numbers = ", ".join(f"{name} {low:.3f}" for name, low in lows.items())
+    return Finding(CONFIRMED if won else REFUTED, f"lowest loss of the discriminator before its collapse: {numbers}")
+
+
+def _lowest_loss(result: RunResult) -> float:
+    _, losses = result.logged("discriminator")
+    return float(losses.min()) if len(losses) else float("nan")
+
+
+def oscillation(result: RunResult) -> float:
+    """Say whether the two losses of an adversarial run swing against each other.
+
+    Parameters
+    ----------
+    result : RunResult
+        With `discriminator` and `adversarial_reconstruction` in its log.
+
+    Returns
+    -------
+    float
+        Correlation of their changes from line to line: -1 where one rises whenever the other falls. NaN for fewer
+        than 8 lines.
+
+    Examples
+    --------
+    >>> log = [{"images": i, "discriminator": i % 2, "adversarial_reconstruction": 1 - i % 2} for i in range(9)]
+    >>> round(oscillation(RunResult("a", "", 9, 9, 1.0, history=log)), 3)
+    -1.0
+    """
+    lines = [line for line in result.history if "discriminator" in line and "adversarial_reconstruction" in line]
+    if len(lines) < 8:
+        return float("nan")
+    one, other = (
+        np.diff(np.array([line[name] for line in lines], dtype=np.float64))
+        for name in ("discriminator", "adversarial_reconstruction")
+    )
+    return float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else 0.0
+
+
+def oscillates(results: Results) -> Finding:
+    """The two losses swing against each other."""
+
+    def holds(ending: str) -> tuple[bool, str]:
+        swings = {f"paper-vaegan-{share}{ending}": 0.0 for share in ("10", "20", "50")}
+        swings = {name: oscillation(results[name]) for name in swings}
+        return any(swing < SWINGS for swing in swings.values()), ", ".join(f"{n} {s:.2f}" for n, s in swings.items())
+
+    (published, first), (meant, second) = holds(PUBLISHED), holds("")
+    return Finding(told_apart(published, meant), f"correlation of the changes of the two losses: {first}; {second}")
+
+
+def rise_and_fall(results: Results) -> Finding:
+    """Variety rises before it falls."""
+    names = [f"paper-vaegan-{share}{PUBLISHED}" for share in SHARES]
+    fell = {}
+    for name in names:
+        seen, variety = results[name].logged("diversity")
+        if len(seen) and variety.max() > 2 * COLLAPSED and variety[variety.argmax() :].min() < COLLAPSED:
+            top = int(variety.argmax())
+            fell[name] = f"{name} up to {variety[top]:.2f} at {seen[top]:,.0f} images, then {variety[top:].min():.2f}"
+    numbers = "diversity: " + ("; ".join(fell.values()) or listed(results, "diversity", *names))
+    return Finding(CONFIRMED if fell else REFUTED, numbers)
+
+
+def wgan_keeps_modes(results: Results) -> Finding:
+    """The Wasserstein run keeps its variety."""
+    names = ("paper-wgan" + PUBLISHED, "paper-wgan")
+    published, meant = (not _collapsed(results[name]) for name in names)
+    push = critic_push(results[names[0]])
+    verdict = told_apart(published, meant)
+    if published and push == 0:
+        verdict = EXPLAINED
+    numbers = "diversity " + listed(results, "diversity", *names) + f"; gradient from the critic as published {push:g}"
+    return Finding(verdict, numbers)
+
+
+def critic_push(result: RunResult) -> float:
+    """Give the largest gradient that the generator got from its critic; NaN where that was not logged."""
+    _, pushes = result.logged("gradient_adversarial")
+    return float(pushes.max()) if len(pushes) else float("nan")
+
+
+def wgan_blurry(results: Results) -> Finding:
+    """The Wasserstein run blurs."""
+    names = ("paper-wgan" + PUBLISHED, "paper-wgan")
+    published, meant = (results[name] for name in names)
+    blurred = published.sharpness < BLURRED
+    push = critic_push(published)
+    verdict = REFUTED if not blurred else (EXPLAINED if push == 0 and critic_push(meant) > 0 else CONFIRMED)
+    numbers = (
+        "sharpness "
+        + listed(results, "sharpness", *names)
+        + f"; gradient from the critic {push:g} as published, {critic_push(meant):.2g} as meant"
+    )
+    return Finding(verdict, numbers)
+
+
+def green(results: Results) -> Finding:
+    """Outputs are greener than the data."""
+    names = ("paper-wgan" + PUBLISHED, "paper-wgan")
+    published, meant = (results[name] for name in names)
+    green = published.cast > 0 and published.colour_error > CAST
+    return Finding(told_apart(green, meant.colour_error > CAST), _colours(published, meant))
+
+
+def green_is_easy(results: Results) -> Finding:
+    """The green goes with the last normalisation."""
+    published, meant = results["paper-wgan" + PUBLISHED], results["paper-wgan"]
+    mended = meant.colour_error <= CAST < published.colour_error
+    return Finding(CONFIRMED if mended else REFUTED, _colours(published, meant))
+
+
+def _colours(*runs: RunResult) -> str:
+    def text(means: tuple[float, float, float]) -> str:
+        return " / ".join(f"{mean:.2f}" for mean in means)
+
+    parts = [f"{run.name} {text(run.means)}, off by {run.colour_error:.3f}" for run in runs]
+    return f"R / G / B: data {text(runs[0].data_means)}; " + "; ".join(parts)
+
+
+def better(name: str, base: str, number: str, digits: int = 2) -> Callable[[Results], Finding]:
+    """Make the rule that one run has more of a number than another."""
+
+    def judge(results: Results) -> Finding:
+        more = getattr(results[name], number) > getattr(results[base], number)
+        return Finding(
+            CONFIRMED if more else REFUTED, f"{number} " + listed(results, number, base, name, digits=digits)
+        )
+
+    return judge
+
+
+def less_sure(results: Results) -> Finding:
+    """Label smoothing makes the discriminator less sure."""
+    names = ("paper-vaegan-10" + PUBLISHED, "paper-smoothing")
+    sure = {name: results[name].logged("real_logit")[1] for name in names}
+    if not all(len(values) for values in sure.values()):
+        return Finding(MISSING, "the discriminator's logits were not logged")
+    first, second = (float(values[len(values) // 2 :].mean()) for values in sure.values())
+    numbers = f"mean logit of real faces in the second half: {names[0]} {first:.2f}, {names[1]} {second:.2f}"
+    return Finding(CONFIRMED if second < first else REFUTED, numbers)
+
+
+def latent_more_real(values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Finding:
+    """Blends of latents look more real than blends of pixels: nearer to real faces, and with fewer ghosts.
+
+    Parameters
+    ----------
+    values : mapping
+        Lines of metrics.jsonl by method and figure: of the systems, 'featureblend' (the bundled model) and 'pixel'.
+
+    Returns
+    -------
+    Finding
+        Explained where the bundled model's blends are, and no system's of the paper.
+    """
+
+    def scores(method: str) -> tuple[float, float] | None:
+        rows = values.get(method, {})
+        return (rows["kid"]["value"], rows["ghosting"]["value"]) if {"kid", "ghosting"} <= set(rows) else None
+
+    found = {method: pair for method in values if (pair := scores(method)) is not None}
+    systems = [method for method in found if method.startswith("paper-") or method == "aae"]
+    if "pixel" not in found or not systems:
+        return Finding(MISSING, "no merges were measured")
+    kid, ghosts = found["pixel"]
+    better = [method for method, pair in found.items() if pair[0] < kid and pair[1] < ghosts]
+    ours = [method for method in systems if method in better]
+    best = min(ours or systems, key=lambda method: found[method])
+    verdict = CONFIRMED if ours else (EXPLAINED if "featureblend" in better else REFUTED)
+    shown = [method for method in ("pixel", best, "featureblend") if method in found]
+    numbers = "; ".join(f"{method} KID {found[method][0]:.3f}, ghosting {found[method][1]:.3f}" for method in shown)
+    return Finding(
+        verdict, f"{numbers}; {len(ours)} of {len(systems)} systems of the paper are ahead of pixels in both"
+    )

@@ -1,0 +1,239 @@
+"""Averages of hundreds of photos: two passes, and no more than one photo in memory.
+
+The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
+second bends each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
+prototypical facial images from expressions").
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..alignment import AlignedFace
+from ..blender import Blender
+from ..classical.inputs import to_uint8
+from ..classical.morph import mean_shape, warp_to_shape
+from ..errors import FeatureblendError
+from ..evaluate.scores import sharpness
+from ..files import atomic_path
+from ..inputs import Input
+from ..mixing import Surroundings
+from ..recipes import normalised_weights
+from .gathering import Skipped, gather, inputs_of
+from .rendering import combined, latents_in_shape, progress, verb_recipe
+
+__all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
+
+METHODS = ("latent", "morph", "pixel")
+"""What is averaged: latents of faces in the mean shape, their pixels, or the pixels of the faces as they are."""
+
+
+@dataclass(frozen=True)
+class Average:
+    """The average of many faces."""
+
+    image: Image.Image = field(repr=False)
+    """The picture, at the model's size."""
+    measures: dict[str, Any]
+    """``photos`` that were used, and ``sharpness``: fine detail, the photos' weighted mean = 1."""
+    recipe: dict[str, Any] = field(repr=False)
+    """Inputs by hash, weights and model: enough to make it again. Skipped photos are not in it."""
+    used: tuple[str, ...] = field(default=(), repr=False)
+    """The photos that are in it, sorted as they were taken."""
+    skipped: tuple[Skipped, ...] = ()
+    """The photos that are not, and why."""
+
+
+def average(
+    source: Input | Sequence[Input],
+    *,
+    weights: str | os.PathLike[str] | Mapping[str, float] | Sequence[float] | None = None,
+    method: str = "latent",
+    which: int | str = "largest",
+    warp: bool = True,
+    surroundings: Surroundings = "mean",
+    blender: Blender | None = None,
+    quiet: bool = True,
+) -> Average:
+    """Average the faces of a folder, in its sorted order and in constant memory.
+
+    Parameters
+    ----------
+    source : folder, or sequence of photos and codes
+        Of a folder also what lies in folders in it.
+    weights : path-like, mapping or sequence, optional
+        A CSV file or a mapping of name to weight (`read_weights`), or one a photo; equal by default.
+    method : {'latent', 'morph', 'pixel'}
+    which : 'largest', 'central' or int
+        Which face of each photo.
+    warp : bool
+        With 'latent': bend each face to the mean shape.
+    surroundings : 'mean', 'auto' or int
+        With 'latent': whose hair and background, as `Blender.blend`; by default everyone's, as in a mean of pixels.
+    blender : Blender, optional
+        The bundled model's by default.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    Average
+
+    Raises
+    ------
+    FeatureblendError
+        If fewer than two photos can be used, or the weights do not fit.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> made = average(EXAMPLES)
+    >>> made.image.size, len(made.used), made.skipped
+    ((128, 128), 5, ())
+    """
+    if method not in METHODS:
+        raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
+    items, names = inputs_of(source)
+    table = read_weights(weights) if isinstance(weights, (str, os.PathLike)) else weights
+    shares, unweighted = _weights_by_name(table, names, weights)
+    wanted = [place for place, share in enumerate(shares) if share > 0]
+    blender = blender or Blender.from_pretrained()
+    found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
+    try:
+        places = [wanted[place] for place in found.places]
+        skipped = sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo))
+        if len(places) < 2:
+            raise FeatureblendError(_too_few(len(places), len(items), skipped))
+        taken = normalised_weights([shares[place] for place in places], len(places))
+        target = (
+            mean_shape(found.faces.landmarks, taken) if method == "morph" or (method == "latent" and warp) else None
+        )
+        faces = progress(found.faces, "average", "face", quiet, len(places))
+        if method == "latent":
+            latent = combined(blender, latents_in_shape(blender, faces, target), taken, surroundings)
+            picture = blender.pictures(latent[None])[0]
+        else:
+            picture = _mean_pixels(faces, taken, target)
+        detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
+    finally:
+        found.faces.close()
+    recipe = verb_recipe(
+        blender,
+        "average",
+        [items[place] for place in places],
+        [which] * len(places),
+        {},
+        method=method,
+        weights=taken,
+        warp=warp and method == "latent",
+        surroundings=surroundings if method == "latent" else None,
+    )
+    measures = {
+        "photos": len(places),
+        "skipped": len(skipped),
+        "sharpness": round(sharpness(picture) / detail, 3) if detail > 0 else None,
+    }
+    return Average(Image.fromarray(picture), measures, recipe, tuple(names[place] for place in places), tuple(skipped))
+
+
+def _mean_pixels(faces: Iterable[AlignedFace], shares: np.ndarray, target: np.ndarray | None) -> np.ndarray:
+    total: np.ndarray | float = 0.0
+    for face, share in zip(faces, shares, strict=True):
+        bent = face.image if target is None else warp_to_shape(face.image, face.landmarks, target)
+        total = total + share * bent.astype(np.float64)
+    return to_uint8(np.asarray(total))
+
+
+def _too_few(used: int, given: int, skipped: Sequence[Skipped]) -> str:
+    why = f"; {skipped[0].photo}: {skipped[0].reason}" if skipped else ""
+    return f"an average needs two or more photos, and {used} of {given} can be used{why}"
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, float]:
+    """Read the weights of photos from a CSV file: a name and a number in each row, below a heading or none.
+
+    Parameters
+    ----------
+    path : path-like
+        Such as ``photo,weight`` and then ``ana.jpg,2``.
+
+    Returns
+    -------
+    dict
+        Name to weight, in the file's order.
+
+    Raises
+    ------
+    FeatureblendError
+        If it can't be read, a row is something else, or a photo has two.
+    """
+    shown = os.fspath(path)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            rows = [(number, row) for number, row in enumerate(csv.reader(stream), 1) if any(map(str.strip, row))]
+    except FileNotFoundError as error:
+        raise FeatureblendError(f"no such file: {shown}") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FeatureblendError(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from error
+    found: dict[str, float] = {}
+    for index, (number, row) in enumerate(rows):
+        try:
+            name, weight = row[0].strip(), float(row[1])
+        except (IndexError, ValueError) as error:
+            if index == 0 and len(row) > 1:  # the heading
+                continue
+            raise FeatureblendError(
+                f"{shown}, line {number}: a photo and its weight are due, such as ana.jpg,2"
+            ) from error
+        if not math.isfinite(weight) or weight < 0:
+            raise FeatureblendError(f"{shown}, line {number}: the weight of {name} must be a number of 0 or more")
+        if name in found:
+            raise FeatureblendError(f"{shown}, line {number}: {name} has a weight already")
+        found[name] = weight
+    if not found:
+        raise FeatureblendError(f"{shown} holds no weights: rows such as ana.jpg,2 are due")
+    return found
+
+
+def _weights_by_name(
+    table: Mapping[str, float] | Sequence[float] | None, names: Sequence[str], said: Any
+) -> tuple[list[float], list[Skipped]]:
+    """Give a weight for each name, 0 for those that are left out, and the list of these."""
+    if table is None:
+        return [1.0] * len(names), []
+    if not isinstance(table, Mapping):
+        return [float(share) for share in normalised_weights(table, len(names))], []
+    where = os.fspath(said) if isinstance(said, (str, os.PathLike)) else "the weights"
+    short = [Path(name).name for name in names]
+    shares: list[float] = [math.nan] * len(names)
+    for key, weight in table.items():
+        places = [place for place, name in enumerate(names) if name == key]
+        places = places or [place for place, name in enumerate(short) if name == key]
+        if len(places) != 1:
+            many = f"{len(places)} photos are called that; write the folder too" if places else "there is no such photo"
+            raise FeatureblendError(f"{where} names {key}: {many}")
+        shares[places[0]] = float(weight)
+    skipped = [
+        Skipped(name, "weight 0" if share == 0 else f"no weight in {Path(where).name}")
+        for name, share in zip(names, shares, strict=True)
+        if not share > 0
+    ]
+    if len(skipped) == len(names):
+        raise FeatureblendError(f"{where}: at least one weight must be more than 0")
+    return [share if share > 0 else 0.0 for share in shares], skipped
+
+
+def write_skipped(path: str | os.PathLike[str], skipped: Sequence[Skipped]) -> Path:
+    """Write the table of what was skipped and why as CSV: ``photo,reason``."""
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("photo", "reason"), *((one.photo, one.reason) for one in skipped)])
+    return Path(path)

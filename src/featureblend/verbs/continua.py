@@ -1,0 +1,299 @@
+"""Continua: pictures in even steps from one face to the next, and beyond them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ..alignment import AlignedFace
+from ..blender import Blender
+from ..blending import METHODS, Manner
+from ..classical import METHODS as CLASSICAL
+from ..classical.morph import mean_shape
+from ..errors import FeatureblendError
+from ..inputs import Input
+from ..mixing import Surroundings
+from .gathering import input_name
+from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe
+from .video import write_pictures
+
+__all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
+
+EASES: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda t: t,
+    "in": lambda t: t * t,
+    "out": lambda t: t * (2 - t),
+    "in-out": lambda t: (1 - math.cos(math.pi * t)) / 2,
+}
+"""How the way from one photo to the next is gone: evenly, or slowly at its start, its end, or both."""
+
+BEYOND = ("latent", "morph", "pixel")
+"""The methods that can go beyond the photos."""
+
+MAX_BEYOND = 10.0
+"""Nothing is asked further than this many times the way beyond a photo."""
+
+MAX_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class Continuum:
+    """Pictures along the way through photos."""
+
+    frames: tuple[Image.Image, ...] = field(repr=False)
+    """The pictures, at the model's size; there and back again, if asked."""
+    positions: tuple[float, ...]
+    """Where each stands: 0 is the first photo, 1 the second, 2 the third; below 0 and above the last is beyond them."""
+    recipe: dict[str, Any] = field(repr=False)
+    """Inputs by hash, steps and model: enough to make it again."""
+    names: tuple[str, ...] = ()
+    """What the photos are called."""
+
+    def save(
+        self,
+        out: str | os.PathLike[str],
+        fps: float = 10,
+        *,
+        columns: int | None = None,
+        metadata: bool = True,
+    ) -> Path:
+        """Write a video (.mp4, .m4v, .mov), animation (.gif, .webp), contact sheet (.png, .jpg), or a folder of frames.
+
+        Parameters
+        ----------
+        out : path-like
+            A name without an ending is a folder, which gets numbered PNG files and a table of their weights,
+            ``frames.csv``; it must be new, empty, or hold such frames only.
+        fps : float
+            Pictures a second of a video or animation.
+        columns : int, optional
+            Pictures a row of a contact sheet.
+        metadata : bool
+            Put the recipe into the file.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        FeatureblendError
+            If the ending is unknown, the folder to write in is missing or holds other files.
+        """
+        if columns is not None and columns < 1:
+            raise FeatureblendError(f"{columns} columns: at least 1 is due")
+        table = [
+            {"position": f"{position:.6g}", **{f"weight_{n}": f"{share:.6g}" for n, share in enumerate(shares, 1)}}
+            for position in self.positions
+            for shares in [_shares(position, len(self.names))]
+        ]
+        return write_pictures(
+            out,
+            [np.asarray(frame) for frame in self.frames],
+            [_label(position, len(self.names)) for position in self.positions],
+            table,
+            self.recipe_for(fps, columns) if metadata else None,
+            fps,
+            columns,
+        )
+
+    def recipe_for(self, fps: float = 10, columns: int | None = None) -> dict[str, Any]:
+        """Give the recipe of the file that `save` writes with these settings."""
+        file = {"fps": float(fps), "columns": columns}
+        return {**self.recipe, "options": {**self.recipe["options"], **file}}
+
+
+def continuum(
+    photos: Sequence[Input],
+    *,
+    steps: int = 11,
+    start: float = 0.0,
+    end: float = 1.0,
+    bounce: bool = False,
+    ease: str = "linear",
+    method: str = "latent",
+    which: int | str | Sequence[int | str] = "largest",
+    warp: bool = True,
+    surroundings: Surroundings = "auto",
+    size: int | str | None = None,
+    detail: bool | None = None,
+    blender: Blender | None = None,
+    quiet: bool = True,
+) -> Continuum:
+    """Make the pictures along the way from a photo to the next, through several in turn.
+
+    Parameters
+    ----------
+    photos : sequence of two or more photos or codes
+    steps : int
+        Pictures from each photo to the next, both of them included: 11 are 0 %, 10 %, ... 100 %.
+    start, end : float
+        Where the way starts, counted from the first photo (0) to the second (1), and where it ends on the way to the
+        last (1). -0.5 and 1.5 go half the way beyond both: every difference is exaggerated.
+    bounce : bool
+        Go there and back again, so that the film can run in a circle.
+    ease : {'linear', 'in', 'out', 'in-out'}
+        How the way from each photo to the next is gone.
+    method : str
+        One of `featureblend.blender.METHODS`; beyond the photos only latent, morph and pixel.
+    which : 'largest', 'central', int, or a sequence of these
+        Which face of each photo.
+    warp : bool
+        With 'latent': bend the faces to the shape in between.
+    surroundings : 'auto', 'mean' or int
+        With 'latent': whose hair and background, as `Blender.blend`; beyond a photo it is the photo's.
+    size : int or 'source', optional
+        Side of each picture in pixels, or the first photo's own; by default the model's.
+    detail : bool, optional
+        Whether the fine detail is the photos' own, as `Blender.blend`; by default with 'latent' only.
+    blender : Blender, optional
+        The bundled model's by default.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    Continuum
+
+    Raises
+    ------
+    FeatureblendError
+        If there are fewer than two photos, one can't be used, or a setting is out of range.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> made = continuum([EXAMPLES / "first.png", EXAMPLES / "second.png"], steps=3)
+    >>> made.positions, made.frames[0].size
+    ((0.0, 0.5, 1.0), (128, 128))
+    """
+    items = list(photos) if isinstance(photos, (list, tuple)) else []
+    if len(items) < 2:
+        raise FeatureblendError("two or more photos are needed for a continuum")
+    places = positions(len(items), steps, start, end, ease)
+    if method not in METHODS:
+        raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
+    if (min(places) < 0 or max(places) > len(items) - 1) and method not in BEYOND:
+        raise FeatureblendError(
+            f"the method {method!r} can't go beyond the photos: use {', '.join(BEYOND)}, or the range 0 to 1"
+        )
+    if surroundings not in ("auto", "mean") and not (
+        isinstance(surroundings, int) and not isinstance(surroundings, bool) and 1 <= surroundings <= len(items)
+    ):
+        raise FeatureblendError(
+            f"surroundings {surroundings!r}: use 'auto', 'mean' or the number of a photo, 1 to {len(items)}"
+        )
+    choices = [which] * len(items) if isinstance(which, (int, np.integer, str)) else list(which)
+    if len(choices) != len(items):
+        raise FeatureblendError(f"{len(choices)} faces are chosen for {len(items)} photos; give one, or one a photo")
+    blender = blender or Blender.from_pretrained()
+    faces = [blender.find(item, one, place) for place, (item, one) in enumerate(zip(items, choices, strict=True), 1)]
+    side = side_of(size, faces[0], blender.image_size)
+    fine = method == "latent" if detail is None else detail
+    manner = Manner(method, warp, surroundings, size=side, detail=fine)
+    pictures = [
+        _between(blender, faces, position, manner) for position in progress(places, "continuum", "picture", quiet)
+    ]
+    if bounce:
+        places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
+    options = {"steps": int(steps), "start": float(start), "end": float(end), "bounce": bool(bounce), "ease": ease}
+    options |= {"size": size, "detail": fine}
+    recipe = verb_recipe(
+        blender,
+        "continuum",
+        items,
+        choices,
+        options,
+        method=method,
+        warp=warp and method == "latent",
+        surroundings=surroundings if method == "latent" else None,
+    )
+    names = tuple(input_name(item, place) for place, item in enumerate(items, 1))
+    return Continuum(tuple(map(Image.fromarray, pictures)), tuple(places), recipe, names)
+
+
+def positions(count: int, steps: int, start: float, end: float, ease: str) -> list[float]:
+    """List where the pictures of a continuum through `count` photos stand; parameters as `continuum`.
+
+    Examples
+    --------
+    >>> positions(2, 3, -0.5, 1.5, "linear")
+    [-0.5, 0.5, 1.5]
+    >>> positions(3, 3, 0, 1, "linear")
+    [0.0, 0.5, 1.0, 1.5, 2.0]
+    """
+    if not isinstance(steps, (int, np.integer)) or not 2 <= steps <= MAX_STEPS:
+        raise FeatureblendError(f"{steps} steps: 2 to {MAX_STEPS} are due")
+    if ease not in EASES:
+        raise FeatureblendError(f"unknown ease {ease!r}: use one of {', '.join(EASES)}")
+    for name, value in (("from", start), ("to", end)):
+        if not abs(value) <= MAX_BEYOND:  # NaN is not either
+            raise FeatureblendError(f"--{name} {value:g}: a number from {-MAX_BEYOND:g} to {MAX_BEYOND:g} is due")
+    if start == end and count == 2:
+        raise FeatureblendError(f"the way from {start:g} to {end:g} has no length")
+    found = [float(start)]
+    for leg in range(count - 1):
+        low, high = (start if leg == 0 else leg), (leg + end if leg == count - 2 else leg + 1)
+        along = [EASES[ease](step / (steps - 1)) for step in range(1, steps)]
+        found += [round(float(low + (high - low) * share), 12) for share in along]
+    return found
+
+
+def _shares(position: float, count: int) -> np.ndarray:
+    """Give each photo's share at a position: two have some, the others none."""
+    leg = int(np.clip(math.floor(position), 0, count - 2))
+    shares = np.zeros(count)
+    shares[leg], shares[leg + 1] = 1 - (position - leg), position - leg
+    return shares
+
+
+def _between(blender: Blender, faces: Sequence[AlignedFace], position: float, manner: Manner) -> np.ndarray:
+    """Make the picture at one position, out of the two photos beside it."""
+    shares = _shares(position, len(faces))
+    leg = int(np.clip(math.floor(position), 0, len(faces) - 2))
+    pair, shares = faces[leg : leg + 2], shares[leg : leg + 2]
+    if (shares >= 0).all():
+        made = blender.blend_faces(
+            pair,
+            shares,
+            manner.method,
+            measures="none",
+            warp=manner.warp,
+            surroundings=_of_pair(manner.surroundings, leg),
+            size=manner.size,
+            detail=manner.detail,
+        )
+        return np.asarray(made.image)
+    if manner.method != "latent":
+        images = [face.image for face in pair]
+        image = CLASSICAL[manner.method](images, shares.tolist(), [face.landmarks for face in pair])
+        return cv2.resize(image, (int(manner.size or 0),) * 2, interpolation=cv2.INTER_CUBIC)
+    home = int(shares[1] > 1)
+    target = mean_shape([face.landmarks for face in pair], shares) if manner.warp else None
+    latents = latents_in_shape(blender, pair, target)
+    latent = combined(blender, latents, shares, manner.surroundings, home)
+    return finished(blender, latent, target, [(pair[home], latents[home], 1.0)], manner.size, bool(manner.detail))
+
+
+def _of_pair(surroundings: Surroundings, leg: int) -> Surroundings:
+    """Say whose surroundings two neighbours keep: that photo's, or the one's that lies on the way to it."""
+    if isinstance(surroundings, str):
+        return surroundings
+    return 1 if surroundings <= leg + 1 else 2
+
+
+def _label(position: float, count: int) -> str:
+    if count == 2:
+        return f"{100 * position:.4g} %"
+    if position == round(position) and 0 <= position <= count - 1:
+        return f"photo {round(position) + 1}"
+    leg = int(np.clip(math.floor(position), 0, count - 2))
+    return f"{leg + 1} to {leg + 2}, {100 * (position - leg):.4g} %"

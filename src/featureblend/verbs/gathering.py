@@ -1,0 +1,168 @@
+"""Many photos' faces at hand in constant memory: the crops wait in a temporary file, what can't be used on a list."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from ..alignment import AlignedFace
+from ..blender import Blender
+from ..codes import Code
+from ..errors import FeatureblendError
+from ..image import photo_name
+from ..inputs import Input, input_files
+from .rendering import progress
+
+__all__ = ["FaceStore", "Gathered", "Skipped", "gather", "input_name", "inputs_of"]
+
+
+class FaceStore(Sequence[AlignedFace]):
+    """Aligned faces of one size, in order; of each only landmarks, matrix and a code's latent stay in memory.
+
+    Examples
+    --------
+    >>> store = FaceStore()
+    >>> store.append(AlignedFace(np.full((8, 8, 3), 7, np.uint8), np.zeros((68, 2)), np.eye(2, 3)))
+    >>> len(store), int(store[0].image[0, 0, 0])
+    (1, 7)
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="featureblend-")  # noqa: SIM115  lives as long as the store
+        self._faces: list[AlignedFace] = []
+        self._shape: tuple[int, ...] = ()
+
+    def append(self, face: AlignedFace) -> None:
+        """Add a face; its photo, where it carries one, is let go."""
+        if self._faces and face.image.shape != self._shape:
+            raise FeatureblendError(f"faces of one size are due, not {face.image.shape} after {self._shape}")
+        self._shape = face.image.shape
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(face.image.tobytes())
+        self._faces.append(AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, latent=face.latent))
+
+    def __len__(self) -> int:
+        return len(self._faces)
+
+    @overload
+    def __getitem__(self, index: int) -> AlignedFace: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[AlignedFace]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        size = int(np.prod(self._shape))
+        self._file.seek(int(index) % len(self) * size)
+        pixels = np.frombuffer(self._file.read(size), np.uint8).reshape(self._shape)
+        return replace(self._faces[index], image=pixels)
+
+    @property
+    def landmarks(self) -> list[np.ndarray]:
+        """The (68, 2) landmarks of each face."""
+        return [face.landmarks for face in self._faces]
+
+    def close(self) -> None:
+        """Let go of the temporary file, which has no name and vanishes."""
+        self._file.close()
+
+
+_NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A photo that was not used."""
+
+    photo: str
+    """Its name."""
+    reason: str
+    """Why, in a few words."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The faces of many photos."""
+
+    faces: FaceStore = field(repr=False)
+    """Those found, in order."""
+    places: list[int] = field(default_factory=list)
+    """The place of each in the list that was given."""
+    skipped: list[Skipped] = field(default_factory=list)
+    """The others."""
+
+
+def inputs_of(source: Input | Sequence[Input]) -> tuple[list[Input], list[str]]:
+    """List what a folder, a list of inputs or one input holds, with a name for each.
+
+    Returns
+    -------
+    items : list
+    names : list of str
+        Of a folder's files, the path in the folder; of others, the file's name or the place in the list.
+    """
+    if isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
+        files = input_files(source)
+        return list(files), [path.relative_to(source).as_posix() for path in files]
+    items: list[Input] = list(source) if isinstance(source, (list, tuple)) else [source]  # type: ignore[list-item]
+    return items, [input_name(item, place) for place, item in enumerate(items, 1)]
+
+
+def input_name(item: Input, place: int) -> str:
+    """Name an input without its folder."""
+    if isinstance(item, Code):
+        return Path(item.name).name or f"code {place}"
+    return Path(photo_name(item, place)).name
+
+
+def gather(
+    blender: Blender,
+    items: Sequence[Input],
+    names: Sequence[str],
+    which: int | str = "largest",
+    quiet: bool = True,
+    what: str = "find faces",
+) -> Gathered:
+    """Find the face of each photo; list those that can't be used instead of stopping at the first.
+
+    Parameters
+    ----------
+    blender : Blender
+    items : sequence of photos and codes
+    names : sequence of str
+        What to call each on the list.
+    which : 'largest', 'central' or int
+        Which face of each.
+    quiet : bool
+        Show no progress bar.
+    what : str
+        What the bar says.
+
+    Returns
+    -------
+    Gathered
+    """
+    found = Gathered(FaceStore())
+    for place, (item, name) in enumerate(progress(list(zip(items, names, strict=True)), what, "photo", quiet)):
+        try:
+            found.faces.append(blender.find(item, which, place + 1))
+        except (FeatureblendError, OSError) as error:
+            shown = photo_name(item, place + 1) if not isinstance(item, Code) else item.name
+            found.skipped.append(Skipped(name, _reason(str(error), shown)))
+            continue
+        found.places.append(place)
+    return found
+
+
+def _reason(text: str, name: str) -> str:
+    """Take the photo's own name out of a message, which stands beside it in the table."""
+    for words in (f" in {name}", f" {name}", f"{name} "):
+        text = text.replace(words, "") if name else text
+    return " ".join(text.split())

@@ -1,0 +1,236 @@
+"""Regions of several faces put together in latent space: the eyes of one, the mouth of another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ..alignment import AlignedFace
+from ..blender import Blender
+from ..errors import FeatureblendError
+from ..evaluate.distance import picture_distance
+from ..evaluate.scores import sharpness
+from ..inputs import Input
+from ..mixing import outside_face
+from ..recipes import Blend
+from .rendering import finished, latents_in_shape, side_of, spatial_part, verb_recipe
+
+__all__ = ["REGIONS", "mix", "region_mask"]
+
+REGIONS: Mapping[str, tuple[int, ...]] = {
+    "eyes": (*range(17, 27), *range(36, 48)),
+    "nose": tuple(range(27, 36)),
+    "mouth": tuple(range(48, 68)),
+    "hair": (),
+}
+"""The landmarks of each region. Eyes go with their brows. Hair is all that lies around the face: ears and background
+too, since no landmark tells them apart; it takes no shape along."""
+
+REACH = 0.06
+"""A region reaches so far beyond its landmarks, as a share of the crop's side: the skin that moves with it."""
+
+SOFT = 0.03
+"""Standard deviation of a region's edge, as a share of the crop's side."""
+
+
+def region_mask(region: str, landmarks: np.ndarray, side: int, grid: int) -> np.ndarray:
+    """Say how much of each place of the latent belongs to a region.
+
+    Parameters
+    ----------
+    region : str
+        One of `REGIONS`.
+    landmarks : (68, 2) array
+        In the crop's pixels.
+    side : int
+        Side of the crop in pixels.
+    grid : int
+        Places along each side of the latent.
+
+    Returns
+    -------
+    (grid, grid) float32 array in [0, 1]
+        First axis downwards.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no such region.
+    """
+    if region not in REGIONS:
+        raise FeatureblendError(f"unknown region {region!r}: use one of {', '.join(REGIONS)}")
+    if region == "hair":
+        return outside_face(grid)
+    points = np.rint(landmarks[list(REGIONS[region])]).astype(np.int32)
+    mask = np.zeros((side, side), np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points), 1)
+    reach = 2 * round(REACH * side) + 1
+    grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))).astype(np.float32)
+    soft = cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
+    return cv2.resize(soft, (grid, grid), interpolation=cv2.INTER_AREA)
+
+
+def mix(
+    base: Input,
+    *,
+    blender: Blender | None = None,
+    which: int | str = "largest",
+    warp: bool = True,
+    size: int | str | None = None,
+    detail: bool = True,
+    **regions: Input | tuple[Input, float],
+) -> Blend:
+    """Give a face the eyes, nose, mouth or hair of others, in latent space.
+
+    Parameters
+    ----------
+    base : photo or code
+        The face that all else is of.
+    blender : Blender, optional
+        The bundled model's by default.
+    which : 'largest', 'central' or int
+        Which face of each photo.
+    warp : bool
+        Take the regions' shapes along.
+    size : int or 'source', optional
+        Side of the picture in pixels, or the base's own; by default the model's.
+    detail : bool
+        Take the fine detail of the photos themselves; else the picture is what the networks draw, which is soft.
+    **regions : photo, code, or tuple of one and a share
+        Where ``eyes``, ``nose``, ``mouth`` and ``hair`` come from; the share, 1 by default, says how much.
+
+    Returns
+    -------
+    Blend
+        `parents` holds the base, then the others; the measures are its distance from each and its sharpness
+        relative to the base.
+
+    Raises
+    ------
+    FeatureblendError
+        If no region is named, one is unknown, a share is not within 0 and 1, a photo can't be used, or the model's
+        latent has no spatial part.
+
+    Notes
+    -----
+    The landmarks of a region, and the latent at its places, are ``(1 - share)`` the base's plus ``share`` the other's,
+    with a soft edge; every face is bent to the new shape before it is encoded. The global part of the latent is mixed
+    by the part of the face's area that the regions take.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> mix(EXAMPLES / "first.png", eyes=EXAMPLES / "second.png", mouth=(EXAMPLES / "third.png", 0.5)).image.size
+    (128, 128)
+    """
+    donors, chosen = _donors(regions)
+    blender = blender or Blender.from_pretrained()
+    part = spatial_part(blender)
+    if part is None:
+        raise FeatureblendError(
+            f"the model {blender.config.name} keeps no places in its latent: regions can't be mixed"
+        )
+    items = [base, *donors]
+    faces = [blender.find(item, which, place) for place, item in enumerate(items, 1)]
+    side_of(size, faces[0], blender.image_size)
+    image = _mixed(blender, faces, chosen, part, warp, size, detail)
+    recipe = verb_recipe(
+        blender,
+        "mix",
+        items,
+        [which] * len(items),
+        {
+            "regions": {region: [place + 1, share] for region, (place, share) in chosen.items()},
+            "size": size,
+            "detail": detail,
+        },
+        warp=warp,
+    )
+    crops = [face.at(len(image)).image for face in faces]
+    sharp = sharpness(crops[0])
+    measures = {
+        "sharpness": round(sharpness(image) / sharp, 3) if sharp > 0 else None,
+        "distances": [round(picture_distance(image, crop), 2) for crop in crops],
+    }
+    return Blend(Image.fromarray(image), measures, recipe, tuple(Image.fromarray(face.image) for face in faces))
+
+
+def _donors(regions: Mapping[str, Any]) -> tuple[list[Input], dict[str, tuple[int, float]]]:
+    """List the photos that regions come from, each once, and for each region the place (from 1) and the share."""
+    if not regions:
+        raise FeatureblendError(
+            f"nothing to mix: say where {' or '.join(REGIONS)} come from, such as --eyes-from PHOTO"
+        )
+    donors: list[Input] = []
+    chosen = {}
+    for region in REGIONS:
+        if region not in regions:
+            continue
+        said = regions[region]
+        item, share = said if isinstance(said, tuple) else (said, 1.0)
+        if not isinstance(share, (int, float, np.number)) or not 0 <= share <= 1:
+            raise FeatureblendError(f"{region}: the share {share} must be a number from 0 to 1")
+        place = next((n for n, known in enumerate(donors) if _same(known, item)), len(donors))
+        if place == len(donors):
+            donors.append(item)
+        chosen[region] = (place + 1, float(share))
+    unknown = sorted(set(regions) - set(REGIONS))
+    if unknown:
+        raise FeatureblendError(f"unknown region {unknown[0]!r}: use one of {', '.join(REGIONS)}")
+    return donors, chosen
+
+
+def _same(one: Input, other: Input) -> bool:
+    return (
+        one is other
+        or (isinstance(one, type(other)) and isinstance(one, (str, bytes)) and one == other)
+        or (hasattr(one, "__fspath__") and hasattr(other, "__fspath__") and one == other)
+    )
+
+
+def _mixed(
+    blender: Blender,
+    faces: Sequence[AlignedFace],
+    chosen: Mapping[str, tuple[int, float]],
+    part: tuple[slice, tuple[int, int, int]],
+    warp: bool,
+    size: int | str | None,
+    detail: bool,
+) -> np.ndarray:
+    where, shape = part
+    base = faces[0].landmarks
+    target = base.copy()
+    for region, (place, share) in chosen.items():
+        points = list(REGIONS[region])
+        target[points] += share * (faces[place].landmarks[points] - base[points])
+    latents = latents_in_shape(blender, faces, target if warp else None)
+    masks = [
+        share * region_mask(region, target, blender.image_size, shape[-1]) for region, (_, share) in chosen.items()
+    ]
+    # Where regions overlap they share the place; nowhere is more than all of it given away.
+    crowded = np.maximum(1, np.sum(masks, axis=0))
+    result = latents[0].copy()
+    spatial = result[where].reshape(shape)
+    elsewhere = np.ones(len(result), bool)
+    elsewhere[where] = False
+    face = 1 - outside_face(shape[-1])
+    for mask, (place, _) in zip(masks, chosen.values(), strict=True):
+        taken = mask / crowded
+        spatial += taken * (latents[place][where] - latents[0][where]).reshape(shape)
+        area = float((taken * face).sum() / face.sum())
+        result[elsewhere] += area * (latents[place] - latents[0])[elsewhere]
+    result[where] = spatial.ravel()
+    # The detail of each at the same places, on the crop's own grid.
+    side = blender.image_size
+    fine = [share * region_mask(region, target, side, side) for region, (_, share) in chosen.items()]
+    total = np.maximum(1, np.sum(fine, axis=0))
+    parents: list[tuple[AlignedFace, np.ndarray, np.ndarray | float]] = [
+        (faces[0], latents[0], 1 - np.sum(fine, axis=0) / total)
+    ]
+    for mask, (place, _) in zip(fine, chosen.values(), strict=True):
+        parents.append((faces[place], latents[place], mask / total))
+    return finished(blender, result, target if warp else None, parents, size, detail)

@@ -1,0 +1,192 @@
+"""Pictures of faces by any shares that sum to 1: between the faces as a blend, beyond them by plain arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+
+from .. import __version__
+from ..alignment import AlignedFace, rescaling, transform_points
+from ..blender import Blender
+from ..classical.inputs import to_uint8
+from ..classical.morph import warp_to_shape
+from ..errors import FeatureblendError
+from ..inputs import Input
+from ..mixing import Surroundings, outside_face
+from ..recipes import input_facts
+
+__all__ = ["combined", "finished", "latents_in_shape", "progress", "side_of", "spatial_part", "verb_recipe"]
+
+BATCH = 16
+"""Faces that are encoded at once."""
+
+SMALLEST, LARGEST = 16, 4096
+"""Range of the sides of pictures, in pixels."""
+
+PATIENCE = 1.0
+"""Seconds before a progress bar shows: what is done sooner needs none."""
+
+T = TypeVar("T")
+
+
+def progress(steps: Iterable[T], what: str, unit: str, quiet: bool, total: int | None = None) -> Iterable[T]:
+    """Show a bar on stderr while `steps` are done, if that takes more than a second."""
+    from tqdm import tqdm
+
+    return tqdm(steps, desc=what, unit=unit, disable=quiet, delay=PATIENCE, total=total)
+
+
+def finished(
+    blender: Blender,
+    latent: np.ndarray,
+    target: np.ndarray | None,
+    parents: Sequence[tuple[AlignedFace, np.ndarray, np.ndarray | float]],
+    size: int | str | None = None,
+    detail: bool = True,
+) -> np.ndarray:
+    """Decode a latent, and give it back what the networks lose of its parents.
+
+    Parameters
+    ----------
+    blender : Blender
+    latent : (D,) float32 array
+    target : (68, 2) array or None
+        The shape that the latent has, in the model's pixels; None where nothing was bent.
+    parents : sequence of (face, latent, share)
+        Whose detail: each with its own latent in that shape, and its share: a number, or an (n, n) array over the
+        crop. The shares sum to 1.
+    size : int or 'source', optional
+        Side of the picture in pixels, or the first parent's own; by default the model's.
+    detail : bool
+        Add to the decoded picture, by share, the difference of each bent parent from its own decoded picture. A latent
+        that is a parent's gives that parent's very picture; what is changed is changed by the latent alone.
+
+    Returns
+    -------
+    (size, size, 3) uint8 array
+
+    Raises
+    ------
+    FeatureblendError
+        If the size is out of range.
+    """
+    side = side_of(size, parents[0][0], blender.image_size)
+    pictures = blender.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
+    total = _scaled(pictures[0], side)
+    if detail:
+        for (face, _, share), known in zip(parents, pictures[1:], strict=True):
+            crop = face.at(side)
+            bent = crop.image
+            if target is not None:
+                points = transform_points(target, rescaling(side / blender.image_size))
+                bent = warp_to_shape(bent, crop.landmarks, points)
+            part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
+            total += part * (bent - _scaled(known, side))
+    return to_uint8(total)
+
+
+def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
+    """Say how many pixels a side has: `size`, the face's own ('source'), or the model's (None)."""
+    side = model if size is None else min(LARGEST, face.native_size) if size == "source" else size
+    if not isinstance(side, (int, np.integer)) or isinstance(side, bool) or not SMALLEST <= side <= LARGEST:
+        raise FeatureblendError(f"size {size}: use 'source' or a number of pixels, {SMALLEST} to {LARGEST}")
+    return int(side)
+
+
+def _scaled(image: np.ndarray, side: int) -> np.ndarray:
+    image = image.astype(np.float32)
+    if image.shape[0] == side:
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if side < image.shape[0] else cv2.INTER_CUBIC)
+
+
+def latents_in_shape(blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None) -> np.ndarray:
+    """Encode faces bent to one shape, some at a time.
+
+    Parameters
+    ----------
+    blender : Blender
+    faces : iterable of N AlignedFace
+    target : (68, 2) array or None
+        Where the landmarks shall lie; None leaves the faces as they are, and codes exactly so.
+
+    Returns
+    -------
+    (N, D) float32 array
+    """
+    found = []
+    for batch in _batches(faces):
+        images = [face.image if target is None else warp_to_shape(face.image, face.landmarks, target) for face in batch]
+        latents = blender.latents(images)
+        for place, face in enumerate(batch):
+            # Of a code that stays as it is, the latent is known.
+            if face.latent is not None and images[place] is face.image:
+                latents[place] = face.latent
+        found.append(latents)
+    return np.concatenate(found)
+
+
+def _batches(faces: Iterable[AlignedFace]) -> Iterator[list[AlignedFace]]:
+    left = iter(faces)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def combined(
+    blender: Blender, latents: np.ndarray, shares: np.ndarray, surroundings: Surroundings, home: int = 0
+) -> np.ndarray:
+    """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their plain weighted sum.
+
+    Plain sums keep `home`'s surroundings (unless 'mean'): what two strangers' backgrounds differ in is nothing to add.
+    """
+    if (shares >= 0).all():
+        return latents[int(shares.argmax())] if shares.max() == 1 else blender.mixed(latents, shares, surroundings)
+    total = shares.astype(np.float32) @ latents
+    part = spatial_part(blender)
+    if part is not None and surroundings != "mean":
+        where, shape = part
+        own, mask = latents[home][where].reshape(shape), outside_face(shape[-1])
+        total[where] = (total[where].reshape(shape) * (1 - mask) + own * mask).ravel()
+    return total
+
+
+def spatial_part(blender: Blender) -> tuple[slice, tuple[int, int, int]] | None:
+    """Say where in the latent the spatial part lies and its shape (channels, rows, columns); None without one."""
+    layout = blender.config.latent_layout
+    if "spatial" not in layout:
+        return None
+    channels, rows, columns = layout["spatial_shape"]
+    return slice(*layout["spatial"]), (channels, rows, columns)
+
+
+def verb_recipe(
+    blender: Blender,
+    verb: str,
+    items: Sequence[Input],
+    faces: Sequence[int | str],
+    options: dict[str, Any],
+    *,
+    method: str = "latent",
+    weights: Sequence[float] | np.ndarray | None = None,
+    warp: bool = True,
+    surroundings: Surroundings | None = None,
+) -> dict[str, Any]:
+    """Write down how a picture was made, as `Blender.blend` does: plain JSON, inputs by hash, no folder's name."""
+    recipe: dict[str, Any] = {"verb": verb, "method": method}
+    if weights is not None:
+        recipe["weights"] = [float(weight) for weight in weights]
+    recipe["warp"] = bool(warp)
+    if surroundings is not None:
+        recipe["surroundings"] = surroundings
+    return {
+        **recipe,
+        "options": options,
+        "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
+        "faces": [face if isinstance(face, str) else int(face) for face in faces],
+        "model": {"name": blender.config.name, "identity": blender.config.identity},
+        "featureblend": __version__,
+    }

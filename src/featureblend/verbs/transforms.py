@@ -1,0 +1,239 @@
+"""Transforms of one face: along the way from one group of faces to another, and towards its own mirror image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..alignment import AlignedFace, rescaling, transform_points
+from ..blender import Blender
+from ..classical.morph import mean_shape
+from ..errors import FeatureblendError
+from ..evaluate.mirror import MIRROR, symmetry
+from ..evaluate.scores import sharpness
+from ..inputs import Input
+from ..mixing import Surroundings, outside_face
+from ..recipes import Blend
+from .gathering import gather, inputs_of
+from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe
+
+__all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
+
+MAX_AMOUNT = 10.0
+"""Larger amounts are refused: a landmark would leave the picture."""
+
+
+def transform(
+    photo: Input,
+    start: Input | Sequence[Input],
+    end: Input | Sequence[Input],
+    amount: float = 0.5,
+    *,
+    which: int | str = "largest",
+    warp: bool = True,
+    keep_surroundings: bool = True,
+    size: int | str | None = None,
+    detail: bool = True,
+    blender: Blender | None = None,
+    quiet: bool = True,
+) -> Blend:
+    """Change a face by what tells two others apart: A + amount (C - B), in shape and in latent.
+
+    Parameters
+    ----------
+    photo : photo or code
+        A, the face to change.
+    start, end : photo, code, folder, or sequence of these
+        B and C; of several, the mean. Photos of a folder that show no face are left out.
+    amount : float
+        1 adds the whole difference; negative amounts take it away. From -10 to 10.
+    which : 'largest', 'central' or int
+        Which face of each photo.
+    warp : bool
+        Change the shape too. Every face is bent to the new shape before it is encoded, so that differences of
+        latents are not those of shape.
+    keep_surroundings : bool
+        Leave A's hair and background alone; else the difference is added everywhere.
+    size : int or 'source', optional
+        Side of the picture in pixels, or A's own; by default the model's.
+    detail : bool
+        Keep A's own fine detail; else the picture is what the networks draw, which is soft.
+    blender : Blender, optional
+        The bundled model's by default.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    Blend
+        `parents` holds A alone; the measure ``sharpness`` is relative to it.
+
+    Raises
+    ------
+    FeatureblendError
+        If A shows no face, no photo of B or of C does, or the amount is out of range.
+
+    Notes
+    -----
+    webmorph's transform (DeBruine 2018) in latent space; B. Tiddeman, M. Burt & D. Perrett, "Prototyping and
+    transforming facial textures for perception research", 2001.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> first, second, third = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+    >>> transform(first, second, third, amount=0.5).image.size
+    (128, 128)
+    """
+    amount = _amount(amount)
+    blender = blender or Blender.from_pretrained()
+    own = blender.find(photo, which, 1)
+    side_of(size, own, blender.image_size)
+    ends = []
+    for source, what in ((start, "--from"), (end, "--to")):
+        items, names = inputs_of(source)
+        found = gather(blender, items, names, which, quiet, f"find faces of {what}")
+        if not found.faces or (found.skipped and len(items) == 1):
+            raise FeatureblendError(f"{what}: {found.skipped[0].photo}: {found.skipped[0].reason}")
+        ends.append(([items[place] for place in found.places], found))
+    (before, old), (after, new) = ends
+    try:
+        shares = np.concatenate(
+            [[1.0], np.full(len(before), -amount / len(before)), np.full(len(after), amount / len(after))]
+        )
+        target = mean_shape([own.landmarks, *old.faces.landmarks, *new.faces.landmarks], shares) if warp else None
+        faces = chain([own], old.faces, new.faces) if amount else [own]  # of 0, the others are not even encoded
+        bar = progress(faces, "transform", "face", quiet, len(shares))
+        latents = latents_in_shape(blender, bar, target)
+        surroundings: Surroundings = 1 if keep_surroundings else "mean"
+        latent = combined(blender, latents, shares[: len(latents)], surroundings)
+        image = finished(blender, latent, target, [(own, latents[0], 1.0)], size, detail)
+    finally:
+        old.faces.close()
+        new.faces.close()
+    recipe = verb_recipe(
+        blender,
+        "transform",
+        [photo, *before, *after],
+        [which] * len(shares),
+        {
+            "amount": amount,
+            "from": len(before),
+            "to": len(after),
+            "keep_surroundings": keep_surroundings,
+            "size": size,
+            "detail": detail,
+        },
+        warp=warp,
+    )
+    return _changed(image, own, recipe)
+
+
+def symmetrize(
+    photo: Input,
+    amount: float = 1.0,
+    *,
+    which: int | str = "largest",
+    warp: bool = True,
+    keep_surroundings: bool = True,
+    size: int | str | None = None,
+    detail: bool = True,
+    blender: Blender | None = None,
+) -> Blend:
+    """Blend a face with its own mirror image, in shape and in latent.
+
+    Parameters
+    ----------
+    photo : photo or code
+    amount : float
+        0 leaves it as it is, 1 makes it symmetric, -1 doubles its asymmetry. From -10 to 10.
+    which : 'largest', 'central' or int
+        Which face of the photo.
+    warp : bool
+        Make the shape symmetric too.
+    keep_surroundings : bool
+        Leave hair and background alone: landmarks align the face only, so hair and its mirror image do not meet.
+    size : int or 'source', optional
+        Side of the picture in pixels, or the photo's own; by default the model's.
+    detail : bool
+        Keep the photo's own fine detail; else the picture is what the networks draw, which is soft.
+    blender : Blender, optional
+        The bundled model's by default.
+
+    Returns
+    -------
+    Blend
+        Measures: ``symmetry`` of the result and ``symmetry_before`` (`featureblend.evaluate.mirror.symmetry`), and
+        ``sharpness`` relative to the photo.
+
+    Raises
+    ------
+    FeatureblendError
+        If the photo shows no face, or the amount is out of range.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> made = symmetrize(EXAMPLES / "first.png")
+    >>> made.measures["symmetry"] > made.measures["symmetry_before"]
+    True
+    """
+    amount = _amount(amount)
+    blender = blender or Blender.from_pretrained()
+    own = blender.find(photo, which, 1)
+    other = _mirrored(own)
+    shares = np.array([1 - amount / 2, amount / 2])
+    target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
+    latents = latents_in_shape(blender, [own, other], target)
+    latent = combined(blender, latents, shares, 1 if keep_surroundings else "mean")
+    theirs = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32)
+    if keep_surroundings:
+        theirs *= 1 - outside_face(blender.image_size)
+    parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]
+    image = finished(blender, latent, target, parents, size, detail)
+    if amount == 1 and not keep_surroundings:
+        # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
+        image = ((image.astype(np.uint16) + image[:, ::-1] + 1) // 2).astype(np.uint8)
+    points = transform_points(own.landmarks if target is None else target, rescaling(len(image) / blender.image_size))
+    recipe = verb_recipe(
+        blender,
+        "symmetrize",
+        [photo],
+        [which],
+        {"amount": amount, "keep_surroundings": keep_surroundings, "size": size, "detail": detail},
+        warp=warp,
+    )
+    return _changed(
+        image,
+        own,
+        recipe,
+        symmetry=round(symmetry(image, points), 3),
+        symmetry_before=round(symmetry(own.image, own.landmarks), 3),
+    )
+
+
+def _mirrored(face: AlignedFace) -> AlignedFace:
+    """Give the face as a mirror shows it, with its photo."""
+    side = face.image.shape[1]
+    turned = face.landmarks[MIRROR] * (-1, 1) + (side - 1, 0)
+    photo = None if face.photo is None else face.photo[:, ::-1]
+    width = side if photo is None else photo.shape[1]
+    flips = [np.array([[-1.0, 0, length - 1], [0, 1, 0], [0, 0, 1]]) for length in (side, width)]
+    matrix = (flips[0] @ np.vstack([face.matrix, [0, 0, 1]]) @ flips[1])[:2]
+    return AlignedFace(np.ascontiguousarray(face.image[:, ::-1]), turned, matrix, photo=photo)
+
+
+def _amount(amount: float) -> float:
+    if not isinstance(amount, (int, float, np.number)) or not abs(amount) <= MAX_AMOUNT:  # NaN is not either
+        raise FeatureblendError(f"amount {amount}: a number from {-MAX_AMOUNT:g} to {MAX_AMOUNT:g} is due")
+    return float(amount)
+
+
+def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:
+    detail = sharpness(own.at(len(image)).image)
+    measures = {**more, "sharpness": round(sharpness(image) / detail, 3) if detail > 0 else None}
+    return Blend(Image.fromarray(image), measures, recipe, (Image.fromarray(own.image),))

@@ -1,0 +1,314 @@
+"""What happens on the page when something is moved: `studio` does the work, `layout` has the parts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ..errors import FeatureblendError
+from . import fragments
+from .layout import EXAMPLE_FILES, FORMATS, Layout
+from .quality import read_quality
+from .studio import SIZES, Look, OnTable, Studio
+from .words import bars, shares, verdict
+
+__all__ = ["build_page"]
+
+PATIENCE = 0.15
+"""Seconds that a slider must rest before the blend is measured: measuring would slow the next picture down."""
+
+Update = dict[Any, Any]
+"""New values by component; those that are not named stay as they are."""
+
+
+def guarded(work: Callable[..., Update], box: gr.HTML) -> Callable[..., Update]:
+    """Turn what goes wrong in a handler into a sentence in the page."""
+
+    @wraps(work)
+    def handler(*values: Any) -> Update:
+        try:
+            return work(*values)
+        except FeatureblendError as error:
+            return {box: fragments.notice(f"{error}.")}
+        except Exception as error:
+            logging.getLogger(__name__).exception("the page met an error")
+            return {
+                box: fragments.notice(
+                    f"This did not work, through no fault of your photos ({type(error).__name__}): "
+                    "the terminal says more."
+                )
+            }
+
+    return handler
+
+
+def build_page(studio: Studio) -> gr.Blocks:
+    """Build the page, to be launched by `featureblend.web.server`.
+
+    Parameters
+    ----------
+    studio : Studio
+
+    Returns
+    -------
+    gradio.Blocks
+    """
+    with gr.Blocks(title="featureblend", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        _Page(studio)
+    return page
+
+
+class _Page:
+    """The handlers, and what sets them off."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.at = Layout(_quality(studio))
+        self._connect()
+
+    def _connect(self) -> None:
+        at = self.at
+        weights = [card["weight"] for card in at.cards]
+        look = [at.method, at.background, at.size]
+        # Gradio takes inputs in one row: what is on the table, how to blend it, and the six sliders.
+        self.inputs = [at.table, *look, *weights]
+        shown = [at.message, at.picture, at.download]
+        table = [
+            at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.before, at.player,
+            at.sheet, *(part for card in at.cards for name, part in card.items() if name != "remove"),
+        ]  # fmt: skip
+        quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+        slow: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+
+        settled = self._guard(self._settled), [at.before, *self.inputs], [at.message, at.measures, at.sides]
+
+        def then_measured(event: Any) -> None:
+            event.then(*settled, **quick)
+
+        live = [
+            *(weight.input for weight in weights),
+            *(part.input for part in look),
+        ]
+        then_measured(gr.on(live, self._guard(self._blended), self.inputs, shown, **quick))
+        at.before.input(*settled, **quick)
+        then_measured(at.drop.upload(self._guard(self._dropped), [at.drop, *self.inputs], table, **slow))
+        then_measured(at.webcam.input(self._guard(self._photographed), [at.webcam, *self.inputs], table, **slow))
+        then_measured(at.examples.select(self._example(), self.inputs, table, **slow))
+        for place, card in enumerate(at.cards):
+            then_measured(card["remove"].click(self._guard(self._remover(place)), self.inputs, table, **slow))
+            chosen = [card["which"], *self.inputs]
+            then_measured(card["which"].input(self._guard(self._chooser(place)), chosen, table, **slow))
+        at.go.click(self._guard(self._continuum), [at.steps, *self.inputs], [at.message, at.player], **slow)
+        at.compare.click(self._guard(self._compared), self.inputs, [at.message, at.sheet], **slow)
+        save: dict[str, Any] = {"fn": None, "inputs": at.saved, "js": "(file) => featureblendSave(file)", **slow}
+        at.download.click(self._guard(self._saved), self.inputs, [at.message, at.saved], **slow).then(**save)
+        at.save_continuum.click(
+            self._guard(self._continuum_saved), [at.steps, at.format, *self.inputs], [at.message, at.saved], **slow
+        ).then(**save)
+
+    def _guard(self, work: Callable[..., Update]) -> Callable[..., Update]:
+        return guarded(work, self.at.message)
+
+    def _shown(self, table: Sequence[OnTable], weights: Sequence[float], look: Look, said: str = "") -> Update:
+        """Give the live picture and the line below it."""
+        at = self.at
+        if len(table) < 2:
+            return {
+                at.message: said,
+                at.picture: fragments.empty(len(table)),
+                at.download: gr.update(interactive=False),
+            }
+        names = [photo.name for photo in table]
+        try:
+            made = self.studio.preview(table, weights, look)
+        except FeatureblendError as error:  # the photos stay on the table
+            return {at.message: said + fragments.notice(f"{error}."), at.download: gr.update(interactive=False)}
+        return {
+            at.message: said,
+            at.picture: fragments.figure(made.image, shares(names, weights), made.recipe),
+            at.download: gr.update(interactive=True),
+        }
+
+    def _blended(self, *values: Any) -> Update:
+        return self._shown(*_read(values))
+
+    def _settled(self, before: int, *values: Any) -> Update:
+        """Measure the blend once its picture is there, unless a newer one was asked for meanwhile."""
+        at = self.at
+        table, weights, look = _read(values)
+        asked = self.studio.asked
+        time.sleep(PATIENCE)
+        if self.studio.asked != asked:
+            return {}
+        if len(table) < 2 or not any(weights):
+            return {at.measures: "", at.sides: fragments.empty(len(table))}
+        names = [photo.name for photo in table]
+        made, average = self.studio.measured(table, weights, look)
+        words = verdict(made.measures, average, names)
+        drawn = fragments.measure_bars(words, bars(made.measures, average, names), made.warnings)
+        place = min(int(before or 0), len(table) - 1)
+        sides = fragments.before_after(made.parents[place], made.image, names[place])
+        return {at.measures: drawn, at.sides: sides}
+
+    def _laid(
+        self, table: Sequence[OnTable], weights: Sequence[float], look: Look, notes: Sequence[tuple[str, str]] = ()
+    ) -> Update:
+        """Show what is on the table now: the cards and the live picture."""
+        at = self.at
+        said = "".join(fragments.notice(text, kind) for text, kind in notes)
+        update = self._shown(table, weights, look, said)
+        for place, card in enumerate(at.cards):
+            if place >= len(table):
+                update |= {card["group"]: gr.update(visible=False), card["face"]: ""}
+                continue
+            photo = table[place]
+            choices = list(range(1, photo.faces + 1))
+            update |= {
+                card["group"]: gr.update(visible=True),
+                card["face"]: fragments.card(Image.fromarray(self.studio.face(photo).image), photo.name),
+                card["weight"]: gr.update(label=photo.name, value=weights[place]),
+                card["which"]: gr.update(choices=choices, value=photo.which, visible=photo.faces > 1),
+            }
+        named = [(photo.name, place) for place, photo in enumerate(table)] or [("photo 1", 0)]
+        waiting = fragments.empty(len(table), "Press the button to make it.")
+        return update | {
+            at.table: tuple(table),
+            at.drop: None,
+            at.webcam: None,
+            at.before: gr.update(choices=named, value=0),
+            at.player: waiting,
+            at.sheet: waiting,
+        }
+
+    def _put(self, files: Sequence[tuple[str, bytes]], values: Sequence[Any]) -> Update:
+        """Put photos on the table; those that can't be used are named, and the others stay."""
+        table, weights, look = _read(values)
+        notes = []
+        for name, content in files:
+            try:
+                table = self.studio.added(table, name, content)
+            except FeatureblendError as error:
+                notes.append((f"{error}.", "error"))
+                continue
+            weights = [*weights, 50.0]
+            if table[-1].faces > 1:
+                notes.append((f"{name} shows {table[-1].faces} faces: the largest is taken; choose below it.", "note"))
+        return self._laid(table, weights, look, notes)
+
+    def _dropped(self, paths: Sequence[str] | None, *values: Any) -> Update:
+        files = [(Path(path).name, Path(path).read_bytes()) for path in paths or ()]
+        for path in paths or ():
+            Path(path).unlink(missing_ok=True)  # what was read need not stay on the disk
+        return self._put(files, values)
+
+    def _photographed(self, path: str | None, *values: Any) -> Update:
+        if path is None:
+            return {}
+        content = Path(path).read_bytes()
+        Path(path).unlink(missing_ok=True)
+        taken = sum(photo.name.startswith("webcam") for photo in values[0])
+        return self._put([(f"webcam {taken + 1}", content)], values)
+
+    def _example(self) -> Callable[..., Update]:
+        def picked(event: gr.SelectData, *values: Any) -> Update:
+            path = EXAMPLE_FILES[event.index]
+            return self._guard(self._put)([(path.name, path.read_bytes())], values)
+
+        return picked
+
+    def _remover(self, place: int) -> Callable[..., Update]:
+        def remove(*values: Any) -> Update:
+            table, weights, look = _read(values)
+            return self._laid(
+                [photo for index, photo in enumerate(table) if index != place],
+                [weight for index, weight in enumerate(weights) if index != place],
+                look,
+            )
+
+        return remove
+
+    def _chooser(self, place: int) -> Callable[..., Update]:
+        def choose(which: int, *values: Any) -> Update:
+            table, weights, look = _read(values)
+            chosen = [replace(photo, which=which) if index == place else photo for index, photo in enumerate(table)]
+            return self._laid(chosen, weights, look)
+
+        return choose
+
+    def _continuum(self, steps: float, *values: Any) -> Update:
+        table, _, look = _read(values)
+        _two(table)
+        made = self.studio.continuum(table, int(steps), look.method)
+        names = [photo.name for photo in table]
+        captions = [_along(position, names) for position in made.positions]
+        return {self.at.message: "", self.at.player: fragments.player(made.frames, captions)}
+
+    def _continuum_saved(self, steps: float, format: str, *values: Any) -> Update:
+        table, _, look = _read(values)
+        _two(table)
+        path = _file_for(table, "continuum", FORMATS[format])
+        self.studio.continuum(table, int(steps), look.method).save(path)
+        return {self.at.message: "", self.at.saved: str(path)}
+
+    def _compared(self, *values: Any) -> Update:
+        table, weights, _ = _read(values)
+        _two(table)
+        found = [(photo.name, Image.fromarray(self.studio.face(photo).image), {}) for photo in table]
+        found += [(method, made.image, made.measures) for method, made in self.studio.compared(table, weights)]
+        return {self.at.message: "", self.at.sheet: fragments.methods_sheet(found)}
+
+    def _saved(self, *values: Any) -> Update:
+        table, weights, look = _read(values)
+        _two(table)
+        path = _file_for(table, "blend", ".png")
+        self.studio.blend(table, weights, look).save(path)
+        return {self.at.message: "", self.at.saved: str(path)}
+
+
+def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look]:
+    """Read what every handler is given: the table, how to blend, and the six sliders."""
+    table, method, background, size, *weights = values
+    return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], Look(method, background, SIZES[size])
+
+
+def _two(table: Sequence[OnTable]) -> None:
+    if len(table) < 2:
+        raise FeatureblendError("two or more photos are needed: drop them, or add example faces")
+
+
+def _along(position: float, names: Sequence[str]) -> str:
+    """Say where in a continuum a picture stands; position 1.25 is a quarter of the way from the second to the third."""
+    start = min(max(int(position), 0), len(names) - 2)
+    return shares(names[start : start + 2], [start + 1 - position, position - start])
+
+
+def _file_for(table: Sequence[OnTable], what: str, suffix: str) -> Path:
+    """Name a file for the download after the photos, in the folder that goes when the server stops."""
+    stems = "-".join(re.sub(r"[^\w]+", "-", Path(photo.name).stem).strip("-")[:20] for photo in table)
+    return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR"))) / f"{what}-{stems[:80]}{suffix}"
+
+
+def _quality(studio: Studio) -> str:
+    """Give the tab that says how good the model is."""
+    config = studio.blender.config
+    try:
+        quality = read_quality(studio.blender.folder)
+    except FeatureblendError as error:
+        return fragments.notice(f"{error}.")
+    if quality is None:
+        return fragments.notice(
+            f"The model {config.name} was not measured against other methods yet: `featureblend evaluate` does that.",
+            "note",
+        )
+    return fragments.quality_table(quality, config.identity)

@@ -1,0 +1,134 @@
+"""Where everything stands on the page. `app` says what happens when something is moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ..blender import METHODS
+from ..compositing import BACKGROUNDS
+from ..demo import EXAMPLES
+from . import fragments
+from .studio import MAX_PHOTOS, SIZES
+
+__all__ = ["EXAMPLE_FILES", "FORMATS", "HEAD", "STYLE", "Layout", "theme"]
+
+HERE = Path(__file__).parent
+STYLE = (HERE / "page.css").read_text(encoding="utf-8")
+HEAD = f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"
+
+EXAMPLE_FILES = [EXAMPLES / f"{name}.png" for name in ("first", "second", "third", "fourth", "fifth")]
+
+BACKGROUND_NAMES = {
+    "blend": "the blend's own",
+    "source": "first photo: hair, body and scene kept",
+    "transparent": "transparent",
+    "black": "black",
+    "average": "average of the photos",
+}
+
+FORMATS = {"MP4 video": ".mp4", "GIF": ".gif", "WebP": ".webp", "PNG contact sheet": ".png"}
+"""What a continuum is saved as."""
+
+
+def theme() -> gr.themes.Base:
+    """Give the page's look: the system's own fonts, so that none is fetched."""
+    fonts, mono = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
+    return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=fonts, font_mono=mono)
+
+
+class Layout:
+    """The page's parts; made inside a `gradio.Blocks`.
+
+    Parameters
+    ----------
+    quality : str
+        HTML of the tab that says how good the model is.
+    """
+
+    def __init__(self, quality: str) -> None:
+        self.quality = quality
+        gr.HTML(
+            '<header class="fb-head"><h1>featureblend</h1><p>Blend two to six faces into one. Photos stay on this '
+            "computer: nothing is sent anywhere.</p></header>"
+        )
+        self.table = gr.State(())
+        self.message = gr.HTML("", elem_id="message")
+        self.saved = gr.File(visible="hidden", elem_id="saved")
+        with gr.Row():
+            with gr.Column(scale=5, min_width=300):
+                self._photos()
+            with gr.Column(scale=7, min_width=300), gr.Tabs():
+                self._result()
+
+    def _photos(self) -> None:
+        gr.HTML('<h2 class="fb-step">Drop two to six photos, or click to choose them</h2>')
+        self.drop = gr.File(show_label=False, file_count="multiple", height=112, elem_id="drop", elem_classes="fb-drop")
+        with gr.Accordion("Use the webcam", open=False, elem_id="webcam-box"):
+            self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
+        self.cards = [self._card(place) for place in range(MAX_PHOTOS)]
+        with gr.Group(elem_classes="fb-look"):
+            with gr.Row():
+                self.method = gr.Dropdown(
+                    list(METHODS), value=METHODS[0], label="Method", min_width=120, elem_id="method"
+                )
+                self.size = gr.Dropdown(
+                    list(SIZES), value=next(iter(SIZES)), label="Size", min_width=120, elem_id="size"
+                )
+            named = [(BACKGROUND_NAMES.get(name, name), name) for name in BACKGROUNDS]
+            self.background = gr.Dropdown(named, value="blend", label="Background", elem_id="background")
+        gr.HTML(
+            '<h2 class="fb-step">Or add example faces <small>made by the model; nobody looks like that</small></h2>'
+        )
+        self.examples = gr.Gallery(
+            [Image.open(path) for path in EXAMPLE_FILES],
+            show_label=False,
+            columns=5,
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            interactive=False,
+            container=False,
+            buttons=[],
+            elem_id="examples",
+            elem_classes="fb-examples",
+        )
+
+    def _card(self, place: int) -> dict[str, Any]:
+        with gr.Group(visible=False, elem_classes="fb-card", elem_id=f"card-{place + 1}") as group:
+            with gr.Row(elem_classes="fb-line"):
+                face = gr.HTML("", elem_classes="fb-thumb")
+                weight = gr.Slider(
+                    0, 100, 50, step=1, label=f"Photo {place + 1}", buttons=[], elem_classes="fb-weight",
+                    elem_id=f"weight-{place + 1}", interactive=True,
+                )  # fmt: skip
+                remove = gr.Button("✕", elem_classes="fb-remove", elem_id=f"remove-{place + 1}", min_width=40)
+            which = gr.Radio([1], value=1, visible=False, label="Which face, from the left", elem_classes="fb-which")
+        return {"group": group, "face": face, "weight": weight, "remove": remove, "which": which}
+
+    def _result(self) -> None:
+        with gr.Tab("Blend", id="blend"):
+            self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
+            self.download = gr.Button("Download with recipe", variant="primary", interactive=False, elem_id="download")
+            self.measures = gr.HTML("", elem_id="measures")
+        with gr.Tab("Before / after", id="before"):
+            self.before = gr.Dropdown([("photo 1", 0)], value=0, label="Photo", elem_id="before-choice")
+            self.sides = gr.HTML(fragments.empty(0), elem_id="sides")
+        with gr.Tab("Continuum", id="continuum"):
+            with gr.Row():
+                self.steps = gr.Slider(
+                    3, 31, 11, step=1, label="Steps from photo to photo", buttons=[], elem_id="steps"
+                )
+                self.format = gr.Dropdown(list(FORMATS), value="MP4 video", label="Save as", elem_id="format")
+            with gr.Row():
+                self.go = gr.Button("Show the continuum", variant="primary", elem_id="go")
+                self.save_continuum = gr.Button("Download", elem_id="save-continuum")
+            self.player = gr.HTML(fragments.empty(0), elem_id="player")
+        with gr.Tab("Compare", id="compare"):
+            self.compare = gr.Button("Compare all methods", variant="primary", elem_id="compare")
+            self.sheet = gr.HTML(fragments.empty(0), elem_id="sheet")
+        with gr.Tab("How good is it?", id="quality"):
+            gr.HTML(self.quality, elem_id="quality")

@@ -1,0 +1,196 @@
+"""How good a model is, on people it never saw: the figures that lie beside it, and how they get there.
+
+``featureblend evaluate`` measures; `record_quality` keeps what the page shows of its ``metrics.jsonl`` in the model's
+folder, as ``evaluation.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import FeatureblendError
+from ..evaluate.figures import FIGURES, badness
+from ..files import atomic_path
+from ..model_folder import read_model_folder
+
+__all__ = ["FILE", "SHOWN", "Column", "Quality", "Row", "read_quality", "record_quality"]
+
+FILE = "evaluation.json"
+"""The file's name in a model folder."""
+
+SHOWN = (
+    "ghosting",
+    "ghosting_inside",
+    "ghosting_outside",
+    "sharpness",
+    "balance",
+    "kid",
+    "mmpmr",
+)
+"""The figures that the page shows, where they were measured."""
+
+TITLES = {
+    "real": "real photos",
+    "latent": "featureblend",
+    "latent-plain": "featureblend, faces not bent",
+    "pca": "PCA (eigenfaces)",
+    "pixel": "pixel average",
+    "gaussian": "Gaussian pyramid",
+    "laplacian": "Laplacian pyramid",
+    "fourier": "Fourier mix",
+    "poisson": "Poisson cloning",
+    "gaussian-poisson": "Gaussian-Poisson",
+    "morph": "landmark morph",
+}
+"""What the methods are called on the page."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure in the table."""
+
+    name: str
+    """As in metrics.jsonl."""
+    title: str
+    """Its head."""
+    meaning: str
+    """What it says."""
+    digits: int
+    """Decimals shown."""
+    best_value: float | None
+    """The best method's, where there is a best."""
+
+    def shown(self, value: float | None) -> str:
+        """Write a value as the table does."""
+        return "–" if value is None else f"{value:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method in the table."""
+
+    method: str
+    """As in metrics.jsonl."""
+    title: str
+    """What it is called."""
+    values: Mapping[str, float | None]
+    """Its figures by name."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it is what the page uses."""
+        return self.method == "latent"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What ``evaluation.json`` holds, ready to be shown."""
+
+    model: str
+    """Identity of the model that was measured."""
+    protocol: str
+    """Name of the protocol."""
+    count: int
+    """Pairs that were blended by each method."""
+    rows: Sequence[Row]
+    """Ours first, real photos last."""
+    columns: Sequence[Column]
+    """In the order of `SHOWN`."""
+
+    def summary(self) -> str:
+        """Say what was measured, in two sentences."""
+        return (
+            f"Every method blended the same {self.count:,} pairs of people that the model never saw in training "
+            f"(protocol {self.protocol}), half and half. The best figure of each column is bold; real photos are there "
+            "to compare with."
+        )
+
+    def doubt(self, model: str) -> str:
+        """Say so if the figures are another model's; nothing otherwise."""
+        if model == self.model:
+            return ""
+        return f"These figures are of the model {self.model}; the one in use, {model}, was not measured yet."
+
+
+def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str]) -> Path:
+    """Keep what the page shows of an evaluation in the folder of the model that was evaluated.
+
+    Parameters
+    ----------
+    metrics : path-like
+        The ``metrics.jsonl`` that ``featureblend evaluate`` wrote.
+    model : path-like
+        The model's folder.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    FeatureblendError
+        If the metrics can't be read, or their method 'latent' was another model.
+    """
+    try:
+        lines = [json.loads(line) for line in Path(metrics).read_text().splitlines() if line.strip()]
+        values: dict[str, dict[str, Any]] = {}
+        for line in lines:
+            if line["figure"] in SHOWN:
+                values.setdefault(line["method"], {})[line["figure"]] = line["value"]
+        own = next(line for line in lines if line["method"] == "latent")
+        count = max(line["count"] for line in lines if line["method"] == "latent")
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise FeatureblendError(
+            f"{metrics} is no metrics.jsonl with the method 'latent': `featureblend evaluate` writes one"
+        ) from error
+    identity = read_model_folder(model).identity
+    if own["model"] != identity:
+        raise FeatureblendError(f"{metrics} measured the model {own['model']}, and {model} holds {identity}")
+    path = Path(model) / FILE
+    record = {"model": identity, "protocol": own["protocol"], "count": count, "methods": values}
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def read_quality(model: str | os.PathLike[str]) -> Quality | None:
+    """Read the figures that lie beside a model; None where there are none.
+
+    Parameters
+    ----------
+    model : path-like
+        The model's folder.
+
+    Raises
+    ------
+    FeatureblendError
+        If the file is damaged.
+    """
+    path = Path(model) / FILE
+    try:
+        record = json.loads(path.read_text())
+        methods = record["methods"]
+        names = sorted(methods, key=lambda name: (name == "real", [*TITLES, name].index(name)))
+        rows = [Row(name, TITLES.get(name, name), dict(methods[name])) for name in names]
+        columns = [_column(name, rows) for name in SHOWN if any(row.values.get(name) is not None for row in rows)]
+        return Quality(record["model"], record["protocol"], int(record["count"]), rows, columns)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FeatureblendError(f"{path} is damaged: evaluate the model again, or remove the file") from error
+
+
+def _column(name: str, rows: Sequence[Row]) -> Column:
+    figure = FIGURES[name]
+    real = next((row.values.get(name) for row in rows if row.method == "real"), None)
+    found = [row.values[name] for row in rows if row.method != "real" and row.values.get(name) is not None]
+    judged = [
+        (bad, value) for value in found if value is not None and (bad := badness(figure, value, real)) is not None
+    ]
+    return Column(name, figure.title, figure.meaning, figure.digits, min(judged)[1] if judged else None)

@@ -1,0 +1,259 @@
+"""What the page does, without a page: photos on the table, and what is made of them. No Gradio here."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..alignment import AlignedFace, align_face
+from ..blender import METHODS, Blend, Blender
+from ..classical import pixel
+from ..compositing import BACKGROUNDS
+from ..errors import FeatureblendError
+from ..evaluate.measures import blend_measures
+from ..faces import Face, choose_face
+from ..image import decode_image
+from ..verbs import Continuum, continuum
+
+__all__ = ["MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
+
+MAX_PHOTOS = 6
+"""Photos that the page blends at once."""
+
+PREVIEW = 640
+"""Longest side of the live picture in pixels: the download has the size that was asked for."""
+
+SIZES: dict[str, int | str | None] = {
+    "as the model makes it": None,
+    "512": 512,
+    "1024": 1024,
+    "the photo's own": "source",
+}
+"""Sizes that the page offers, by what they are called there."""
+
+KEPT_BYTES = 400_000_000
+"""Decoded photos are kept in memory up to so many bytes, then the ones unused longest go and are decoded again."""
+
+
+@dataclass(frozen=True)
+class OnTable:
+    """A photo that was put on the table."""
+
+    name: str
+    """The file's name, without its folder."""
+    content: bytes = field(repr=False)
+    """The whole file."""
+    sha256: str
+    """Hash of the content, as in recipes."""
+    faces: int
+    """How many faces it shows."""
+    which: int = 1
+    """The face that is blended, from the left, from 1."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How to blend, weights aside."""
+
+    method: str = METHODS[0]
+    """One of `featureblend.blender.METHODS`."""
+    background: str = BACKGROUNDS[0]
+    """One of `featureblend.compositing.BACKGROUNDS`."""
+    size: int | str | None = None
+    """As `Blender.blend`."""
+
+    def options(self, at_most: int | None = None) -> dict[str, Any]:
+        """Give the arguments of `Blender.blend`, the size cut to `at_most` pixels."""
+        size = self.size
+        if at_most is not None and (size == "source" or (size is None and self.background == "source")):
+            size = at_most
+        elif at_most is not None and isinstance(size, int):
+            size = min(size, at_most)
+        options = {"method": self.method, "background": self.background, "size": size}
+        return {name: value for name, value in options.items() if value not in (None, "blend")}
+
+
+@dataclass
+class _Decoded:
+    """A photo in memory: its pixels, its faces, and the crops that were cut."""
+
+    image: np.ndarray
+    found: list[Face]
+    cut: dict[int, AlignedFace] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        return self.image.nbytes
+
+
+class Studio:
+    """Makes what the page shows. One studio serves all visitors; what it keeps of a photo goes by the file's hash.
+
+    Parameters
+    ----------
+    blender : Blender
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> studio = Studio(Blender.from_pretrained())
+    >>> table = ()
+    >>> for name in ("first.png", "second.png"):
+    ...     table = studio.added(table, name, (EXAMPLES / name).read_bytes())
+    >>> studio.blend(table, [50, 50], Look()).image.size
+    (128, 128)
+    """
+
+    def __init__(self, blender: Blender) -> None:
+        self.blender = blender
+        self._kept: OrderedDict[str, _Decoded] = OrderedDict()
+        self._lock = threading.Lock()
+        self.asked = 0
+        """How many live pictures were asked for."""
+
+    def warm_up(self) -> None:
+        """Load the networks and the detector now, so that the first photo does not wait for them."""
+        size = self.blender.image_size
+        self.blender.pictures(self.blender.latents([np.zeros((size, size, 3), np.uint8)]))
+        self.blender.detector.detect(np.zeros((96, 96, 3), np.uint8))
+
+    def added(self, table: Sequence[OnTable], name: str, content: bytes) -> tuple[OnTable, ...]:
+        """Put a photo on the table.
+
+        Parameters
+        ----------
+        table : sequence of OnTable
+        name : str
+            The file's name, for messages and recipes.
+        content : bytes
+            The whole file.
+
+        Returns
+        -------
+        tuple of OnTable
+            The largest face is chosen where there are several.
+
+        Raises
+        ------
+        FeatureblendError
+            If the table is full, the file is no picture, or it shows no face.
+        """
+        if len(table) >= MAX_PHOTOS:
+            raise FeatureblendError(f"{name} was left out: {MAX_PHOTOS} photos are blended at most; remove one first")
+        key = hashlib.sha256(content).hexdigest()
+        decoded = self._decoded(key, name, content)
+        largest = choose_face(decoded.found, decoded.image.shape, "largest", name)
+        place = next(place for place, face in enumerate(decoded.found, 1) if face is largest)
+        return (*table, OnTable(name, content, key, len(decoded.found), place))
+
+    def _decoded(self, key: str, name: str, content: bytes) -> _Decoded:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        image = decode_image(content, name)
+        found = self.blender.detector.detect(image)
+        if not found:
+            choose_face(found, image.shape, "largest", name)  # says that there is none
+        decoded = _Decoded(image, found)
+        with self._lock:
+            self._kept[key] = decoded
+            while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:
+                self._kept.popitem(last=False)
+        return decoded
+
+    def face(self, photo: OnTable) -> AlignedFace:
+        """Give the aligned crop of the face that is chosen in a photo."""
+        decoded = self._decoded(photo.sha256, photo.name, photo.content)
+        if photo.which not in decoded.cut:
+            face = choose_face(decoded.found, decoded.image.shape, photo.which, photo.name)
+            size, template = self.blender.image_size, self.blender.config.crop
+            decoded.cut[photo.which] = align_face(decoded.image, face.landmarks, size, template=template)
+        return decoded.cut[photo.which]
+
+    def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
+        """Give the faces of all photos on the table, in order."""
+        return [self.face(photo) for photo in table]
+
+    def preview(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:
+        """Blend what is on the table as fast as it goes: unmeasured, at most `PREVIEW` pixels.
+
+        Raises
+        ------
+        FeatureblendError
+            If all weights are 0, or there are fewer than two photos.
+        """
+        self.asked += 1
+        options = look.options(PREVIEW)
+        made = self.blender.blend_faces(self.faces(table), _some(weights), measures="none", **options)
+        inputs = [{"name": photo.name, "sha256": photo.sha256} for photo in table]
+        return replace(made, recipe={**made.recipe, "inputs": inputs, "faces": [photo.which for photo in table]})
+
+    def measured(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> tuple[Blend, dict[str, Any]]:
+        """Blend and measure what is on the table.
+
+        Returns
+        -------
+        blend : Blend
+            The crop that the model makes, with measures and warnings.
+        average : dict
+            The measures of the plain pixel average of the same faces, to compare with.
+        """
+        faces, names = self.faces(table), [photo.name for photo in table]
+        made = self.blender.blend_faces(faces, _some(weights), look.method, names=names)
+        images, shares = [face.image for face in faces], made.recipe["weights"]
+        return made, blend_measures(pixel.blend(images, shares), images, shares, [face.landmarks for face in faces])
+
+    def compared(self, table: Sequence[OnTable], weights: Sequence[float]) -> Iterator[tuple[str, Blend]]:
+        """Blend what is on the table by every method, one after the other."""
+        faces, shares = self.faces(table), _some(weights)
+        for method in METHODS:
+            yield method, self.blender.blend_faces(faces, shares, method)
+
+    def blend(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:
+        """Blend what is on the table as ``featureblend blend`` does, at full size and with the whole recipe."""
+        with self._files(table) as paths:
+            which = [photo.which for photo in table]
+            return self.blender.blend(paths, _some(weights), which=which, **look.options())
+
+    def continuum(self, table: Sequence[OnTable], steps: int, method: str) -> Continuum:
+        """Go from each photo on the table to the next.
+
+        Parameters
+        ----------
+        table : sequence of at least two OnTable
+        steps : int
+            Pictures from one photo to the next, both ends counted.
+        method : str
+            One of `featureblend.blender.METHODS`.
+        """
+        with self._files(table) as paths:
+            which = [photo.which for photo in table]
+            return continuum(paths, steps=steps, method=method, which=which, blender=self.blender, quiet=True)
+
+    @contextmanager
+    def _files(self, table: Sequence[OnTable]) -> Iterator[list[Path]]:
+        """Lay the photos out as files under their own names: recipes name them so."""
+        with tempfile.TemporaryDirectory(prefix="featureblend-") as folder:
+            paths = []
+            for place, photo in enumerate(table, 1):
+                path = Path(folder, str(place), Path(photo.name).name or "photo")
+                path.parent.mkdir()
+                path.write_bytes(photo.content)
+                paths.append(path)
+            yield paths
+
+
+def _some(weights: Sequence[float]) -> list[float]:
+    if not any(weights):
+        raise FeatureblendError("all weights are 0: move at least one slider up")
+    return [float(weight) for weight in weights]

@@ -1,0 +1,94 @@
+"""An evaluation with Inception's and LPIPS's weights by path, and with the paper's model bundled or named."""
+
+import hashlib
+import shutil
+
+import pytest
+import torch
+from evaluation_faces import TINY, lines, make_faces, run
+from published_networks import made_weights
+
+import featureblend.evaluation
+import featureblend.model_folder
+from featureblend.evaluate.figures import FIGURES
+from featureblend.evaluate.inception import Inception
+from featureblend.evaluate.lpips import Lpips
+from featureblend.evaluation import PAPER_MODEL, evaluate
+from featureblend.model_folder import find_model
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return make_faces()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    words = {}
+    for name, network in {"inception": Inception(), "lpips": Lpips("alex")}.items():
+        torch.save(made_weights(network), folder / f"{name}.pth")
+        digest = hashlib.sha256((folder / f"{name}.pth").read_bytes()).hexdigest()
+        words[name] = f"{folder / name}.pth#sha256={digest}"
+    return {"inception": words["inception"], "lpips": [words["lpips"]]}
+
+
+def test_figures_of_networks_name_their_features(faces, weights, tmp_path):
+    said = []
+    page = run(faces, tmp_path, ("latent", "pixel"), say=said.append, **weights).read_text()
+    found = {(line["method"], line["figure"]): line for line in lines(tmp_path)}
+    for kind, name in (("inception", "Inception v3 (inception.pth, sha256 "), ("lpips", "LPIPS (lpips.pth, sha256 ")):
+        figures = [figure for figure in FIGURES.values() if figure.network == kind]
+        assert figures
+        for figure in figures:
+            assert found["latent", figure.name]["features"].startswith(name)
+            assert found["latent", figure.name]["features"].endswith("not the published file)")
+        assert sum(name in line for line in said) == 1
+        assert name in page
+    assert ("real", "inception_fid") in found
+    assert found["latent", "inception_fid"]["value"] > 0
+    assert found["latent", "lpips_balance"]["count"] == 12
+    assert found["latent", "lpips_path_length"]["count"] == 2
+    assert ("pixel", "reconstruction_lpips") not in found
+    assert "not measured: LPIPS" not in page
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    run(faces, tmp_path, ("latent", "pixel"))  # what is there already is shown without being asked for
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_processes_change_nothing_with_networks_either(faces, weights, tmp_path):
+    run(faces, tmp_path / "one", ("pixel",), **weights)
+    evaluate(faces, tmp_path / "two", TINY, methods=("pixel",), jobs=2, quiet=True, **weights)
+    assert (tmp_path / "one/metrics.jsonl").read_bytes() == (tmp_path / "two/metrics.jsonl").read_bytes()
+
+
+def test_results_without_a_network_are_measured_again_with_it(faces, weights, tmp_path):
+    run(faces, tmp_path, ("pixel",))
+    assert "lpips_balance" not in {line["figure"] for line in lines(tmp_path)}
+    run(faces, tmp_path, ("pixel",), lpips=weights["lpips"])
+    assert "lpips_balance" in {line["figure"] for line in lines(tmp_path)}
+
+
+def test_without_weights_the_lines_say_what_is_missing(faces, tmp_path):
+    said = []
+    run(faces, tmp_path, ("pixel",), say=said.append)
+    assert [line.split(":")[0] for line in said] == ["features", "not measured", "not measured", "not measured"]
+    assert "the paper's VAE as meant" in said[-1]
+
+
+def test_a_bundled_paper_model_is_in_the_table_by_itself(faces, tmp_path, monkeypatch):
+    bundled = tmp_path / "bundled"
+    shutil.copytree(find_model(), bundled / "lfw-128")
+    shutil.copytree(find_model(), bundled / PAPER_MODEL)
+    monkeypatch.setattr(featureblend.model_folder, "BUNDLED", bundled)
+    said, asked = [], []
+    monkeypatch.setattr(
+        featureblend.evaluation, "default_methods", lambda blenders: asked.extend(blenders) or ["pixel"]
+    )
+    run(faces, tmp_path / "all", None, say=said.append)
+    assert asked == ["latent", "paper"]
+    assert not any("paper" in line for line in said)
+    page = run(faces, tmp_path / "out", ("latent", "paper")).read_text()
+    value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path / "out")}
+    assert value["paper", "fid"] == value["latent", "fid"]
+    assert "not measured: the paper" not in page

@@ -1,0 +1,138 @@
+"""The tables in the documents: pasted between markers, idempotent, and every score is explained."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from featureblend.errors import FeatureblendError
+from featureblend.evaluate.figures import FIGURES, REAL
+from featureblend.evaluate.markdown import PLACE, markdown_table, pasted, read_metrics
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "evaluation.md"
+
+spec = importlib.util.spec_from_file_location("paste_table", ROOT / "tools" / "paste_table.py")
+paste_table = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(paste_table)
+
+
+def row(method, figure, value, **more):
+    facts = {"protocol": "tiny", "data": "0123", "model": "", "count": 5, "left_out": 0, "low": None, "high": None}
+    return {**facts, "method": method, "figure": figure, "value": value, **more}
+
+
+ROWS = [
+    row(REAL, "kid", 0.001, features="patch-statistics-v1"),
+    row("latent", "kid", 0.02, features="patch-statistics-v1", model="abc"),
+    row("latent", "sharpness", 0.5, model="abc"),
+    row("pixel", "kid", 0.03, features="patch-statistics-v1"),
+    row("pixel", "sharpness", 0.5),
+]
+
+
+def results(folder, rows):
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in rows))
+    return str(folder)
+
+
+def test_the_best_is_bold_and_real_is_not_in_the_race():
+    lines = markdown_table(ROWS, ["kid", "sharpness"]).splitlines()
+    assert lines[:2] == ["| method | KID | sharpness |", "|---|---|---|"]
+    assert lines[2:5] == [
+        "| *real* | 0.0010 | – |",
+        "| latent | **0.0200** | **0.50** |",
+        "| pixel | 0.0300 | **0.50** |",
+    ]
+    assert "`tiny`, data `0123`, model `abc`, features patch-statistics-v1" in lines[-1]
+
+
+def test_a_place_takes_the_methods_and_figures_that_it_names():
+    text = "<!-- evaluation: figures=sharpness methods=pixel,morph,latent -->\n<!-- end of evaluation -->"
+    made = pasted(text, [ROWS])
+    assert [line.split(" | ")[0] for line in made.splitlines() if line.startswith("| ")] == [
+        "| method",
+        "| pixel",
+        "| latent",
+    ]
+    assert "KID" not in made
+
+
+def test_a_place_takes_the_first_results_that_have_its_figures():
+    text = (
+        "<!-- evaluation: figures=kid -->\n<!-- end of evaluation -->\nbetween\n"
+        "<!-- evaluation: figures=mmpmr -->\n<!-- end of evaluation -->\n"
+        "<!-- evaluation: figures=cycle_error -->\nkept\n<!-- end of evaluation -->\n"
+    )
+    made = pasted(text, [ROWS, [row("morph", "mmpmr", 0.25, protocol="other"), row("morph", "kid", 9.0)]])
+    assert "0.0200" in made
+    assert "9.0" not in made
+    assert "0.250" in made
+    assert "`other`" in made
+    assert "\nbetween\n" in made
+    assert "\nkept\n" in made
+
+
+@pytest.mark.parametrize("document", [DOCUMENT, ROOT / "README.md"], ids=lambda path: path.name)
+def test_pasting_into_the_documents_twice_changes_nothing(document, tmp_path, capsys):
+    copy = tmp_path / document.name
+    copy.write_text(document.read_text(encoding="utf-8"), encoding="utf-8")
+    every = [row(method, name, 0.25) for method in (REAL, "latent", "pixel") for name in FIGURES]
+    folder = results(tmp_path / "out", every)
+    paste_table.main([folder, "--into", str(copy)])
+    once = copy.read_bytes()
+    assert once != document.read_bytes()
+    paste_table.main([folder, "--into", str(copy)])
+    assert copy.read_bytes() == once
+    assert capsys.readouterr().out.splitlines() == [f"{copy}: pasted", f"{copy}: as it was"]
+    outside = PLACE.sub("", document.read_text(encoding="utf-8"))
+    assert PLACE.sub("", copy.read_text(encoding="utf-8")) == outside
+
+
+def test_the_document_explains_every_figure_and_has_a_place_for_it():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    explained = {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line)}
+    assert set(FIGURES) <= explained
+    placed = [name for place in PLACE.finditer(text) for name in re.findall(r"[\w]+", place["what"].split("=")[1])]
+    assert sorted(placed) == sorted(FIGURES)
+
+
+@pytest.mark.parametrize("document", [DOCUMENT, ROOT / "README.md"], ids=lambda path: path.name)
+def test_what_stands_in_the_documents_was_pasted(document):
+    """Each place that is filled names its protocol, and its numbers are in the form that pasting gives."""
+    places = list(PLACE.finditer(document.read_text(encoding="utf-8")))
+    filled = [place["table"] for place in places if place["table"].startswith("| method |")]
+    assert filled
+    for table in filled:
+        assert re.search(r"\*Protocol `\w+`, data `[0-9a-f]{12}`", table)
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    good, empty = results(tmp_path / "out", ROWS), tmp_path / "empty.md"
+    empty.write_text("no place\n")
+    strange = tmp_path / "strange.md"
+    strange.write_text("<!-- evaluation: figures=beauty -->\n<!-- end of evaluation -->\n")
+    for words, message in [
+        ([good, "--into", str(empty)], "has no place for a table"),
+        ([good, "--into", str(strange)], "there is no figure 'beauty'"),
+        ([good, "--into", str(tmp_path / "none.md")], "cannot read"),
+        ([str(tmp_path / "nowhere"), "--into", str(empty)], "`featureblend evaluate` writes it"),
+        ([results(tmp_path / "bad", ["{"]), "--into", str(empty)], "is damaged"),
+    ]:
+        with pytest.raises(SystemExit) as stop:
+            paste_table.main(words)
+        assert message in stop.value.code
+        assert "\n" not in stop.value.code
+    assert strange.read_text().count("\n") == 2
+
+
+def test_a_method_called_best_alone_is_not_marked():
+    assert "**" not in markdown_table([row("latent", "kid", 0.1)]).replace("**best", "")
+
+
+def test_results_of_other_figures_only_are_refused(tmp_path):
+    with pytest.raises(FeatureblendError, match="no figures that are known"):
+        read_metrics(results(tmp_path / "old", [row("latent", "forgotten", 1.0)]))
