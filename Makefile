@@ -4,18 +4,30 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint clean web browser
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
+	@echo "The web page: run \`make web\` and open http://127.0.0.1:7860"
 
-test: $(VENV)/dev.stamp lint
+web: $(VENV)/web.stamp
+	$(BIN)/featureblend web
+
+test: $(VENV)/dev.stamp lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --doctest-modules src tests
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
+
+# The web page's tests need a real browser; root on Debian (as in continuous integration) gets it here.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	test -n "$$CHROMIUM" || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	} || echo "Chromium is missing: the web page's tests will fail (apt-get install chromium, or set CHROMIUM)"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -24,11 +36,15 @@ $(VENV)/plain.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) --editable .
 	touch $@
 
+$(VENV)/web.stamp: $(VENV)/plain.stamp
+	$(INSTALL) --editable '.[web]'
+	touch $@
+
 # torch first and by its exact version: a range would take a build with several gigabytes of CUDA.
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) "$$(grep '^torch==' constraints.txt)"
 	$(INSTALL) --editable '.[dev]'
-	touch $@ $(VENV)/plain.stamp
+	touch $@ $(VENV)/plain.stamp $(VENV)/web.stamp
 
 clean:
 	rm -rf $(VENV) out

@@ -70,7 +70,7 @@ def test_two_photos_become_one(place, capsys):
     with Image.open("out.png") as picture:
         assert (picture.format, picture.size, picture.mode) == ("PNG", (128, 128), "RGB")
     report = json.loads((place / "out.json").read_text())
-    assert set(report) == {"measures", "recipe"}
+    assert set(report) == {"measures", "recipe", "warnings"}
     assert report["recipe"]["weights"] == [0.5, 0.5]
     assert [one["name"] for one in report["recipe"]["inputs"]] == ["ana.png", "ben.jpg"]
     assert report["recipe"]["inputs"][1]["sha256"] == hashlib.sha256((place / "ben.jpg").read_bytes()).hexdigest()
@@ -89,12 +89,64 @@ def test_the_suffix_decides_the_format(place, suffix, form):
         assert (picture.format, picture.size) == (form, (128, 128))
 
 
-def test_weights_move_the_picture_towards_their_photo(place):
-    for name, weights in (("a", ("1", "0")), ("b", ("0", "1")), ("near", ("2", "1")), ("far", ("1", "2"))):
+def test_weights_move_the_face_towards_their_photo(place):
+    """The face: hair and background are one photo's as long as its weight is not small."""
+    for name, weights in (("a", ("1", "0")), ("b", ("0", "1")), ("near", ("3", "1")), ("far", ("1", "3"))):
         main(["blend", "ana.png", "ben.jpg", "-o", f"{name}.png", "--weights", *weights])
-    a, b, near, far = (pixels(f"{name}.png") for name in ("a", "b", "near", "far"))
+    a, b, near, far = (pixels(f"{name}.png")[44:108, 42:86] for name in ("a", "b", "near", "far"))
     assert np.abs(near - a).mean() < np.abs(near - b).mean()
     assert np.abs(far - b).mean() < np.abs(far - a).mean()
+
+
+def test_backgrounds_sizes_and_detail(place):
+    main(["blend", "ana.png", "ben.jpg", "-o", "whole.png", "--background", "source", "--onto", "2", "--quiet"])
+    main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--size", "200", "--quiet"])
+    main(["blend", "ana.png", "ben.jpg", "-o", "soft.png", "--no-detail", "--quiet"])
+    main(["blend", "ana.png", "ben.jpg", "-o", "fine.png", "--quiet"])
+    with Image.open("whole.png") as whole, Image.open("ben.jpg") as photo:
+        assert whole.size == photo.size
+        corner = np.asarray(whole)[:6, :6].astype(int) - np.asarray(photo)[:6, :6]
+        assert np.abs(corner).max() <= 1
+    with Image.open("cut.png") as cut:
+        assert (cut.mode, cut.size) == ("RGBA", (200, 200))
+        assert (cut.getpixel((0, 0))[3], cut.getpixel((100, 110))[3]) == (0, 255)
+    soft, fine = pixels("soft.png"), pixels("fine.png")
+    assert np.abs(np.diff(fine, axis=1)).mean() > np.abs(np.diff(soft, axis=1)).mean()
+
+
+def test_shape_and_texture_apart(place):
+    for name, words in (
+        ("shape", ["--shape-weights", "0", "1", "--weights", "1", "0"]),
+        ("texture", ["--shape-weights", "0", "1", "--texture-weights", "1", "0"]),
+        ("plain", ["--weights", "1", "0"]),
+    ):
+        main(["blend", "ana.png", "ben.jpg", "-o", f"{name}.png", "--method", "morph", "--quiet", *words])
+    shape, texture, plain = (pixels(f"{name}.png") for name in ("shape", "texture", "plain"))
+    assert np.abs(shape - texture).max() <= 1
+    assert np.abs(shape - plain).mean() > 1
+
+
+def test_balance_and_quiet(place, capsys):
+    main(["blend", "ana.png", "ben.jpg", "-o", "even.png", "--balance", "--json", "even.json"])
+    told = capsys.readouterr().out
+    even = json.loads((place / "even.json").read_text())
+    main(["blend", "ana.png", "ben.jpg", "-o", "half.png", "--json", "half.json", "--quiet"])
+    assert capsys.readouterr().out == "half.png\n"
+    half = json.loads((place / "half.json").read_text())
+    assert even["measures"]["balance"] < 0.02 < half["measures"]["balance"]
+    assert even["recipe"]["weights"] != [0.5, 0.5]
+    assert " ".join(f"{share:.3f}" for share in even["recipe"]["weights"]) in told
+
+
+def test_no_metadata_leaves_nothing_in_the_picture(place):
+    main(["blend", "ana.png", "ben.jpg", "-o", "bare.png", "--no-metadata", "--quiet", "--recipe", "bare.json"])
+    main(["blend", "ana.png", "ben.jpg", "-o", "full.png", "--quiet"])
+    bare, full = (place / "bare.png").read_bytes(), (place / "full.png").read_bytes()
+    assert b"featureblend" not in bare
+    assert b"ana.png" in full
+    assert str(place).encode() not in full
+    np.testing.assert_array_equal(pixels("bare.png"), pixels("full.png"))
+    assert json.loads((place / "bare.json").read_text())["verb"] == "blend"
 
 
 def test_three_photos_a_method_and_an_unwarped_blend(place):
@@ -143,3 +195,28 @@ def test_ctrl_c_and_bugs(place, capsys, monkeypatch):
     with pytest.raises(ZeroDivisionError):  # a bug keeps its traceback
         main(["blend", "ana.png", "ben.jpg", "-o", "out.png"])
     assert sorted(os.listdir(place)) == ["ana.png", "ben.jpg"]
+
+
+# --- before any work; the Tab key
+
+
+def test_a_wrong_ending_is_refused_before_any_work(place, capsys, monkeypatch):
+    monkeypatch.setattr(blender_module.Blender, "from_pretrained", lambda *words: pytest.fail("work was begun"))
+    with pytest.raises(SystemExit) as stop:
+        main(["blend", "ana.png", "ben.jpg", "-o", "out.doc"])
+    assert stop.value.code == 2
+    assert ".doc is no picture format" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_every_command_and_option(shell, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["completion", shell])
+    script = capsys.readouterr().out
+    assert not stop.value.code
+    assert all(f"'{name}'" in script for name in COMMANDS)
+    assert all(option in script for option in ("--surroundings", "--inputs-dir", "--all-pairs", "--no-metadata"))
+
+
+def test_every_help_has_an_example():
+    assert all(f"Example: featureblend {name}" in command.__doc__ for name, command in COMMANDS.items())

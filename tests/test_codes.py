@@ -44,7 +44,7 @@ def test_landmarks_may_be_unknown(tmp_path, code):
 
 
 def test_a_name_with_another_ending_is_refused(tmp_path, code):
-    with pytest.raises(FeatureblendError, match="ends in .npz"):
+    with pytest.raises(FeatureblendError, match=r"ends in \.npz"):
         code.save(tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 

@@ -200,6 +200,21 @@ def test_a_tiny_face_in_a_large_photo(faces, soft):
     assert compose(soft, [face, faces[1]], [0.5, 0.5], size="source").shape[0] == max(16, face.native_size)
 
 
+def test_what_a_bent_face_brings_in_from_beyond_the_crop_is_the_photos_own():
+    image, points = draw_face(1, 300)
+    low = points + np.linspace(0, 22, 68)[:, None] * (np.arange(68)[:, None] < 17) * (0, 1)  # a long chin
+    photo = image.copy()
+    photo[-40:] = (255, 0, 255)
+    face = align_face(photo, low, 96)
+    wide = face.padded(16)
+    np.testing.assert_array_equal(wide[16:-16, 16:-16], face.image)
+    inverse = np.linalg.inv(np.vstack([face.matrix, [0, 0, 1]]))[:2]
+    below = transform_points(np.array([[48.0, 108.0]]), inverse)[0].round().astype(int)
+    assert np.abs(wide[124, 64].astype(int) - photo[min(below[1], 299), below[0]]).max() < 60
+    code = AlignedFace(face.image, face.landmarks, face.matrix)
+    np.testing.assert_array_equal(code.padded(4)[0, 4:-4], face.image[4])
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "L", "P"])
 def test_photos_of_other_kinds(faces, soft, mode):
     image, points = draw_face(1, 200)

@@ -127,7 +127,7 @@ def test_a_parents_share_of_the_surroundings():
     for weight in np.linspace(0, 1, 21):
         shares = surroundings_shares(np.array([weight, 1 - weight]), [1.0, 0.0])
         assert shares.sum() == pytest.approx(1)
-        assert shares[0] == pytest.approx(1.0 if weight >= 0.5 else (2 * weight) ** 2 * (3 - 4 * weight))
+        assert shares[0] == pytest.approx(min(1.0, 2 * weight))
     np.testing.assert_allclose(surroundings_shares(np.array([0.5, 0.5]), [0.2, 0.2]), [0.5, 0.5])
     np.testing.assert_allclose(surroundings_shares(np.array([1.0, 0, 0]), [0, 1, 2]), [1, 0, 0])
     thirds = surroundings_shares(np.array([0.2, 0.2, 0.6]), [0, 0, 1])

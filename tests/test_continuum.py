@@ -1,6 +1,7 @@
 """Continua: where the pictures stand, what they show, and the files that they become."""
 
 import csv
+import itertools
 import json
 import time
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from featureblend import blender as blender_module
 from featureblend.blender import Blender
 from featureblend.demo import EXAMPLES
 from featureblend.errors import FeatureblendError
@@ -88,9 +90,10 @@ def test_the_middle_is_the_blend(blender, walk):
 
 
 def test_no_step_is_a_jump(blender):
-    frames = continuum([FIRST, SECOND], steps=21, start=-0.5, end=1.5, blender=blender).frames
-    steps = [difference(one, other) for one, other in zip(frames, frames[1:], strict=False)]
-    assert max(steps) < 5 * np.median(steps)
+    frames = continuum([FIRST, SECOND], steps=15, start=-0.2, end=1.2, blender=blender).frames
+    steps = [difference(one, other) for one, other in itertools.pairwise(frames)]
+    # Most of the way is hair and background, which fade over five steps; a jump would be nearly all in one.
+    assert max(steps) < 0.4 * sum(steps)
 
 
 def test_beyond_a_photo_differences_grow(blender):
@@ -158,7 +161,9 @@ def test_a_video_holds_the_pictures(tmp_path, walk, name):
 
 
 def test_an_odd_size_gets_one_more_row_and_column_in_a_video(tmp_path, blender):
-    _, frames = video_frames(continuum([FIRST, SECOND], steps=2, size=65, detail=False, blender=blender).save(tmp_path / "walk.mp4"))
+    _, frames = video_frames(
+        continuum([FIRST, SECOND], steps=2, size=65, detail=False, blender=blender).save(tmp_path / "walk.mp4")
+    )
     assert frames[0].shape == (66, 66, 3)
 
 
@@ -168,12 +173,16 @@ def test_an_animation_holds_the_pictures(tmp_path, walk, name, tolerance):
         assert (picture.n_frames, picture.info["loop"]) == (5, 0)
         for place, frame in enumerate(walk.frames):
             picture.seek(place)
+            picture.load()
             assert picture.info["duration"] == 50
             assert difference(frame, picture.convert("RGB")) < tolerance
 
 
 def test_a_contact_sheet(tmp_path, walk):
-    with Image.open(walk.save(tmp_path / "one.png")) as row, Image.open(walk.save(tmp_path / "2.png", columns=3)) as two:
+    with (
+        Image.open(walk.save(tmp_path / "one.png")) as row,
+        Image.open(walk.save(tmp_path / "2.png", columns=3)) as two,
+    ):
         assert row.width > 5 * 128 > two.width > 3 * 128
         assert two.height > 2 * 128 > row.height > 128
         assert difference(np.asarray(row)[8:136, 8:136], walk.frames[0]) == 0
@@ -185,7 +194,7 @@ def test_numbered_frames_and_their_table(tmp_path, walk):
     assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "frames.csv", "recipe.json"])
     for name, frame in zip(names, walk.frames, strict=True):
         assert difference(Image.open(folder / name), frame) == 0
-    rows = list(csv.DictReader(open(folder / "frames.csv")))
+    rows = list(csv.DictReader((folder / "frames.csv").read_text().splitlines()))
     assert rows[1] == {"frame": "frame_001.png", "position": "0.25", "weight_1": "0.75", "weight_2": "0.25"}
     assert json.loads((folder / "recipe.json").read_text())["verb"] == "continuum"
 
@@ -197,7 +206,7 @@ def test_frames_never_mix_with_other_files(tmp_path, walk, blender):
     short.save(folder)  # earlier frames are replaced, all of them
     assert len(list(folder.glob("*.png"))) == 2
     (folder / "holiday.jpg").touch()
-    with pytest.raises(FeatureblendError, match="holds other files \\(holiday.jpg\\)"):
+    with pytest.raises(FeatureblendError, match=r"holds other files \(holiday.jpg\)"):
         walk.save(folder)
     assert len(list(folder.glob("*.png"))) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["walk"]
@@ -232,8 +241,9 @@ def test_names_that_cannot_be_written(tmp_path, name, said):
 
 
 @pytest.mark.parametrize("name", ["walk.mp4", "walk.gif", "walk.webp", "walk.png"])
-def test_a_recipe_makes_the_same_file_again(tmp_path, name):
-    made = continuum([FIRST, SECOND], steps=3, start=-0.5, bounce=True, ease="in", size=64)
+def test_a_recipe_makes_the_same_file_again(tmp_path, blender, name, monkeypatch):
+    monkeypatch.setattr(blender_module, "FaceDetector", lambda: blender.detector)
+    made = continuum([FIRST, SECOND], steps=3, start=-0.5, bounce=True, ease="in", size=64, blender=blender)
     path = made.save(tmp_path / name, fps=7)
     recipe = read_recipe(path)
     assert (recipe["verb"], recipe["options"]["fps"], recipe["faces"]) == ("continuum", 7, ["largest", "largest"])

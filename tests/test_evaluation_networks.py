@@ -57,8 +57,8 @@ def test_figures_of_networks_name_their_features(faces, weights, tmp_path):
 
 
 def test_processes_change_nothing_with_networks_either(faces, weights, tmp_path):
-    run(faces, tmp_path / "one", ("pixel",), **weights)
-    evaluate(faces, tmp_path / "two", TINY, methods=("pixel",), jobs=2, quiet=True, **weights)
+    run(faces, tmp_path / "one", ("pixel",), lpips=weights["lpips"])
+    evaluate(faces, tmp_path / "two", TINY, methods=("pixel",), jobs=2, quiet=True, lpips=weights["lpips"])
     assert (tmp_path / "one/metrics.jsonl").read_bytes() == (tmp_path / "two/metrics.jsonl").read_bytes()
 
 
@@ -82,9 +82,12 @@ def test_a_bundled_paper_model_is_in_the_table_by_itself(faces, tmp_path, monkey
     shutil.copytree(find_model(), bundled / PAPER_MODEL)
     monkeypatch.setattr(featureblend.model_folder, "BUNDLED", bundled)
     said, asked = [], []
-    monkeypatch.setattr(
-        featureblend.evaluation, "default_methods", lambda blenders: asked.extend(blenders) or ["pixel"]
-    )
+
+    def default(blenders):
+        asked.extend(blenders)
+        return ["pixel"]
+
+    monkeypatch.setattr(featureblend.evaluation, "default_methods", default)
     run(faces, tmp_path / "all", None, say=said.append)
     assert asked == ["latent", "paper"]
     assert not any("paper" in line for line in said)

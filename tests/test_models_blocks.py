@@ -144,10 +144,30 @@ def test_a_critic_with_it_sees_collapse():
     assert critic.mixes_samples
     images = torch.rand(4, 3, 32, 32) * 2 - 1
     alike = images[:1].expand(4, -1, -1, -1)
-    assert abs(float(critic(alike)[0] - critic(images)[0])) > 1e-5
+    assert abs(float((critic(alike)[0] - critic(images)[0]).detach())) > 1e-5
     blind = PaperDiscriminator(PaperDiscriminatorConfig(32, batch_norm=False, padding="same"))
     assert not blind.mixes_samples
     torch.testing.assert_close(blind(alike)[0], blind(images)[0])
+
+
+@pytest.mark.parametrize("options", [{"multi_scale": True}, {"minibatch_kernels": 5}])
+def test_our_critic_has_both_too(options):
+    from featureblend.losses.adversarial import gradient_penalty
+    from featureblend.models.modern import ModernDiscriminator, ModernDiscriminatorConfig
+
+    torch.manual_seed(0)
+    critic = ModernDiscriminator(ModernDiscriminatorConfig(image_size=32, widths=(8, 16), **options))
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    images = torch.rand(4, 3, 32, 32) * 2 - 1
+    assert critic.mixes_samples == (not torch.allclose(critic(images)[:2], critic(images[:2]), atol=1e-5))
+    assert critic.mixes_samples == ("minibatch_kernels" in options)
+    logits, mixing, _ = critic.judge(images)
+    (logits.sum() + mixing.square().sum() + gradient_penalty(critic, images)).backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in critic.parameters())
+    with pytest.raises(FeatureblendError, match="minibatch_kernels must not be negative"):
+        ModernDiscriminatorConfig(minibatch_kernels=-1)
 
 
 # --- the critic of codes

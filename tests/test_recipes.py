@@ -61,6 +61,16 @@ def test_weights_that_do_not_fit(weights, message):
         normalised_weights(weights, 2)
 
 
+@pytest.mark.parametrize("weights", [[2, 1], [0.1, 0.2], [5, 3, 1], [1, 1, 1, 1, 1, 1, 1], [0.7, 0.3]])
+def test_a_recipes_weights_stay_what_they_are(weights):
+    """To the last bit: a recipe that is followed gives the recipe again."""
+    once = normalised_weights(weights, len(weights))
+    again = normalised_weights(once.tolist(), len(weights))
+    assert again.tolist() == once.tolist()
+    assert normalised_weights(once, len(weights)) is not once
+    assert normalised_weights([0.7, 0.3], 2).tolist() == [0.7, 0.3]
+
+
 def test_a_file_is_named_by_its_hash_and_without_its_folder(tmp_path):
     path = tmp_path / "secret place" / "ana.jpg"
     path.parent.mkdir()

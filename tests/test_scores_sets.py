@@ -82,6 +82,11 @@ def test_fid_of_fewer_rows_than_features():
     a = clouds(5, 40)
     assert fid(a, a) == pytest.approx(0, abs=1e-6)
     assert fid(a, a + 2) == pytest.approx(4 * 40, rel=1e-6)
+    b = clouds(7, 40, seed=1) * 3
+    covariances = [np.cov(rows, rowvar=False) for rows in (a, b)]
+    overlap = np.sqrt(np.maximum(np.linalg.eigvals(covariances[0] @ covariances[1]).real, 0)).sum()
+    expected = np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + np.trace(sum(covariances)) - 2 * overlap
+    assert fid(a, b) == pytest.approx(expected, rel=1e-5)
 
 
 def test_nearest_neighbour_accuracy_of_apart_alike_copied_and_averaged_sets():

@@ -79,6 +79,34 @@ class AlignedFace:
             image = _cut(self.photo, matrix, size)
         return replace(self, image=image, landmarks=transform_points(self.landmarks, scaling), matrix=matrix)
 
+    def padded(self, frame: int) -> np.ndarray:
+        """Give the crop with what the photo shows around it.
+
+        Parameters
+        ----------
+        frame : int
+            Pixels of the crop's scale to add on every side; without a photo the crop is mirrored there.
+
+        Returns
+        -------
+        (size + 2 frame, size + 2 frame, 3) uint8 array
+            With the crop itself in the middle, byte for byte.
+
+        Examples
+        --------
+        >>> photo = np.random.default_rng(0).integers(0, 256, (99, 99, 3), dtype=np.uint8)
+        >>> matrix = np.array([[1.0, 0, -20], [0, 1, -20]])
+        >>> face = AlignedFace(photo[20:60, 20:60], np.zeros((68, 2)), matrix, photo=photo)
+        >>> bool((face.padded(5) == photo[15:65, 15:65]).all())
+        True
+        """
+        if self.photo is None:
+            return cv2.copyMakeBorder(self.image, frame, frame, frame, frame, cv2.BORDER_REFLECT_101)
+        side = self.image.shape[0]
+        wide = _cut(self.photo, np.add(self.matrix, [[0, 0, frame], [0, 0, frame]]), side + 2 * frame)
+        wide[frame : frame + side, frame : frame + side] = self.image
+        return wide
+
 
 def rescaling(factor: float) -> np.ndarray:
     """Give the (2, 3) map of a picture's pixels to those of the picture scaled by `factor`.

@@ -134,5 +134,6 @@ def _identity(made: Made, faces: Sequence[AlignedFace], recognizer: FaceDetector
     found: dict[str, Any] = {"identity_distances": [round(distance, 3) for distance in distances]}
     if len(parents) == 2:
         between = float(np.linalg.norm(parents[0] - parents[1]))
-        found["identity_balance"] = round(balance_of_distances(distances[0], distances[1], between), 3) if between > 0 else None
+        even = balance_of_distances(distances[0], distances[1], between) if between > 0 else None
+        found["identity_balance"] = None if even is None else round(even, 3)
     return found

@@ -100,7 +100,7 @@ def run_batch(
         When stopped, after the rows at work are finished.
     """
     settings = settings or BatchSettings()
-    jobs = jobs or os.cpu_count() or 1
+    jobs = (os.cpu_count() or 1) if jobs is None else jobs
     if jobs < 1:
         raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
     out = Path(out)

@@ -24,18 +24,22 @@ from .errors import FeatureblendError
 __all__ = ["main"]
 
 
-def demo(out: Out = Path("out/demo.png"), model: Model = None) -> None:
+def demo(out: Out = Path("out/demo.png"), model: Model = None, quiet: Flag = False) -> None:
     """Blend the two example faces that come with featureblend.
+
+    Example: featureblend demo -o faces.png
 
     Args:
         out: Picture to write; its folder is made.
         model: A model folder or the name of a bundled model; the bundled one if left out.
+        quiet: Print only where the picture is.
     """
     from .demo import write_demo
 
     made = write_demo(out, model)
     print(out)
-    print_measures(made.measures)
+    if not quiet:
+        print_measures(made.measures)
 
 
 def prepare(
@@ -172,6 +176,22 @@ def export(
     print(out)
 
 
+def completion(shell: Positional[Literal["bash", "zsh", "fish"]]) -> None:
+    """Print what completes commands and options at the Tab key, for your shell to read.
+
+    Example: featureblend completion bash > ~/.local/share/bash-completion/completions/featureblend
+    Example: featureblend completion zsh > ~/.zfunc/_featureblend
+    Example: featureblend completion fish > ~/.config/fish/completions/featureblend.fish
+
+    Args:
+        shell: Your shell.
+    """
+    import tyro
+
+    words, settings = ["--tyro-print-completion", shell], (tyro.conf.DisallowNone,)
+    tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="featureblend", args=words, config=settings)
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "blend": blend,
     "batch": batch,
@@ -191,6 +211,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reproduce": reproduce,
     "benchmark": benchmark,
     "web": web,
+    "completion": completion,
 }
 
 
@@ -206,7 +227,8 @@ def _overview() -> str:
             *lines,
             "",
             "`featureblend COMMAND --help` explains one; `featureblend --version` says which version this is.",
-            "Exit codes: 0 done, 2 something to mend (one line says what), 130 stopped by Ctrl-C.",
+            "Exit codes: 0 done, 1 some rows of a batch failed (each is named), 2 something to mend (one line says",
+            "what), 130 stopped by Ctrl-C.",
             "",
         ]
     )

@@ -99,8 +99,8 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
         raise FeatureblendError(f"weights {shown}: none may be negative")
     if not values.any():
         raise FeatureblendError(f"weights {shown}: at least one must be more than 0")
-    if abs(values.sum() - 1) <= count * np.finfo(np.float64).eps:
-        return values  # as they are, so that a recipe's weights stay what they were
+    if values.max() <= 1 and abs(values.sum() - 1) <= count * np.finfo(np.float64).eps:
+        return values.copy()  # as they are, so that a recipe's weights stay what they were
     parts = values / values.max()  # first, so that the sum of huge ones is finite
     return parts / parts.sum()
 

@@ -85,6 +85,8 @@ def _found(
     folders: Sequence[str | os.PathLike[str]],
     seen: dict[tuple[str, Path], str | None],
 ) -> Path:
+    if not isinstance(facts, Mapping):
+        raise FeatureblendError(f"the recipe is damaged: {facts!r} is no input")
     kind = next((kind for kind in HASHES if isinstance(facts.get(kind), str)), None)
     name = Path(str(facts.get("name", ""))).name or "an input"
     if kind is None:
@@ -250,5 +252,4 @@ def _blend_again(
         **(recipe.get("options") or {}),
     )
     # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
-    named = [{**now, "name": then["name"]} for now, then in zip(made.recipe["inputs"], recipe["inputs"], strict=True)]
-    return type(made)(made.image, {}, {**made.recipe, "inputs": named}).save(out, metadata)
+    return type(made)(made.image, {}, {**made.recipe, "inputs": recipe["inputs"]}).save(out, metadata)

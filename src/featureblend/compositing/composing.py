@@ -32,6 +32,9 @@ LARGEST = 4096
 WORKING = 2048
 """Crops larger than this are made at this size and enlarged: faces over 2,000 pixels hold no more detail."""
 
+FRAME = 6
+"""One over this share of the crop's side is looked at around it, where faces are bent."""
+
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
 
@@ -186,7 +189,9 @@ class _Task:
         crops = [face.at(size) for face in self.faces]
         if not self.warped:
             return [crop.image.astype(np.float32) for crop in crops]
-        return warped_parents([crop.image for crop in crops], [crop.landmarks for crop in crops], self.shape(size))
+        frame = size // FRAME
+        wide = [crop.padded(frame) for crop in crops]
+        return warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
 
     def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
         """(size, size, 3) uint8 blend, with its parents' detail or scaled."""

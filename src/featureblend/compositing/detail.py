@@ -33,6 +33,12 @@ BLEND_SIDE = 45
 PARENT_SIDE = 128
 """... and of this many pixels or more a parent's; in between both."""
 
+OUTLINES = 3.0
+"""Where two parents share the surroundings, their shares in the outlines go with their shares to this power: a mist of
+one about the other is seen less than its outlines ..."""
+OUTLINES_SIDE = 30
+"""... which are in the bands of pyramid levels of this side or more."""
+
 GAIN = (0.67, 1.5)
 """How far the contrast of a parent's detail is fitted to the blend's brightness."""
 
@@ -50,12 +56,28 @@ def own_share(weights: np.ndarray) -> float:
 
 
 def warped_parents(
-    images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shape: np.ndarray
+    images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shape: np.ndarray, frame: int = 0
 ) -> list[np.ndarray]:
-    """Bend pictures to a shape, as `featureblend.classical.morph.warp_to_shape` does, but to float32 in 0 to 255."""
+    """Bend pictures to a shape, as `featureblend.classical.morph.warp_to_shape` does, but to float32 in 0 to 255.
+
+    Parameters
+    ----------
+    images : sequence of N (S + 2 frame, S + 2 frame, 3) arrays
+    landmarks : sequence of N (68, 2) arrays
+        In pixels of the pictures without the frame.
+    shape : (68, 2) array
+        Where they shall be.
+    frame : int
+        Width of what is known around each picture: a chin that is lifted brings in what lies below it, and a mirrored
+        chin would be a second one.
+
+    Returns
+    -------
+    list of N (S, S, 3) float32 arrays
+    """
     bent = []
     for image, points in zip(images, landmarks, strict=True):
-        mapping = warp_map((image.shape[0], image.shape[1]), points, shape)
+        mapping = warp_map((image.shape[0] - 2 * frame, image.shape[1] - 2 * frame), points, shape) + np.float32(frame)
         pixels = cv2.remap(
             image.astype(np.float32),
             np.ascontiguousarray(mapping[..., 0]),
@@ -122,7 +144,8 @@ def add_detail(
     donor = np.einsum("nyx,nyxc->yxc", chosen.astype(np.float32), np.stack(guides))
     gain = np.clip((_brightness(guide) + 16) / (_brightness(donor) + 16), *GAIN) ** (1 - own)
 
-    outside = _mixed(images, around)
+    clearer = around**OUTLINES / (around**OUTLINES).sum()
+    outlines, outside = _mixed(images, clearer), _mixed(images, around)
     likeness = skin_likeness(_scaled(outside, min(size, SKIN_SIDE)), _enlarged(core, min(size, SKIN_SIDE)))
     outside = outside + _enlarged(colour, size) * _enlarged(likeness, size)[..., None]
     detail = sum(
@@ -133,10 +156,10 @@ def add_detail(
     masks = gaussian_pyramid(_enlarged(inside, size), levels)
     gains = gaussian_pyramid(_enlarged(gain.astype(np.float32), size), levels)
     bands: list[np.ndarray] = []
-    pyramids = (
-        laplacian_pyramid(image, levels) for image in (_scaled(np.asarray(blend, np.float32), size), detail, outside)
-    )
-    for soft, fine, out, mask, local in zip(*pyramids, masks, gains, strict=True):
+    layers = (_scaled(np.asarray(blend, np.float32), size), detail, outlines, outside)
+    pyramids = (laplacian_pyramid(image, levels) for image in layers)
+    for soft, fine, clear, out, mask, local in zip(*pyramids, masks, gains, strict=True):
+        out = clear if len(out) >= OUTLINES_SIDE else out
         taken = _parent_share(len(fine)) if len(bands) < levels else 0.0
         taken = own + (1 - own) * taken
         local = local[..., None] if len(bands) < levels else 1.0

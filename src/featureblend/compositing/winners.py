@@ -110,7 +110,7 @@ def surroundings_shares(weights: np.ndarray, suitability: Sequence[float] | np.n
     total = np.zeros(count)
     for winner, chance in enumerate(chances):
         part = min(1.0, count * weights[winner])
-        first = part**2 * (3 - 2 * part)
+        first = part
         others = np.array(weights, np.float64)
         others[winner] = 0
         shares = others * ((1 - first) / others.sum()) if others.sum() > 0 else others

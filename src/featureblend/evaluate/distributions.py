@@ -126,7 +126,9 @@ def fid(real: np.ndarray, fake: np.ndarray) -> float:
 
     Notes
     -----
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), by symmetric eigenvalues: the oracle in the tests is scipy's `sqrtm`.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), by symmetric eigenvalues; with fewer pictures than numbers the last
+    trace is the sum of the singular values of A B', where A'A = C1 and B'B = C2. The oracle in the tests is scipy's
+    `sqrtm`.
     Biased upwards, the more the fewer pictures: compare sets of one size only. It sees means and covariances, no
     more: a set of two collapsed modes can score well.
 
@@ -142,13 +144,18 @@ def fid(real: np.ndarray, fake: np.ndarray) -> float:
     18.0
     """
     first, second = _two_sets(real, fake)
-    means = first.mean(axis=0) - second.mean(axis=0)
-    covariances = [np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (first, second)]
-    values, vectors = np.linalg.eigh(covariances[0])
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    product = root @ covariances[1] @ root
-    overlap = np.sqrt(np.maximum(np.linalg.eigvalsh((product + product.T) / 2), 0)).sum()
-    distance = means @ means + np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * overlap
+    gap = first.mean(axis=0) - second.mean(axis=0)
+    # Rows whose inner products are the covariance, for either set.
+    rows = [(part - part.mean(axis=0)) / np.sqrt(len(part) - 1) for part in (first, second)]
+    if min(len(first), len(second)) < first.shape[1]:
+        overlap = np.linalg.svd(rows[0] @ rows[1].T, compute_uv=False).sum()
+    else:
+        one, other = (part.T @ part for part in rows)
+        values, vectors = np.linalg.eigh(one)
+        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+        product = root @ other @ root
+        overlap = np.sqrt(np.maximum(np.linalg.eigvalsh((product + product.T) / 2), 0)).sum()
+    distance = gap @ gap + np.square(rows[0]).sum() + np.square(rows[1]).sum() - 2 * overlap
     return max(float(distance), 0.0)
 
 

@@ -19,7 +19,7 @@ MEANINGS = {
     "ghosting": "doubled outlines, 0 none to 1 a plain cross-dissolve",
     "ghosting_inside_face": "the same between brows and chin",
     "ghosting_outside_face": "the same in hair, ears, neck and background",
-    "distances": "distance of the blend's face from each parent's, in units of colour difference; hair and ground aside",
+    "distances": "distance of the blend's face from each parent's, in units of colour difference (hair aside)",
     "similarity": "of the blend to each parent: 1 is that parent, 0 no nearer than the other parents are",
     "balance": "0 as near to one parent as to the other, 1 is one of them (two photos only)",
 }

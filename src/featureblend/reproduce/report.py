@@ -243,7 +243,7 @@ def _runs(reproduction: Reproduction) -> str:
     )
     described = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(run.description)}"
-        + (f" <b>{escape(run.trouble)}</b>" if run.trouble else "")
+        + "".join(f" <b>{escape(note)}</b>" for note in (run.trouble, run.collapse) if note)
         + "</dd>"
         for name, run in reproduction.results.items()
     )

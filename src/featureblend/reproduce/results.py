@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,8 @@ class RunResult:
     """Lines of the log."""
     trouble: str = ""
     """Why the run ended early, where its loss stopped being a number."""
+    collapse: str = ""
+    """When the training loop's watch took it for collapsed, and by what signs."""
 
     @property
     def share(self) -> float:
@@ -192,8 +195,17 @@ def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> t
         data_means=_channel_means(faces.images),
         history=history,
         trouble=trouble,
+        collapse=_collapse(run),
     )
     return result, coder, made
+
+
+def _collapse(run: RunFolder) -> str:
+    try:
+        facts = json.loads(run.collapse_file.read_text())
+        return f"collapsed at {facts['images']:,} images: {'; '.join(facts['signs'])}"
+    except (OSError, ValueError, KeyError, TypeError):  # none was seen
+        return ""
 
 
 def _channel_means(images: np.ndarray) -> tuple[float, float, float]:

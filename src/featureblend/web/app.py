@@ -85,7 +85,7 @@ class _Page:
         self.inputs = [at.table, *look, *weights]
         shown = [at.message, at.picture, at.download]
         table = [
-            at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.before, at.player,
+            at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.example_box, at.before, at.player,
             at.sheet, *(part for card in at.cards for name, part in card.items() if name != "remove"),
         ]  # fmt: skip
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
@@ -150,7 +150,7 @@ class _Page:
         asked = self.studio.asked
         time.sleep(PATIENCE)
         if self.studio.asked != asked:
-            return {}
+            return {at.measures: gr.skip()}
         if len(table) < 2 or not any(weights):
             return {at.measures: "", at.sides: fragments.empty(len(table))}
         names = [photo.name for photo in table]
@@ -184,6 +184,7 @@ class _Page:
         waiting = fragments.empty(len(table), "Press the button to make it.")
         return update | {
             at.table: tuple(table),
+            at.example_box: gr.update(open=len(table) < 2),
             at.drop: None,
             at.webcam: None,
             at.before: gr.update(choices=named, value=0),
@@ -214,7 +215,7 @@ class _Page:
 
     def _photographed(self, path: str | None, *values: Any) -> Update:
         if path is None:
-            return {}
+            return {self.at.message: gr.skip()}
         content = Path(path).read_bytes()
         Path(path).unlink(missing_ok=True)
         taken = sum(photo.name.startswith("webcam") for photo in values[0])

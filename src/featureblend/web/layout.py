@@ -24,7 +24,7 @@ EXAMPLE_FILES = [EXAMPLES / f"{name}.png" for name in ("first", "second", "third
 
 BACKGROUND_NAMES = {
     "blend": "the blend's own",
-    "source": "first photo: hair, body and scene kept",
+    "source": "the first photo (hair, body, scene)",
     "transparent": "transparent",
     "black": "black",
     "average": "average of the photos",
@@ -65,42 +65,31 @@ class Layout:
                 self._result()
 
     def _photos(self) -> None:
-        gr.HTML('<h2 class="fb-step">Drop two to six photos, or click to choose them</h2>')
+        gr.HTML('<h2 class="fb-step">Drop two to six photos, or click to choose them</h2>', padding=False)
         self.drop = gr.File(show_label=False, file_count="multiple", height=112, elem_id="drop", elem_classes="fb-drop")
         with gr.Accordion("Use the webcam", open=False, elem_id="webcam-box"):
             self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
         self.cards = [self._card(place) for place in range(MAX_PHOTOS)]
-        with gr.Group(elem_classes="fb-look"):
-            with gr.Row():
-                self.method = gr.Dropdown(
-                    list(METHODS), value=METHODS[0], label="Method", min_width=120, elem_id="method"
-                )
-                self.size = gr.Dropdown(
-                    list(SIZES), value=next(iter(SIZES)), label="Size", min_width=120, elem_id="size"
-                )
-            named = [(BACKGROUND_NAMES.get(name, name), name) for name in BACKGROUNDS]
-            self.background = gr.Dropdown(named, value="blend", label="Background", elem_id="background")
-        gr.HTML(
-            '<h2 class="fb-step">Or add example faces <small>made by the model; nobody looks like that</small></h2>'
-        )
-        self.examples = gr.Gallery(
-            [Image.open(path) for path in EXAMPLE_FILES],
-            show_label=False,
-            columns=5,
-            height="auto",
-            object_fit="cover",
-            allow_preview=False,
-            interactive=False,
-            container=False,
-            buttons=[],
-            elem_id="examples",
-            elem_classes="fb-examples",
-        )
+        with gr.Accordion("Add example faces", elem_id="example-box") as self.example_box:
+            gr.HTML('<p class="fb-small">The model made them; these people do not exist.</p>', padding=False)
+            self.examples = gr.Gallery(
+                [Image.open(path) for path in EXAMPLE_FILES],
+                show_label=False,
+                columns=5,
+                height="auto",
+                object_fit="cover",
+                allow_preview=False,
+                interactive=False,
+                container=False,
+                buttons=[],
+                elem_id="examples",
+                elem_classes="fb-examples",
+            )
 
     def _card(self, place: int) -> dict[str, Any]:
         with gr.Group(visible=False, elem_classes="fb-card", elem_id=f"card-{place + 1}") as group:
             with gr.Row(elem_classes="fb-line"):
-                face = gr.HTML("", elem_classes="fb-thumb")
+                face = gr.HTML("", elem_classes="fb-thumb", padding=False)
                 weight = gr.Slider(
                     0, 100, 50, step=1, label=f"Photo {place + 1}", buttons=[], elem_classes="fb-weight",
                     elem_id=f"weight-{place + 1}", interactive=True,
@@ -112,6 +101,17 @@ class Layout:
     def _result(self) -> None:
         with gr.Tab("Blend", id="blend"):
             self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
+            with gr.Row(elem_classes="fb-look"):
+                self.method = gr.Dropdown(
+                    list(METHODS), value=METHODS[0], label="Method", min_width=130, elem_id="method"
+                )
+                named = [(BACKGROUND_NAMES.get(name, name), name) for name in BACKGROUNDS]
+                self.background = gr.Dropdown(
+                    named, value="blend", label="Background", min_width=150, elem_id="background"
+                )
+                self.size = gr.Dropdown(
+                    list(SIZES), value=next(iter(SIZES)), label="Size", min_width=130, elem_id="size"
+                )
             self.download = gr.Button("Download with recipe", variant="primary", interactive=False, elem_id="download")
             self.measures = gr.HTML("", elem_id="measures")
         with gr.Tab("Before / after", id="before"):

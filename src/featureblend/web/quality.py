@@ -37,7 +37,8 @@ SHOWN = (
 TITLES = {
     "real": "real photos",
     "latent": "featureblend",
-    "latent-plain": "featureblend, faces not bent",
+    "latent-unwarped": "featureblend, faces not bent",
+    "latent-plain-mean": "featureblend, plain mean",
     "pca": "PCA (eigenfaces)",
     "pixel": "pixel average",
     "gaussian": "Gaussian pyramid",

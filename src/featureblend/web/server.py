@@ -67,6 +67,7 @@ def serve(
     with tempfile.TemporaryDirectory(prefix="featureblend-web-") as folder:
         os.environ.update(QUIET)
         os.environ["GRADIO_TEMP_DIR"] = folder
+        os.environ["MPLCONFIGDIR"] = folder  # matplotlib, where it is there, writes a list of fonts
         _run(blender, host, port, browser, say)
 
 

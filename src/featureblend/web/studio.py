@@ -33,7 +33,7 @@ PREVIEW = 640
 """Longest side of the live picture in pixels: the download has the size that was asked for."""
 
 SIZES: dict[str, int | str | None] = {
-    "as the model makes it": None,
+    "the model's own": None,
     "512": 512,
     "1024": 1024,
     "the photo's own": "source",

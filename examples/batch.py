@@ -1,0 +1,48 @@
+# %% [markdown]
+# # Batches: a list of blends
+#
+# A row of a CSV file is a blend: `photo1`, `photo2` and so on, and where wanted `weights` or `alpha` (the second
+# photo's weight), `name`, `method` and more. Photos are named from the list's folder.
+
+# %%
+import shutil
+from pathlib import Path
+
+from featureblend.batch import BatchSettings, run_batch
+from featureblend.batch_rows import every_pair, read_rows
+from featureblend.demo import EXAMPLES
+
+out = Path("out/examples")
+folder = out / "batch-photos"
+shutil.rmtree(folder, ignore_errors=True)
+shutil.copytree(EXAMPLES, folder)
+shutil.rmtree(out / "batch", ignore_errors=True)
+(folder / "pairs.csv").write_text(
+    "photo1,photo2,alpha,name\n"
+    "first.png,third.png,0.25,quarter\n"
+    "first.png,third.png,0.75,three-quarters\n"
+    "first.png,nobody.png,0.5,missing\n"
+)
+
+# %%
+report = run_batch(read_rows(folder / "pairs.csv"), out / "batch", settings=BatchSettings(), jobs=1, quiet=True)
+print(report.made, "made,", report.failed, "failed")
+for name, reason in report.failures:
+    print(name, "failed:", reason)
+
+# %% [markdown]
+# ![A quarter of the second](batch/quarter.png)
+# ![Three quarters of the second](batch/three-quarters.png)
+#
+# `results.csv` has a row for each, with its measures. The same call again keeps what is finished.
+
+# %%
+print(report.table.read_text().splitlines()[0])
+again = run_batch(read_rows(folder / "pairs.csv"), out / "batch", settings=BatchSettings(), jobs=1, quiet=True)
+print(again.made, "made,", again.kept, "kept")
+
+# %% [markdown]
+# Every pair of a folder is a list too.
+
+# %%
+print([row.name for row in every_pair(folder)])

@@ -1,0 +1,42 @@
+# %% [markdown]
+# # Transform: A + k (C - B)
+#
+# What tells C from B is added to A, in shape and in look. B and C are photos, or folders of photos, of which the mean
+# counts: with a folder of young and one of old faces, A becomes older.
+
+# %%
+from pathlib import Path
+
+import numpy as np
+
+import featureblend
+from featureblend import Blender
+from featureblend.demo import EXAMPLES
+from featureblend.image import save_image
+from featureblend.sheets import labelled_row
+
+out = Path("out/examples")
+out.mkdir(parents=True, exist_ok=True)
+blender = Blender.from_pretrained()
+a, b, c = (EXAMPLES / f"{name}.png" for name in ("first", "third", "second"))
+
+# %% [markdown]
+# An amount of 1 adds the whole difference; a negative one takes it away, and more than 1 exaggerates it.
+
+# %%
+amounts = [-0.5, 0, 0.5, 1]
+made = [featureblend.transform(a, b, c, amount, blender=blender) for amount in amounts]
+sheet = labelled_row([np.asarray(one.image) for one in made], [f"amount {amount}" for amount in amounts], scale=2)
+print(save_image(out / "transform.png", sheet))
+
+# %% [markdown]
+# ![From less to more of the difference](transform.png)
+#
+# Hair and background stay as they are, unless `keep_surroundings=False`. Several photos on a side:
+
+# %%
+group = featureblend.transform(a, [b, EXAMPLES / "fourth.png"], [c, EXAMPLES / "fifth.png"], 0.7, blender=blender)
+print(group.save(out / "transform-groups.png"))
+
+# %% [markdown]
+# ![The difference of two groups](transform-groups.png)

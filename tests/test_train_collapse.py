@@ -1,0 +1,130 @@
+"""Runs made to collapse: they say what was seen, keep the last good checkpoint, and stop, or warn and go on."""
+
+import dataclasses
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from short_runs import SHORT, flat, run  # noqa: E402
+from training_faces import TOY, faces  # noqa: E402
+
+from featureblend.errors import FeatureblendError  # noqa: E402
+from featureblend.train import collapse, loop, trainer  # noqa: E402
+from featureblend.train.loop import train  # noqa: E402
+from featureblend.train.state import RunFolder  # noqa: E402
+
+JOINT = trainer.OBJECTIVES["joint"]
+STEPS, TURN = 90, 50
+EXPERIMENT = dataclasses.replace(TOY, images=16 * STEPS, ema_half_life=0, learning_rate=3e-3, warmup=0)
+LIMITS = collapse.Limits(settled=16 * 30, grace=16 * 1000)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """A line and a checkpoint a step, no curves, and limits for a run of 90 steps."""
+    monkeypatch.setattr(loop, "TICK_SECONDS", -1)
+    monkeypatch.setattr(loop, "SAVE_SECONDS", -1)
+    monkeypatch.setattr(loop, "draw_curves", lambda history, path: None)
+    monkeypatch.setattr(loop, "draw_samples", lambda pictures, path: None)
+    monkeypatch.setattr(collapse, "LIMITS", LIMITS)
+
+
+def made_to_collapse(monkeypatch):
+    """From step TURN on, the autoencoder is paid for making one picture of all faces."""
+
+    def spoilt(networks, material, experiment):
+        result = JOINT(networks, material, experiment)
+        if material.seed[1] < TURN:
+            return result
+        output = networks.autoencoder.decode(networks.autoencoder.encode(material.images))
+        return {**result, "loss": 50 * output.var(dim=0).mean()}
+
+    monkeypatch.setitem(trainer.OBJECTIVES, "joint", spoilt)
+
+
+def trained(folder, **settings):
+    return train(EXPERIMENT, faces(), folder, quiet=True, **settings)
+
+
+def test_a_collapsed_run_stops_and_keeps_what_was_good(tmp_path, monkeypatch, capsys):
+    made_to_collapse(monkeypatch)
+    with pytest.raises(FeatureblendError, match=r"training collapsed at .* images: outputs have become alike") as error:
+        trained(tmp_path / "run")
+    assert "\n" not in str(error.value)
+    folder = RunFolder(tmp_path / "run")
+    assert f"--init {folder.good}" in str(error.value)
+    log = folder.history()
+    facts = json.loads(folder.collapse_file.read_text())
+    assert facts["images"] == log[-1]["images"] < 16 * STEPS
+    assert any("become alike" in sign for sign in facts["signs"])
+    # Good is what came before the first bad line, and its outputs were various.
+    assert facts["last_good"] == folder.good_images() < facts["images"]
+    at = {line["images"]: line for line in log}
+    peak = max(line["diversity"] for line in log if line["images"] >= LIMITS.settled)
+    assert at[facts["last_good"]]["diversity"] > peak / 3 > log[-1]["diversity"]
+    kept = RunFolder(folder.good)
+    assert kept.experiment() == EXPERIMENT
+    assert kept.load()["clock"]["step"] * 16 == facts["last_good"]
+    # The collapsed state is there too, to be looked at.
+    assert folder.load()["clock"]["step"] * 16 == facts["images"]
+    # A new run starts from what was good.
+    monkeypatch.setitem(trainer.OBJECTIVES, "joint", JOINT)
+    new = RunFolder(train(EXPERIMENT, faces(), tmp_path / "new", init=folder.good, minutes=0, quiet=True))
+    assert new.load()["started_from"] == "last-good"
+
+
+def test_a_collapsed_run_may_go_on(tmp_path, monkeypatch, capsys):
+    made_to_collapse(monkeypatch)
+    folder = RunFolder(trained(tmp_path / "run", on_collapse="warn"))
+    said = capsys.readouterr().err
+    assert said.count("outputs have become alike") == 1  # once, however long it lasts
+    assert "; going on" in said
+    assert folder.load()["clock"]["step"] == STEPS
+    good = flat(RunFolder(folder.good).load())
+    assert good["/clock/step"] * 16 == json.loads(folder.collapse_file.read_text())["last_good"]
+    # Resumed with the default, the log's lines of collapse count.
+    state = folder.load()
+    state["clock"]["step"] = STEPS - 2
+    folder.save(state)
+    with pytest.raises(FeatureblendError, match="training collapsed at"):
+        trained(folder.path, resume=True)
+
+
+def test_a_healthy_run_says_nothing(tmp_path, capsys):
+    folder = RunFolder(trained(tmp_path / "run"))
+    assert not folder.collapse_file.exists()
+    assert "collapse" not in capsys.readouterr().err
+    line = folder.history()[-1]
+    assert line["diversity"] > 0.3
+    assert line["blend_diversity"] > 0
+    apart = line["real_logit"] - (line["reconstruction_logit"] + line["blend_logit"]) / 2
+    assert line["discriminator_margin"] == pytest.approx(apart, abs=1e-3)
+    assert line["gradient_adversarial"] > 0
+    assert RunFolder(folder.good).load()["clock"]["step"] == STEPS
+
+
+def test_the_good_checkpoint_is_no_copy_that_later_ones_write_into(tmp_path):
+    folder = run(tmp_path / "run", minutes=0)
+    before = (folder.good / "checkpoint.pt").read_bytes()
+    folder.save({**folder.load(), "clock": {"step": 99}})
+    assert (folder.good / "checkpoint.pt").read_bytes() == before
+    assert folder.good_images() == SHORT["toy"].batch_size
+
+
+def test_without_links_it_is_copied(tmp_path, monkeypatch):
+    from featureblend.train import state
+
+    def refused(*paths):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(state.os, "link", refused)
+    folder = run(tmp_path / "run", minutes=0)
+    assert (folder.good / "checkpoint.pt").read_bytes() == folder.checkpoint.read_bytes()
+
+
+def test_what_else_could_be_done_is_refused(tmp_path):
+    with pytest.raises(FeatureblendError, match="on_collapse is 'ignore': use one of stop, warn"):
+        trained(tmp_path / "run", on_collapse="ignore")
+    assert not (tmp_path / "run").exists()

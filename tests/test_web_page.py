@@ -1,0 +1,152 @@
+"""The web page in a real browser: what somebody with two photos does, and what goes wrong."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from featureblend.demo import EXAMPLES
+
+pytest_plugins = ["web_server"]
+pytestmark = pytest.mark.xdist_group("web")
+
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+
+
+def opened(address):
+    return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+
+
+def test_two_photos_a_slider_and_the_download(tab, tmp_path):
+    one = tab()
+    page = one.page
+    one.put(FIRST, SECOND)
+    even = one.picture()
+    assert page.inner_text("#picture figcaption") == "first.png 50 % · second.png 50 %"
+    slider = page.locator("#weight-1 input[type=range]")
+    slider.focus()
+    for _ in range(6):  # by keyboard, faster than the answers come: the last value wins
+        slider.press("ArrowLeft")
+    page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('first.png 47 %')")
+    moved = one.picture()
+    assert np.abs(np.asarray(opened(even), int) - np.asarray(opened(moved), int)).max() > 2
+    page.wait_for_selector("#measures .fb-bars li")
+    assert "of outlines doubled" in page.inner_text("#measures .fb-verdict")
+
+    with page.expect_download() as started:
+        page.click("#download")
+    assert started.value.suggested_filename == "blend-first-second.png"
+    saved = tmp_path / "blend.png"
+    started.value.save_as(saved)
+    with Image.open(saved) as picture:
+        recipe = json.loads(picture.text["featureblend"])
+        assert picture.tobytes() == opened(moved).tobytes()  # what was shown is what is saved
+    assert [entry["name"] for entry in recipe["inputs"]] == ["first.png", "second.png"]
+    assert recipe["weights"] == pytest.approx([44 / 94, 50 / 94])
+
+    from featureblend.blender import Blender
+
+    again = Blender.from_pretrained().blend([FIRST, SECOND], [44, 50], which=recipe["faces"])
+    assert again.image.tobytes() == opened(moved).tobytes()
+
+
+def test_what_cannot_be_blended_is_said_in_a_sentence(tab, tmp_path):
+    (tmp_path / "letter.jpg").write_text("<html>")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)).save(tmp_path / "beach.png")
+    one = tab()
+    one.put(tmp_path / "letter.jpg", tmp_path / "beach.png", FIRST)
+    said = one.errors_shown()
+    assert said[0] == "cannot read letter.jpg: not a picture in a known format (JPEG, PNG, WebP)."
+    assert said[1].startswith("no face found in beach.png: try a photo with")
+    assert one.page.inner_text("#picture") == "Add one more photo to see a blend."  # the good one stayed
+    assert "Traceback" not in one.page.content()
+    one.put(SECOND)
+    one.picture()
+    one.page.wait_for_selector("#message .fb-error", state="detached")
+    for place in (1, 2):
+        one.page.locator(f"#weight-{place} input[type=range]").press("Home")
+    assert one.errors_shown() == ["all weights are 0: move at least one slider up."]
+
+
+def test_two_faces_in_one_photo_which(tab, tmp_path):
+    pair = [np.asarray(Image.open(path).convert("RGB")) for path in (FIRST, SECOND)]
+    Image.fromarray(np.concatenate(pair, axis=1)).resize((1024, 512)).save(tmp_path / "pair.png")
+    one = tab()
+    one.put(tmp_path / "pair.png", THIRD)
+    one.picture()
+    assert "pair.png shows 2 faces" in one.page.inner_text("#message .fb-note")
+    face = one.page.get_attribute("#card-1 .fb-face", "src")
+    other = one.page.locator("#card-1 input[type=radio]:not(:checked)")
+    assert other.count() == 1
+    other.check()
+    one.page.wait_for_function("old => document.querySelector('#card-1 .fb-face').src !== old", arg=face)
+
+
+def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
+    one = tab(color_scheme="dark")
+    page = one.page
+    assert page.evaluate("document.body.classList.contains('dark')")
+    page.locator("#examples button").nth(0).click()
+    page.wait_for_selector("#card-1 .fb-face")
+    page.locator("#examples button").nth(1).click()
+    one.picture()
+    page.wait_for_selector("#measures .fb-verdict")
+
+    page.get_by_role("tab", name="Before / after").click()
+    page.locator("#sides input[type=range]").press("End")
+    assert page.evaluate("document.querySelector('.fb-compare').style.getPropertyValue('--cut')") == "100%"
+
+    page.get_by_role("tab", name="Continuum").click()
+    page.locator("#steps input[type=range]").press("Home")
+    page.click("#go")
+    page.wait_for_selector(".fb-player")
+    assert page.locator(".fb-frames img").count() == 3
+    page.locator(".fb-player input").press("End")
+    assert page.inner_text(".fb-caption") == "first.png 0 % · second.png 100 %"
+    page.click(".fb-play")
+    page.wait_for_function("document.querySelector('.fb-player input').value !== '2'")
+    with page.expect_download() as started:
+        page.click("#save-continuum")
+    started.value.save_as(tmp_path / "a.mp4")
+    assert (tmp_path / "a.mp4").read_bytes()[4:8] == b"ftyp"
+
+    page.get_by_role("tab", name="Compare").click()
+    page.click("#compare")
+    page.wait_for_selector(".fb-sheet")
+    titles = page.locator(".fb-sheet b").all_inner_texts()
+    assert titles[:4] == ["first.png", "second.png", "latent", "pixel"]
+    assert "morph" in titles
+
+    page.get_by_role("tab", name="How good is it?").click()
+    assert page.locator("#quality").inner_text().strip()
+
+
+def test_phone_width(tab):
+    one = tab(viewport={"width": 360, "height": 740}, has_touch=True)
+    one.put(FIRST, SECOND, THIRD)
+    one.picture()
+    one.page.wait_for_selector("#measures .fb-verdict")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 360
+    for name in ("#weight-3 input[type=range]", "#picture img", "#download"):
+        box = one.page.locator(name).bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+        assert box["width"] >= 100
+
+
+def test_the_server_asks_nobody_and_keeps_to_itself(tab, server):
+    one = tab()
+    policy = one.page.request.get(server.address).headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    refused = one.page.evaluate("fetch('https://example.com').then(() => 'sent', error => error.name)")
+    assert refused == "TypeError"
+    assert one.hosts == ["https://example.com/"] or one.hosts == []
+    assert any("Content Security Policy" in said for said in one.errors)
+    one.hosts.clear()
+    one.errors.clear()
+    assert not server.log.exists(), server.log.read_text()
+    assert [path for path in server.home.rglob("*") if path.is_file()] == []
+    assert list(server.work.iterdir()) == []

@@ -1,0 +1,173 @@
+"""What the web page does, without a page: the table, the sentences, the figures of the model, and the command."""
+
+import json
+import shutil
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from featureblend.blender import METHODS, Blender
+from featureblend.cli import main
+from featureblend.compositing import BACKGROUNDS
+from featureblend.demo import EXAMPLES
+from featureblend.errors import FeatureblendError
+from featureblend.evaluate.figures import FIGURES
+from featureblend.model_folder import find_model
+from featureblend.web import fragments
+from featureblend.web.quality import SHOWN, read_quality, record_quality
+from featureblend.web.studio import MAX_PHOTOS, PREVIEW, Look, Studio
+
+NAMES = ("first.png", "second.png", "third.png")
+
+
+@pytest.fixture(scope="module")
+def studio(detector):
+    return Studio(Blender(find_model(), detector))
+
+
+@pytest.fixture
+def table(studio):
+    found = ()
+    for name in NAMES[:2]:
+        found = studio.added(found, name, (EXAMPLES / name).read_bytes())
+    return found
+
+
+def test_a_photo_is_searched_once(studio, table, monkeypatch):
+    monkeypatch.setattr(studio.blender.detector, "detect", lambda image: pytest.fail("searched again"))
+    again = studio.added(table, "copy of the first.png", (EXAMPLES / NAMES[0]).read_bytes())
+    assert studio.face(again[2]) is studio.face(again[0])
+
+
+def test_what_was_forgotten_is_read_again(studio, table, monkeypatch):
+    before = studio.preview(table, [1, 1], Look()).image
+    monkeypatch.setattr("featureblend.web.studio.KEPT_BYTES", 1)
+    studio.added((), NAMES[2], (EXAMPLES / NAMES[2]).read_bytes())
+    assert len(studio._kept) == 1
+    assert studio.preview(table, [1, 1], Look()).image.tobytes() == before.tobytes()
+
+
+def test_the_table_takes_six(studio, table):
+    full = table * 3
+    assert len(full) == MAX_PHOTOS
+    with pytest.raises(FeatureblendError, match=r"^ben.png was left out: 6 photos are blended at most"):
+        studio.added(full, "ben.png", (EXAMPLES / NAMES[2]).read_bytes())
+
+
+@pytest.mark.parametrize("background", BACKGROUNDS)
+def test_what_is_shown_is_what_is_saved(studio, table, background):
+    """As long as it is no larger than the live picture."""
+    look = Look(background=background, size=200)
+    shown, saved = (make(table, [30, 10], look) for make in (studio.preview, studio.blend))
+    assert shown.image.tobytes() == saved.image.tobytes()
+    assert max(shown.image.size) == 200
+    assert shown.recipe["inputs"] == saved.recipe["inputs"]
+    assert shown.measures == {}
+    assert saved.measures["ghosting"] >= 0
+
+
+def test_the_live_picture_is_small(studio, tmp_path):
+    large = tmp_path / "large.png"
+    Image.open(EXAMPLES / NAMES[0]).resize((1024, 1024)).save(large)
+    found = studio.added((), "large.png", large.read_bytes())
+    found = studio.added(found, NAMES[1], (EXAMPLES / NAMES[1]).read_bytes())
+    look = Look(background="source", size="source")
+    assert max(studio.preview(found, [1, 1], look).image.size) == PREVIEW
+    assert studio.blend(found, [1, 1], look).image.size == (1024, 1024)
+
+
+def test_every_method_is_compared(studio, table):
+    found = dict(studio.compared(table, [1, 1]))
+    assert tuple(found) == METHODS
+    assert len({made.image.tobytes() for made in found.values()}) == len(METHODS)
+
+
+def test_names_are_shown_as_text():
+    html = fragments.card(Image.new("RGB", (4, 4)), '"><script>alert(1)</script>')
+    assert "<script" not in html
+    assert "<script" not in fragments.notice("no face found in <script>")
+
+
+def metrics_of(identity):
+    lines = []
+    for method, shift in (("real", 0.0), ("latent", 0.1), ("pixel", 0.3)):
+        for figure in SHOWN:
+            model = identity if method == "latent" else ""
+            lines.append(
+                {
+                    "protocol": "pairs50_test",
+                    "method": method,
+                    "model": model,
+                    "figure": figure,
+                    "value": shift,
+                    "count": 50,
+                }
+            )
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def test_figures_go_into_the_model_folder_and_onto_the_page(tmp_path, studio):
+    folder = tmp_path / "model"
+    shutil.copytree(studio.blender.folder, folder)
+    (folder / "evaluation.json").unlink(missing_ok=True)
+    assert read_quality(folder) is None
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text(metrics_of(studio.blender.config.identity))
+    assert record_quality(metrics, folder) == folder / "evaluation.json"
+    quality = read_quality(folder)
+    assert [row.method for row in quality.rows] == ["latent", "pixel", "real"]
+    assert [column.name for column in quality.columns] == list(SHOWN)
+    best = {column.name: column.best_value for column in quality.columns}
+    assert best["ghosting"] == 0.1  # less is better; real photos do not compete
+    assert best["mmpmr"] == 0.3  # more is better
+    assert quality.doubt(studio.blender.config.identity) == ""
+    assert "was not measured yet" in quality.doubt("another")
+    html = fragments.quality_table(quality, "another")
+    assert "50 pairs" in html
+    assert FIGURES["ghosting"].meaning in html
+
+
+def test_figures_of_another_model_are_refused(tmp_path):
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text(metrics_of("0123456789ab"))
+    with pytest.raises(FeatureblendError, match="measured the model 0123456789ab"):
+        record_quality(metrics, find_model())
+    metrics.write_text("{}")
+    with pytest.raises(FeatureblendError, match=r"is no metrics\.jsonl"):
+        record_quality(metrics, find_model())
+
+
+def refusal(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        main(["web", *words])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_the_command_refuses_what_it_should(capsys, monkeypatch):
+    assert "--share" in refusal(capsys, "--share")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"--port {port + 1}" in refusal(capsys, "--port", str(port))
+    assert "0 to 65535" in refusal(capsys, "--port", "70000")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'featureblend[web]'" in refusal(capsys)
+
+
+def test_a_slider_costs_at_most_a_quarter_of_a_second(studio, table):
+    """The page's share of it: the picture as text. The best of some, since other work may run beside the tests."""
+    import time
+
+    taken = []
+    for weight in range(8):
+        start = time.perf_counter()
+        made = studio.preview(table, [50, 40 + weight], Look())
+        fragments.figure(made.image, "a", made.recipe)
+        taken.append(time.perf_counter() - start)
+    assert np.min(taken) <= 0.25

@@ -1,0 +1,135 @@
+"""Fixtures for the web page's tests: the real command in a process of its own, and a real browser."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+GUARD = '''
+"""Loaded by Python itself before anything else: writes down every address that is not this machine's own."""
+import os, sys
+
+def _watch(event, arguments):
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host not in (None, "", "127.0.0.1", "localhost", "::1", "0.0.0.0"):
+        with open(os.environ["SOCKET_LOG"], "a") as log:
+            log.write(f"{event} {host}\\n")
+
+sys.addaudithook(_watch)
+'''
+
+
+class Server:
+    """A running `featureblend web`, and what it left behind."""
+
+    def __init__(self, folder):
+        self.home, self.work, self.log = folder / "home", folder / "work", folder / "sockets.log"
+        for name in ("home", "work", "guard", "temporary"):
+            (folder / name).mkdir()
+        (folder / "guard" / "sitecustomize.py").write_text(GUARD)
+        kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "LANG") if name in os.environ}
+        environment = {
+            **kept,
+            "HOME": str(self.home),
+            "TMPDIR": str(folder / "temporary"),
+            "PYTHONPATH": str(folder / "guard"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "SOCKET_LOG": str(self.log),
+            "GRADIO_SHARE": "True",  # which the command must not listen to
+            "OMP_NUM_THREADS": "1",
+        }
+        script = Path(sysconfig.get_path("scripts")) / "featureblend"
+        self.errors = folder / "stderr.txt"
+        with open(self.errors, "w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, str(script), "web", "--port", "0"],
+                env=environment, cwd=self.work, stdout=subprocess.PIPE, stderr=errors, text=True,
+            )  # fmt: skip
+        line = self.process.stdout.readline()
+        found = re.match(r"(http://127\.0\.0\.1:\d+) ", line)
+        assert found, line + self.errors.read_text()
+        self.address = found[1]
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("web"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert path, "the web page's tests need Chromium: apt-get install chromium, or set CHROMIUM to a browser's path"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+class Watched:
+    """A tab of the browser that writes down whom it asked, and what went wrong."""
+
+    def __init__(self, browser, server, **options):
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.hosts, self.errors = [], []
+        self.page.on("request", lambda request: self._asked(request.url, server.address))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        self.page.goto(server.address)
+        self.page.wait_for_selector("#drop input[type=file]", state="attached")
+
+    def _asked(self, url, own):
+        if not url.startswith(("data:", "blob:", own + "/")):
+            self.hosts.append(url)
+
+    def put(self, *paths):
+        self.page.set_input_files("#drop input[type=file]", [str(path) for path in paths])
+
+    def picture(self):
+        self.page.wait_for_selector("#picture img")
+        return self.page.get_attribute("#picture img", "src")
+
+    def errors_shown(self):
+        self.page.wait_for_selector("#message .fb-error")
+        return self.page.locator("#message .fb-error").all_inner_texts()
+
+
+@pytest.fixture
+def tab(browser, server):
+    """Open a tab: `tab(viewport=..., color_scheme=...)`; nothing may be asked of another host, nor go wrong."""
+    opened = []
+
+    def open_tab(**options):
+        opened.append(Watched(browser, server, **options))
+        return opened[-1]
+
+    yield open_tab
+    for one in opened:
+        one.context.close()
+        assert one.hosts == []
+        assert one.errors == []
