@@ -77,6 +77,7 @@ def test_three_falls_in_a_row_are_a_collapse(name):
         lines([0.5, 40.0, 40.0, 40.0], name="real_logit", reconstruction_logit=20.0),
         lines([1.0, 0.9, 1.1, 1.0, 1.0, 60.0, 60.0, 60.0], name="gradient_joint"),
         lines([1.0] * 6 + [0.0] * 6, name="gradient_blend", ramp=0.5),
+        lines([1e-7] * 6 + [1e-3] * 6, name="gradient_adversarial"),  # a critic that wakes up
         lines([1e-6] * 6 + [1.0] * 6, name="gradient_penalty"),  # a term of the loss, no norm
     ],
 )

@@ -21,7 +21,7 @@ from featureblend.reproduce.merging import merge_all
 from featureblend.reproduce.results import measure_run
 from featureblend.train.state import RunFolder
 
-IMAGES = 32
+IMAGES = 16
 """Two steps of a quick run."""
 
 
@@ -39,6 +39,15 @@ def few():
     )
 
 
+def short(name):
+    return dataclasses.replace(quick(preset(name), IMAGES), batch_size=command.QUICK_BATCH)
+
+
+def shorten(patch):
+    patch.setattr(command, "QUICK_IMAGES", IMAGES)
+    patch.setattr(command, "LONGER_IMAGES", IMAGES)
+
+
 def run(out, few, only=("1",), **options):
     return reproduce(out, only, quick=True, data=few, jobs=1, quiet=True, say=lambda text: None, **options)
 
@@ -47,7 +56,7 @@ def run(out, few, only=("1",), **options):
 def finished(few, tmp_path_factory):
     out = tmp_path_factory.mktemp("reproduce")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "QUICK_IMAGES", IMAGES)
+        shorten(patch)
         run(out, few, ("1", "7"))
     return out
 
@@ -57,7 +66,7 @@ def test_the_runs_are_the_loops_own(finished):
     assert names == {"paper-vae", "paper-vae-published", "paper-wgan", "paper-wgan-published", "paper-wgan-gp"}
     for name in names:
         folder = RunFolder(finished / "runs" / name)
-        assert folder.experiment() == quick(preset(name), IMAGES)
+        assert folder.experiment() == short(name)
         line = folder.history()[-1]
         assert line["images"] == IMAGES
         assert 0 <= line["output_green"] <= 1
@@ -84,11 +93,11 @@ def test_every_number_is_kept(finished):
     claims = {claim["claim"]: claim for claim in found["claims"]}
     assert {"vae-blurry", "green", "wgan-blurry"} <= set(claims)
     assert "collapse" not in claims  # Figure 4's
-    assert "dB at equal images seen (32)" in claims["vae-blurry"]["numbers"]
+    assert "dB at equal images seen (16)" in claims["vae-blurry"]["numbers"]
 
 
 def test_the_same_command_trains_nothing_again(few, finished, monkeypatch):
-    monkeypatch.setattr(command, "QUICK_IMAGES", IMAGES)
+    shorten(monkeypatch)
     monkeypatch.setattr(running, "train", lambda *words, **options: pytest.fail("trained again"))
     before = (finished / "results.json").read_bytes()
     run(finished, few, ("1", "7"))
@@ -96,7 +105,7 @@ def test_the_same_command_trains_nothing_again(few, finished, monkeypatch):
 
 
 def test_a_stop_loses_nothing(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "QUICK_IMAGES", IMAGES)
+    shorten(monkeypatch)
     train, trained = running.train, []
 
     def stopping(experiment, *words, **options):
@@ -144,13 +153,13 @@ def test_the_budget_is_shared(few, tmp_path, monkeypatch):
 
 
 def test_a_run_that_breaks_down_does_not_end_the_others(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "QUICK_IMAGES", IMAGES)
+    shorten(monkeypatch)
     train = running.train
 
     def breaking(experiment, *words, **options):
         path = train(experiment, *words, **options)
         if experiment.name == "paper-vae-published":
-            raise TrainingBrokeDown("training broke down at 32 images: mse is no longer a number")
+            raise TrainingBrokeDown("training broke down at 16 images: mse is no longer a number")
         return path
 
     monkeypatch.setattr(running, "train", breaking)
@@ -160,7 +169,7 @@ def test_a_run_that_breaks_down_does_not_end_the_others(few, tmp_path, monkeypat
 
 
 def test_processes_change_nothing(few, finished, tmp_path, monkeypatch):
-    experiments = {name: quick(preset(name), IMAGES) for name in ("paper-vae", "paper-vae-published")}
+    experiments = {name: short(name) for name in ("paper-vae", "paper-vae-published")}
     running.train_all(experiments, Subjects(few, ""), tmp_path, jobs=2, say=lambda text: None)
     for name in experiments:
         one, other = (RunFolder(folder / name).load()["ema"] for folder in (tmp_path, finished / "runs"))

@@ -9,7 +9,7 @@ from featureblend.reproduce.adversarial_rules import critic_push, latent_more_re
 from featureblend.reproduce.claims import CLAIMS, MERGING_CLAIM
 from featureblend.reproduce.plan import FIGURES, PUBLISHED, every_preset, figures_named
 from featureblend.reproduce.results import RunResult, value_at
-from featureblend.reproduce.rules import CONFIRMED, EARLY, EXPLAINED, MISSING, REFUTED
+from featureblend.reproduce.rules import CONFIRMED, EARLY, EXPLAINED, MISSING, REFUTED, UNFIT
 
 BY_KEY = {claim.key: claim for claim in CLAIMS}
 DATA = (0.55, 0.45, 0.35)
@@ -97,6 +97,19 @@ def test_a_flaw_explains_what_goes_when_it_is_mended(key, name, bad, good):
     assert verdict(key, **{published(name): bad, name: good}) == EXPLAINED
     assert verdict(key, **{published(name): bad, name: bad}) == CONFIRMED
     assert verdict(key, **{published(name): good, name: good}) == REFUTED
+
+
+def test_times_compare_only_between_networks_of_one_width():
+    fast, slow = {"seconds": 1.0}, {"seconds": 3.0}
+    assert verdict("vgg-slow", paper_ae_2000=fast, paper_vgg11=slow) == CONFIRMED
+    assert verdict("vgg-slow", paper_ae_2000=slow, paper_vgg11=fast) == REFUTED
+    assert verdict("vgg-slow", paper_ae_2000=fast, paper_vgg11={**slow, "width": 0.125}) == UNFIT
+
+
+def test_a_fall_to_a_third_is_a_collapse_too():
+    fallen = {"diversity": 0.2, **logged(diversity=[0.1, 0.9, 0.2])}
+    assert verdict("collapse", paper_vaegan_20_published=fallen) == EXPLAINED
+    assert verdict("collapse", paper_vaegan_20_published={**fallen, "diversity": 0.4}) == REFUTED
 
 
 def test_the_blur_is_explained_by_a_decibel_at_equal_images_seen():

@@ -25,7 +25,6 @@ from featureblend.cli import COMMANDS, main
 ROOT = Path(__file__).parents[1]
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
-NAMES = re.compile(r"(-\w|--[\w-]+)(?:,? .*)?$")
 
 
 @dataclass
@@ -83,11 +82,17 @@ def read_help(name: str) -> Help:
 
 def command_page() -> str:
     """Write the reference of all commands."""
-    overview = shown(["--help"]).rstrip()
+    head, *middle, tail = re.split(r"\n\n", shown(["--help"]).removeprefix("usage: ").strip())
+    listed = [re.fullmatch(r"  (\S+) +(.*)", line) for line in "\n".join(middle).splitlines()]
+    rows = [f"| [{line[1]}](#{line[1]}) | {_escaped(line[2])} |" for line in listed if line]
+    if len(rows) != len(COMMANDS):
+        raise PluginError("`featureblend --help` can't be read: has its look changed?")
     parts = [
         "# Commands",
         f"*This page is what the commands of featureblend {__version__} say of themselves.*",
-        f"```text\n{overview}\n```",
+        f"```text\n{head}\n```",
+        "\n".join(["| command | what it does |", "|---|---|", *rows]),
+        _escaped(tail),
     ]
     for name in COMMANDS:
         said = read_help(name)
@@ -148,3 +153,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         there = posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
         markdown = re.sub(rf"\]\((?:\.\./)+{re.escape(top)}\)", f"]({there})", markdown)
     return markdown
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Mend the one word of numpydoc that is read as a subtraction."""
+    return html.replace("path - like", "path-like")

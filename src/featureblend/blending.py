@@ -13,7 +13,7 @@ from .classical import METHODS as CLASSICAL
 from .classical import pixel
 from .classical.morph import warp_to_mean
 from .compositing import compose
-from .compositing.composing import check_options
+from .compositing.composing import check_options, output_side, shares_around
 from .errors import FeatureblendError
 from .mixing import Surroundings
 from .networks import Networks
@@ -142,6 +142,10 @@ class Made:
     """What their latents decode to, if that was asked for."""
     bent: bool = False
     """Whether the faces were bent to their mean shape."""
+    around: np.ndarray | None = None
+    """(N,) shares in hair and background, where the blend was mixed by them."""
+    latent: np.ndarray | None = field(default=None, repr=False)
+    """(D,) latent that was decoded, if one was."""
 
 
 def blended(
@@ -186,10 +190,11 @@ def blended(
     for number, face in enumerate(faces):
         if face.latent is not None and not manner.warp:
             latents[number] = face.latent
-    place = manner.place_of_surroundings(len(faces))
-    mixed = networks.mixed(latents, texture, place)[None]
+    side = output_side(manner.size, images[0].shape[0], faces[manner.onto - 1])
+    around = shares_around(faces, texture, manner.surroundings, side)
+    mixed = networks.mixed(latents, texture, around)[None]
     pictures = networks.pictures(np.concatenate([mixed, latents]) if decode_parents else mixed)
-    return Made(pictures[0], texture, shape, images, list(pictures[1:]), manner.warp)
+    return Made(pictures[0], texture, shape, images, list(pictures[1:]), manner.warp, around, mixed[0])
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
@@ -223,5 +228,5 @@ def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bo
         detail=manner.detailed,
         warped=made.bent,
         shape_weights=made.shape,
-        surroundings=manner.surroundings,
+        surroundings=manner.surroundings if made.around is None else made.around,
     )

@@ -41,8 +41,8 @@ def benchmark(
 
     Args:
         photos: Two photos with a face; the bundled example faces if left out.
-        methods: Some of latent, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, fourier, poisson,
-            gaussian-poisson, morph, opencv-seamless-clone, facemorpher; all if left out.
+        methods: Some of latent, latent-network, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian,
+            fourier, poisson, gaussian-poisson, morph, opencv-seamless-clone, facemorpher; all if left out.
         parts: Some of blend (two aligned faces to one), whole (two files to a file) and stages (of the latter).
         size: Side of the aligned faces; the model's if left out.
         photo_size: Scale the photos first so that the longer side has so many pixels; as they are if left out.

@@ -37,10 +37,10 @@ def evaluate(
         out: Folder to write.
         data: Prepared faces, with people that the model was not trained on.
         protocol: pairs1k_test, pairs200_test, pairs50_test (quick) or pairs200_validation.
-        methods: Some of latent, latent-plain-mean, latent-unwarped, pca, pixel, gaussian, laplacian, fourier, poisson,
-            gaussian-poisson, morph; all if left out.
+        methods: Some of latent, latent-network, latent-plain-mean, latent-unwarped, pca, pixel, gaussian, laplacian,
+            fourier, poisson, gaussian-poisson, morph; all if left out.
         model: A model folder or the name of a bundled model; the bundled one if left out.
-        also: Further models; each adds the methods NAME, NAME-plain-mean and NAME-unwarped. paper=FOLDER puts the
+        also: Further models; each adds NAME, NAME-network, NAME-plain-mean and NAME-unwarped. paper=FOLDER puts the
             paper's VAE as meant into the table.
         identity: Also measure whether both people can be recognised (slow: about 0.2 s a face).
         inception_weights: pt_inception-2015-12-05-6726825d.pth, for FID and KID on Inception's features (slow: 0.1 s a
@@ -86,8 +86,8 @@ def compare(
     Args:
         photos: Two photos with a face.
         out: Picture to write (.png, .jpg, .webp).
-        methods: Some of latent, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, fourier, poisson,
-            gaussian-poisson, morph; all if left out.
+        methods: Some of latent, latent-network, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian,
+            fourier, poisson, gaussian-poisson, morph; all if left out.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         model: A model folder or the name of a bundled model; the bundled one if left out.
     """

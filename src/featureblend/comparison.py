@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .blender import Blender
+from .blending import BlendOptions
 from .contenders import VARIANTS, check_methods, default_methods, method_names, variant_of
 from .errors import FeatureblendError
 from .files import require_parent
@@ -84,8 +85,11 @@ def compare(
     for method in chosen:
         try:
             base, variant = variant_of(method)
-            manner = VARIANTS[variant]
-            made = blender.blend_faces(faces, (0.5, 0.5), base, warp=manner.warp, surroundings=manner.surroundings)
+            way = VARIANTS[variant]
+            how: BlendOptions = (
+                {"warp": way.warp, "surroundings": way.surroundings, "detail": way.detail} if base == "latent" else {}
+            )
+            made = blender.blend_faces(faces, (0.5, 0.5), base, **how)
         except FeatureblendError as error:  # named on the sheet; the others go on
             found[method] = {"failed": str(error)}
             pictures.append(np.full_like(pictures[0], 235))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import cv2
 import numpy as np
 
+from .alignment import AlignedFace
 from .blender import Blender
+from .blending import Made, Manner, blended, finished
 from .classical import METHODS as CLASSICAL
-from .classical.morph import warp_to_mean
 from .errors import FeatureblendError
 from .evaluate.pca import PrincipalComponents
 from .mixing import Surroundings
@@ -33,6 +34,9 @@ __all__ = [
     "variant_of",
 ]
 
+UNMOVED = np.eye(2, 3)
+"""The crops' matrix: prepared crops are all there is of their photos."""
+
 PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(B, 2, H, W, 3) uint8 parents, (B, 2, 68, 2) landmarks and (2,) weights in, (B, H, W, 3) uint8 blends out."""
 
@@ -47,14 +51,17 @@ class Variant:
     """Bend the faces to their mean shape first."""
     surroundings: Surroundings = "auto"
     """Whose hair and background."""
+    detail: bool = False
+    """Add the photos' own fine detail."""
 
 
 VARIANTS = {
-    "": Variant("faces bent to the mean shape, encoded, mixed, decoded"),
+    "": Variant("faces bent to the mean shape, encoded, mixed, decoded; with the photos' own fine detail", detail=True),
+    "-network": Variant("the same without that detail: what the networks make"),
     "-plain-mean": Variant(
-        "the same with the weighted mean of the latents everywhere, hair and background too", surroundings="mean"
+        "networks alone, with the mean of the latents everywhere, hair and background too", surroundings="mean"
     ),
-    "-unwarped": Variant("the same without bending the faces first", warp=False),
+    "-unwarped": Variant("networks alone, without bending the faces first", warp=False),
 }
 """By the ending of the method's name: a model as it is meant, and without a part of it."""
 
@@ -102,7 +109,7 @@ def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
     Examples
     --------
     >>> method_names(["paper"])[:4]
-    ('latent', 'latent-plain-mean', 'latent-unwarped', 'paper')
+    ('latent', 'latent-network', 'latent-plain-mean', 'latent-unwarped')
     """
     learned = [model + variant for model in ("latent", *also) for variant in VARIANTS]
     return (*learned, "pca", *CLASSICAL)
@@ -119,7 +126,7 @@ def default_methods(models: Mapping[str, Blender]) -> tuple[str, ...]:
     Examples
     --------
     >>> default_methods({"latent": Blender.from_pretrained()})[:3]
-    ('latent', 'latent-plain-mean', 'latent-unwarped')
+    ('latent', 'latent-network', 'latent-plain-mean')
     """
     same = {f"{name}-plain-mean" for name, model in models.items() if "spatial" not in model.config.latent_layout}
     return tuple(name for name in method_names([name for name in models if name != "latent"]) if name not in same)
@@ -170,40 +177,14 @@ def classical_contender(name: str) -> Contender:
     return Contender(name, partial(_classical_blend, name), NOTES.get(name, ""), portable=True)
 
 
-Mix = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(N, D) latents and (N,) weights in, (D,) latent out."""
-
-
-def _mean(latents: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    return shares.astype(np.float32) @ latents
-
-
-def _mixed_latents(
-    encode: Callable[[np.ndarray], np.ndarray],
-    mixed: Mix,
-    warp: bool,
-    images: np.ndarray,
-    landmarks: np.ndarray,
-    shares: np.ndarray,
-) -> np.ndarray:
-    if warp:
-        images = np.stack(
-            [warp_to_mean(faces, points, shares) for faces, points in zip(images, landmarks, strict=True)]
-        )
-    latents = encode(images.reshape(-1, *images.shape[2:]))
-    return np.stack([mixed(of_pair, shares) for of_pair in latents.reshape(len(images), len(shares), -1)])
-
-
 def latent_contender(
     name: str,
     note: str,
     model: str,
     encode: Callable[[np.ndarray], np.ndarray],
     decode: Callable[[np.ndarray], np.ndarray],
-    mixed: Mix = _mean,
-    warp: bool = False,
 ) -> Contender:
-    """Return the blend by the mean of two latents.
+    """Return the blend by the weighted mean of two latents, of faces as they are.
 
     Parameters
     ----------
@@ -211,16 +192,15 @@ def latent_contender(
         As in `Contender`.
     encode, decode : callable
         As in `Contender`.
-    mixed : callable
-        (N, D) latents and (N,) weights to the (D,) latent of the blend; by default their weighted mean.
-    warp : bool
-        Bend the faces to the mean shape before they are encoded.
 
     Returns
     -------
     Contender
     """
-    latents = partial(_mixed_latents, encode, mixed, warp)
+
+    def latents(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        of_pairs = encode(images.reshape(-1, *images.shape[2:])).reshape(len(images), len(shares), -1)
+        return np.einsum("k,bkd->bd", shares.astype(np.float32), of_pairs)
 
     def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
         return decode(latents(images, landmarks, shares))
@@ -244,6 +224,22 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
     Contender
     """
     inner, variant = blender.image_size, VARIANTS[variant_of(name)[1]]
+    manner = Manner(warp=variant.warp, surroundings=variant.surroundings, detail=variant.detail)
+
+    def pairs(
+        images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray
+    ) -> Iterator[tuple[Made, list[AlignedFace]]]:
+        marks = (np.asarray(landmarks, np.float64) + 0.5) * (inner / size) - 0.5
+        for of_pair, points in zip(images, marks, strict=True):
+            faces = [AlignedFace(face, at, UNMOVED) for face, at in zip(_scaled(of_pair, inner), points, strict=True)]
+            yield blended(blender.networks, faces, shares, manner), faces
+
+    def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        made = pairs(images, landmarks, shares)
+        return _scaled(np.stack([finished(one, faces, manner, plain=True) for one, faces in made]), size)
+
+    def latents(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        return np.stack([np.asarray(one.latent) for one, _ in pairs(images, landmarks, shares)])
 
     def encode(images: np.ndarray) -> np.ndarray:
         return blender.latents(_scaled(images, inner))
@@ -251,13 +247,10 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
     def decode(latents: np.ndarray) -> np.ndarray:
         return _scaled(blender.pictures(latents), size)
 
-    def mixed(latents: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        return blender.mixed(latents, shares, variant.surroundings)
-
     note = f"{blender.config.name}: {variant.note}"
     if inner != size:
         note += f" (works at {inner} pixels; scaled)"
-    return latent_contender(name, note, blender.config.identity, encode, decode, mixed, variant.warp)
+    return Contender(name, blend, note, blender.config.identity, encode=encode, decode=decode, latents=latents)
 
 
 def pca_contender(components: PrincipalComponents) -> Contender:

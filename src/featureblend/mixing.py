@@ -5,8 +5,8 @@ strength. Around the face this mixing therefore takes one parent, the *winner*, 
 lines, and the largest single gain against ghosts (docs/model.md).
 
 The weights `w` hold inside an ellipse round the face and in the global latent (the paper's mean, section 2). Outside,
-the winner's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its inputs,
-gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
+the winner's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its
+inputs, gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
 """
 
 from __future__ import annotations
@@ -82,7 +82,10 @@ def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
 
 
 def place_shares(
-    latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Surroundings = "auto"
+    latents: np.ndarray,
+    weights: np.ndarray,
+    layout: Mapping[str, Any],
+    surroundings: Surroundings | np.ndarray = "auto",
 ) -> np.ndarray:
     """Give each face's share at each place of the spatial latent.
 
@@ -93,8 +96,9 @@ def place_shares(
         At least 0; sum to 1.
     layout : mapping
         A model folder's `latent_layout`.
-    surroundings : 'auto', 'mean' or int
-        Whose hair and background: that of the plainest, everyone's by weight, or that face's, from 0.
+    surroundings : 'auto', 'mean', int or (N,) array
+        Whose hair and background: that of the plainest, everyone's by weight, that face's, from 0, or shares that sum
+        to 1, for whoever knows more than the latents (`compositing.composing.shares_around` sees the photos).
 
     Returns
     -------
@@ -117,7 +121,9 @@ def place_shares(
     count, grid = len(latents), layout["spatial_shape"][-1]
     inside = np.asarray(weights, np.float64)
     around = inside
-    if surroundings != "mean":
+    if not isinstance(surroundings, (str, int, np.integer)):
+        around = np.asarray(surroundings, np.float64)
+    elif surroundings != "mean":
         winner = surroundings_winner(latents, layout) if surroundings == "auto" else surroundings
         if isinstance(winner, str) or not 0 <= winner < count:
             raise FeatureblendError(f"surroundings {surroundings!r}: use 'auto', 'mean' or the place of a photo")
@@ -131,7 +137,10 @@ def place_shares(
 
 
 def mix(
-    latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Surroundings = "auto"
+    latents: np.ndarray,
+    weights: np.ndarray,
+    layout: Mapping[str, Any],
+    surroundings: Surroundings | np.ndarray = "auto",
 ) -> np.ndarray:
     """Mix latents by weight in the face, and by `place_shares` around it.
 
@@ -157,7 +166,7 @@ def mix(
     (1.0, 2.0)
     """
     mixed = np.asarray(weights, np.float32) @ np.asarray(latents, np.float32)
-    if "spatial" in layout and surroundings != "mean":
+    if "spatial" in layout and not (isinstance(surroundings, str) and surroundings == "mean"):
         shares = place_shares(latents, weights, layout, surroundings)
         start, end = layout["spatial"]
         mixed[start:end] = np.einsum("nij,ncij->cij", shares, _spatial(latents, layout)).ravel()

@@ -90,7 +90,10 @@ class Networks:
         return from_network(self._decoder.run(None, {"latent": latents.astype(np.float32)})[0])
 
     def mixed(
-        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Surroundings = "auto"
+        self,
+        latents: np.ndarray,
+        shares: Sequence[float] | np.ndarray,
+        surroundings: Surroundings | np.ndarray = "auto",
     ) -> np.ndarray:
         """Make one latent of several: the one place where latents are mixed.
 
@@ -99,7 +102,7 @@ class Networks:
         latents : (N, D) float32 array
         shares : (N,) array
             Sum to 1.
-        surroundings : 'auto', 'mean' or int
+        surroundings : 'auto', 'mean', int or (N,) array
             Whose hair and background, as `featureblend.mixing.mix`; a number counts from 0.
 
         Returns

@@ -20,7 +20,7 @@ from .masks import face_mask
 from .paste import paste
 from .winners import focus, surroundings_shares
 
-__all__ = ["BACKGROUNDS", "LARGEST", "check_options", "compose"]
+__all__ = ["BACKGROUNDS", "LARGEST", "check_options", "compose", "output_side", "shares_around"]
 
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 """What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
@@ -168,16 +168,7 @@ class _Task:
 
     def around(self, size: int) -> np.ndarray:
         """(N,) shares of the parents around the face."""
-        shares, count = np.maximum(self.weights, 0), len(self.faces)
-        shares = shares / shares.sum()
-        who = self.surroundings
-        if isinstance(who, str) and who == "mean":
-            return shares
-        if isinstance(who, str):
-            return surroundings_shares(shares, [_suitability(face, size) for face in self.faces])
-        if np.ndim(who) == 0:
-            return surroundings_shares(shares, np.arange(1, count + 1) == int(who))
-        return np.asarray(who, np.float64)
+        return shares_around(self.faces, self.weights, self.surroundings, size)
 
     def shape(self, size: int) -> np.ndarray:
         """(68, 2) landmarks of the blend in a crop of that size."""
@@ -201,6 +192,54 @@ class _Task:
         around = self.around(working) if surroundings is None else surroundings
         made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around)
         return _resized(made, size)
+
+
+def shares_around(
+    faces: Sequence[AlignedFace],
+    weights: Sequence[float] | np.ndarray,
+    surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+    size: int | None = None,
+) -> np.ndarray:
+    """Decide whose hair and background a blend has: the same answer for its latent and for its detail.
+
+    Parameters
+    ----------
+    faces : sequence of N AlignedFace
+    weights : sequence of N floats
+    surroundings : 'auto', 'mean', int or sequence of N floats
+        As in `compose`. 'auto' is the sharpest photo with enough pixels whose crop is least cut off.
+    size : int, optional
+        Side of the picture that is wanted, in pixels; left out, that of the faces.
+
+    Returns
+    -------
+    (N,) float64 array
+        Sums to 1.
+
+    Examples
+    --------
+    >>> from featureblend.alignment import align_face
+    >>> from featureblend.drawn.faces import draw_face
+    >>> faces = [align_face(*draw_face(seed, 256), 64) for seed in (0, 1)]
+    >>> shares_around(faces, [0.5, 0.5], 2).round(3).tolist()
+    [0.0, 1.0]
+    """
+    shares, count = np.maximum(weights, 0), len(faces)
+    shares = shares / shares.sum()
+    who = surroundings
+    if isinstance(who, str) and who == "mean":
+        return shares
+    if isinstance(who, str):
+        side = size or faces[0].image.shape[0]
+        return surroundings_shares(shares, [_suitability(face, side) for face in faces])
+    if np.ndim(who) == 0:
+        return surroundings_shares(shares, np.arange(1, count + 1) == int(who))  # type: ignore[arg-type]
+    return np.asarray(who, np.float64)
+
+
+def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
+    """Give the side in pixels of what `compose` makes with that `size`, of a blend of that side, for that face."""
+    return _side(size, of_blend, face)
 
 
 def _suitability(face: AlignedFace, size: int) -> float:

@@ -226,7 +226,7 @@ class ModernDiscriminator(nn.Module):
         """Give float32 logits (B,), mixing estimates (B,) and the `features`, from one pass."""
         maps = self.features(images)
         heads = self.heads(self.minibatch(activation(self.last(maps[-1])).flatten(1))).float()
-        # A share lies between 0 and 1/2: an estimate without bounds gave the generator a square to climb (docs/model.md).
+        # A share lies between 0 and 1/2; without bounds the generator found a square to climb (docs/model.md).
         return heads[:, 0], 0.5 * torch.sigmoid(heads[:, 1]), maps
 
     def forward(self, images: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from .rules import (
     CONFIRMED,
     ENOUGH,
     EXPLAINED,
+    FALLEN,
     MISSING,
     REFUTED,
     SWINGS,
@@ -59,7 +60,9 @@ def sharp_but_wrong(results: Results) -> Finding:
 
 
 def _collapsed(result: RunResult) -> bool:
-    return result.diversity < COLLAPSED
+    """Say whether all outputs are nearly one: by the limits of the training loop's own watch."""
+    _, variety = result.logged("diversity")
+    return result.diversity < max(COLLAPSED, FALLEN * float(variety.max(initial=0.0)))
 
 
 def collapse(results: Results) -> Finding:

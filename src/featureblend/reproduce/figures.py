@@ -19,8 +19,14 @@ __all__ = ["Drawing", "Exhibit", "draw_figure", "draw_rows"]
 
 COLOURS = ("#1d4fb8", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490", "#be185d", "#4d7c0f", "#334155", "#dc2626")
 
+DPI, LARGEST = 90, 96
+"""Pixels an inch; and the side of a face in pixels at most."""
+
+MOMENTS = 6
+"""So many rows show a run in time."""
+
 GENERATOR = ("adversarial_reconstruction", "adversarial_blend")
-"""What the log calls the generator's adversarial loss, weighted; the first that a run has is drawn."""
+"""What the log calls the generator's adversarial loss; the first that a run has is drawn."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +90,15 @@ def draw_rows(path: Path, rows: Sequence[tuple[str, np.ndarray]]) -> None:
     rows : sequence of (str, (H, W, 3) uint8 array)
         Each a label and a row of pictures as one; rows of another height are scaled.
     """
-    width, side = 7.2, 7.2 / SHOWN
-    figure = _new(width + 2.4, side * len(rows))
+    side = min(max(strip.shape[0] for _, strip in rows), LARGEST) / DPI
+    width, left, height = SHOWN * side, 1.6, 1 / len(rows)
+    figure = _new(width + left, side * len(rows))
     for place, (label, strip) in enumerate(rows):
-        height = 1 / len(rows)
-        axis = figure.add_axes((2.4 / (width + 2.4), 1 - (place + 1) * height, width / (width + 2.4), height * 0.97))
-        axis.imshow(strip, aspect="auto", interpolation="nearest" if strip.shape[0] <= 128 else "antialiased")
+        axis = figure.add_axes((left / (width + left), 1 - (place + 1) * height, width / (width + left), height))
+        axis.imshow(strip, aspect="auto", interpolation="antialiased")
         axis.axis("off")
-        figure.text(2.3 / (width + 2.4), 1 - (place + 0.5) * height, label, ha="right", va="center", fontsize=9)
+        middle = 1 - (place + 0.5) * height
+        figure.text((left - 0.1) / (width + left), middle, label, ha="right", va="center", fontsize=8)
     _save(figure, path, tight=False)
 
 
@@ -176,7 +183,7 @@ def _losses(path: Path, exhibit: Exhibit, names: Sequence[str]) -> bool:
         generator = next((term for term in GENERATOR if len(result.logged(term)[0])), None)
         if generator is not None:
             seen, values = result.logged(generator)
-            axis.plot(seen, values, color=COLOURS[1], linewidth=1.4, label="generator, adversarial")
+            axis.plot(seen, values / result.adversarial, color=COLOURS[1], linewidth=1.4, label="generator")
         _dress(axis, _label(name).replace("\n", ", "))
     axes.flat[0].legend(fontsize=7, frameon=False)
     for axis in axes.flat[len(shown) :]:
@@ -193,11 +200,9 @@ def _in_time(path: Path, exhibit: Exhibit, names: Sequence[str]) -> bool:
     worst = min(published, key=lambda name: (exhibit.results[name].diversity, name))
     rows = []
     for name in (worst, worst.removesuffix(PUBLISHED)):
-        rows += [
-            (f"{_label(name)}\n{images:,} images", strip)
-            for images, strip in exhibit.progress.get(name, {}).items()
-            if images >= 0
-        ]
+        moments = [(images, strip) for images, strip in exhibit.progress.get(name, {}).items() if images >= 0]
+        for place in sorted({round(at) for at in np.linspace(0, len(moments) - 1, min(MOMENTS, len(moments)))}):
+            rows.append((f"{_label(name)}\n{moments[place][0]:,} images", moments[place][1]))
     draw_rows(path, rows)
     return True
 
@@ -241,7 +246,7 @@ def _save(figure: Any, path: Path, tight: bool = True) -> None:
         figure.tight_layout()
     with atomic_path(path) as temporary:
         # No software name in the file: the same runs give the same bytes with every version of matplotlib that can.
-        figure.savefig(temporary, dpi=90, format="png", metadata={"Software": None})
+        figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": None})
 
 
 Part = tuple[str, str, Callable[[Path, Exhibit, Sequence[str]], bool]]
@@ -258,7 +263,7 @@ _PARTS: dict[str, tuple[Part, ...]] = {
         ("sharpness", "True or sharp: open circles as published, full ones as meant.", _measured),
     ),
     "4": (("pictures", _PICTURES, _reconstructions), ("diversity", _VARIETY, _curves("diversity", "diversity"))),
-    "5": (("losses", "The discriminator's loss and the generator's adversarial term, as logged.", _losses),),
+    "5": (("losses", "The discriminator's loss and the generator's, before its weight.", _losses),),
     "6": (
         ("in-time", "The published run that lost most variety, as it went on, and the same share as meant.", _in_time),
         ("diversity", _VARIETY, _curves("diversity", "diversity")),
@@ -272,7 +277,7 @@ _PARTS: dict[str, tuple[Part, ...]] = {
         ),
     ),
     "8": (
-        ("losses", "The critic's loss and the generator's adversarial term, as logged.", _losses),
+        ("losses", "The critic's loss and the generator's, before its weight.", _losses),
         (
             "gradient",
             "The gradient that the generator gets from its critic (its norm): 0 as published.",

@@ -54,6 +54,10 @@ class RunResult:
     """The same of the faces."""
     history: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     """Lines of the log."""
+    adversarial: float = 1.0
+    """Weight of the adversarial term in the generator's loss, by which the log's is multiplied."""
+    width: float = 1.0
+    """Channels of the networks over the paper's."""
     trouble: str = ""
     """Why the run ended early, where its loss stopped being a number."""
     collapse: str = ""
@@ -194,6 +198,8 @@ def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> t
         means=_channel_means(made),
         data_means=_channel_means(faces.images),
         history=history,
+        adversarial=experiment.losses.adversarial_reconstruction or experiment.losses.prior or 1.0,
+        width=float(experiment.model_options.get("width", 1.0)),
         trouble=trouble,
         collapse=_collapse(run),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..train.collapse import LIMITS
 from .plan import PUBLISHED
 from .results import RunResult, value_at
 
@@ -16,9 +17,11 @@ __all__ = [
     "EARLY",
     "ENOUGH",
     "EXPLAINED",
+    "FALLEN",
     "MISSING",
     "REFUTED",
     "SWINGS",
+    "UNFIT",
     "Finding",
     "Results",
     "autoencoder_blurry",
@@ -35,8 +38,8 @@ __all__ = [
 CONFIRMED, REFUTED, EXPLAINED = "confirmed", "refuted", "explained"
 """It is so as meant too; it is not so; it is so as published only, and the flaw that makes it so is named."""
 
-EARLY, MISSING = "too early to say", "not run"
-"""A run has seen less than `ENOUGH` of its images; a run is not there."""
+EARLY, MISSING, UNFIT = "too early to say", "not run", "not at this size"
+"""A run has seen less than `ENOUGH` of its images; a run is not there; networks as reduced as these cannot tell."""
 
 ENOUGH = 0.5
 """Share of a run's images before which it is not judged."""
@@ -44,8 +47,8 @@ ENOUGH = 0.5
 BLURRED = 0.5
 """Reconstructions with less than this share of the faces' own fine detail are blurred."""
 
-COLLAPSED = 0.1
-"""Reconstructions with less than this share of the faces' own variety are all one image."""
+COLLAPSED, FALLEN = LIMITS.least, LIMITS.fall
+"""Reconstructions are all one image with less than this share of the faces' own variety, or of the most they had."""
 
 CAST = 0.05
 """A channel whose mean misses the data's by more has a cast that the eye sees (about 13 grey levels)."""
@@ -111,6 +114,8 @@ def vgg_worse(results: Results) -> Finding:
 def vgg_slow(results: Results) -> Finding:
     """VGG11 takes longer."""
     names = ("paper-ae-2000", "paper-vgg11")
+    if results[names[0]].width != results[names[1]].width:
+        return Finding(UNFIT, "the widths, over the paper's: " + listed(results, "width", *names, digits=3))
     ratio = results[names[1]].milliseconds / max(results[names[0]].milliseconds, 1e-9)
     numbers = f"{ratio:.1f} times the time an image; " + listed(results, "milliseconds", *names, unit=" ms")
     return Finding(CONFIRMED if ratio >= 2 else REFUTED, numbers)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import signal
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +103,14 @@ def train_all(
         else:
             jobs = 1
             _start_here(subjects)
-        while due := waiting():
-            if not _round(pool, jobs, due, experiments, runs, deadline, broken, quiet or jobs > 1, say):
-                break
+        try:
+            while due := waiting():
+                if not _round(pool, jobs, due, experiments, runs, deadline, broken, quiet or jobs > 1, say):
+                    break
+        except KeyboardInterrupt as stop:
+            for worker in active_children():  # which end as the loop does: after the step, with a checkpoint
+                os.kill(worker.pid or 0, signal.SIGINT)
+            raise KeyboardInterrupt(str(stop) or "stopped, all saved: the same command goes on") from stop
     return broken
 
 
@@ -158,6 +165,7 @@ def _start_here(subjects: Subjects) -> None:
 
 def _start_worker(subjects: Subjects) -> None:
     torch.set_num_threads(1)  # one process a core already
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # between slices; the training loop listens
     _start_here(subjects)
 
 

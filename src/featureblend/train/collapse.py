@@ -53,6 +53,8 @@ class Limits:
     """Largest margin of a critic whose logits are a probability's."""
     explosion: float = 100.0
     """Gradient norm over the median of all lines before; its inverse is taken for vanished."""
+    large: float = 10.0
+    """Gradient norm that an explosion reaches at least: a critic's first steps may start from next to nothing."""
 
 
 LIMITS = Limits()
@@ -186,7 +188,7 @@ class CollapseWatch:
             before = self.norms.setdefault(name, [])
             usual = statistics.median(before) if len(before) >= 5 else None
             phase = name.removeprefix("gradient_")
-            if usual and value > self.limits.explosion * usual:
+            if usual and value > max(self.limits.explosion * usual, self.limits.large):
                 found[name] = f"the gradient of {phase!r} explodes (norm {value:.3g}, usually {usual:.3g})"
             elif usual and value < usual / self.limits.explosion:
                 found[name] = f"the gradient of {phase!r} has vanished (norm {value:.3g}, usually {usual:.3g})"

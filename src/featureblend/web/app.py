@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -75,6 +76,8 @@ class _Page:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self.at = Layout(_quality(studio))
+        self.moves: Counter[str | None] = Counter()
+        """How often each open page has moved a slider."""
         self._connect()
 
     def _connect(self) -> None:
@@ -140,16 +143,17 @@ class _Page:
             at.download: gr.update(interactive=True),
         }
 
-    def _blended(self, *values: Any) -> Update:
+    def _blended(self, request: gr.Request, *values: Any) -> Update:
+        self.moves[request.session_hash] += 1
         return self._shown(*_read(values))
 
-    def _settled(self, before: int, *values: Any) -> Update:
+    def _settled(self, request: gr.Request, before: int, *values: Any) -> Update:
         """Measure the blend once its picture is there, unless a newer one was asked for meanwhile."""
         at = self.at
         table, weights, look = _read(values)
-        asked = self.studio.asked
+        moves = self.moves[request.session_hash]
         time.sleep(PATIENCE)
-        if self.studio.asked != asked:
+        if self.moves[request.session_hash] != moves:
             return {at.measures: gr.skip()}
         if len(table) < 2 or not any(weights):
             return {at.measures: "", at.sides: fragments.empty(len(table))}
@@ -265,7 +269,9 @@ class _Page:
     def _compared(self, *values: Any) -> Update:
         table, weights, _ = _read(values)
         _two(table)
-        found = [(photo.name, Image.fromarray(self.studio.face(photo).image), {}) for photo in table]
+        found: list[tuple[str, Image.Image, dict[str, Any]]] = [
+            (photo.name, Image.fromarray(self.studio.face(photo).image), {}) for photo in table
+        ]
         found += [(method, made.image, made.measures) for method, made in self.studio.compared(table, weights)]
         return {self.at.message: "", self.at.sheet: fragments.methods_sheet(found)}
 

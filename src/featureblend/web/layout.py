@@ -94,7 +94,7 @@ class Layout:
                     0, 100, 50, step=1, label=f"Photo {place + 1}", buttons=[], elem_classes="fb-weight",
                     elem_id=f"weight-{place + 1}", interactive=True,
                 )  # fmt: skip
-                remove = gr.Button("✕", elem_classes="fb-remove", elem_id=f"remove-{place + 1}", min_width=40)
+                remove = gr.Button("Remove", elem_classes="fb-remove", elem_id=f"remove-{place + 1}", min_width=70)
             which = gr.Radio([1], value=1, visible=False, label="Which face, from the left", elem_classes="fb-which")
         return {"group": group, "face": face, "weight": weight, "remove": remove, "which": which}
 

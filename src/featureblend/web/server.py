@@ -9,6 +9,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..blender import Blender
@@ -38,7 +39,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     browser: bool = False,
-    say: Callable[[str], Any] = print,
+    say: Callable[[str], Any] = partial(print, flush=True),
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -105,7 +106,7 @@ def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[s
         except OSError as error:
             raise FeatureblendError(f"cannot listen at {host}:{port}: {error}") from error
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    say(f"http://{shown}:{port}  (open it in a browser; Ctrl-C stops)", flush=True)
+    say(f"http://{shown}:{port}  (open it in a browser; Ctrl-C stops)")
     try:
         threading.Event().wait()
     finally:

@@ -117,8 +117,6 @@ class Studio:
         self.blender = blender
         self._kept: OrderedDict[str, _Decoded] = OrderedDict()
         self._lock = threading.Lock()
-        self.asked = 0
-        """How many live pictures were asked for."""
 
     def warm_up(self) -> None:
         """Load the networks and the detector now, so that the first photo does not wait for them."""
@@ -192,7 +190,6 @@ class Studio:
         FeatureblendError
             If all weights are 0, or there are fewer than two photos.
         """
-        self.asked += 1
         options = look.options(PREVIEW)
         made = self.blender.blend_faces(self.faces(table), _some(weights), measures="none", **options)
         inputs = [{"name": photo.name, "sha256": photo.sha256} for photo in table]
