@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean web browser
+.PHONY: demo test lint clean web browser docs pictures
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -17,9 +17,22 @@ test: $(VENV)/dev.stamp lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --doctest-modules src tests
 
 lint: $(VENV)/dev.stamp
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests tools examples
+	$(BIN)/ruff format --check src tests tools examples
 	$(BIN)/mypy
+
+# The examples are run where they are older than the code; then the pages are built, and any warning is an error.
+docs: $(VENV)/dev.stamp
+	OMP_NUM_THREADS=1 $(BIN)/python tools/run_examples.py --stale
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "out/site/index.html (with search: $(BIN)/mkdocs serve)"
+
+# The README's pictures, of the example faces: to be made again where these or the bundled model change.
+FACES := src/featureblend/examples
+pictures: $(VENV)/plain.stamp
+	$(BIN)/featureblend demo --out docs/images/demo.png
+	$(BIN)/featureblend continuum $(FACES)/first.png $(FACES)/third.png $(FACES)/fourth.png $(FACES)/second.png \
+		--out docs/images/continuum.png --steps 3 --columns 7
 
 # The web page's tests need a real browser; root on Debian (as in continuous integration) gets it here.
 browser:

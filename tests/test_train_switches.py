@@ -1,4 +1,4 @@
-"""Switches of the adversary, the perceptual loss, the adversary on codes, and what is made again for further updates."""
+"""Switches of the adversary, the perceptual loss, the adversary on codes, and what is made again in a step."""
 
 import dataclasses
 

@@ -135,6 +135,10 @@ def test_phone_width(tab):
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
         assert box["width"] >= 100
+    card, remove = (one.page.locator(name).first.bounding_box() for name in ("#card-3", "#remove-3"))
+    assert remove["x"] + remove["width"] <= card["x"] + card["width"]
+    one.page.click("#remove-3")
+    one.page.wait_for_selector("#remove-3", state="hidden")
 
 
 def test_the_server_asks_nobody_and_keeps_to_itself(tab, server):

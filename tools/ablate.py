@@ -108,6 +108,7 @@ def main(words: list[str] | None = None) -> None:
             *VARIANTS[name],
         )
         featureblend("export", runs / name, "--out", models / name)
+    # Without the photos' detail, which would hide what the networks differ in.
     reference, *others = options.only
     also = ["--also", *(f"{name}={models / name}" for name in others)] if others else []
     featureblend(
@@ -118,8 +119,8 @@ def main(words: list[str] | None = None) -> None:
         "--model",
         models / reference,
         "--methods",
-        "latent",
-        *others,
+        "latent-network",
+        *(f"{name}-network" for name in others),
         *also,
         "--out",
         options.out / "evaluation",

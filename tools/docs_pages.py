@@ -117,7 +117,9 @@ def example_files(folder: Path, config: Any) -> list[File]:
     names = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
     missing = [name for name in names if not (folder / f"{name}.md").is_file()]
     if missing:
-        raise PluginError(f"{folder / missing[0]}.md is missing: `python tools/run_examples.py` makes it (or `make docs`)")
+        raise PluginError(
+            f"{folder / missing[0]}.md is missing: `python tools/run_examples.py` makes it (or `make docs`)"
+        )
     found = []
     for name in names:
         text = (folder / f"{name}.md").read_text(encoding="utf-8")
@@ -127,6 +129,14 @@ def example_files(folder: Path, config: Any) -> list[File]:
             for shown in PICTURE.findall(text)
         ]
     return found
+
+
+def on_config(config: Any) -> Any:
+    """Put the paper's pages into the menu, if they are there."""
+    if (ROOT / "docs" / "paper" / "README.md").is_file():
+        project = next(entry["Project"] for entry in config.nav if "Project" in entry)
+        project.insert(-2, {"The paper, run again": "paper/README.md"})
+    return config
 
 
 def on_files(files: Files, *, config: Any) -> Files:
@@ -148,11 +158,19 @@ def _links_within(text: str) -> str:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Let links to files at the top of the project find their page."""
-    for top, target in TOP.items():
-        there = posixpath.relpath(target, posixpath.dirname(page.file.src_uri) or ".")
-        markdown = re.sub(rf"\]\((?:\.\./)+{re.escape(top)}\)", f"]({there})", markdown)
-    return markdown
+    """Let links that leave the documentation find their page; where there is none, the file's name stands in their place."""
+    here = posixpath.dirname(page.file.src_uri)
+
+    def link(found: re.Match[str]) -> str:
+        text, target = found.groups()
+        path = posixpath.normpath(posixpath.join("docs", here, target))
+        if path.startswith("docs/") or not (ROOT / path).exists():  # MkDocs judges these
+            return found[0]
+        if path in TOP:
+            return f"[{text}]({posixpath.relpath(TOP[path], here or '.')})"
+        return text if f"`{path}`" in text else f"{text} (`{path}`)"
+
+    return re.sub(r"(?<!!)\[([^\[\]]+)\]\(((?:\.\./)+[^)#\s]+)\)", link, markdown)
 
 
 def on_page_content(html: str, **_: Any) -> str:

@@ -2,9 +2,9 @@
 
     python tools/run_examples.py [NAME ...] [--stale]
 
-An example is a Python file in the percent format, which notebooks open too: cells begin with ``# %%``, those of text with
-``# %% [markdown]``. All run in one process, top to bottom, and write their pictures to out/examples/, where the
-pages go as NAME.md; `make docs` takes them from there.
+An example is a Python file in the percent format, which notebooks open too: cells begin with ``# %%``, those of text
+with ``# %% [markdown]``. All run in one process, top to bottom, and write their pictures to out/examples/, where
+the pages go as NAME.md; `make docs` takes them from there.
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ EXAMPLES = ROOT / "examples"
 OUT = Path("out/examples")
 """Where the examples write, seen from the folder that they run in."""
 
-ORDER = ("blend", "weights", "backgrounds", "continuum", "average", "transform", "symmetrize", "mix", "codes", "recipes")
-"""The first examples, in the order of reading; the others come after them."""
-
 
 @dataclass(frozen=True)
 class Cell:
@@ -39,15 +36,14 @@ class Cell:
 
 
 def names() -> list[str]:
-    """List the examples in the order of reading."""
-    found = sorted(path.stem for path in EXAMPLES.glob("*.py"))
-    return [name for name in ORDER if name in found] + [name for name in found if name not in ORDER]
+    """List the examples."""
+    return sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 
 def cells(text: str) -> list[Cell]:
-    """Take an example apart.
+    r"""Take an example apart.
 
-    >>> [cell.kind for cell in cells("# %% [markdown]\\n# # Title\\n\\n# %%\\nprint(1)\\n")]
+    >>> [cell.kind for cell in cells("# %% [markdown]\n# # Title\n\n# %%\nprint(1)\n")]
     ['markdown', 'code']
     """
     found = []
@@ -59,7 +55,8 @@ def cells(text: str) -> list[Cell]:
             source = "\n".join(re.sub(r"^# ?", "", line) for line in body).strip()
             found.append(Cell("markdown", source, start + 2))
         else:
-            found.append(Cell("code", "\n".join(body).strip(), start + 2 + next(k for k, line in enumerate(body) if line)))
+            first = next(place for place, line in enumerate(body) if line)
+            found.append(Cell("code", "\n".join(body).strip(), start + first + 2))
     return found
 
 
@@ -77,7 +74,7 @@ def run(name: str) -> str:
             exec(compile("\n" * (cell.line - 1) + cell.source, str(path), "exec"), space)
         parts.append(f"```python\n{cell.source}\n```")
         if said.getvalue().strip():
-            parts.append(f"```text title=\"prints\"\n{said.getvalue().rstrip()}\n```")
+            parts.append(f'```text title="prints"\n{said.getvalue().rstrip()}\n```')
     parts.append(f"*The whole example is the file `examples/{name}.py`: run it with Python, or open it as a notebook.*")
     return "\n\n".join(parts) + "\n"
 

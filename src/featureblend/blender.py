@@ -298,7 +298,8 @@ class Blender:
 
     def _even(self, faces: Sequence[AlignedFace], manner: Manner, by: Balancing) -> np.ndarray:
         """Give the weights of two faces at which the blend is as near to one as to the other."""
-        plain, images = replace(manner, background="blend", size=None), [face.image for face in faces]
+        plain = replace(manner, background="blend", size=None)
+        images, marks = [face.image for face in faces], [face.landmarks for face in faces]
         if by == "identity":
             known = [self.detector.embedding(face.image, face.landmarks) for face in faces]
 
@@ -308,7 +309,7 @@ class Blender:
             if by == "identity":
                 to_first, to_second = identity_distances(image, faces, self.detector, made.shape, known)
             else:
-                to_first, to_second = face_distances(image, images)
+                to_first, to_second = face_distances(image, images, marks, made.shape.tolist())
             return to_first - to_second
 
         weight = even_weight(gap)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
-from ..mixing import CENTRE, RADII
+from ..mixing import outside_face
 from .distance import balance_of_distances, picture_distance
-from .ghosts import ghosting
+from .ghosts import ghosting, hull_mask
 from .scores import sharpness
 
 __all__ = ["MEANINGS", "blend_measures", "face_distances", "similarities"]
@@ -58,8 +59,8 @@ def blend_measures(
     weights = [float(weight) for weight in weights]
     of_parents = float(np.dot(weights, [sharpness(parent) for parent in parents]))
     ghosts = ghosting(blend, parents, weights, landmarks)
-    faces = _faces_only(parents)
-    distances = face_distances(blend, parents)
+    where = _face(parents[0].shape[:2], landmarks, weights)
+    distances = face_distances(blend, parents, landmarks, weights)
     measures: dict[str, Any] = {
         # Flat pictures have no detail to compare.
         "sharpness": round(sharpness(blend) / of_parents, 3) if of_parents > 0 else None,
@@ -69,7 +70,7 @@ def blend_measures(
         measures["ghosting_inside_face"] = round(ghosts.inside, 3)
         measures["ghosting_outside_face"] = round(ghosts.outside, 3)
     measures["distances"] = [round(distance, 2) for distance in distances]
-    apart = [[picture_distance(one, other) for other in faces] for one in faces]
+    apart = [[picture_distance(one, other, where) for other in parents] for one in parents]
     measures["similarity"] = similarities(distances, apart)
     if len(parents) == 2:
         between = apart[0][1]
@@ -78,21 +79,43 @@ def blend_measures(
     return measures
 
 
-def face_distances(blend: np.ndarray, parents: Sequence[np.ndarray]) -> list[float]:
+def face_distances(
+    blend: np.ndarray,
+    parents: Sequence[np.ndarray],
+    landmarks: Sequence[np.ndarray] | None = None,
+    weights: Sequence[float] | None = None,
+) -> list[float]:
     """Distances of a blend's face to each parent's, as `picture_distance`.
 
     Hair and background may be one parent's alone; who counts how much is seen in the face.
+
+    Parameters
+    ----------
+    blend : (H, W, 3) uint8 array
+    parents : sequence of N (H, W, 3) uint8 arrays
+    landmarks : sequence of N (68, 2) arrays, optional
+        The face is what their weighted mean encloses, from the brows to the chin; without them, the ellipse of
+        `featureblend.mixing`.
+    weights : sequence of N floats, optional
+        Equal by default.
+
+    Returns
+    -------
+    list of N floats
     """
-    own, *faces = _faces_only([blend, *parents])
-    return [picture_distance(own, face) for face in faces]
+    where = _face(blend.shape[:2], landmarks, weights or [1 / len(parents)] * len(parents))
+    return [picture_distance(blend, parent, where) for parent in parents]
 
 
-def _faces_only(images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Cut the middle out of aligned faces: what `featureblend.mixing` calls the face, less its corners."""
-    height, width = images[0].shape[:2]
-    left, right = (round((CENTRE[0] + side * RADII[0]) * width) for side in (-1, 1))
-    top, bottom = (round((CENTRE[1] + side * RADII[1]) * height) for side in (-1, 1))
-    return [np.ascontiguousarray(image[top:bottom, left:right]) for image in images]
+def _face(
+    shape: tuple[int, ...], landmarks: Sequence[np.ndarray] | None, weights: Sequence[float]
+) -> np.ndarray | None:
+    """Mark the face; None, for everything, in pictures too small to show one."""
+    if landmarks is not None:
+        mask = hull_mask(np.tensordot(np.asarray(weights, float), np.stack(landmarks), 1), (shape[0], shape[1]))
+    else:
+        mask = cv2.resize(outside_face(max(shape)), (shape[1], shape[0])) < 0.5
+    return mask if mask.any() else None
 
 
 def similarities(distances: Sequence[float], apart: Sequence[Sequence[float]]) -> list[float | None]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ..train.collapse import CollapseWatch
 from .plan import PUBLISHED, SHARES
 from .results import RunResult
 from .rules import (
+    AGAINST,
     BLURRED,
     CAST,
     COLLAPSED,
@@ -19,7 +21,7 @@ from .rules import (
     FALLEN,
     MISSING,
     REFUTED,
-    SWINGS,
+    SWING,
     Finding,
     Results,
     listed,
@@ -61,6 +63,11 @@ def sharp_but_wrong(results: Results) -> Finding:
 
 def _collapsed(result: RunResult) -> bool:
     """Say whether all outputs are nearly one: by the limits of the training loop's own watch."""
+    watch = CollapseWatch()
+    for line in result.history:
+        watch.look(line)
+        if "diversity" in watch.lasting:
+            return True
     _, variety = result.logged("diversity")
     return result.diversity < max(COLLAPSED, FALLEN * float(variety.max(initial=0.0)))
 
@@ -127,16 +134,22 @@ def oscillation(result: RunResult) -> float:
     return float(np.corrcoef(one, other)[0, 1]) if one.std() and other.std() else 0.0
 
 
+def _swing(result: RunResult) -> float:
+    """Give the usual change of the discriminator's loss from line to line."""
+    _, losses = result.logged("discriminator")
+    return float(np.diff(losses).std()) if len(losses) > 1 else 0.0
+
+
 def oscillates(results: Results) -> Finding:
-    """The two losses swing against each other."""
+    """The two losses swing against each other, and far enough to be seen."""
 
     def holds(ending: str) -> tuple[bool, str]:
-        swings = {f"paper-vaegan-{share}{ending}": 0.0 for share in ("10", "20", "50")}
-        swings = {name: oscillation(results[name]) for name in swings}
-        return any(swing < SWINGS for swing in swings.values()), ", ".join(f"{n} {s:.2f}" for n, s in swings.items())
+        runs = [results[f"paper-vaegan-{share}{ending}"] for share in ("10", "20", "50")]
+        found = any(oscillation(run) < AGAINST and _swing(run) > SWING for run in runs)
+        return found, ", ".join(f"{run.name} {oscillation(run):.2f} by {_swing(run):.2f}" for run in runs)
 
     (published, first), (meant, second) = holds(PUBLISHED), holds("")
-    return Finding(told_apart(published, meant), f"correlation of the changes of the two losses: {first}; {second}")
+    return Finding(told_apart(published, meant), f"correlation of the two losses' changes: {first}; {second}")
 
 
 def rise_and_fall(results: Results) -> Finding:
@@ -189,7 +202,8 @@ def green(results: Results) -> Finding:
     """Outputs are greener than the data."""
     names = ("paper-wgan" + PUBLISHED, "paper-wgan")
     published, meant = (results[name] for name in names)
-    green = published.cast > 0 and published.colour_error > CAST
+    strong = published.means[1] > published.data_means[1] and published.cast > 0
+    green = strong and published.colour_error > CAST
     return Finding(told_apart(green, meant.colour_error > CAST), _colours(published, meant))
 
 

@@ -70,15 +70,15 @@ class RunResult:
 
     @property
     def cast(self) -> float:
-        """How much greener the output is than the data: the green channel's miss less the others' mean miss.
+        """How much greener the output is than the data, against red: the one channel's miss less the other's.
 
         Examples
         --------
         >>> RunResult("a", "", 1, 1, 1.0, means=(0.5, 0.5, 0.5), data_means=(0.5, 0.4, 0.5)).cast
         0.1
         """
-        red, green, blue = (made - real for made, real in zip(self.means, self.data_means, strict=True))
-        return round(green - (red + blue) / 2, 6)
+        red, green, _ = (made - real for made, real in zip(self.means, self.data_means, strict=True))
+        return round(green - red, 6)
 
     @property
     def colour_error(self) -> float:

@@ -10,6 +10,7 @@ from .plan import PUBLISHED
 from .results import RunResult, value_at
 
 __all__ = [
+    "AGAINST",
     "BLURRED",
     "CAST",
     "COLLAPSED",
@@ -20,7 +21,7 @@ __all__ = [
     "FALLEN",
     "MISSING",
     "REFUTED",
-    "SWINGS",
+    "SWING",
     "UNFIT",
     "Finding",
     "Results",
@@ -53,8 +54,8 @@ COLLAPSED, FALLEN = LIMITS.least, LIMITS.fall
 CAST = 0.05
 """A channel whose mean misses the data's by more has a cast that the eye sees (about 13 grey levels)."""
 
-SWINGS = -0.3
-"""Two losses oscillate against each other where the changes of one and the other correlate by less."""
+AGAINST, SWING = -0.3, 0.1
+"""Two losses oscillate against each other where their changes correlate by less, and one's changes are larger."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ..blender import Blender
@@ -39,7 +38,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     browser: bool = False,
-    say: Callable[[str], Any] = partial(print, flush=True),
+    say: Callable[[str], Any] | None = None,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -53,8 +52,8 @@ def serve(
         0 for any that is free.
     browser : bool
         Open the page in the browser.
-    say : callable
-        Is told the address when the page can be opened.
+    say : callable, optional
+        Is told the address when the page can be opened; printed by default.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def serve(
         os.environ.update(QUIET)
         os.environ["GRADIO_TEMP_DIR"] = folder
         os.environ["MPLCONFIGDIR"] = folder  # matplotlib, where it is there, writes a list of fonts
-        _run(blender, host, port, browser, say)
+        _run(blender, host, port, browser, say or _say)
 
 
 def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[str], Any]) -> None:
@@ -111,6 +110,10 @@ def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[s
         threading.Event().wait()
     finally:
         page.close(verbose=False)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # a pipe would hold it back until the server stops
 
 
 def _free_port(host: str, port: int) -> int:
