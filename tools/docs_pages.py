@@ -158,7 +158,7 @@ def _links_within(text: str) -> str:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Let links that leave the documentation find their page; where there is none, the file's name stands in their place."""
+    """Let links that leave the documentation find their page, or give the file's name where it has none."""
     here = posixpath.dirname(page.file.src_uri)
 
     def link(found: re.Match[str]) -> str:

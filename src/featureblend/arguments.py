@@ -69,6 +69,9 @@ def parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Cal
     def later(**options: Any) -> Callable[[], T]:
         return partial(command, **options)
 
+    # tyro joins neighbouring lines: each example stands by itself.
+    later.__doc__ = re.sub(r"\n(?= *Example: )", "\n\n", command.__doc__ or "") or None
+
     said = io.StringIO()
     try:
         with redirect_stderr(said):
