@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+import skimage.data
 from command_line import place, shared_detector  # noqa: F401
 from PIL import Image
 
@@ -101,8 +102,12 @@ def test_weights_move_the_face_towards_their_photo(place):
 def test_backgrounds_sizes_and_detail(place):
     main(["blend", "ana.png", "ben.jpg", "-o", "whole.png", "--background", "source", "--onto", "2", "--quiet"])
     main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--size", "200", "--quiet"])
-    main(["blend", "ana.png", "ben.jpg", "-o", "soft.png", "--no-detail", "--quiet"])
-    main(["blend", "ana.png", "ben.jpg", "-o", "fine.png", "--quiet"])
+    # A real photo: the example faces are a network's own pictures, with no more detail than it can draw.
+    photo = skimage.data.astronaut()
+    Image.fromarray(photo).save("eve.png")
+    Image.fromarray(photo[:, ::-1].copy()).save("eva.png")
+    main(["blend", "eve.png", "eva.png", "-o", "soft.png", "--no-detail", "--quiet"])
+    main(["blend", "eve.png", "eva.png", "-o", "fine.png", "--quiet"])
     with Image.open("whole.png") as whole, Image.open("ben.jpg") as photo:
         assert whole.size == photo.size
         corner = np.asarray(whole)[:6, :6].astype(int) - np.asarray(photo)[:6, :6]
@@ -111,7 +116,7 @@ def test_backgrounds_sizes_and_detail(place):
         assert (cut.mode, cut.size) == ("RGBA", (200, 200))
         assert (cut.getpixel((0, 0))[3], cut.getpixel((100, 110))[3]) == (0, 255)
     soft, fine = pixels("soft.png"), pixels("fine.png")
-    assert np.abs(np.diff(fine, axis=1)).mean() > np.abs(np.diff(soft, axis=1)).mean()
+    assert np.abs(np.diff(fine, axis=1)).mean() > 1.2 * np.abs(np.diff(soft, axis=1)).mean()
 
 
 def test_shape_and_texture_apart(place):

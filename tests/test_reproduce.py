@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -193,6 +194,13 @@ def test_merges_are_scored_beside_what_else_blends(few, finished, monkeypatch):
     rows = merging.merged_rows(merged)
     assert [label for label, _ in rows] == ["A", "B", "paper-vae", "featureblend", "pca", "pixel"]
     assert {strip.shape for _, strip in rows} == {(64, 8 * 64, 3)}
+
+
+def test_runs_of_other_settings_are_refused_before_any_time_is_spent(few, tmp_path, finished, monkeypatch):
+    shutil.copytree(finished / "runs" / "paper-vae", tmp_path / "runs" / "paper-vae")
+    monkeypatch.setattr(running, "train", lambda *words, **options: pytest.fail("trained"))
+    with pytest.raises(FeatureblendError, match=r"paper-vae was begun with other settings: remove that folder"):
+        run(tmp_path, few)
 
 
 def test_drawn_faces_stand_in_for_data(monkeypatch):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ..config import Experiment
-from ..errors import TrainingBrokeDown
+from ..errors import FeatureblendError, TrainingBrokeDown
 from ..image import from_network, load_image, save_image
 from ..sheets import grid
 from ..train.loop import train
@@ -88,6 +88,13 @@ def train_all(
     What is left of the time is shared evenly among the runs that are not complete, in slices of `SLICE_MINUTES` at
     most; time that a run does not need goes to the others in the next round.
     """
+    for name, experiment in experiments.items():  # before any time is spent
+        try:
+            RunFolder(runs / name).check(experiment, resume=True)
+        except FeatureblendError as error:
+            raise FeatureblendError(
+                f"{runs / name} was begun with other settings: remove that folder, or name another --out ({error})"
+            ) from error
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
     broken: dict[str, str] = {}
 
