@@ -87,8 +87,17 @@ class Results:
 def _code_hash() -> str:
     """Hash the code that makes and measures blends: results of other code are measured again."""
     here = Path(__file__).parent
-    names = ("contenders.py", "measuring.py", "mixing.py", "networks.py", "perception.py")
-    files = [*here.glob("classical/*.py"), *here.glob("evaluate/*.py"), *(here / name for name in names)]
+    names = (
+        "alignment.py",
+        "blending.py",
+        "contenders.py",
+        "measuring.py",
+        "mixing.py",
+        "networks.py",
+        "perception.py",
+    )
+    folders = ("classical", "compositing", "evaluate")
+    files = [path for folder in folders for path in here.glob(f"{folder}/*.py")] + [here / name for name in names]
     digest = hashlib.sha256()
     for path in sorted(path for path in files if path.name not in NOT_MEASURING):
         digest.update(path.name.encode() + path.read_bytes())

@@ -25,11 +25,10 @@ FILE = "evaluation.json"
 
 SHOWN = (
     "ghosting",
-    "ghosting_inside",
-    "ghosting_outside",
     "sharpness",
-    "balance",
     "kid",
+    "critic_auc",
+    "balance_inside",
     "mmpmr",
 )
 """The figures that the page shows, where they were measured."""
@@ -37,8 +36,10 @@ SHOWN = (
 TITLES = {
     "real": "real photos",
     "latent": "featureblend",
-    "latent-unwarped": "featureblend, faces not bent",
-    "latent-plain-mean": "featureblend, plain mean",
+    "latent-network": "featureblend, networks alone",
+    "latent-unwarped": "networks alone, faces not bent",
+    "latent-plain-mean": "networks alone, plain mean",
+    "paper-unwarped": "the paper's VAE, as meant",
     "pca": "PCA (eigenfaces)",
     "pixel": "pixel average",
     "gaussian": "Gaussian pyramid",
