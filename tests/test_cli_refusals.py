@@ -131,7 +131,7 @@ def test_a_result_that_is_there_is_kept_when_the_next_blend_fails(fails, place):
         (["prepare", "x", "-o", "y.tar", "--size", "large"], "--size"),
         (["prepare", "x", "-o", "y.tar", "--which", "best"], "'best'"),
         (["train", "--minutes", "soon"], "--minutes can't be 'soon'"),
-        (["train", "--preset", "huge"], "unknown preset 'huge': use one of paper-vae"),
+        (["train", "--preset", "huge"], "unknown preset 'huge': use one of paper-ae-200"),
         (["train", "--preset", "toy", "--set", "batch=2", "--dry-run"], "cannot set 'batch=2'"),
         (["export", "nowhere", "-o", "model"], "nowhere"),
     ],

@@ -139,5 +139,5 @@ def test_a_code_blends_as_its_photo_does(tmp_path, blender, code):
 
     photo, mixture = blend(FIRST), blend(code.save(tmp_path / "a.npz"))
     near, far = (np.abs(photo - one).mean() for one in (mixture, blend(EXAMPLES / "third.png")))
-    assert near < 2
+    assert near < 4  # at 34 dB the picture of the code is 5 grey levels off
     assert far > 10

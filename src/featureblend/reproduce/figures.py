@@ -88,7 +88,7 @@ def draw_rows(path: Path, rows: Sequence[tuple[str, np.ndarray]]) -> None:
     path : Path
         A PNG.
     rows : sequence of (str, (H, W, 3) uint8 array)
-        Each a label and a row of pictures as one; rows of another height are scaled.
+        Each a label, or the name of a run, and a row of pictures as one; rows of another height are scaled.
     """
     side = min(max(strip.shape[0] for _, strip in rows), LARGEST) / DPI
     width, left, height = SHOWN * side, 1.6, 1 / len(rows)
@@ -98,7 +98,7 @@ def draw_rows(path: Path, rows: Sequence[tuple[str, np.ndarray]]) -> None:
         axis.imshow(strip, aspect="auto", interpolation="antialiased")
         axis.axis("off")
         middle = 1 - (place + 0.5) * height
-        figure.text((left - 0.1) / (width + left), middle, label, ha="right", va="center", fontsize=8)
+        figure.text((left - 0.1) / (width + left), middle, _label(label), ha="right", va="center", fontsize=8)
     _save(figure, path, tight=False)
 
 
@@ -108,7 +108,7 @@ def _strip(images: np.ndarray) -> np.ndarray:
 
 def _reconstructions(path: Path, exhibit: Exhibit, names: Sequence[str]) -> bool:
     rows = [("held-out faces", _strip(exhibit.faces))]
-    rows += [(_label(name), _strip(exhibit.made[name])) for name in names]
+    rows += [(name, _strip(exhibit.made[name])) for name in names]
     draw_rows(path, rows)
     return True
 

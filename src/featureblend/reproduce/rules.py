@@ -42,7 +42,7 @@ CONFIRMED, REFUTED, EXPLAINED = "confirmed", "refuted", "explained"
 EARLY, MISSING, UNFIT = "too early to say", "not run", "not at this size"
 """A run has seen less than `ENOUGH` of its images; a run is not there; networks as reduced as these cannot tell."""
 
-ENOUGH = 0.5
+ENOUGH = 0.8
 """Share of a run's images before which it is not judged."""
 
 BLURRED = 0.5
