@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from .batches import moved, seeded
 
-__all__ = ["degraded"]
+__all__ = ["KINDS", "degraded", "spoilt"]
 
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
@@ -44,18 +44,46 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
     """
     draws = seeded(*seed, "degrade")
     count = len(images)
-    kind = torch.randint(0, len(_WAYS), (count,), generator=draws)
+    kind = torch.randint(0, len(KINDS), (count,), generator=draws)
     chosen = torch.rand(count, generator=draws) < share
-    strength = torch.rand(count, generator=draws)
-    noise = torch.randn((3, count), generator=draws)
+    amounts = _amounts(count, draws)
     result = images
-    for number, way in enumerate(_WAYS):
+    for number, way in enumerate(_WAYS.values()):
         places = torch.nonzero(chosen & (kind == number)).flatten()
         if len(places):
-            at = moved(places, images.device)
-            amounts = moved(torch.stack([strength, *noise])[:, places], images.device)
-            result = result.index_copy(0, at, way(images[at], amounts).clamp(-1, 1).to(images))
+            at, drawn = moved(places, images.device), moved(amounts[:, places], images.device)
+            result = result.index_copy(0, at, way(images[at], drawn).clamp(-1, 1).to(images))
     return result
+
+
+def spoilt(images: Tensor, kind: str, seed: tuple[object, ...]) -> Tensor:
+    """Spoil every picture in the same way, by amounts drawn one by one.
+
+    Parameters
+    ----------
+    images : (B, 3, S, S) tensor in [-1, 1]
+    kind : str
+        One of `KINDS`.
+    seed : tuple
+        Fixes every draw.
+
+    Returns
+    -------
+    (B, 3, S, S) tensor in [-1, 1]
+
+    Examples
+    --------
+    >>> images = torch.rand(4, 3, 32, 32) * 2 - 1
+    >>> spoilt(images, "noise", (0,)).shape
+    torch.Size([4, 3, 32, 32])
+    """
+    amounts = _amounts(len(images), seeded(*seed, "spoil"))
+    return _WAYS[kind](images, moved(amounts, images.device)).clamp(-1, 1)
+
+
+def _amounts(count: int, draws: torch.Generator) -> Tensor:
+    """Draw a (4, count) tensor: a strength between 0 and 1, and three normal numbers."""
+    return torch.cat([torch.rand((1, count), generator=draws), torch.randn((3, count), generator=draws)])
 
 
 def _blurred(images: Tensor, amounts: Tensor) -> Tensor:
@@ -94,4 +122,6 @@ def _compressed(images: Tensor, amounts: Tensor) -> Tensor:
     return blocks.movedim(4, 3).flatten(4, 5).flatten(2, 3)
 
 
-_WAYS = (_blurred, _noisy, _lit, _compressed)
+_WAYS = {"blur": _blurred, "noise": _noisy, "light": _lit, "compression": _compressed}
+KINDS = tuple(_WAYS)
+"""Ways to spoil a picture."""
