@@ -6,11 +6,12 @@ import math
 import os
 import re
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ SLICE_MINUTES = 10.0
 
 LEAST_SECONDS = 3.0
 """A shorter slice would go into building networks and writing a checkpoint."""
+
+GRACE_SECONDS = 30.0
+"""What a worker has to save in, once the process that started it was killed."""
 
 SHOWN = 8
 """Held-out faces whose reconstructions are kept as a run goes on."""
@@ -173,7 +177,18 @@ def _start_here(subjects: Subjects) -> None:
 def _start_worker(subjects: Subjects) -> None:
     torch.set_num_threads(1)  # one process a core already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # between slices; the training loop listens
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _start_here(subjects)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone: killed, it can tell nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGINT)  # the loop saves and ends
+        time.sleep(GRACE_SECONDS)
+        os._exit(1)
 
 
 def _train_slice(name: str, experiment: Experiment, runs: Path, share: float, quiet: bool) -> str:
