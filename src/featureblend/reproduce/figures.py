@@ -130,7 +130,7 @@ def _style(name: str, names: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def _curves(number: str, title: str) -> Callable[[Path, Exhibit, Sequence[str]], bool]:
+def _curves(number: str, title: str, logarithmic: bool = False) -> Callable[[Path, Exhibit, Sequence[str]], bool]:
     """Make the drawing of one logged number over images seen, all runs in one field."""
 
     def draw(path: Path, exhibit: Exhibit, names: Sequence[str]) -> bool:
@@ -142,6 +142,8 @@ def _curves(number: str, title: str) -> Callable[[Path, Exhibit, Sequence[str]],
         for name in shown:
             seen, values = exhibit.results[name].logged(number)
             axis.plot(seen, values, **_style(name, names))
+        if logarithmic:
+            axis.set_yscale("symlog", linthresh=1e-6)  # 0 has a place on it
         _dress(axis, title)
         axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
         _save(figure, path)
@@ -281,7 +283,7 @@ _PARTS: dict[str, tuple[Part, ...]] = {
         (
             "gradient",
             "The gradient that the generator gets from its critic (its norm): 0 as published.",
-            _curves("gradient_adversarial", "norm of the gradient"),
+            _curves("gradient_adversarial", "norm of the gradient", logarithmic=True),
         ),
     ),
     "improvements": (
