@@ -33,7 +33,7 @@ from .running import progress_pictures, train_all
 __all__ = ["reproduce"]
 
 QUICK_IMAGES, QUICK_BATCH = 1600, 8
-"""Training images of a quick run, and how many a step: what lets all runs pass in eight minutes on two cores."""
+"""Training images of a quick run, and how many a step: what lets all runs pass in nine minutes on two cores."""
 
 LONGER_IMAGES = 4800
 LONGER = tuple(f"paper-{name}{ending}" for name in ("vae", "vaegan-20", "vaegan-50") for ending in ("", PUBLISHED))
