@@ -17,6 +17,7 @@ __all__ = [
     "crop_matrix",
     "invert_matrix",
     "rescaling",
+    "resized",
     "transform_points",
     "unalign_change",
     "unalign_image",
@@ -106,6 +107,31 @@ class AlignedFace:
         wide = _cut(self.photo, np.add(self.matrix, [[0, 0, frame], [0, 0, frame]]), side + 2 * frame)
         wide[frame : frame + side, frame : frame + side] = self.image
         return wide
+
+
+def resized(image: np.ndarray, side: int) -> np.ndarray:
+    """Scale a square picture: area means where it shrinks, cubic where it grows.
+
+    Parameters
+    ----------
+    image : (S, S, 3) array
+        uint8 or float32.
+    side : int
+        In pixels; at the picture's own side it is handed back as it is.
+
+    Returns
+    -------
+    (side, side, 3) array of the same type
+
+    Examples
+    --------
+    >>> resized(np.zeros((8, 8, 3), np.uint8), 4).shape
+    (4, 4, 3)
+    """
+    if image.shape[0] == side:
+        return image
+    kind = cv2.INTER_AREA if side < image.shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(image, (side, side), interpolation=kind)
 
 
 def rescaling(factor: float) -> np.ndarray:

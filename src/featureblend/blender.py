@@ -170,8 +170,6 @@ class Blender:
         """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
         return self.networks.pictures(latents)
 
-    _encoded, _decoded = latents, pictures  # what callers of the first version use
-
     def mixed(
         self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Surroundings = "auto"
     ) -> np.ndarray:

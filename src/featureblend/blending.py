@@ -13,7 +13,7 @@ from .classical import METHODS as CLASSICAL
 from .classical import pixel
 from .classical.morph import warp_to_mean
 from .compositing import compose
-from .compositing.composing import check_options, output_side, shares_around
+from .compositing.composing import check_options, check_surroundings, output_side, shares_around
 from .errors import FeatureblendError
 from .mixing import Surroundings
 from .networks import Networks
@@ -89,7 +89,7 @@ class Manner:
         """Raise `FeatureblendError` unless it fits so many photos."""
         if self.method not in METHODS:
             raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
-        self.place_of_surroundings(count)
+        check_surroundings(self.surroundings, count)
         check_options(self.background, self.size, self.onto, count)
         if self.shape_weights is None and self.texture_weights is None:
             return
@@ -105,12 +105,8 @@ class Manner:
 
     def place_of_surroundings(self, count: int) -> Surroundings:
         """Give `surroundings` as `featureblend.mixing` counts them, from 0."""
-        who = self.surroundings
-        if who in ("auto", "mean"):
-            return who
-        if isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count:
-            return int(who) - 1
-        raise FeatureblendError(f"surroundings {who!r}: use 'auto', 'mean' or the number of a photo, 1 to {count}")
+        check_surroundings(self.surroundings, count)
+        return self.surroundings if isinstance(self.surroundings, str) else int(self.surroundings) - 1
 
     def options(self) -> dict[str, Any]:
         """Give what differs from the plain way, for a recipe."""
@@ -144,8 +140,48 @@ class Made:
     """Whether the faces were bent to their mean shape."""
     around: np.ndarray | None = None
     """(N,) shares in hair and background, where the blend was mixed by them."""
-    latent: np.ndarray | None = field(default=None, repr=False)
-    """(D,) latent that was decoded, if one was."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What is decoded into a blend by 'latent', and what it was mixed of."""
+
+    latent: np.ndarray
+    """(D,) float32."""
+    encoded: Sequence[np.ndarray]
+    """The faces as the encoder saw them."""
+    latents: np.ndarray
+    """(N, D) float32: theirs."""
+    around: np.ndarray
+    """(N,) shares in hair and background."""
+
+
+def mixture(
+    networks: Networks, faces: Sequence[AlignedFace], texture: np.ndarray, shape: np.ndarray, manner: Manner
+) -> Mixture:
+    """Encode and mix aligned faces by 'latent', and decode nothing.
+
+    Parameters
+    ----------
+    networks, faces, manner
+        As in `blended`.
+    texture, shape : (N,) arrays
+        Shares in what is seen and in the shape; each sums to 1.
+
+    Returns
+    -------
+    Mixture
+    """
+    images = [face.image for face in faces]
+    if manner.warp:
+        images = warp_to_mean(images, [face.landmarks for face in faces], shape)
+    latents = networks.latents(images)
+    for number, face in enumerate(faces):
+        if face.latent is not None and not manner.warp:
+            latents[number] = face.latent
+    side = output_side(manner.size, images[0].shape[0], faces[manner.onto - 1])
+    around = shares_around(faces, texture, manner.surroundings, side)
+    return Mixture(networks.mixed(latents, texture, around), images, latents, around)
 
 
 def blended(
@@ -184,17 +220,10 @@ def blended(
         return Made(pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, bent=True)
     if manner.method != "latent":
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
-    if manner.warp:
-        images = warp_to_mean(images, landmarks, shape)
-    latents = networks.latents(images)
-    for number, face in enumerate(faces):
-        if face.latent is not None and not manner.warp:
-            latents[number] = face.latent
-    side = output_side(manner.size, images[0].shape[0], faces[manner.onto - 1])
-    around = shares_around(faces, texture, manner.surroundings, side)
-    mixed = networks.mixed(latents, texture, around)[None]
-    pictures = networks.pictures(np.concatenate([mixed, latents]) if decode_parents else mixed)
-    return Made(pictures[0], texture, shape, images, list(pictures[1:]), manner.warp, around, mixed[0])
+    mixed = mixture(networks, faces, texture, shape, manner)
+    alone = mixed.latent[None]
+    pictures = networks.pictures(np.concatenate([alone, mixed.latents]) if decode_parents else alone)
+    return Made(pictures[0], texture, shape, mixed.encoded, list(pictures[1:]), manner.warp, mixed.around)
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:

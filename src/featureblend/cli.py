@@ -16,8 +16,9 @@ from .cli_benchmark import benchmark
 from .cli_blend import batch, blend, replay
 from .cli_changes import mix, symmetrize, transform
 from .cli_evaluate import compare, evaluate
+from .cli_pictures import print_measures
 from .cli_reproduce import reproduce
-from .cli_verbs import average, continuum, encode, print_measures
+from .cli_verbs import average, continuum, encode
 from .cli_web import web
 from .errors import FeatureblendError
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
-from .cli_verbs import print_measures, whose
+from .cli_pictures import check_written, print_measures, side, whose
 from .errors import FeatureblendError
 
 __all__ = ["batch", "blend", "replay"]
@@ -85,20 +85,19 @@ def blend(
         "texture_weights": _numbers(texture_weights, "texture-weights"),
         "background": background,
         "onto": onto,
-        "size": _size(size),
+        "size": side(size),
         "detail": _either(detail, no_detail),
     }
     picture_path(out)
-    keep_photos(photos, [path for path in (out, json, recipe) if path is not None])
-    for path in (json, recipe):
-        if path is not None:
-            require_parent(path)
+    check_written(photos, out, recipe, *([json] if json is not None else []))
+    if json is not None:
+        require_parent(json)
     if balance and shares is not None:
         raise FeatureblendError("--balance finds the weights: leave out --weights")
     which = face_choices(faces)
 
     from .blender import Blender
-    from .metadata import has_room
+    from .metadata import has_room, write_recipe
 
     made = Blender.from_pretrained(model).blend(
         photos,
@@ -114,7 +113,7 @@ def blend(
             facts = {"measures": made.measures, "warnings": made.warnings, "recipe": made.recipe}
             together.enter_context(atomic_path(json)).write_text(_text(facts), encoding="utf-8")
         if recipe is not None:
-            together.enter_context(atomic_path(recipe)).write_text(_text(made.recipe), encoding="utf-8")
+            write_recipe(together.enter_context(atomic_path(recipe)), made.recipe)
         made.save(out, metadata)
     print(out)
     if quiet:
@@ -216,7 +215,7 @@ def batch(
 
     if (pairs is None) == (all_pairs is None):
         raise FeatureblendError("name either a CSV file with a row for each blend, or --all-pairs FOLDER")
-    defaults = {"method": method, "background": background, "size": _size(size), "warp": warp}
+    defaults = {"method": method, "background": background, "size": side(size), "warp": warp}
     rows = every_pair(all_pairs, defaults) if all_pairs is not None else read_rows(pairs or Path(), defaults)
     settings = BatchSettings(suffix=suffix, measures="identity" if identity else "pictures", metadata=metadata)
     report = run_batch(rows, out, model, settings, jobs, quiet)
@@ -241,10 +240,6 @@ def _numbers(words: Sequence[str] | None, option: str) -> list[float] | None:
                 f"{option} {' '.join(words)}: {word!r} is no number (photos come before the options)"
             ) from error
     return numbers
-
-
-def _size(word: str | None) -> int | str | None:
-    return int(word) if word is not None and word.isdecimal() else word
 
 
 def _either(yes: bool, no: bool) -> bool | None:

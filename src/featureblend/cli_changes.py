@@ -1,4 +1,4 @@
-"""The commands that change one face: `transform`, `symmetrize` and `mix`, in the style of `featureblend.cli_verbs`."""
+"""The commands that change one face: `transform`, `symmetrize` and `mix`, in the style of `featureblend.cli`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Model, Out, face_choices, plain
-from .cli_verbs import Face, Size, check_written, print_measures, side, write
+from .cli_pictures import Face, Size, check_written, print_measures, side, write
 from .errors import FeatureblendError
 
 __all__ = ["mix", "symmetrize", "transform"]

@@ -1,25 +1,21 @@
-"""The commands for many pictures: `continuum`, `average`, `encode`; and what the verbs' commands have in common."""
+"""The commands for many pictures: `continuum`, `average`, `encode`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Model, Out, face_choices, keep_photos, plain
+from .cli_pictures import Face, Size, Whose, check_written, print_measures, side, whose, write
 from .errors import FeatureblendError
 
-__all__ = ["Face", "Size", "average", "check_written", "continuum", "encode", "print_measures", "side", "write"]
+__all__ = ["average", "continuum", "encode"]
 
 OutPath = Annotated[Path, arg(aliases=["-o"], metavar="FILE_OR_FOLDER")]
 Start = Annotated[float, arg(name="from", metavar="NUMBER")]
 End = Annotated[float, arg(name="to", metavar="NUMBER")]
-Face = Annotated[str, arg(metavar="FACE")]
-Size = Annotated[str | None, plain("PIXELS")]
-Whose = Annotated[str, arg(metavar="WHOSE")]
 
 
 def continuum(
@@ -218,40 +214,3 @@ def encode(
         out.mkdir(exist_ok=True)
     for code, target in zip(codes, targets, strict=True):
         print(code.save(target))
-
-
-def whose(word: str) -> Any:
-    """Read --surroundings: a photo's number as a number; which words are right, the verbs know."""
-    return int(word) if word.isdecimal() else word
-
-
-def side(word: str | None) -> int | str | None:
-    """Read --size: a number as a number; which words are right, the verbs know."""
-    return int(word) if word is not None and word.isdecimal() else word
-
-
-def check_written(photos: Sequence[Path], out: Path, recipe: Path | None, *more: Path) -> None:
-    """Refuse to write over what is read, before any work."""
-    from .files import require_parent
-
-    keep_photos(photos, [path for path in (out, recipe, *more) if path is not None])
-    if recipe is not None:
-        require_parent(recipe)
-
-
-def write(out: Path, image: Any, recipe: Mapping[str, Any], recipe_file: Path | None, metadata: bool) -> None:
-    """Write a picture, and its recipe beside it if asked: together or not at all."""
-    from .files import atomic_path
-    from .metadata import save_picture, write_recipe
-
-    with ExitStack() as both:
-        if recipe_file is not None:
-            write_recipe(both.enter_context(atomic_path(recipe_file)), recipe)
-        save_picture(out, image, recipe if metadata else None)
-    print(out)
-
-
-def print_measures(measures: Mapping[str, Any]) -> None:
-    """Print what a verb's picture measures, a line each."""
-    for name, value in measures.items():
-        print(f"  {name.replace('_', ' '):28}{value}")

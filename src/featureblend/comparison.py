@@ -16,7 +16,7 @@ from .contenders import VARIANTS, check_methods, default_methods, method_names, 
 from .errors import FeatureblendError
 from .files import require_parent
 from .image import Photo, photo_name, save_image
-from .sheets import labelled_row
+from .sheets import labelled_sheet
 
 __all__ = ["METHODS", "compare"]
 
@@ -116,13 +116,4 @@ def _sheet(pictures: Sequence[np.ndarray], labels: Sequence[str], scale: int) ->
     """Lay pictures out in rows as even as can be."""
     rows = -(-len(pictures) // COLUMNS)
     columns = -(-len(pictures) // rows)
-    strips = [
-        labelled_row(pictures[start : start + columns], labels[start : start + columns], scale)
-        for start in range(0, len(pictures), columns)
-    ]
-    sheet = Image.new("RGB", (max(strip.width for strip in strips), sum(strip.height for strip in strips)), "white")
-    top = 0
-    for strip in strips:
-        sheet.paste(strip, (0, top))
-        top += strip.height
-    return sheet
+    return labelled_sheet(pictures, labels, columns, scale)

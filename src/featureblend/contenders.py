@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import cv2
 import numpy as np
 
-from .alignment import AlignedFace
+from .alignment import AlignedFace, resized
 from .blender import Blender
-from .blending import Made, Manner, blended, finished
+from .blending import Manner, blended, finished, mixture
 from .classical import METHODS as CLASSICAL
 from .errors import FeatureblendError
 from .evaluate.pca import PrincipalComponents
@@ -31,6 +30,7 @@ __all__ = [
     "model_contender",
     "parse_also",
     "pca_contender",
+    "scaled",
     "variant_of",
 ]
 
@@ -226,26 +226,24 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
     inner, variant = blender.image_size, VARIANTS[variant_of(name)[1]]
     manner = Manner(warp=variant.warp, surroundings=variant.surroundings, detail=variant.detail)
 
-    def pairs(
-        images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray
-    ) -> Iterator[tuple[Made, list[AlignedFace]]]:
+    def pairs(images: np.ndarray, landmarks: np.ndarray) -> Iterator[list[AlignedFace]]:
         marks = (np.asarray(landmarks, np.float64) + 0.5) * (inner / size) - 0.5
         for of_pair, points in zip(images, marks, strict=True):
-            faces = [AlignedFace(face, at, UNMOVED) for face, at in zip(_scaled(of_pair, inner), points, strict=True)]
-            yield blended(blender.networks, faces, shares, manner), faces
+            yield [AlignedFace(face, at, UNMOVED) for face, at in zip(scaled(of_pair, inner), points, strict=True)]
 
     def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        made = pairs(images, landmarks, shares)
-        return _scaled(np.stack([finished(one, faces, manner, plain=True) for one, faces in made]), size)
+        made = ((blended(blender.networks, faces, shares, manner), faces) for faces in pairs(images, landmarks))
+        return scaled(np.stack([finished(one, faces, manner, plain=True) for one, faces in made]), size)
 
     def latents(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        return np.stack([np.asarray(one.latent) for one, _ in pairs(images, landmarks, shares)])
+        mixed = (mixture(blender.networks, faces, shares, shares, manner) for faces in pairs(images, landmarks))
+        return np.stack([one.latent for one in mixed])
 
     def encode(images: np.ndarray) -> np.ndarray:
-        return blender.latents(_scaled(images, inner))
+        return blender.latents(scaled(images, inner))
 
     def decode(latents: np.ndarray) -> np.ndarray:
-        return _scaled(blender.pictures(latents), size)
+        return scaled(blender.pictures(latents), size)
 
     note = f"{blender.config.name}: {variant.note}"
     if inner != size:
@@ -259,11 +257,9 @@ def pca_contender(components: PrincipalComponents) -> Contender:
     return latent_contender("pca", note, components.identity, components.encode, components.decode)
 
 
-def _scaled(images: np.ndarray, side: int) -> np.ndarray:
-    if images.shape[1] == side:
-        return images
-    kind = cv2.INTER_AREA if side < images.shape[1] else cv2.INTER_CUBIC
-    return np.stack([cv2.resize(image, (side, side), interpolation=kind) for image in images])
+def scaled(images: np.ndarray, side: int) -> np.ndarray:
+    """Scale (B, S, S, 3) pictures to another side."""
+    return np.stack([resized(image, side) for image in images])
 
 
 def parse_also(also: Sequence[str]) -> Mapping[str, str | os.PathLike[str]]:

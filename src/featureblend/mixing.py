@@ -18,7 +18,16 @@ import numpy as np
 
 from .errors import FeatureblendError
 
-__all__ = ["CENTRE", "RADII", "Surroundings", "mix", "outside_face", "place_shares", "surroundings_winner"]
+__all__ = [
+    "CENTRE",
+    "RADII",
+    "Surroundings",
+    "mix",
+    "outside_face",
+    "place_shares",
+    "shares_won",
+    "surroundings_winner",
+]
 
 Surroundings = Literal["auto", "mean"] | int
 """Whose hair and background a blend has: 'auto' the plainest, 'mean' everyone's by weight, or a place in the list."""
@@ -81,6 +90,35 @@ def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
     return int(energy.sum(axis=(1, 2)).argmin())
 
 
+def shares_won(weights: np.ndarray, winner: int) -> np.ndarray:
+    """Share out the surroundings, one face first.
+
+    Parameters
+    ----------
+    weights : (N,) array
+        At least 0; sum to 1.
+    winner : int
+        From 0.
+
+    Returns
+    -------
+    (N,) float64 array
+        Sums to 1: ``min(1, N w)`` for the winner; the others divide the rest by their weights.
+
+    Examples
+    --------
+    >>> shares_won(np.array([0.25, 0.75]), 0).tolist(), shares_won(np.array([0.25, 0.75]), 1).tolist()
+    ([0.5, 0.5], [0.0, 1.0])
+    """
+    shares = np.array(weights, np.float64)
+    first = min(1.0, len(shares) * shares[winner])
+    shares[winner] = 0
+    if shares.sum() > 0:
+        shares *= (1 - first) / shares.sum()
+    shares[winner] = first
+    return shares
+
+
 def place_shares(
     latents: np.ndarray,
     weights: np.ndarray,
@@ -127,11 +165,7 @@ def place_shares(
         winner = surroundings_winner(latents, layout) if surroundings == "auto" else surroundings
         if isinstance(winner, str) or not 0 <= winner < count:
             raise FeatureblendError(f"surroundings {surroundings!r}: use 'auto', 'mean' or the place of a photo")
-        first = min(1.0, count * inside[winner])
-        others = inside.copy()
-        others[winner] = 0
-        around = others * ((1 - first) / others.sum()) if others.sum() > 0 else others
-        around[winner] = first
+        around = shares_won(inside, winner)
     mask = outside_face(grid)
     return (inside[:, None, None] * (1 - mask) + around[:, None, None] * mask).astype(np.float32)
 

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..alignment import AlignedFace, invert_matrix, rescaling, transform_points
+from ..alignment import AlignedFace, invert_matrix, rescaling, resized, transform_points
 from ..classical.inputs import to_uint8
 from ..classical.morph import mean_shape
 from ..classical.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
@@ -20,7 +20,7 @@ from .masks import face_mask
 from .paste import paste
 from .winners import focus, surroundings_shares
 
-__all__ = ["BACKGROUNDS", "LARGEST", "check_options", "compose", "output_side", "shares_around"]
+__all__ = ["BACKGROUNDS", "LARGEST", "check_options", "check_surroundings", "compose", "output_side", "shares_around"]
 
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 """What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
@@ -61,9 +61,8 @@ def check_options(background: str, size: int | str | None, onto: int, count: int
         raise FeatureblendError(f"onto {onto!r}: use the number of a photo, 1 to {count}")
 
 
-def _check_surroundings(who: Any, count: int) -> None:
-    if np.ndim(who) == 1 and np.shape(who) == (count,):
-        return
+def check_surroundings(who: Any, count: int) -> None:
+    """Raise `FeatureblendError` unless that says whose hair and background a blend of so many photos has."""
     number = isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count
     if not number and not (isinstance(who, str) and who in ("auto", "mean")):
         raise FeatureblendError(f"surroundings {who!r}: use 'auto', 'mean' or the number of a photo, 1 to {count}")
@@ -131,14 +130,15 @@ def compose(
     (256, 256, 3)
     """
     check_options(background, size, onto, len(faces))
-    _check_surroundings(surroundings, len(faces))
+    if np.shape(surroundings) != (len(faces),):
+        check_surroundings(surroundings, len(faces))
     share = np.asarray(weights, np.float64)
     bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
     task = _Task(blend, faces, share, bending, detail, warped, surroundings)
     target = faces[int(onto) - 1]
     if background == "source":
         return _into_photo(task, target, int(onto), size)
-    side = _side(size, blend.shape[0], target)
+    side = output_side(size, blend.shape[0], target)
     if background == "blend":
         return task.picture(side)
     working = min(side, WORKING)
@@ -146,9 +146,9 @@ def compose(
     mask = face_mask(points, working, soft=CUT_SOFTNESS)
     picture = task.picture(working)
     if background == "average":
-        return _resized(_before(picture, _average(task, working), mask), side)
-    alpha = _resized(np.floor(mask * 255 + 0.5).astype(np.uint8), side)
-    picture = _resized(picture, side)
+        return resized(_before(picture, _average(task, working), mask), side)
+    alpha = resized(np.floor(mask * 255 + 0.5).astype(np.uint8), side)
+    picture = resized(picture, side)
     if background == "transparent":
         return np.dstack([picture, alpha])
     return to_uint8(picture * (alpha[..., None] / np.float32(255)))
@@ -187,11 +187,11 @@ class _Task:
     def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
         """(size, size, 3) uint8 blend, with its parents' detail or scaled."""
         if not self.detail:
-            return _resized(self.blend, size)
+            return resized(self.blend, size)
         working = int(np.clip(size, 64, WORKING))
         around = self.around(working) if surroundings is None else surroundings
         made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around)
-        return _resized(made, size)
+        return resized(made, size)
 
 
 def shares_around(
@@ -239,7 +239,9 @@ def shares_around(
 
 def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
     """Give the side in pixels of what `compose` makes with that `size`, of a blend of that side, for that face."""
-    return _side(size, of_blend, face)
+    if size is None:
+        return of_blend
+    return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)
 
 
 def _suitability(face: AlignedFace, size: int) -> float:
@@ -252,12 +254,6 @@ def _suitability(face: AlignedFace, size: int) -> float:
     seen = transform_points(places, invert_matrix(crop.matrix))
     missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
     return score + float(np.log(min(1.0, face.native_size / size))) - 4 * float(missing)
-
-
-def _side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
-    if size is None:
-        return of_blend
-    return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)
 
 
 def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | None) -> np.ndarray:
@@ -302,10 +298,3 @@ def _before(picture: np.ndarray, background: np.ndarray, mask: np.ndarray) -> np
     front, behind = (laplacian_pyramid(image, levels) for image in (picture, background))
     masks = gaussian_pyramid(mask, levels)
     return to_uint8(collapse([b + m[..., None] * (f - b) for f, b, m in zip(front, behind, masks, strict=True)]))
-
-
-def _resized(image: np.ndarray, size: int) -> np.ndarray:
-    if image.shape[0] == size:
-        return image
-    kind = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_CUBIC
-    return cv2.resize(image, (size, size), interpolation=kind)

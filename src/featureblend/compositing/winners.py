@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..mixing import shares_won
+
 __all__ = ["agreement", "face_shares", "focus", "surroundings_shares"]
 
 POWER = 2.0
@@ -106,16 +108,9 @@ def surroundings_shares(weights: np.ndarray, suitability: Sequence[float] | np.n
     scores = np.asarray(suitability, np.float64) / DECISIVE
     chances = np.exp(scores - scores.max())
     chances /= chances.sum()
-    count = len(weights)
-    total = np.zeros(count)
+    total = np.zeros(len(weights))
     for winner, chance in enumerate(chances):
-        part = min(1.0, count * weights[winner])
-        first = part
-        others = np.array(weights, np.float64)
-        others[winner] = 0
-        shares = others * ((1 - first) / others.sum()) if others.sum() > 0 else others
-        shares[winner] = first if others.sum() > 0 else 1.0
-        total += chance * shares
+        total += chance * shares_won(weights, winner)
     return total
 
 

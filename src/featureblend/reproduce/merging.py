@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ..blender import Blender
-from ..contenders import Contender, classical_contender, latent_contender, model_contender, pca_contender
+from ..contenders import Contender, classical_contender, latent_contender, model_contender, pca_contender, scaled
 from ..data import FaceSet
 from ..evaluate.figures import REAL, figure_rows
 from ..evaluate.pca import fit_components
@@ -114,19 +113,12 @@ def _system(name: str, coder: Coder, size: int) -> Contender:
     inner = coder.image_size
 
     def encode(images: np.ndarray) -> np.ndarray:
-        return coder.encode(_scaled(images, inner))
+        return coder.encode(scaled(images, inner))
 
     def decode(latents: np.ndarray) -> np.ndarray:
-        return _scaled(coder.decode(latents), size)
+        return scaled(coder.decode(latents), size)
 
     return latent_contender(name, "encoded, averaged, decoded", "", encode, decode)
-
-
-def _scaled(images: np.ndarray, side: int) -> np.ndarray:
-    if images.shape[1] == side:
-        return images
-    kind = cv2.INTER_AREA if side < images.shape[1] else cv2.INTER_CUBIC
-    return np.stack([cv2.resize(image, (side, side), interpolation=kind) for image in images])
 
 
 def merged_rows(merged: Merged, count: int = 8) -> list[tuple[str, np.ndarray]]:

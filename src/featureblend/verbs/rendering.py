@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 
 from .. import __version__
-from ..alignment import AlignedFace, rescaling, transform_points
+from ..alignment import AlignedFace, rescaling, resized, transform_points
 from ..blender import Blender
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
@@ -98,10 +97,7 @@ def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
 
 
 def _scaled(image: np.ndarray, side: int) -> np.ndarray:
-    image = image.astype(np.float32)
-    if image.shape[0] == side:
-        return image
-    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if side < image.shape[0] else cv2.INTER_CUBIC)
+    return resized(image.astype(np.float32), side)
 
 
 def latents_in_shape(blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None) -> np.ndarray:

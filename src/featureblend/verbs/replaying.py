@@ -99,51 +99,29 @@ def _average(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, o
     return _picture(out, made.image, {**made.recipe, "weights": recipe["weights"]}, recipe, metadata)
 
 
+def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
+    """Give the options that the verbs which change one face have in common."""
+    names = ("keep_surroundings", "size", "detail")
+    options = {name: recipe["options"][name] for name in names if name in recipe["options"]}
+    return {"which": recipe["faces"][0], "warp": recipe["warp"], "blender": blender, **options}
+
+
 def _transform(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
     options = recipe["options"]
-    before = options["from"]
-    made = transform(
-        inputs[0],
-        inputs[1 : 1 + before],
-        inputs[1 + before :],
-        options["amount"],
-        which=recipe["faces"][0],
-        warp=recipe["warp"],
-        keep_surroundings=options["keep_surroundings"],
-        size=options["size"],
-        detail=options["detail"],
-        blender=blender,
-    )
+    ends = 1 + options["from"]
+    made = transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
     return _picture(out, made.image, made.recipe, recipe, metadata)
 
 
 def _symmetrize(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
-    options = recipe["options"]
-    made = symmetrize(
-        inputs[0],
-        options["amount"],
-        which=recipe["faces"][0],
-        warp=recipe["warp"],
-        keep_surroundings=options["keep_surroundings"],
-        size=options["size"],
-        detail=options["detail"],
-        blender=blender,
-    )
+    made = symmetrize(inputs[0], recipe["options"]["amount"], **_changed(recipe, blender))
     return _picture(out, made.image, made.recipe, recipe, metadata)
 
 
 def _mix(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
-    regions = {name: (inputs[place - 1], share) for name, (place, share) in recipe["options"]["regions"].items()}
-    options = recipe["options"]
-    made = mix(
-        inputs[0],
-        blender=blender,
-        which=recipe["faces"][0],
-        warp=recipe["warp"],
-        size=options["size"],
-        detail=options["detail"],
-        **regions,
-    )
+    named = recipe["options"]["regions"].items()
+    regions: dict[str, Any] = {name: (inputs[place - 1], share) for name, (place, share) in named}
+    made = mix(inputs[0], **_changed(recipe, blender), **regions)
     return _picture(out, made.image, made.recipe, recipe, metadata)
 
 

@@ -1,0 +1,55 @@
+"""What the commands that write pictures have in common: options, checks before any work, and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+from .arguments import keep_photos, plain
+
+__all__ = ["Face", "Size", "Whose", "check_written", "print_measures", "side", "whose", "write"]
+
+Face = Annotated[str, arg(metavar="FACE")]
+Size = Annotated[str | None, plain("PIXELS")]
+Whose = Annotated[str, arg(metavar="WHOSE")]
+
+
+def whose(word: str) -> Any:
+    """Read --surroundings: a photo's number as a number; which words are right, the verbs know."""
+    return int(word) if word.isdecimal() else word
+
+
+def side(word: str | None) -> int | str | None:
+    """Read --size: a number as a number; which words are right, the verbs know."""
+    return int(word) if word is not None and word.isdecimal() else word
+
+
+def check_written(photos: Sequence[Path], out: Path, recipe: Path | None, *more: Path) -> None:
+    """Refuse to write over what is read, before any work."""
+    from .files import require_parent
+
+    keep_photos(photos, [path for path in (out, recipe, *more) if path is not None])
+    if recipe is not None:
+        require_parent(recipe)
+
+
+def write(out: Path, image: Any, recipe: Mapping[str, Any], recipe_file: Path | None, metadata: bool) -> None:
+    """Write a picture, and its recipe beside it if asked: together or not at all."""
+    from .files import atomic_path
+    from .metadata import save_picture, write_recipe
+
+    with ExitStack() as both:
+        if recipe_file is not None:
+            write_recipe(both.enter_context(atomic_path(recipe_file)), recipe)
+        save_picture(out, image, recipe if metadata else None)
+    print(out)
+
+
+def print_measures(measures: Mapping[str, Any]) -> None:
+    """Print what a verb's picture measures, a line each."""
+    for name, value in measures.items():
+        print(f"  {name.replace('_', ' '):28}{value}")
