@@ -7,12 +7,12 @@ import pytest
 from evaluation_faces import TINY, lines, make_faces, run
 
 import featureblend.evaluation
-from featureblend.contenders import parse_also
 from featureblend.errors import FeatureblendError
 from featureblend.evaluate.figures import FIGURES, badness
 from featureblend.evaluate.pca import fit_components
 from featureblend.evaluate.protocols import PROTOCOLS, draw, find_protocol
 from featureblend.evaluation import evaluate
+from featureblend.method_names import parse_also
 
 
 @pytest.fixture(scope="module")

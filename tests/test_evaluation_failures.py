@@ -10,11 +10,11 @@ from evaluation_faces import MANY, PEOPLE, TINY, Recogniser, lines, make_faces, 
 from published_networks import made_weights
 
 import featureblend.perception
-from featureblend.blender import Blender
 from featureblend.classical import METHODS as CLASSICAL
 from featureblend.errors import FeatureblendError
 from featureblend.evaluate.lpips import Lpips
 from featureblend.evaluate.protocols import Protocol, draw
+from featureblend.networks import Networks
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_a_continuum_that_fails_is_named_and_the_blend_counts(faces, tmp_path, m
 
 def test_a_reconstruction_that_fails_is_named_and_the_rest_goes_on(faces, tmp_path, monkeypatch):
     """The network refuses one parent when it is not bent; its blend is made of the bent one."""
-    drawn, latents = draw(faces, TINY, 128), Blender.latents
+    drawn, latents = draw(faces, TINY, 128), Networks.latents
     broken = drawn.faces.images[drawn.pairs[5, 0]]
 
     def failing(self, images):
@@ -164,7 +164,7 @@ def test_a_reconstruction_that_fails_is_named_and_the_rest_goes_on(faces, tmp_pa
             raise RuntimeError("too bright")
         return latents(self, images)
 
-    monkeypatch.setattr(Blender, "latents", failing)
+    monkeypatch.setattr(Networks, "latents", failing)
     page = run(faces, tmp_path, ("latent",)).read_text()
     counts = {
         line["figure"]: (line["count"], line["left_out"]) for line in lines(tmp_path) if line["method"] == "latent"

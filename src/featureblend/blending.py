@@ -15,6 +15,7 @@ from .classical.morph import warp_to_mean
 from .compositing import compose
 from .compositing.composing import check_options, check_surroundings, output_side, shares_around
 from .errors import FeatureblendError
+from .kept import kept
 from .mixing import Surroundings
 from .networks import Networks
 from .recipes import normalised_weights
@@ -172,16 +173,29 @@ def mixture(
     -------
     Mixture
     """
-    images = [face.image for face in faces]
-    if manner.warp:
-        images = warp_to_mean(images, [face.landmarks for face in faces], shape)
-    latents = networks.latents(images)
+    images, latents = _encoded(
+        networks, [face.image for face in faces], [face.landmarks for face in faces] if manner.warp else None, shape
+    )
     for number, face in enumerate(faces):
         if face.latent is not None and not manner.warp:
             latents[number] = face.latent
     side = output_side(manner.size, images[0].shape[0], faces[manner.onto - 1])
     around = shares_around(faces, texture, manner.surroundings, side)
-    return Mixture(networks.mixed(latents, texture, around), images, latents, around)
+    return Mixture(networks.mixed(latents, texture, around), list(images), latents, around)
+
+
+@kept
+def _encoded(
+    networks: Networks, images: list[np.ndarray], landmarks: list[np.ndarray] | None, shape: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give faces as the encoder sees them, bent to their mean shape where there are landmarks, and their latents."""
+    seen = images if landmarks is None else warp_to_mean(images, landmarks, shape)
+    return np.stack(seen), networks.latents(seen)
+
+
+@kept
+def _decoded(networks: Networks, latents: np.ndarray) -> np.ndarray:
+    return networks.pictures(latents)
 
 
 def blended(
@@ -222,7 +236,7 @@ def blended(
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
     mixed = mixture(networks, faces, texture, shape, manner)
     alone = mixed.latent[None]
-    pictures = networks.pictures(np.concatenate([alone, mixed.latents]) if decode_parents else alone)
+    pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     return Made(pictures[0], texture, shape, mixed.encoded, list(pictures[1:]), manner.warp, mixed.around)
 
 

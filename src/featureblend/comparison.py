@@ -12,10 +12,10 @@ from PIL import Image
 
 from .blender import Blender
 from .blending import BlendOptions
-from .contenders import VARIANTS, check_methods, default_methods, method_names, variant_of
 from .errors import FeatureblendError
 from .files import require_parent
 from .image import Photo, photo_name, save_image
+from .method_names import VARIANTS, check_methods, default_methods, method_names, variant_of
 from .sheets import labelled_sheet
 
 __all__ = ["METHODS", "compare"]

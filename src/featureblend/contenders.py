@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -13,25 +14,18 @@ from .alignment import AlignedFace, resized
 from .blender import Blender
 from .blending import Manner, blended, finished, mixture
 from .classical import METHODS as CLASSICAL
-from .errors import FeatureblendError
 from .evaluate.pca import PrincipalComponents
-from .mixing import Surroundings
+from .kept import kept
+from .method_names import NOTES, VARIANTS, Variant, variant_of
+from .networks import Networks
 
 __all__ = [
-    "NOTES",
-    "VARIANTS",
     "Contender",
-    "Variant",
-    "check_methods",
     "classical_contender",
-    "default_methods",
     "latent_contender",
-    "method_names",
     "model_contender",
-    "parse_also",
     "pca_contender",
     "scaled",
-    "variant_of",
 ]
 
 UNMOVED = np.eye(2, 3)
@@ -39,43 +33,6 @@ UNMOVED = np.eye(2, 3)
 
 PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(B, 2, H, W, 3) uint8 parents, (B, 2, 68, 2) landmarks and (2,) weights in, (B, H, W, 3) uint8 blends out."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to blend with a model."""
-
-    note: str
-    """What it does, in a few words."""
-    warp: bool = True
-    """Bend the faces to their mean shape first."""
-    surroundings: Surroundings = "auto"
-    """Whose hair and background."""
-    detail: bool = False
-    """Add the photos' own fine detail."""
-
-
-VARIANTS = {
-    "": Variant("faces bent to the mean shape, encoded, mixed, decoded; with the photos' own fine detail", detail=True),
-    "-network": Variant("the same without that detail: what the networks make"),
-    "-plain-mean": Variant(
-        "networks alone, with the mean of the latents everywhere, hair and background too", surroundings="mean"
-    ),
-    "-unwarped": Variant("networks alone, without bending the faces first", warp=False),
-}
-"""By the ending of the method's name: a model as it is meant, and without a part of it."""
-
-NOTES = {
-    "pixel": "weighted mean of pixels",
-    "gaussian": "multi-resolution: detail from the stronger, by Gaussian levels",
-    "laplacian": "multi-resolution: Laplacian pyramid (Burt & Adelson 1983)",
-    "fourier": "low frequencies of one with the high of the other",
-    "poisson": "gradient-domain seamless cloning (Pérez et al. 2003)",
-    "gaussian-poisson": "low-resolution mean with mixed gradients (GP-GAN's constraint)",
-    "morph": "landmark warp and cross-dissolve",
-    "pca": "eigenfaces, as many components as the model's latent has numbers",
-}
-"""What each method does, in a few words."""
 
 
 @dataclass(frozen=True)
@@ -89,82 +46,15 @@ class Contender:
     model: str = ""
     """Identity of its weights; empty where nothing was learned."""
     portable: bool = False
-    """Whether `blend` may run in another process."""
+    """Whether its functions may run in another process."""
     encode: Callable[[np.ndarray], np.ndarray] | None = None
     """(B, H, W, 3) uint8 to (B, D) latents, where there are latents."""
     decode: Callable[[np.ndarray], np.ndarray] | None = None
     """(B, D) latents to (B, H, W, 3) uint8."""
     latents: PairBlend | None = None
     """As `blend`, but gives the (B, D) latents of the blends."""
-
-
-def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
-    """List the methods in the order of the tables.
-
-    Parameters
-    ----------
-    also : sequence of str
-        Names of further models.
-
-    Examples
-    --------
-    >>> method_names(["paper"])[:4]
-    ('latent', 'latent-network', 'latent-plain-mean', 'latent-unwarped')
-    """
-    learned = [model + variant for model in ("latent", *also) for variant in VARIANTS]
-    return (*learned, "pca", *CLASSICAL)
-
-
-def default_methods(models: Mapping[str, Blender]) -> tuple[str, ...]:
-    """List the methods that are worth a line: a plain mean only where a model's blend is anything else.
-
-    Parameters
-    ----------
-    models : mapping of str to Blender
-        'latent' and the further models by name.
-
-    Examples
-    --------
-    >>> default_methods({"latent": Blender.from_pretrained()})[:3]
-    ('latent', 'latent-network', 'latent-plain-mean')
-    """
-    same = {f"{name}-plain-mean" for name, model in models.items() if "spatial" not in model.config.latent_layout}
-    return tuple(name for name in method_names([name for name in models if name != "latent"]) if name not in same)
-
-
-def variant_of(method: str) -> tuple[str, str]:
-    """Split a method's name into the model's and the ending that `VARIANTS` knows.
-
-    Examples
-    --------
-    >>> variant_of("latent-unwarped"), variant_of("gaussian-poisson")
-    (('latent', '-unwarped'), ('gaussian-poisson', ''))
-    """
-    for variant in VARIANTS:
-        if variant and method.endswith(variant):
-            return method.removesuffix(variant), variant
-    return method, ""
-
-
-def check_methods(methods: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return the methods in the tables' order, each once.
-
-    Raises
-    ------
-    FeatureblendError
-        If one is unknown, or there is none.
-
-    Examples
-    --------
-    >>> check_methods(["morph", "latent"], method_names())
-    ('latent', 'morph')
-    """
-    for method in methods:
-        if method not in known:
-            raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(known)}")
-    if not methods:
-        raise FeatureblendError(f"no method is named: use some of {', '.join(known)}")
-    return tuple(method for method in known if method in methods)
+    again: Callable[[np.ndarray], np.ndarray] | None = None
+    """(B, H, W, 3) uint8 encoded and decoded, where there is a shorter way than by `encode` and `decode`."""
 
 
 def _classical_blend(name: str, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -197,15 +87,21 @@ def latent_contender(
     -------
     Contender
     """
+    way = _LatentMean(encode, decode)
+    return Contender(name, way.blend, note, model, encode=encode, decode=decode, latents=way.latents)
 
-    def latents(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        of_pairs = encode(images.reshape(-1, *images.shape[2:])).reshape(len(images), len(shares), -1)
+
+@dataclass(frozen=True)
+class _LatentMean:
+    encode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray], np.ndarray]
+
+    def latents(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        of_pairs = self.encode(images.reshape(-1, *images.shape[2:])).reshape(len(images), len(shares), -1)
         return np.einsum("k,bkd->bd", shares.astype(np.float32), of_pairs)
 
-    def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        return decode(latents(images, landmarks, shares))
-
-    return Contender(name, blend, note, model, encode=encode, decode=decode, latents=latents)
+    def blend(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        return self.decode(self.latents(images, landmarks, shares))
 
 
 def model_contender(blender: Blender, size: int, name: str = "latent") -> Contender:
@@ -223,64 +119,112 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
     -------
     Contender
     """
-    inner, variant = blender.image_size, VARIANTS[variant_of(name)[1]]
-    manner = Manner(warp=variant.warp, surroundings=variant.surroundings, detail=variant.detail)
-
-    def pairs(images: np.ndarray, landmarks: np.ndarray) -> Iterator[list[AlignedFace]]:
-        marks = (np.asarray(landmarks, np.float64) + 0.5) * (inner / size) - 0.5
-        for of_pair, points in zip(images, marks, strict=True):
-            yield [AlignedFace(face, at, UNMOVED) for face, at in zip(scaled(of_pair, inner), points, strict=True)]
-
-    def blend(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        made = ((blended(blender.networks, faces, shares, manner), faces) for faces in pairs(images, landmarks))
-        return scaled(np.stack([finished(one, faces, manner, plain=True) for one, faces in made]), size)
-
-    def latents(images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        mixed = (mixture(blender.networks, faces, shares, shares, manner) for faces in pairs(images, landmarks))
-        return np.stack([one.latent for one in mixed])
-
-    def encode(images: np.ndarray) -> np.ndarray:
-        return blender.latents(scaled(images, inner))
-
-    def decode(latents: np.ndarray) -> np.ndarray:
-        return scaled(blender.pictures(latents), size)
-
+    variant, inner = VARIANTS[variant_of(name)[1]], blender.image_size
+    way = _ModelBlend(blender.networks, size, variant)
     note = f"{blender.config.name}: {variant.note}"
     if inner != size:
         note += f" (works at {inner} pixels; scaled)"
-    return Contender(name, blend, note, blender.config.identity, encode=encode, decode=decode, latents=latents)
+    return Contender(
+        name,
+        way.blend,
+        note,
+        blender.config.identity,
+        portable=True,
+        encode=way.encode,
+        decode=way.decode,
+        latents=way.latents,
+        again=way.again,
+    )
 
 
-def pca_contender(components: PrincipalComponents) -> Contender:
-    """Return the blend by principal components, of faces as they are."""
+@dataclass(frozen=True)
+class _ModelBlend:
+    """A model's way to blend, which another process opens for itself."""
+
+    networks: Networks
+    size: int
+    variant: Variant
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened_blend, (os.path.abspath(self.networks.folder), self.size, self.variant)
+
+    @property
+    def _manner(self) -> Manner:
+        return Manner(warp=self.variant.warp, surroundings=self.variant.surroundings, detail=self.variant.detail)
+
+    def _pairs(self, images: np.ndarray, landmarks: np.ndarray) -> Iterator[list[AlignedFace]]:
+        inner = self.networks.config.image_size
+        marks = (np.asarray(landmarks, np.float64) + 0.5) * (inner / self.size) - 0.5
+        for of_pair, points in zip(images, marks, strict=True):
+            yield [AlignedFace(face, at, UNMOVED) for face, at in zip(scaled(of_pair, inner), points, strict=True)]
+
+    def blend(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        manner = self._manner
+        made = ((blended(self.networks, faces, shares, manner), faces) for faces in self._pairs(images, landmarks))
+        return scaled(np.stack([finished(one, faces, manner, plain=True) for one, faces in made]), self.size)
+
+    def latents(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        pairs = self._pairs(images, landmarks)
+        return np.stack([mixture(self.networks, faces, shares, shares, self._manner).latent for faces in pairs])
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        return self.networks.latents(scaled(images, self.networks.config.image_size))
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        return scaled(self.networks.pictures(latents), self.size)
+
+    def again(self, images: np.ndarray) -> np.ndarray:
+        # One by one: a face is in several pairs, and all of the model's ways to blend give it back alike.
+        return np.concatenate([_given_back(self.networks, face[None], self.size) for face in images])
+
+
+@kept
+def _given_back(networks: Networks, face: np.ndarray, size: int) -> np.ndarray:
+    """Encode and decode a face."""
+    return scaled(networks.pictures(networks.latents(scaled(face, networks.config.image_size))), size)
+
+
+@lru_cache
+def _opened_networks(folder: str) -> Networks:
+    return Networks(folder, threads=1)  # one process a core already
+
+
+def _opened_blend(folder: str, size: int, variant: Variant) -> _ModelBlend:
+    return _ModelBlend(_opened_networks(folder), size, variant)
+
+
+def pca_contender(components: PrincipalComponents, path: str | os.PathLike[str] | None = None) -> Contender:
+    """Return the blend by principal components, of faces as they are.
+
+    Parameters
+    ----------
+    components : PrincipalComponents
+    path : path-like, optional
+        A file that does not exist yet: the components are written to it, for other processes to read them there. They
+        stand no other way of being handed on, at a few hundred MB.
+    """
     note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
-    return latent_contender("pca", note, components.identity, components.encode, components.decode)
+    if path is None:
+        return latent_contender("pca", note, components.identity, components.encode, components.decode)
+    components.save(path)
+    file = os.path.abspath(path)
+    encode, decode = partial(_encoded_in, file), partial(_decoded_in, file)
+    return replace(latent_contender("pca", note, components.identity, encode, decode), portable=True)
+
+
+@lru_cache(maxsize=1)
+def _components(file: str) -> PrincipalComponents:
+    return PrincipalComponents.load(file)
+
+
+def _encoded_in(file: str, images: np.ndarray) -> np.ndarray:
+    return _components(file).encode(images)
+
+
+def _decoded_in(file: str, latents: np.ndarray) -> np.ndarray:
+    return _components(file).decode(latents)
 
 
 def scaled(images: np.ndarray, side: int) -> np.ndarray:
     """Scale (B, S, S, 3) pictures to another side."""
     return np.stack([resized(image, side) for image in images])
-
-
-def parse_also(also: Sequence[str]) -> Mapping[str, str | os.PathLike[str]]:
-    """Read ``NAME=MODEL_FOLDER`` words.
-
-    Raises
-    ------
-    FeatureblendError
-        If one is no such word, or its name is taken.
-
-    Examples
-    --------
-    >>> parse_also(["paper=models/paper"])
-    {'paper': 'models/paper'}
-    """
-    models: dict[str, str] = {}
-    for word in also:
-        name, equals, folder = word.partition("=")
-        if not (equals and name and folder) or not name.replace("-", "").replace("_", "").isalnum():
-            raise FeatureblendError(f"--also {word}: NAME=MODEL_FOLDER is due, such as paper=models/paper")
-        if any(name + variant in method_names(list(models)) for variant in VARIANTS):
-            raise FeatureblendError(f"--also {word}: the name {name} is taken")
-        models[name] = folder
-    return models

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
@@ -19,17 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .blender import Blender
-from .contenders import (
-    Contender,
-    check_methods,
-    classical_contender,
-    default_methods,
-    method_names,
-    model_contender,
-    parse_also,
-    pca_contender,
-    variant_of,
-)
+from .contenders import Contender, classical_contender, model_contender, pca_contender
 from .data import FaceSet
 from .errors import FeatureblendError
 from .evaluate.figures import REAL, TRAINING_FACES, figure_rows
@@ -40,15 +28,21 @@ from .evaluate.report import ReportMethod, write_report
 from .evaluate.scoring import Reference
 from .evaluate.variety import SMALL_SIDE
 from .files import atomic_path
+from .kept import keeping
 from .measuring import Measured, measure_method, measure_real
+from .method_names import check_methods, default_methods, method_names, parse_also, variant_of
 from .model_folder import bundled_models
 from .perception import check_identity, measure_identity, measure_networks, measure_real_networks
 from .results import Results
+from .workers import Workers
 
 __all__ = ["PAPER_MODEL", "evaluate"]
 
 PCA_FACES = 3000
 """Faces of the train split that PCA is fitted on, the first ones: 3000 make a basis for 1280 numbers in a minute."""
+
+KEPT = 2**30
+"""Bytes of what the methods have in common that are kept in all: 1,000 pairs' need half of that."""
 
 PAPER_MODEL = "paper-vae-128"
 """The bundled model that stands in the table as 'paper', where it is bundled: the paper's VAE as meant."""
@@ -157,20 +151,21 @@ def evaluate(
     results = Results(Path(out), drawn, identity, networks.names)
     reference = Reference(drawn.faces.images[drawn.reference], source.training)
     evaluation = _Evaluation(drawn, reference, results, identity, networks, jobs or os.cpu_count() or 1, quiet)
-    return evaluation.run(methods or default_methods(blenders), _Builder(source, blenders, drawn))
+    return evaluation.run(methods or default_methods(blenders), _Builder(source, blenders))
 
 
 class _Builder:
     """Makes contenders by name, each when it is needed: PCA takes a minute to fit."""
 
-    def __init__(self, source: _Data, blenders: dict[str, Blender], drawn: Drawn) -> None:
-        self.source, self.blenders, self.drawn = source, blenders, drawn
+    def __init__(self, source: _Data, blenders: dict[str, Blender]) -> None:
+        self.source, self.blenders = source, blenders
 
-    def __call__(self, name: str) -> Contender:
+    def __call__(self, name: str, shared: Path | None) -> Contender:
+        """Make a contender; `shared` is a folder for what processes share, where there are several."""
         own = self.blenders["latent"]
         if name == "pca":
             faces = self.source.split("train", PCA_FACES).cropped(own.image_size)
-            return pca_contender(fit_components(faces.images, own.config.latent_dim))
+            return pca_contender(fit_components(faces.images, own.config.latent_dim), shared and shared / "components")
         base, _ = variant_of(name)
         if base in self.blenders:
             return model_contender(self.blenders[base], own.image_size, name)
@@ -219,28 +214,24 @@ class _Evaluation:
                 tqdm(total=total, initial=done, desc=self.drawn.protocol.name, unit="pair", disable=self.quiet)
             )
             if self.jobs > 1 and todo:
-                # 'spawn': OpenCV and ONNX Runtime keep threads that a forked copy would wait for.
-                pool = ProcessPoolExecutor(self.jobs, get_context("spawn"), _start_worker)
-                stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-                self.pool = pool.map
-            try:
-                for name in todo:
-                    bar.set_postfix_str(name)
-                    found[name] = measured = self._measured(name, build, bar.update)
-                    self.results.save(name, build.model(name), measured)
-            except BrokenProcessPool as error:
-                raise FeatureblendError(
-                    "a worker process died, perhaps for want of memory: run the same again to go on, with --jobs 1"
-                ) from error
+                self.pool = self.reference.run = stack.enter_context(Workers(self.jobs, KEPT)).map
+            else:
+                stack.enter_context(keeping(KEPT))
+            for name in todo:
+                bar.set_postfix_str(name)
+                found[name] = measured = self._measured(name, build, bar.update)
+                self.results.save(name, build.model(name), measured)
         return self._written({name: measured for name, measured in found.items() if measured is not None})
 
     def _measured(self, name: str, build: _Builder, step: Callable[[int], Any]) -> Measured:
         if name == REAL:
             step(self.drawn.protocol.count)
-            measured = measure_real(self.drawn, self.reference)
+            measured = measure_real(self.drawn, self.reference, self.pool)
             measure_real_networks(measured, self.drawn, self.networks, self.real_rows, self.pool)
             return measured
-        measured, made = measure_method(build(name), self.drawn, self.reference, self.pool, step)
+        with TemporaryDirectory(dir=self.results.out, prefix="shared-", ignore_cleanup_errors=True) as folder:
+            contender = build(name, Path(folder) if self.jobs > 1 else None)
+            measured, made = measure_method(contender, self.drawn, self.reference, self.pool, step)
         measure_networks(measured, made, self.drawn, self.networks, self.real_rows, self.pool)
         if self.identity:
             embeddings = self.results.out / "embeddings"
@@ -265,7 +256,3 @@ class _Evaluation:
             for name, measured in found.items()
         ]
         return write_report(out / "report.html", self.drawn, methods)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # one process a core already

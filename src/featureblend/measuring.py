@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from .evaluate.report import shown_pairs
 from .evaluate.scores import ms_ssim, psnr, sharpness, ssim
 from .evaluate.scoring import Reference, nearest_training, score_blend, score_path, score_set
 from .evaluate.spectrum import radial_spectrum
+from .kept import kept
 
 __all__ = ["Made", "Measured", "Run", "measure_method", "measure_real"]
 
@@ -56,10 +57,12 @@ class Made:
     """From the first parent to the second, of the protocol's first pairs."""
 
 
-def _blended(blend: PairBlend, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> list[np.ndarray | str]:
+Pictures = list[np.ndarray | str]
+"""Blends, or the reason why there is none."""
+
+
+def _blended(blend: PairBlend, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> Pictures:
     """Blend a batch of pairs; where that fails, one by one, with the reason in place of a blend that fails alone."""
-    if len(images) == 0:
-        return []
     try:
         return list(blend(images, landmarks, shares))
     except Exception as error:  # a method may fail in any way; the others go on
@@ -69,30 +72,47 @@ def _blended(blend: PairBlend, images: np.ndarray, landmarks: np.ndarray, shares
     return [one(images[at : at + 1], landmarks[at : at + 1])[0] for at in range(len(images))]
 
 
-def _scored(blend: np.ndarray | str, parents: np.ndarray, landmarks: np.ndarray) -> dict[str, Any] | str:
+Scores = tuple[dict[str, Any] | str, np.ndarray | None]
+"""Scores of a blend, or why it has none; and its features."""
+
+
+def _scored(blends: Pictures, images: np.ndarray, landmarks: np.ndarray) -> list[Scores]:
+    return [_scored_one(*each) for each in zip(blends, images, landmarks, strict=True)]
+
+
+def _scored_one(blend: np.ndarray | str, parents: np.ndarray, landmarks: np.ndarray) -> Scores:
     if isinstance(blend, str):
-        return blend
+        return blend, None
     if not np.isfinite(landmarks).all():
-        return "a photo has no landmarks"
+        return "a photo has no landmarks", None
     try:
-        return score_blend(blend, list(parents), list(landmarks))
+        return score_blend(blend, list(parents), list(landmarks)), image_features(blend)[0]
     except Exception as error:  # as in _blended
-        return _said(error)
+        return _said(error), None
 
 
 def _said(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
+def _batches(*columns: Sequence[Any] | np.ndarray) -> Iterator[tuple[Any, ...]]:
+    """Give the columns' rows in batches: for each column an iterable of its parts."""
+    starts = range(0, len(columns[0]), BATCH)
+    return zip(*[[column[at : at + BATCH] for column in columns] for at in starts], strict=True)
+
+
 def _made(
-    contender: Contender, images: np.ndarray, landmarks: np.ndarray, alpha: float, run: Run
-) -> list[np.ndarray | str]:
-    """Blend pairs in batches; `alpha` is the weight of the second."""
-    starts = range(0, len(images), BATCH)
-    batches = [(images[at : at + BATCH], landmarks[at : at + BATCH]) for at in starts]
-    apply = run if contender.portable else map
-    made = apply(partial(_blended, contender.blend, shares=np.array([1 - alpha, alpha])), *zip(*batches, strict=True))
-    return [blend for batch in made for blend in batch]
+    contender: Contender, images: np.ndarray, landmarks: np.ndarray, alphas: Sequence[float], run: Run
+) -> list[Pictures]:
+    """Blend pairs in batches: all of them for each of `alphas`, the weights of the second."""
+    tasks = [
+        (*batch, np.array([1 - alpha, alpha]))
+        for alpha in alphas
+        for batch in zip(*_batches(images, landmarks), strict=True)
+    ]
+    made = list(run(partial(_blended, contender.blend), *zip(*tasks, strict=True)))
+    each = len(made) // len(alphas)
+    return [[blend for batch in made[at : at + each] for blend in batch] for at in range(0, len(made), each)]
 
 
 def measure_method(
@@ -117,10 +137,13 @@ def measure_method(
     """
     images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
     scored: list[dict[str, Any] | str] = []
-    blended = _made(contender, images, landmarks, 0.5, run)
-    for scores in run(_scored, blended, images, landmarks):
-        scored.append(scores)
-        step(1)
+    described: list[np.ndarray | None] = []
+    at_hand = run if contender.portable else map
+    (blended,) = _made(contender, images, landmarks, [0.5], at_hand)
+    for batch in run(_scored, *_batches(blended, images, landmarks)):
+        scored += [scores for scores, _ in batch]
+        described += [features for _, features in batch]
+        step(len(batch))
     failures = {index: scores for index, scores in enumerate(scored) if isinstance(scores, str)}
     blends = {
         index: blend for index, blend in enumerate(blended) if not isinstance(blend, str) and index not in failures
@@ -134,12 +157,13 @@ def measure_method(
         return Measured(record, {}), made
     stack = np.stack(list(blends.values()))
     if len(blends) >= LEAST_BLENDS:
-        record["sets"] = score_set(stack, drawn.faces.images[drawn.parents], reference)
+        features = np.stack([features for features in described if features is not None])
+        record["sets"] = score_set(stack, drawn.faces.images[drawn.parents], reference, features, run)
     nearest: dict[int, float] = dict(zip(blends, nearest_training(stack, reference), strict=False))
     if nearest:
         record["scores"]["nearest_training"] = [nearest.get(index) for index in range(len(images))]
     for part in (_path_scores, _latent_scores):
-        columns, reasons = part(contender, drawn, made, reference, run)
+        columns, reasons = part(contender, drawn, made, reference, at_hand)
         record["scores"].update(columns)
         record["gaps"] += [_failure(drawn, index, reason) for index, reason in reasons.items()]
     return Measured(record, {index: blends[index] for index in shown_pairs(record) if index in blends}), made
@@ -182,25 +206,34 @@ def _path_scores(contender: Contender, drawn: Drawn, made: Made, reference: Refe
     count = min(drawn.protocol.paths, len(drawn.pairs))
     chosen = drawn.pairs[:count]
     images, landmarks = drawn.faces.images[chosen], drawn.faces.landmarks[chosen].astype(np.float64)
-    steps = [_made(contender, images, landmarks, alpha, run) for alpha in np.linspace(0, 1, drawn.protocol.steps)]
+    steps = _made(contender, images, landmarks, np.linspace(0, 1, drawn.protocol.steps).tolist(), run)
     columns: dict[str, list[float | None]] = {name: [None] * count for name in PATH_FIGURES}
     reasons = {}
     for index, continuum in enumerate(zip(*steps, strict=True)):
         whole = [picture for picture in continuum if isinstance(picture, np.ndarray)]
-        if len(whole) < len(continuum):
-            if index in made.blends:  # a pair without a blend is named already
-                reason = next(str(picture) for picture in continuum if isinstance(picture, str))
-                reasons[index] = f"no continuum: {reason}"
+        if len(whole) == len(continuum):
+            made.continua[index] = whole
+        elif index in made.blends:  # a pair without a blend is named already
+            reasons[index] = next(str(picture) for picture in continuum if isinstance(picture, str))
+    found = [*made.continua]
+    task = partial(_path_scored, real=reference.features)
+    for index, scores in zip(found, run(task, made.continua.values(), images[found, 0], images[found, 1]), strict=True):
+        if isinstance(scores, str):
+            reasons[index] = scores
+            del made.continua[index]
             continue
-        try:
-            scores = score_path(whole, images[index, 0], images[index, 1], reference)
-        except Exception as error:  # two equal photos have no way between them, say
-            reasons[index] = f"no continuum: {_said(error)}"
-            continue
-        made.continua[index] = whole
         for name in PATH_FIGURES:
             columns[name][index] = _finite(scores[name])
-    return columns, reasons
+    return columns, {index: f"no continuum: {reasons[index]}" for index in sorted(reasons)}
+
+
+def _path_scored(
+    continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray, real: np.ndarray
+) -> dict[str, Any] | str:
+    try:
+        return score_path(continuum, a, b, real)
+    except Exception as error:  # two equal photos have no way between them, say
+        return _said(error)
 
 
 def _latent_scores(contender: Contender, drawn: Drawn, made: Made, reference: Reference, run: Run) -> Columns:
@@ -209,65 +242,66 @@ def _latent_scores(contender: Contender, drawn: Drawn, made: Made, reference: Re
         return {}, {}
     images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
     columns: dict[str, list[float | None]] = {name: [None] * len(images) for name in LATENT_FIGURES}
-    cycles, reasons = columns["cycle_error"], dict[int, str]()
-
-    def measure(chosen: list[int]) -> None:
-        again, latents, twice = _there_and_back(contender, images[chosen], landmarks[chosen], made, chosen)
-        for index, picture, latent, returned in zip(chosen, again, latents, twice, strict=True):
-            cycles[index] = cycle_error(latent, returned)
-            made.again[index] = picture
-
-    indices = list(made.blends)
-    for start in range(0, len(indices), BATCH):
-        chosen = indices[start : start + BATCH]
-        try:
-            measure(chosen)
-        except Exception:  # one of them: which, is found by trying each alone
-            for index in chosen:
-                try:
-                    measure([index])
-                except Exception as error:
-                    reasons[index] = f"no reconstruction: {_said(error)}"
-    whole = list(made.again)
-    for index, scores in zip(
-        whole, run(_likeness, [made.again[index] for index in whole], list(images[whole])), strict=True
-    ):
-        for name, value in zip(LATENT_FIGURES, scores, strict=False):
+    chosen, blends = list(made.blends), np.stack(list(made.blends.values()))
+    tasks = run(partial(_there_and_back, contender), *_batches(images[chosen], landmarks[chosen], blends))
+    reasons = {}
+    for index, result in zip(chosen, (result for batch in tasks for result in batch), strict=True):
+        if isinstance(result, str):
+            reasons[index] = f"no reconstruction: {result}"
+            continue
+        made.again[index], scores = result
+        for name, value in zip(LATENT_FIGURES, scores, strict=True):
             columns[name][index] = _finite(value)
     return columns, reasons
 
 
+Returned = tuple[np.ndarray, tuple[float, ...]] | str
+"""Both parents encoded and decoded, and the pair's scores in the order of LATENT_FIGURES; or why there are none."""
+
+
 def _there_and_back(
-    contender: Contender, images: np.ndarray, landmarks: np.ndarray, made: Made, chosen: list[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the parents encoded and decoded, the blends' latents, and those of the blends encoded again."""
+    contender: Contender, images: np.ndarray, landmarks: np.ndarray, blends: np.ndarray
+) -> list[Returned]:
+    """Encode and decode the parents of a batch, and encode its blends again; where that fails, one by one."""
+    try:
+        assert contender.encode is not None
+        assert contender.latents is not None
+        again = _given_back(contender, images.reshape(-1, *images.shape[2:])).reshape(images.shape)
+        latents = contender.latents(images, landmarks, np.array([0.5, 0.5]))
+        cycles = [cycle_error(*both) for both in zip(latents, contender.encode(blends), strict=True)]
+        likeness = [
+            np.mean([_likeness(*both) for both in zip(*pair, strict=True)], axis=0).tolist()
+            for pair in zip(again, images, strict=True)
+        ]
+        return [(two, (*scores, cycle)) for two, scores, cycle in zip(again, likeness, cycles, strict=True)]
+    except Exception as error:
+        if len(images) == 1:
+            return [_said(error)]
+    alone = (slice(at, at + 1) for at in range(len(images)))
+    return [_there_and_back(contender, images[one], landmarks[one], blends[one])[0] for one in alone]
+
+
+def _given_back(contender: Contender, images: np.ndarray) -> np.ndarray:
+    if contender.again is not None:
+        return contender.again(images)
     assert contender.encode is not None
     assert contender.decode is not None
-    assert contender.latents is not None
-    again = contender.decode(contender.encode(images.reshape(-1, *images.shape[2:]))).reshape(images.shape)
-    latents = contender.latents(images, landmarks, np.array([0.5, 0.5]))
-    return again, latents, contender.encode(np.stack([made.blends[index] for index in chosen]))
+    return contender.decode(contender.encode(images))
 
 
-def _likeness(again: np.ndarray, parents: np.ndarray) -> tuple[float, ...]:
-    """Return the means over both parents, in the order of LATENT_FIGURES."""
-    both = list(zip(again, parents, strict=True))
-    return tuple(float(np.mean([score(a, b) for a, b in both])) for score in (psnr, ssim, ms_ssim))
+@kept
+def _likeness(again: np.ndarray, parent: np.ndarray) -> np.ndarray:
+    """Return the first of LATENT_FIGURES, in their order."""
+    return np.array([score(again, parent) for score in (psnr, ssim, ms_ssim)])
 
 
-def measure_real(drawn: Drawn, reference: Reference) -> Measured:
+def measure_real(drawn: Drawn, reference: Reference, run: Run = map) -> Measured:
     """Measure the parents themselves as if they were blends: the line that a method is held by."""
     indices = drawn.parents
     images, landmarks = drawn.faces.images[indices], drawn.faces.landmarks[indices].astype(np.float64)
-    scored = [
-        {
-            "sharpness": sharpness(image),
-            "spectrum": radial_spectrum(image)[0].tolist(),
-            "symmetry": symmetry(image, points) if np.isfinite(points).all() else None,
-            "mean_distance": mean_distance(image_features(image), reference.features),
-        }
-        for image, points in zip(images, landmarks, strict=True)
-    ]
+    task = partial(_real_scored, real=reference.features)
+    found = [each for batch in run(task, *_batches(images, landmarks)) for each in batch]
+    scored, described = [scores for scores, _ in found], np.stack([features for _, features in found])
     record = _record(len(indices), scored, reference)
     nearest = nearest_training(images, reference)
     if nearest:
@@ -276,6 +310,22 @@ def measure_real(drawn: Drawn, reference: Reference) -> Measured:
     images = images[: len(drawn.pairs)]
     record.update(model="", note="the parents, as if they were blends", set_count=len(images))
     if len(images) >= LEAST_BLENDS:
-        record["sets"] = score_set(images, images, reference)
+        record["sets"] = score_set(images, images, reference, described[: len(images)], run)
         record["sets"].pop("diversity")
     return Measured(record, {})
+
+
+def _real_scored(
+    images: np.ndarray, landmarks: np.ndarray, real: np.ndarray
+) -> list[tuple[dict[str, Any], np.ndarray]]:
+    features = image_features(images)
+    scores = [
+        {
+            "sharpness": sharpness(image),
+            "spectrum": radial_spectrum(image)[0].tolist(),
+            "symmetry": symmetry(image, points) if np.isfinite(points).all() else None,
+            "mean_distance": mean_distance(row[None], real),
+        }
+        for image, points, row in zip(images, landmarks, features, strict=True)
+    ]
+    return list(zip(scores, features, strict=True))

@@ -25,6 +25,8 @@ class Networks:
     ----------
     folder : path-like
         A model folder.
+    threads : int, optional
+        Threads for each network; one a core by default.
 
     Raises
     ------
@@ -39,9 +41,12 @@ class Networks:
     True
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.folder, self.threads = Path(folder), threads
         self.config = read_model_folder(self.folder)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config.name}, {self.config.identity})"
 
     @cached_property
     def _encoder(self) -> Any:
@@ -56,6 +61,7 @@ class Networks:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = self.threads or 0  # 0: one a core
         path = self.folder / name
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

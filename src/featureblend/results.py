@@ -92,6 +92,7 @@ def _code_hash() -> str:
         "blending.py",
         "contenders.py",
         "measuring.py",
+        "method_names.py",
         "mixing.py",
         "networks.py",
         "perception.py",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..contenders import check_methods, method_names
 from ..errors import FeatureblendError
+from ..method_names import check_methods, method_names
 from ..presets import preset
 from .tasks import PEERS
 

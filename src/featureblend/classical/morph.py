@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..kept import kept
 from .inputs import check_inputs, to_uint8
 
 __all__ = ["blend", "mean_shape", "warp_map", "warp_to_mean", "warp_to_shape"]
@@ -98,6 +99,7 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return squared
 
 
+@kept
 def warp_map(
     shape: tuple[int, int], landmarks: np.ndarray, target: np.ndarray, *, stiffness: float = STIFFNESS
 ) -> np.ndarray:

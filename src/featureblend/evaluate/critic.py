@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import numpy as np
 
 from ..errors import FeatureblendError
@@ -62,7 +65,9 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
     return float(wins / (count * (len(values) - count)))
 
 
-def fresh_critic_auc(real: Pictures, fake: Pictures, folds: int = 5, seed: int = 0) -> float:
+def fresh_critic_auc(
+    real: Pictures, fake: Pictures, folds: int = 5, seed: int = 0, run: Callable[..., Iterable[float]] = map
+) -> float:
     """Train a critic from scratch to tell fakes from real faces; give its AUC on pictures that it has not seen.
 
     Parameters
@@ -74,6 +79,8 @@ def fresh_critic_auc(real: Pictures, fake: Pictures, folds: int = 5, seed: int =
         Parts of the cross-validation, at least 2.
     seed : int
         Of the split into folds.
+    run : callable
+        `map`, or a process pool's: the folds know nothing of each other.
 
     Returns
     -------
@@ -120,16 +127,19 @@ def fresh_critic_auc(real: Pictures, fake: Pictures, folds: int = 5, seed: int =
     labels = np.arange(len(rows)) < len(first)
     generator = np.random.default_rng(seed)
     fold = np.concatenate([generator.permutation(len(part)) % folds for part in (first, second)])
-    results = []
-    for held_out in range(folds):
-        train = fold != held_out
-        centre, spread = rows[train].mean(axis=0), rows[train].std(axis=0)
-        # Features that do not vary say nothing; outliers are held at four deviations.
-        scaled = np.clip((rows - centre) / np.where(spread > 1e-9, spread, np.inf), -4, 4)
-        inputs = np.concatenate([scaled, scaled**2 - 1, np.ones((len(rows), 1))], axis=1)
-        weights = _logistic_regression(inputs[train], labels[train].astype(np.float64))
-        results.append(auc(inputs[~train] @ weights, labels[~train]))
-    return float(np.mean(results))
+    task = partial(_held_out_auc, rows, labels)
+    return float(np.mean(list(run(task, [fold == held_out for held_out in range(folds)]))))
+
+
+def _held_out_auc(rows: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> float:
+    """Train on all rows but those held out, and judge by these."""
+    train = ~held_out
+    centre, spread = rows[train].mean(axis=0), rows[train].std(axis=0)
+    # Features that do not vary say nothing; outliers are held at four deviations.
+    scaled = np.clip((rows - centre) / np.where(spread > 1e-9, spread, np.inf), -4, 4)
+    inputs = np.concatenate([scaled, scaled**2 - 1, np.ones((len(rows), 1))], axis=1)
+    weights = _logistic_regression(inputs[train], labels[train].astype(np.float64))
+    return auc(inputs[held_out] @ weights, labels[held_out])
 
 
 def _described(values: Pictures, name: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,6 +37,24 @@ class PrincipalComponents:
     def identity(self) -> str:
         """Name the basis in reports."""
         return hashlib.sha256(self.mean.tobytes() + self.basis.tobytes()).hexdigest()[:12]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the components to a file, for `load`."""
+        with open(path, "wb") as stream:
+            np.save(stream, np.array([*self.shape, self.faces]))
+            np.save(stream, self.mean)
+            np.save(stream, self.basis)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PrincipalComponents:
+        """Open what `save` wrote; the basis stays in the file, so that processes share it."""
+        with open(path, "rb") as stream:
+            *shape, faces = np.load(stream).tolist()
+            mean = np.load(stream)
+            np.lib.format.read_magic(stream)
+            size, _, kind = np.lib.format.read_array_header_1_0(stream)
+            basis = np.memmap(stream, kind, "r", stream.tell(), size)
+        return cls(mean, basis, (shape[0], shape[1], shape[2]), faces)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Return the (N, K) float32 latents of (N, H, W, 3) uint8 pictures."""

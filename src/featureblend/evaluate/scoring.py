@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,13 @@ from .variety import diversity, nearest_distances
 __all__ = ["Reference", "nearest_training", "score_blend", "score_path", "score_set"]
 
 
+Run = Callable[..., Iterable[Any]]
+"""`map`, or a process pool's."""
+
+BATCH = 16
+"""Pictures described at a time."""
+
+
 class Reference:
     """Real faces to compare with, and what is computed of them once.
 
@@ -33,6 +40,8 @@ class Reference:
     """
 
     def __init__(self, images: np.ndarray, training: Callable[[], np.ndarray | None] = lambda: None) -> None:
+        self.run: Run = map
+        """`map`, or a process pool's."""
         self.images = images
         """(R, H, W, 3) uint8."""
         self._training = training
@@ -45,7 +54,8 @@ class Reference:
     @cached_property
     def features(self) -> np.ndarray:
         """(R, D) float32."""
-        return image_features(self.images)
+        batches = [self.images[at : at + BATCH] for at in range(0, len(self.images), BATCH)]
+        return np.concatenate(list(self.run(image_features, batches)))
 
     @cached_property
     def sharpness(self) -> float:
@@ -92,15 +102,28 @@ def _balance(blend: np.ndarray, parents: Sequence[np.ndarray], mask: np.ndarray 
     return balance_of_distances(to_a, to_b, between) if between else None
 
 
-def score_path(continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray, reference: Reference) -> dict[str, Any]:
-    """Score a continuum from A to B; the boundary error is the mean of its two ends'."""
+def score_path(continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray, real: np.ndarray) -> dict[str, Any]:
+    """Score a continuum from A to B; the boundary error is the mean of its two ends'.
+
+    Parameters
+    ----------
+    continuum : sequence of (H, W, 3) uint8 arrays
+    a, b : (H, W, 3) uint8 arrays
+    real : (R, D) array
+        Features of real faces.
+
+    Returns
+    -------
+    dict
+        Figures by name.
+    """
     lengths = path_lengths(continuum)
     inner = image_features(continuum[1:-1]) if len(continuum) > 2 else None
     return {
         "path_irregularity": path_irregularity(lengths),
         "path_length": float(lengths.sum()) / picture_distance(a, b),
         "smoothness": smoothness(path_positions(continuum, a, b)),
-        "mean_distance": None if inner is None else mean_distance(inner, reference.features),
+        "mean_distance": None if inner is None else mean_distance(inner, real),
         "boundary_error": float(np.mean(boundary_error(continuum, a, b))),
     }
 
@@ -112,7 +135,9 @@ def nearest_training(images: np.ndarray, reference: Reference) -> list[float]:
     return nearest_distances(images, reference.training).distances.tolist()
 
 
-def score_set(blends: np.ndarray, parents: np.ndarray, reference: Reference) -> dict[str, float]:
+def score_set(
+    blends: np.ndarray, parents: np.ndarray, reference: Reference, features: np.ndarray, run: Run = map
+) -> dict[str, float]:
     """Score all blends of a method together.
 
     Parameters
@@ -122,18 +147,22 @@ def score_set(blends: np.ndarray, parents: np.ndarray, reference: Reference) -> 
     parents : (P, H, W, 3) uint8 array
         What was blended.
     reference : Reference
+    features : (N, D) array
+        `image_features` of the blends.
+    run : callable
+        `map`, or a process pool's.
 
     Returns
     -------
     dict
         Figures by name.
     """
-    ours, real = image_features(blends), reference.features
-    even = min(len(ours), len(real))
+    real = reference.features
+    even = min(len(features), len(real))
     return {
-        "kid": kid(real, ours),
-        "fid": fid(real, ours),
-        "nn_accuracy": nearest_neighbour_accuracy(real[:even], ours[:even]).overall,
-        "critic_auc": fresh_critic_auc(real, ours),
+        "kid": kid(real, features),
+        "fid": fid(real, features),
+        "nn_accuracy": nearest_neighbour_accuracy(real[:even], features[:even]).overall,
+        "critic_auc": fresh_critic_auc(real, features, run=run),
         "diversity": diversity(blends, parents),
     }
