@@ -30,6 +30,7 @@ from .rules import (
 __all__ = [
     "better",
     "collapse",
+    "collapsed",
     "critic_push",
     "critic_won",
     "green",
@@ -60,8 +61,15 @@ def sharp_but_wrong(results: Results) -> Finding:
     return Finding(told_apart(holds(PUBLISHED), holds("")), numbers)
 
 
-def _collapsed(result: RunResult) -> bool:
-    """Say whether all outputs are nearly one at the run's end: by the limits of the training loop's own watch."""
+def collapsed(result: RunResult) -> bool:
+    """Say whether all outputs are nearly one at the run's end: by the limits of the training loop's own watch.
+
+    Examples
+    --------
+    >>> log = [{"images": 100, "diversity": 0.9}, {"images": 200, "diversity": 0.2}]
+    >>> [collapsed(RunResult("a", "", 200, 200, 1.0, diversity=end, history=log)) for end in (0.2, 0.4)]
+    [True, False]
+    """
     _, variety = result.logged("diversity")
     return result.diversity < max(COLLAPSED, FALLEN * float(variety.max(initial=0.0)))
 
@@ -71,7 +79,7 @@ def collapse(share: str) -> Callable[[Results], Finding]:
     names = (f"paper-vaegan-{share}{PUBLISHED}", f"paper-vaegan-{share}")
 
     def judge(results: Results) -> Finding:
-        published, meant = (_collapsed(results[name]) for name in names)
+        published, meant = (collapsed(results[name]) for name in names)
         tops = ", ".join(f"{results[name].logged('diversity')[1].max(initial=0.0):.2f}" for name in names)
         return Finding(
             told_apart(published, meant), f"diversity {listed(results, 'diversity', *names)}; at its highest {tops}"
@@ -85,7 +93,7 @@ def critic_won(results: Results) -> Finding:
     fallen = [
         name
         for name in (f"paper-vaegan-{share}{PUBLISHED}" for share in SHARES)
-        if name in results and results[name].share >= ENOUGH and _collapsed(results[name])
+        if name in results and results[name].share >= ENOUGH and collapsed(results[name])
     ]
     if not fallen:
         return Finding(REFUTED, "no published run collapsed, so there is nothing that the discriminator caused")
@@ -165,7 +173,7 @@ def rise_and_fall(results: Results) -> Finding:
 def wgan_keeps_modes(results: Results) -> Finding:
     """The Wasserstein run keeps its variety."""
     names = ("paper-wgan" + PUBLISHED, "paper-wgan")
-    published, meant = (not _collapsed(results[name]) for name in names)
+    published, meant = (not collapsed(results[name]) for name in names)
     push = critic_push(results[names[0]])
     verdict = told_apart(published, meant)
     if published and push == 0:
