@@ -34,6 +34,7 @@ from .method_names import check_methods, default_methods, method_names, parse_al
 from .model_folder import bundled_models
 from .perception import check_identity, measure_identity, measure_networks, measure_real_networks
 from .results import Results
+from .spoilt_photos import measure_spoilt
 from .workers import Workers
 
 __all__ = ["PAPER_MODEL", "evaluate"]
@@ -232,6 +233,8 @@ class _Evaluation:
         with TemporaryDirectory(dir=self.results.out, prefix="shared-", ignore_cleanup_errors=True) as folder:
             contender = build(name, Path(folder) if self.jobs > 1 else None)
             measured, made = measure_method(contender, self.drawn, self.reference, self.pool, step)
+        if name == "latent" and contender.encode and contender.decode:
+            measure_spoilt(measured, self.drawn, build.blenders[name], contender.encode, contender.decode, self.pool)
         measure_networks(measured, made, self.drawn, self.networks, self.real_rows, self.pool)
         if self.identity:
             embeddings = self.results.out / "embeddings"
@@ -252,7 +255,13 @@ class _Evaluation:
         with atomic_path(out / "metrics.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows))
         methods = [
-            ReportMethod(name, measured.record, measured.pictures, [row for row in rows if row["method"] == name])
+            ReportMethod(
+                name,
+                measured.record,
+                measured.pictures,
+                [row for row in rows if row["method"] == name],
+                measured.sheets,
+            )
             for name, measured in found.items()
         ]
         return write_report(out / "report.html", self.drawn, methods)

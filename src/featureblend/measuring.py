@@ -43,6 +43,8 @@ class Measured:
     """Plain numbers, ready for JSON: scores of each pair, of all together, and the pairs left out."""
     pictures: dict[int, np.ndarray] = field(repr=False)
     """The blends that the report shows, by the number of their pair."""
+    sheets: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    """Further pictures that the report shows, by name."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,16 @@ from .measuring import Measured
 
 __all__ = ["Results"]
 
-NOT_MEASURING = ("report.py", "plots.py", "markdown.py", "measures.py", "conditions.py", "held_out.py")
+NOT_MEASURING = (
+    "report.py",
+    "plots.py",
+    "pictures.py",
+    "spoilt_section.py",
+    "markdown.py",
+    "measures.py",
+    "conditions.py",
+    "held_out.py",
+)
 """Modules of `evaluate` that no result depends on."""
 
 
@@ -60,7 +69,8 @@ class Results:
         try:
             record = json.loads(self._path(name).read_text())
             with np.load(self._path(name).with_suffix(".npz")) as arrays:
-                pictures = {int(key): arrays[key] for key in arrays.files}
+                pictures = {int(key): arrays[key] for key in arrays.files if key.isdecimal()}
+                sheets = {key: arrays[key] for key in arrays.files if not key.isdecimal()}
         except (OSError, ValueError, EOFError):
             return None
         if not isinstance(record, dict) or record.get("key") != {**self.base, "weights": model}:
@@ -70,7 +80,7 @@ class Results:
         has = record.get("networks", {})
         if any(has.get(kind) != name for kind, name in self.networks.items()):
             return None
-        return Measured(record, pictures)
+        return Measured(record, pictures, sheets)
 
     def save(self, name: str, model: str, measured: Measured) -> None:
         """Keep a method's results; the pictures first, so that a stop in between leaves nothing that counts."""
@@ -78,7 +88,7 @@ class Results:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path.with_suffix(".npz")) as temporary, open(temporary, "wb") as stream:
             pictures: dict[str, Any] = {str(index): image for index, image in measured.pictures.items()}
-            np.savez_compressed(stream, **pictures)
+            np.savez_compressed(stream, **pictures | measured.sheets)
         with atomic_path(path) as temporary:
             record = {"key": {**self.base, "weights": model}, **measured.record}
             temporary.write_text(json.dumps(record, sort_keys=True) + "\n")
@@ -96,6 +106,7 @@ def _code_hash() -> str:
         "mixing.py",
         "networks.py",
         "perception.py",
+        "spoilt_photos.py",
     )
     folders = ("classical", "compositing", "evaluate")
     files = [path for folder in folders for path in here.glob(f"{folder}/*.py")] + [here / name for name in names]

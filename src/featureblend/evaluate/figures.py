@@ -10,6 +10,7 @@ import numpy as np
 
 from .intervals import bootstrap_interval
 from .patch_statistics import FEATURES_NAME
+from .spoiling import CLEAN
 from .variety import SMALL_SIDE
 
 __all__ = [
@@ -33,6 +34,15 @@ TRAINING_FACES = 10_000
 
 LPIPS_PAIRS = 200
 """At most so many pairs, the first ones, are measured by LPIPS: with VGG a distance takes a tenth of a second."""
+
+SPOILT = {
+    CLEAN: "as it is",
+    "blur": "blurred, by a standard deviation of 2 pixels of 128",
+    "noise": "noisy, by 20 grey levels",
+    "light": "in weak, flat, yellow light",
+    "compression": "compressed by JPEG to quality 10",
+}
+"""The kinds of damage that a model is shown, in words."""
 
 LPIPS_NOTE = f"of the first {LPIPS_PAIRS} pairs"
 
@@ -143,6 +153,10 @@ FIGURES = {
             network="lpips",
         ),
         Figure("cycle_error", "cycle", "share of the blend's latent lost by decoding and encoding it again", "low"),
+        *(
+            Figure(f"psnr_{kind}", f"{kind} dB", f"PSNR to the clean face of what is made of one: {words}", "high", 1)
+            for kind, words in SPOILT.items()
+        ),
         Figure("mmpmr", "MMPMR", "share that matches both people's other photos, at FMR 0.1 %", "high"),
         Figure(
             "weaker_parent", "weaker parent", "identity similarity to the parent less like it, 1 - distance", "high"
@@ -157,6 +171,7 @@ SECTIONS = {
     "balance": "How evenly they lie between their parents, and how various they are",
     "path_irregularity": "The way from one parent to the other",
     "reconstruction_psnr": "What the autoencoder loses",
+    "psnr_clean": "What it makes of spoilt photos",
     "mmpmr": "Who is recognised",
 }
 """Heads of the tables by the first figure of each."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..files import atomic_path
 from .figures import FIGURES, REAL, Figure, best_methods, sections, shown_value
 from .learned import feature_lines
+from .pictures import embedded
 from .plots import box_plot
 from .protocols import Drawn
+from .spoilt_section import spoilt_section
 
 __all__ = ["REAL", "ReportMethod", "shown_pairs", "worst_pairs", "write_report"]
 
@@ -83,6 +82,8 @@ class ReportMethod:
     """Blends by the number of their pair."""
     rows: Sequence[Mapping[str, Any]] = field(repr=False)
     """Lines of metrics.jsonl."""
+    sheets: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    """As `featureblend.measuring.Measured.sheets`."""
 
     @property
     def values(self) -> dict[str, Mapping[str, Any]]:
@@ -137,6 +138,7 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
         _examples(drawn, blended),
         f"<h2>The {WORST} worst of each method, by ghosting</h2>",
         *(_worst(drawn, method) for method in blended),
+        *(spoilt_section(method.record, method.sheets) for method in blended),
         "<h2>Spread over the pairs</h2>",
         "<p class=soft>Box: the middle half; blue: the median; line: from the 5th to the 95th percentile.</p>",
         _plots(shown, methods),
@@ -248,7 +250,7 @@ def _examples(drawn: Drawn, methods: Sequence[ReportMethod]) -> str:
     heads = "".join(f"<th>{escape(head)}</th>" for head in ("A", "B", *(method.name for method in methods)))
     lines = []
     for index, (a, b) in enumerate(drawn.pairs[:EXAMPLES]):
-        cells = [_picture(drawn.faces.images[parent], str(drawn.faces.sources[parent])) for parent in (a, b)]
+        cells = [embedded(drawn.faces.images[parent], str(drawn.faces.sources[parent])) for parent in (a, b)]
         cells += [_blend(method, index) for method in methods]
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     table = f"<table class=faces><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
@@ -261,7 +263,7 @@ def _blend(method: ReportMethod, index: int) -> str:
     scores = method.record["scores"]
     known = {name: scores[name][index] for name in ("ghosting", "sharpness")}
     words = ", ".join(f"{name} {value:.2f}" for name, value in known.items() if value is not None)
-    return _picture(method.pictures[index], f"{method.name}: {words}")
+    return embedded(method.pictures[index], f"{method.name}: {words}")
 
 
 def _worst(drawn: Drawn, method: ReportMethod) -> str:
@@ -272,7 +274,7 @@ def _worst(drawn: Drawn, method: ReportMethod) -> str:
         a, b = drawn.pairs[index]
         images = (drawn.faces.images[a], drawn.faces.images[b], method.pictures[index])
         names = (str(drawn.faces.sources[a]), str(drawn.faces.sources[b]), method.name)
-        pictures = "".join(_picture(image, name) for image, name in zip(images, names, strict=True))
+        pictures = "".join(embedded(image, name) for image, name in zip(images, names, strict=True))
         caption = f"pair {index + 1}, ghosting {method.record['scores']['ghosting'][index]:.3f}"
         figures.append(f"<figure><div>{pictures}</div><figcaption>{caption}</figcaption></figure>")
     return f"<h3>{escape(method.name)}</h3><div class=row>{''.join(figures) or 'none'}</div>"
@@ -289,10 +291,3 @@ def _plots(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> str:
         if not figure.of_set and figure.name != "mmpmr":
             plots.append(box_plot(figure.title, scores, max(min(figure.digits, 2), 1)))
     return f"<div class=plots>{''.join(plots)}</div>"
-
-
-def _picture(image: np.ndarray, name: str) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "JPEG", quality=88)
-    content = base64.b64encode(stream.getvalue()).decode()
-    return f'<img src="data:image/jpeg;base64,{content}" alt="{escape(name)}" title="{escape(name)}" loading="lazy">'

@@ -1,0 +1,97 @@
+"""Spoilt photos: what phones, weak light and strong compression do to a face, by fixed amounts.
+
+Not the damage that `featureblend.train.degrading` trains on, which is drawn anew for every picture and stands in for
+these: here noise is normal and compression is JPEG itself.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ..errors import FeatureblendError
+from ..image import check_image
+
+__all__ = ["CLEAN", "SPOILING", "spoilt"]
+
+CLEAN = "clean"
+"""Name of what is not spoilt, beside `SPOILING`."""
+
+BLUR = 2 / 128
+"""Standard deviation of the blur, as a share of the side."""
+
+NOISE = 20.0
+"""Standard deviation of the noise in grey levels."""
+
+EXPOSURE, CONTRAST, TINT = 0.65, 0.7, (1.1, 1.0, 0.85)
+"""Weak, flat and yellow: share of the light, of the spread about the mean, and gains of red, green and blue."""
+
+QUALITY = 10
+"""JPEG's, of 100."""
+
+
+def _blurred(image: np.ndarray, seed: int) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), BLUR * max(image.shape[:2]), borderType=cv2.BORDER_REFLECT_101)
+
+
+def _noisy(image: np.ndarray, seed: int) -> np.ndarray:
+    return image + np.random.default_rng(seed).normal(0, NOISE, image.shape)
+
+
+def _lit(image: np.ndarray, seed: int) -> np.ndarray:
+    mean = image.mean(axis=(0, 1))
+    return (mean + (image - mean) * CONTRAST) * EXPOSURE * np.array(TINT)
+
+
+def _compressed(image: np.ndarray, seed: int) -> np.ndarray:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=QUALITY)
+    return np.asarray(Image.open(stream).convert("RGB"))
+
+
+_WAYS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
+    "blur": _blurred,
+    "noise": _noisy,
+    "light": _lit,
+    "compression": _compressed,
+}
+
+SPOILING = tuple(_WAYS)
+"""Ways to spoil a photo."""
+
+
+def spoilt(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
+    """Spoil a photo.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array, sRGB
+    kind : str
+        One of `SPOILING`: 'blur' (a standard deviation of 2 pixels of 128), 'noise' (of 20 grey levels), 'light' (two
+        thirds of it, flat and yellow) or 'compression' (JPEG of quality 10).
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array, sRGB
+
+    Raises
+    ------
+    FeatureblendError
+        If the kind is unknown, or the image is no such array.
+
+    Examples
+    --------
+    >>> grey = np.full((64, 64, 3), 100, np.uint8)
+    >>> spoilt(grey, "light")[0, 0].tolist(), spoilt(grey, "blur")[0, 0].tolist()
+    ([72, 65, 55], [100, 100, 100])
+    """
+    check_image(image)
+    if kind not in _WAYS:
+        raise FeatureblendError(f"unknown way to spoil a photo {kind!r}: use one of {', '.join(SPOILING)}")
+    return np.clip(np.rint(_WAYS[kind](image, seed)), 0, 255).astype(np.uint8)
