@@ -63,7 +63,10 @@ def picture_distance(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = Non
     share: np.ndarray | None = None if mask is None else np.asarray(mask, dtype=np.float32)
     squares = []
     for _ in range(LEVELS):
-        square = np.square(level, dtype=np.float64).sum(axis=2)
+        # Channel by channel: a sum over a last axis of three takes four times as long.
+        square = np.square(level[..., 0], dtype=np.float64)
+        for channel in (1, 2):
+            square += np.square(level[..., channel], dtype=np.float64)
         squares.append(square.mean() if share is None else (square * share).sum() / share.sum(dtype=np.float64))
         height, width = (max(side // 2, 1) for side in level.shape[:2])
         level = cv2.resize(level, (width, height), interpolation=cv2.INTER_AREA)

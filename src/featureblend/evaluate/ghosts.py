@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -230,7 +231,7 @@ def _unshared(parents: list[np.ndarray], strength: list[np.ndarray]) -> list[np.
             for parent in parents
         ]
         for index, edge in enumerate(strength):
-            weakest = np.min([other for at, other in enumerate(along) if at != index], axis=0)
+            weakest = reduce(np.minimum, [other for at, other in enumerate(along) if at != index])
             alone = np.clip(1 - weakest / (edge + 1e-6), 0, 1)
             unshared[index] = np.where(bins[index] == direction, alone, unshared[index])
     return unshared
