@@ -1,5 +1,7 @@
 """The sheet that compares every method on one pair."""
 
+import json
+
 import numpy as np
 import pytest
 from drawn_faces import draw_face
@@ -7,6 +9,7 @@ from PIL import Image
 
 from featureblend.blender import Blender
 from featureblend.classical import METHODS as CLASSICAL
+from featureblend.cli import main
 from featureblend.comparison import METHODS, compare
 from featureblend.errors import FeatureblendError
 
@@ -66,3 +69,21 @@ def test_bad_requests_are_refused(tmp_path, blender, photos):
     with pytest.raises(FeatureblendError, match="no face found in photo 2"):
         compare([draw_face(0, 250)[0], np.zeros((80, 80, 3), np.uint8)], tmp_path / "a.png", blender)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_keeps_the_measures_and_can_be_quiet(tmp_path, blender, photos, capsys):
+    sheet, kept = tmp_path / "sheet.png", tmp_path / "measures.json"
+    words = ["compare", *map(str, photos), "-o", str(sheet), "--methods", "pixel", "morph", "--json", str(kept)]
+    main([*words, "--quiet"])
+    assert capsys.readouterr().out == f"{sheet}\n"
+    found = json.loads(kept.read_text())
+    assert found["photos"] == [photo.name for photo in photos]
+    assert found["model"] == blender.config.identity
+    assert found["measures"] == json.loads(json.dumps(compare(photos, sheet, blender, ["pixel", "morph"])))
+    before = kept.read_bytes()
+    with pytest.raises(SystemExit):
+        main([*words, "--methods", "magic"])
+    assert kept.read_bytes() == before
+    capsys.readouterr()
+    main(words)
+    assert "morph" in capsys.readouterr().out

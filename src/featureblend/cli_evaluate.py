@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from .arguments import Flag, Model, Out, OutFolder, face_choices, keep_photos, plain
+from .arguments import File, Flag, Model, Out, OutFolder, face_choices, keep_photos, plain
 from .errors import FeatureblendError
 
 __all__ = ["compare", "evaluate"]
@@ -78,6 +79,8 @@ def compare(
     methods: Annotated[tuple[str, ...], plain("NAME ...")] = (),
     faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
     model: Model = None,
+    json: File = None,
+    quiet: Flag = False,
 ) -> None:
     """Blend two photos by every method, on one labelled sheet with the measures under each.
 
@@ -90,13 +93,32 @@ def compare(
             fourier, poisson, gaussian-poisson, morph; all if left out.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         model: A model folder or the name of a bundled model; the bundled one if left out.
+        json: Also write the photos' names, the model and each method's measures to this file.
+        quiet: Print only where the sheet is.
     """
     from .blender import Blender
     from .comparison import compare as run
+    from .files import atomic_path, require_parent
 
-    keep_photos(photos, [out])
+    keep_photos(photos, [path for path in (out, json) if path is not None])
+    if json is not None:
+        require_parent(json)
     which = face_choices(faces)
-    found = run(photos, out, Blender.from_pretrained(model), methods or None, which * 2 if len(which) == 1 else which)
+    blender = Blender.from_pretrained(model)
+    with ExitStack() as together:  # no measures are left without a sheet
+        file = None if json is None else together.enter_context(atomic_path(json))
+        found = run(photos, out, blender, methods or None, which * 2 if len(which) == 1 else which)
+        if file is not None:
+            facts = {"photos": [photo.name for photo in photos], "model": blender.config.identity, "measures": found}
+            file.write_text(_text(facts), encoding="utf-8")
     print(out)
+    if quiet:
+        return
     for method, measures in found.items():
         print(f"  {method:18}" + "  ".join(f"{name.replace('_', ' ')} {value}" for name, value in measures.items()))
+
+
+def _text(value: Any) -> str:
+    import json
+
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
