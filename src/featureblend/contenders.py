@@ -200,8 +200,8 @@ def pca_contender(components: PrincipalComponents, path: str | os.PathLike[str] 
     ----------
     components : PrincipalComponents
     path : path-like, optional
-        A file that does not exist yet: the components are written to it, for other processes to read them there. They
-        stand no other way of being handed on, at a few hundred MB.
+        A file to write the components to, from which other processes read them: they are a few hundred MB, too much
+        to hand on with every task.
     """
     note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
     if path is None:
