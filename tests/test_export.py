@@ -278,6 +278,25 @@ def test_only_the_exporters_own_warnings_are_silenced(caplog):
     assert [record.message for record in caplog.records] == ["heard", "heard again"]
 
 
+def test_the_layout_of_a_model_with_a_fine_part():
+    from featureblend.models.modern import ModernAutoencoder, ModernConfig
+
+    model = ModernAutoencoder(
+        ModernConfig(
+            image_size=32,
+            widths=(8, 8),
+            encoder_blocks=(1, 1),
+            decoder_blocks=(1, 1),
+            spatial_channels=4,
+            global_dim=6,
+            fine_channels=3,
+        )
+    )
+    layout = export_module._layout(model)
+    assert (layout["spatial"], layout["global"], layout["fine"]) == ([0, 64], [64, 70], [70, 70 + 3 * 64])
+    assert layout["fine_shape"] == [3, 8, 8]
+
+
 def test_the_layout_of_a_model_without_a_spatial_part():
     model = export_module.build(export_module.AUTOENCODERS, PAPER.model, PAPER.model_options)
     assert export_module._layout(model) == {"global": [0, 8]}

@@ -274,3 +274,37 @@ def test_perceptual_loss_by_hand():
 def test_mixing_target_is_the_smaller_share():
     alpha = torch.tensor([0.0, 0.25, 0.5, 0.75, 1.0])
     assert adversarial.mixing_target(alpha).tolist() == [0, 0.25, 0.5, 0.25, 0]
+
+
+def test_band_energies_are_a_laplacian_pyramids():
+    """Worked with numpy: what is left of each 2 x 2 block when its mean is taken out, squared, and averaged."""
+    picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    blocks = picture.numpy().reshape(1, 3, 16, 2, 16, 2)
+    band = (blocks - blocks.mean((3, 5), keepdims=True)).reshape(1, 3, 32, 32)
+    wanted = (band[:, :, :8, :8] ** 2).mean()
+    finest, coarser = reconstruction.band_energies(picture)
+    assert float(finest[0, 0, 0, 0]) == pytest.approx(wanted, rel=1e-5)
+    assert finest.shape == (1, 1, 7, 7)
+    assert coarser.shape == (1, 1, 3, 3)
+
+
+def test_texture_is_blind_to_what_the_detail_is_and_sees_how_much():
+    draws = torch.Generator().manual_seed(0)
+    one, other = (torch.rand(8, 3, 64, 64, generator=draws) * 2 - 1 for _ in range(2))
+    energies = reconstruction.band_energies
+
+    def distance(first, second):
+        return float(reconstruction.texture_l1(energies(first), energies(second)))
+
+    assert distance(one, other) < 0.2  # the same noise, other draws: windows differ by chance
+    assert distance(one, 0.5 * one) == pytest.approx(
+        2 * 0.6931, rel=0.01
+    )  # half the contrast is a fourth of the energy
+    assert distance((one + other) / 2, one) > 0.5  # the mean of two loses half of it
+    assert distance(one, one) == 0
+
+
+def test_texture_below_a_grey_level_counts_as_none():
+    flat = torch.zeros(1, 3, 32, 32)
+    faint = flat + 0.1 / 255 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert float(reconstruction.texture_l1(*map(reconstruction.band_energies, (faint, flat)))) < 0.01

@@ -102,6 +102,32 @@ def test_latent_is_spatial_then_global():
     assert ((model.decode(everywhere) - base).abs().amax((0, 1)) > 0).float().mean() > 0.9
 
 
+def test_the_fine_part_comes_last_and_joins_at_the_stems_resolution():
+    model = perturbed(ModernAutoencoder(dataclasses.replace(SMALL, fine_channels=3)))
+    plain = ModernAutoencoder(SMALL)
+    assert model.config.fine_grid == 8
+    code = model.encode(photos())
+    assert code.shape == (2, SMALL.latent_dim + 3 * 64)
+    plain.load_state_dict({name: value for name, value in model.state_dict().items() if "fine" not in name})
+    torch.testing.assert_close(plain.encode(photos()), code[:, : SMALL.latent_dim])
+    model.from_fine.bias.data.zero_()
+    code[:, SMALL.latent_dim :] = 0
+    torch.testing.assert_close(model.decode(code), plain.decode(code[:, : SMALL.latent_dim]))
+    corner = code.clone()
+    corner[:, SMALL.latent_dim] = 5.0  # first channel, first place
+    seen = (model.decode(corner) - model.decode(code)).detach().abs().amax(dim=(0, 1))
+    assert float(seen[:4, :4].max()) > 1e-3
+    assert float(seen[-8:, -8:].max()) == 0
+
+
+def test_a_start_from_a_model_without_a_fine_part_leaves_that_fresh():
+    from featureblend.train.starting import take_over
+
+    model, plain = ModernAutoencoder(dataclasses.replace(SMALL, fine_channels=3)), ModernAutoencoder(SMALL)
+    fine = sum(p.numel() for name, p in model.named_parameters() if "fine" in name)
+    assert take_over(model, plain.state_dict(), "a run") == fine
+
+
 def test_without_a_global_part():
     model = ModernAutoencoder(dataclasses.replace(SMALL, global_dim=0))
     assert model.encode(photos()).shape == (2, 64)
@@ -130,6 +156,7 @@ def test_no_noise_is_a_plain_autoencoder():
         {"encoder_blocks": (1,)},
         {"widths": (), "encoder_blocks": (), "decoder_blocks": ()},
         {"noise": -0.1},
+        {"fine_channels": -1},
     ],
 )
 def test_impossible_autoencoders_are_refused(options):
@@ -137,7 +164,9 @@ def test_impossible_autoencoders_are_refused(options):
         dataclasses.replace(SMALL, **options)
 
 
-@pytest.mark.parametrize("options", [{"image_size": 48}, {"image_size": 8}, {"widths": ()}])
+@pytest.mark.parametrize(
+    "options", [{"image_size": 48}, {"image_size": 8}, {"widths": ()}, {"widths": (8,), "places": True}]
+)
 def test_impossible_discriminators_are_refused(options):
     with pytest.raises(FeatureblendError, match="discriminator options: "):
         ModernDiscriminatorConfig(**{"image_size": 32, "widths": (8, 16, 16), **options})
@@ -147,3 +176,21 @@ def test_discriminator_maps_are_one_a_resolution():
     critic = ModernDiscriminator(ModernDiscriminatorConfig(image_size=32, widths=(8, 12)))
     assert [tuple(part.shape) for part in critic.features(photos())] == [(2, 8, 8, 8), (2, 12, 4, 4)]
     assert torch.equal(critic.mixing(photos()), critic.judge(photos())[1])
+
+
+def test_a_critic_of_places_judges_each_by_what_is_seen_there_and_in_the_whole():
+    critic = ModernDiscriminator(ModernDiscriminatorConfig(image_size=64, widths=(8, 12, 16), places=True))
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    logits = critic(images)
+    assert logits.shape == (2, 8 * 8)  # the second coarsest map
+    here = critic.place_head(torch.nn.functional.leaky_relu(critic.features(images)[-2], 0.2)).flatten(1)
+    whole = logits - here
+    torch.testing.assert_close(whole, whole[:, :1].expand_as(whole))
+    changed = images.clone()
+    changed[:, :, :4, :4] = 0  # a corner: the opposite one sees it only in the whole
+    moved = (critic(changed) - logits).abs()
+    assert float(moved[:, 0].min()) > 1e-5
+    torch.testing.assert_close(critic(changed)[:, -1] - critic(changed)[:, -2], logits[:, -1] - logits[:, -2])

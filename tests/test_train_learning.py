@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch")
 
 from training_faces import PAPER, TOY, faces  # noqa: E402
 
-from featureblend.train.profile import matrix_rate, profile  # noqa: E402
+from featureblend.train.machine import computes_in_bf16, matrix_rate  # noqa: E402
+from featureblend.train.profile import profile  # noqa: E402
 from featureblend.train.trainer import Trainer  # noqa: E402
 
 
@@ -83,3 +84,25 @@ def test_profile_spreads_the_gradient_penalty():
 
 def test_matrix_rate_is_plausible():
     assert 1e8 < matrix_rate("cpu", torch.float32, seconds=0.1) < 1e14
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_bf16_is_only_used_where_the_machine_has_it(able, monkeypatch, capsys, tmp_path):
+    """Emulated, a step takes minutes: the run then computes in fp32, and says so."""
+    from featureblend.train import trainer
+    from featureblend.train.loop import train
+
+    monkeypatch.setattr(trainer, "computes_in_bf16", lambda device: able)
+    experiment = dataclasses.replace(TOY, precision="bf16", images=16)
+    run = trainer.Trainer(experiment, faces())
+    assert run.precision == ("bf16" if able else "fp32")
+    with run._precision():
+        assert torch.is_autocast_enabled("cpu") == able
+    train(experiment, faces(), tmp_path / "run", tick_seconds=1e9)
+    assert ("only emulates bf16: computing in fp32" in capsys.readouterr().err) == (not able)
+
+
+def test_a_cpu_is_asked_for_its_instructions():
+    """Where oneDNN has none, bfloat16 must be off; a wrong answer made a step ninety times as long."""
+    assert computes_in_bf16("cpu") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    assert computes_in_bf16("meta")

@@ -93,6 +93,10 @@ def test_blend_is_the_decoded_mean_of_two_latents():
     assert result["outputs"]["alpha"].tolist() == [0.5] * 4
     weights = experiment.losses
     torch.testing.assert_close(result["anchor"], weights.anchor * reconstruction.anchor_l1(blend, (a + b) / 2))
+    of_parents = zip(*(reconstruction.band_energies(parent) for parent in (a, b)), strict=True)
+    wanted = [(first + second) / 2 for first, second in of_parents]  # of the energies, not of the mean picture
+    texture = weights.texture * reconstruction.texture_l1(reconstruction.band_energies(blend), wanted)
+    torch.testing.assert_close(result["blend_texture"], texture, atol=1e-6, rtol=1e-3)
     cycle = weights.cycle * (model.encode(blend) - latent).square().mean()
     torch.testing.assert_close(result["cycle"], cycle.detach(), atol=1e-6, rtol=1e-3)
     _, mixing, _ = networks.discriminator.judge(blend)

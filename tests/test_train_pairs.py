@@ -9,6 +9,7 @@ import torch
 from featureblend.classical.morph import warp_to_shape
 from featureblend.data import FaceSet
 from featureblend.errors import FeatureblendError
+from featureblend.export import _layout
 from featureblend.mixing import mix, place_shares
 from featureblend.models import AUTOENCODERS, build
 from featureblend.train.batches import FaceBatches
@@ -100,10 +101,11 @@ def test_spoilt_pictures_stay_recognisable():
     assert error.max() < 0.5  # of a range with mean square about 0.2: a tint and a gain, never another picture
 
 
-def test_groups_mix_as_the_use_half_does():
-    model = build(AUTOENCODERS, "modern", TOY)
-    grid, channels = model.config.grid, model.config.spatial_channels
-    layout = {"spatial": [0, channels * grid**2], "spatial_shape": [channels, grid, grid]}
+@pytest.mark.parametrize("fine", [0, 3])
+def test_groups_mix_as_the_use_half_does(fine):
+    model = build(AUTOENCODERS, "modern", {**TOY, "fine_channels": fine})
+    layout = _layout(model)
+    assert ("fine" in layout) == bool(fine)
     latent = torch.randn(6, model.config.latent_dim, generator=torch.Generator().manual_seed(1))
     for group in (2, 3):
         weights = torch.rand(6, group).softmax(1)

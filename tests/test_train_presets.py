@@ -28,7 +28,7 @@ def tiny(name):
             small, model_options=options, perceptual_options=perceptual, phases=phases, batch_size=4
         )
     if name.startswith("modern"):
-        critic = {"image_size": SIDE, "patch": 2, "widths": (4, 4, 4)}
+        critic = {**experiment.discriminator_options, "image_size": SIDE, "patch": 2, "widths": (4, 4, 4)}
         blocks = {"encoder_blocks": (1, 1, 1), "decoder_blocks": (1, 1, 1), "detail_widths": (4,)}
         experiment = dataclasses.replace(
             experiment,
@@ -94,10 +94,13 @@ def test_everything_that_should_learn_does(name):
         for who, network in trainer.networks.named().items()
         for key, parameter in network.named_parameters()
     }
+    frozen = trainer.experiment.frozen
+    kept = {(who, key) for who, key in before if who == "autoencoder" and key.split(".")[0] in frozen}
+    assert bool(kept) == bool(frozen)
     still = {place for place, value in before.items() if torch.equal(value, after[place])}
     if trainer.experiment.adversarial == "wgan" and trainer.experiment.critic_clip is None:
         still.discard(("discriminator", "logit.bias"))  # it has no say in a difference of logits, nor in a slope
-    assert not still
+    assert still == kept
 
 
 def test_the_published_wasserstein_critic_teaches_nothing(stepped):

@@ -13,7 +13,7 @@ from featureblend.train.objective import OBJECTIVES, Material, Networks
 EVERYTHING = dataclasses.replace(
     TOY,
     adversarial="relativistic",
-    losses=dataclasses.replace(preset("modern").losses, mse=0.1, adversarial_reconstruction=0.03),
+    losses=dataclasses.replace(preset("modern").losses, mse=0.1, texture=0.1, adversarial_reconstruction=0.03),
 )
 """Every term that there is, at 32 px."""
 PRIOR = dataclasses.replace(TOY, adversarial="bce", losses=LossWeights(prior=0.5))

@@ -1,11 +1,14 @@
-"""Train small variants of the bundled model's recipe for equal wall time, and measure them on the same pairs.
+"""Train small variants of the bundled model's recipe for equal time, and measure them on the same pairs.
 
     python tools/ablate.py faces.tar --out out/ablations --minutes 3 [--only recipe no-warp ...]
     python tools/paste_table.py out/ablations/evaluation --into docs/model.md
 
-Every variant is the preset `modern` at 64 px with half the channels and one change, from the same first weights: a
+Every variant is the preset `modern` at 64 px with fewer channels and one change, from the same first weights: a
 reconstruction run of the same networks, made first (variants with other networks start from what fits of it). Each is
 exported, and one `featureblend evaluate` measures all. What is finished is kept: the same command goes on where it was.
+
+Equal time is a clock's with `--minutes`, for a machine that does nothing else. On a shared one use `--images N`: every
+variant then trains on so many images as cost what N images of the recipe cost, counted in multiplications.
 """
 
 from __future__ import annotations
@@ -26,12 +29,19 @@ SMALL = (
 ADVERSARIAL = (
     "discriminator_options.image_size=64",
     "discriminator_options.widths=[32,64,96]",
+    "discriminator_options.places=true",
+    "losses.texture=0.2",
+    "losses.adversarial_reconstruction=0.2",
+    "losses.adversarial_blend=0.2",
+    "discriminator_learning_rate=6e-4",
+    "gradient_penalty=0.02",
+    "batch_size=8",
     "adversarial_start=0",
-    "adversarial_ramp=1000",
-    "warmup=500",
-    "ema_half_life=1000",
-    "images=12000",  # of the learning rate's schedule; three minutes of one core are about so many
+    "adversarial_ramp=500",
+    "warmup=200",
+    "ema_half_life=500",
 )
+"""The terms are those of `modern-sharpen`, but here the encoder learns too."""
 VARIANTS: dict[str, tuple[str, ...]] = {
     "recipe": (),
     "no-warp": ("warp=0",),
@@ -43,12 +53,24 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "diffaugment": ("diff_augment=color,translation,cutout",),
     "hinge": ("adversarial=hinge",),
     "bce": ("adversarial=bce",),
+    "no-texture": ("losses.texture=0",),
+    "no-places": ("discriminator_options.places=false",),
     "no-anchor-no-cycle": ("losses.anchor=0", "losses.cycle=0"),
     "no-acai": ("losses.mixing=0",),
     "mean-surroundings": ("surroundings=mean",),
     "two-parents": ("parents=2",),
 }
 """What each variant changes; lines of `featureblend train --set`."""
+
+
+def cost(data: Path, settings: tuple[str, ...]) -> float:
+    """Count the multiplications and additions of a training step, for each image."""
+    from featureblend.data import FaceSet
+    from featureblend.presets import overridden, preset
+    from featureblend.train.profile import flop_per_image
+    from featureblend.train.trainer import Trainer
+
+    return flop_per_image(Trainer(overridden(preset("modern"), settings), FaceSet.read(data, limit=64)))
 
 
 def featureblend(*words: object) -> None:
@@ -63,7 +85,9 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("faces", type=Path, help="what `featureblend prepare` wrote")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=3, help="wall time of each variant")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--minutes", type=float, help="wall time of each variant (default: 3)")
+    budget.add_argument("--images", type=int, help="instead: as much computing as so many images of the recipe take")
     parser.add_argument("--first-minutes", type=float, default=6, help="wall time of the reconstruction before all")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--protocol", default="pairs200_validation")
@@ -71,42 +95,23 @@ def main(words: list[str] | None = None) -> None:
     runs, models = options.out / "runs", options.out / "models"
     data, first = ("--data", options.faces), runs / "reconstruction"
     if not (options.out / "first-done").exists():
-        settings = ("--set", *SMALL, "images=60000", "batch_size=16")
-        featureblend(
-            "train",
-            "--preset",
-            "modern-reconstruct",
-            *data,
-            "--run",
-            first,
-            "--resume",
-            "--minutes",
-            options.first_minutes,
-            "--quiet",
-            *settings,
-        )
+        settings = (*SMALL, "images=60000", "batch_size=16")
+        time = ("--minutes", options.first_minutes)
+        start = ("--run", first, "--resume", *time, "--quiet")
+        featureblend("train", "--preset", "modern-reconstruct", *data, *start, "--set", *settings)
         (options.out / "first-done").touch()
+    # With a clock, the schedule of the learning rate must not end before it.
+    usual = options.images or 12_000
+    recipe = (*SMALL, *ADVERSARIAL)
+    base = cost(options.faces, recipe) if options.images else 0.0
     for name in options.only:
         if (models / name).exists():
             continue
-        featureblend(
-            "train",
-            "--preset",
-            "modern",
-            *data,
-            "--run",
-            runs / name,
-            "--init",
-            first,
-            "--resume",
-            "--minutes",
-            options.minutes,
-            "--quiet",
-            "--set",
-            *SMALL,
-            *ADVERSARIAL,
-            *VARIANTS[name],
-        )
+        settings = (*recipe, *VARIANTS[name])
+        images = round(usual * base / cost(options.faces, settings)) if options.images else usual
+        time = () if options.images else ("--minutes", options.minutes or 3)
+        start = ("--run", runs / name, "--init", first, "--resume", *time, "--quiet")
+        featureblend("train", "--preset", "modern", *data, *start, "--set", *settings, f"images={images}")
         featureblend("export", runs / name, "--out", models / name)
     # Without the photos' detail, which would hide what the networks differ in.
     reference, *others = options.only

@@ -60,6 +60,9 @@ class LossWeights:
     """Squared distance between a VGG's features of input and reconstruction (Johnson et al. 2016)."""
     prior: float = 0.0
     """Adversarial loss that makes codes look like draws from N(0, I) (Makhzani et al. 2016); phase `match_prior`."""
+    texture: float = 0.0
+    """L1 between the logarithms of local band energies: of a reconstruction and its input, and of a blend and the
+    weighted mean of its parents' energies, so that a mean of two faces is as detailed as they are."""
     cycle: float = 0.0
     """Mean squared distance between a blended latent and the code of its decoded picture."""
     anchor: float = 0.0
@@ -152,12 +155,15 @@ class Experiment:
     """Adam's betas for the discriminator."""
     warmup: int = 2_000
     """Images over which the learning rates grow from 0."""
+    frozen: tuple[str, ...] = ()
+    """Parts of the autoencoder that keep their first weights, such as 'encoder': a last stage may teach the decoder
+    alone, at two thirds of the time, and codes made before stay good."""
     gradient_clip: float = 0.0
     """Largest norm of the autoencoder's gradient; 0 is off."""
     ema_half_life: int = 10_000
     """Images after which an old weight counts half in the averaged weights that are used and exported; 0 is off."""
     precision: str = "fp32"
-    """'fp32', or 'bf16' for autocast."""
+    """'fp32', or 'bf16' for autocast where the machine has instructions for it (else 'fp32' all the same)."""
     compile: str = "never"
     """Compile networks with `torch.compile`: 'never', 'cuda' (on a GPU of that kind alone) or 'always'."""
     mirror: bool = True

@@ -273,11 +273,16 @@ def _layout(model: Any) -> dict[str, Any]:
     if not hasattr(config, "spatial_channels"):
         return {"global": [0, int(config.latent_dim)]}
     spatial = config.spatial_channels * config.grid**2
-    return {
+    coarse = spatial + config.global_dim
+    layout = {
         "spatial": [0, spatial],
         "spatial_shape": [config.spatial_channels, config.grid, config.grid],
-        "global": [spatial, config.latent_dim],
+        "global": [spatial, coarse],
     }
+    if config.fine_channels:
+        layout["fine"] = [coarse, config.latent_dim]
+        layout["fine_shape"] = [config.fine_channels, config.fine_grid, config.fine_grid]
+    return layout
 
 
 def _run_name(run: str | os.PathLike[str] | None) -> str:

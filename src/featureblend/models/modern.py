@@ -6,7 +6,9 @@ global vector that modulates every decoder block (Perez et al. 2018; Karras et a
 project on Labeled Faces in the Wild; MIT licence. Pictures go in and out as (B, 3, S, S) in [-1, 1].
 
 The latent is one flat vector, so that blends are plain vector arithmetic: first the spatial part
-(`spatial_channels` x `grid` x `grid`), then the global part.
+(`spatial_channels` x `grid` x `grid`), then the global part, then, where there is one, the fine part
+(`fine_channels` x `fine_grid` x `fine_grid`): what the others are too coarse for (a hierarchy of latents, as in
+Razavi et al. 2019, VQ-VAE-2, without their quantisation).
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ class ModernConfig:
     """Channels of the spatial latent."""
     global_dim: int = 256
     """Length of the global latent; 0 leaves it out."""
+    fine_channels: int = 0
+    """Channels of the fine latent, which has the stem's resolution; 0 leaves it out."""
     noise: float = 0.1
     """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike.
     0 is a plain autoencoder, whose divergence is 0."""
@@ -56,6 +60,11 @@ class ModernConfig:
         return self.image_size // (self.patch * 2 ** (len(self.widths) - 1))
 
     @property
+    def fine_grid(self) -> int:
+        """Side of the fine latent: the stem's."""
+        return self.image_size // self.patch
+
+    @property
     def head_patch(self) -> int:
         """Side of the squares that the head unfolds."""
         return self.patch // 2 ** len(self.detail_widths)
@@ -63,7 +72,7 @@ class ModernConfig:
     @property
     def latent_dim(self) -> int:
         """Length of the flat latent."""
-        return self.spatial_channels * self.grid**2 + self.global_dim
+        return self.spatial_channels * self.grid**2 + self.global_dim + self.fine_channels * self.fine_grid**2
 
     def __post_init__(self) -> None:
         if not 0 < len(self.widths) == len(self.encoder_blocks) == len(self.decoder_blocks):
@@ -73,6 +82,8 @@ class ModernConfig:
             raise FeatureblendError(f"model options: image_size {self.image_size} must be a multiple of {step}")
         if self.head_patch * 2 ** len(self.detail_widths) != self.patch:
             raise FeatureblendError(f"model options: detail_widths halve the patch of {self.patch} px too often")
+        if self.fine_channels < 0:
+            raise FeatureblendError(f"model options: fine_channels {self.fine_channels} must not be negative")
         if self.noise < 0:
             raise FeatureblendError(f"model options: noise {self.noise} must not be negative")
 
@@ -102,6 +113,10 @@ class ModernAutoencoder(nn.Module):
         self.to_global = nn.Linear(config.widths[-1], config.global_dim) if config.global_dim else None
 
         self.from_spatial = conv3x3(config.spatial_channels, config.widths[-1])
+        self.to_fine = self.from_fine = None
+        if config.fine_channels:
+            self.to_fine = nn.Conv2d(config.widths[0], config.fine_channels, 1)
+            self.from_fine = conv3x3(config.fine_channels, config.widths[0])
         levels: list[nn.Module] = []
         for level in reversed(range(len(config.widths))):
             width = config.widths[level]
@@ -121,10 +136,14 @@ class ModernAutoencoder(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior."""
-        features = activation(self.encoder(functional.pixel_unshuffle(images, self.config.patch)))
+        finest = 1 + self.config.encoder_blocks[0]  # layers at the stem's resolution
+        near = self.encoder[:finest](functional.pixel_unshuffle(images, self.config.patch))
+        features = activation(self.encoder[finest:](near))
         parts = [self.to_spatial(features).flatten(1)]
         if self.to_global is not None:
             parts.append(self.to_global(features.mean(dim=(2, 3))))
+        if self.to_fine is not None:
+            parts.append(self.to_fine(activation(near)).flatten(1))
         return torch.cat(parts, dim=1)
 
     def posterior(self, images: Tensor) -> GaussianPosterior:
@@ -139,10 +158,17 @@ class ModernAutoencoder(nn.Module):
     def decode(self, latent: Tensor) -> Tensor:
         """Map (B, latent_dim) to (B, 3, S, S); nearly in [-1, 1], the output is linear."""
         config = self.config
-        spatial = latent[:, : config.spatial_channels * config.grid**2]
-        style = latent[:, spatial.shape[1] :] if config.global_dim else None
+        spatial, style, fine = latent.split(
+            [config.spatial_channels * config.grid**2, config.global_dim, config.fine_channels * config.fine_grid**2], 1
+        )
         values = self.from_spatial(spatial.unflatten(1, (config.spatial_channels, config.grid, config.grid)))
-        for layer in self.decoder:
+        coarser = len(config.widths) - 1  # resolutions below the stem's, each with its blocks and the step up
+        joins = coarser + sum(config.decoder_blocks[1:])
+        for place, layer in enumerate(self.decoder):
+            if place == joins and self.from_fine is not None:
+                values = values + self.from_fine(
+                    fine.unflatten(1, (config.fine_channels, config.fine_grid, config.fine_grid))
+                )
             values = layer(values, style) if isinstance(layer, ResidualBlock) else layer(values)
         return functional.pixel_shuffle(self.to_pixels(activation(values)), config.head_patch)
 
@@ -167,6 +193,9 @@ class ModernDiscriminatorConfig:
     """Make those blocks densely connected ones (the paper, section 4)."""
     minibatch_kernels: int = 0
     """Kernels of minibatch discrimination before the heads (the paper, section 4); 0 leaves it out."""
+    places: bool = False
+    """Judge every place of the second coarsest map too (Isola et al. 2017, PatchGAN): a picture then has a logit for
+    each place, what is seen there plus what is seen in the whole, so that one picture teaches as much as hundreds."""
 
     @property
     def grid(self) -> int:
@@ -177,6 +206,8 @@ class ModernDiscriminatorConfig:
         step = self.patch * 2 ** len(self.widths)
         if self.minibatch_kernels < 0:
             raise FeatureblendError("discriminator options: minibatch_kernels must not be negative")
+        if self.places and len(self.widths) < 2:
+            raise FeatureblendError("discriminator options: places needs at least two widths")
         if not self.widths or self.grid < 1 or self.image_size % step:
             raise FeatureblendError(
                 f"discriminator options: image_size {self.image_size} must be a multiple of {step}, "
@@ -212,6 +243,10 @@ class ModernDiscriminator(nn.Module):
         self.heads = nn.Linear(features + kernels, 2)
         nn.init.normal_(self.heads.weight, std=0.01)
         nn.init.zeros_(self.heads.bias)
+        self.place_head = nn.Conv2d(config.widths[-2], 1, 1) if config.places else None
+        if self.place_head is not None:
+            nn.init.normal_(self.place_head.weight, std=0.01)
+            nn.init.zeros_(self.place_head.bias)  # type: ignore[arg-type]  # there is a bias
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Give the feature maps of each resolution, finest first: what feature matching compares."""
@@ -223,14 +258,17 @@ class ModernDiscriminator(nn.Module):
         return maps
 
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Give float32 logits (B,), mixing estimates (B,) and the `features`, from one pass."""
+        """Give float32 logits (B,) or (B, places), mixing estimates (B,) and the `features`, from one pass."""
         maps = self.features(images)
         heads = self.heads(self.minibatch(activation(self.last(maps[-1])).flatten(1))).float()
+        logits = heads[:, 0]
+        if self.place_head is not None:
+            logits = logits[:, None] + self.place_head(activation(maps[-2])).flatten(1).float()
         # A share lies between 0 and 1/2; without bounds the generator found a square to climb (docs/model.md).
-        return heads[:, 0], 0.5 * torch.sigmoid(heads[:, 1]), maps
+        return logits, 0.5 * torch.sigmoid(heads[:, 1]), maps
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the (B,) logits: larger is more real."""
+        """Give the (B,) or (B, places) logits: larger is more real."""
         return self.judge(images)[0]
 
     def mixing(self, images: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..config import Experiment
-from ..mixing import outside_face
+from ..mixing import FAINT, outside_face
 
 __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
@@ -49,6 +49,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = torch.from_numpy(outside_face(grid)).to(latent)
+    coarse = channels * grid**2 + config.global_dim
     energy = (spatial.detach().float().square().sum(dim=2) * mask.float()).sum(dim=(2, 3))
     winner = functional.one_hot(energy.argmin(dim=1), group).to(weights)
     first = (group * (weights * winner).sum(dim=1, keepdim=True)).clamp(max=1)
@@ -56,7 +57,21 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     around = winner * first + others * ((1 - first) / others.sum(dim=1, keepdim=True).clamp(min=1e-6))
     shares = torch.lerp(weights[:, :, None, None], around[:, :, None, None], mask)
     placed = torch.einsum("bkij,bkcij->bcij", shares, spatial)
-    return torch.cat([placed.flatten(1), mixed[:, placed[0].numel() :]], dim=1), shares
+    parts = [placed.flatten(1), mixed[:, placed[0].numel() : coarse]]
+    if config.fine_channels:
+        fine = members[:, :, coarse:].unflatten(2, (config.fine_channels, config.fine_grid, config.fine_grid))
+        near = torch.from_numpy(outside_face(config.fine_grid)).to(latent)
+        parts.append(_kept_energy(fine, torch.lerp(weights[:, :, None, None], around[:, :, None, None], near)))
+    return torch.cat(parts, dim=1), shares
+
+
+def _kept_energy(parts: Tensor, shares: Tensor) -> Tensor:
+    """`featureblend.mixing.kept_energy` for whole batches, flat; its stretch is a number, not a way for gradients."""
+    mean = torch.einsum("bkij,bkcij->bcij", shares, parts)
+    with torch.no_grad():
+        wanted = (shares * parts.square().sum(dim=2)).sum(dim=1)
+        stretch = ((wanted + FAINT) / (mean.square().sum(dim=1) + FAINT)).sqrt().clamp(max=parts.shape[1] ** 0.5)
+    return (mean * stretch[:, None]).flatten(1)
 
 
 def mixed_pictures(images: Tensor, shares: Tensor) -> Tensor:
@@ -64,12 +79,13 @@ def mixed_pictures(images: Tensor, shares: Tensor) -> Tensor:
 
     Parameters
     ----------
-    images : (B, 3, S, S) tensor
+    images : (B, C, S, S) tensor
+        Pictures, or maps of them.
     shares : (B, K, grid, grid) tensor
 
     Returns
     -------
-    (B, 3, S, S) tensor
+    (B, C, S, S) tensor
     """
     group, size = shares.shape[1], images.shape[-1]
     members = images.unflatten(0, (-1, group)).repeat_interleave(group, dim=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -106,6 +107,8 @@ def train(
         trainer.restore(folder.load())
     elif init is not None:
         trainer.start_from(read_start(init), Path(init).name)
+    if trainer.precision != experiment.precision and trainer.accelerator.is_main_process and not quiet:
+        tqdm.write(f"this machine only emulates {experiment.precision}: computing in {trainer.precision}", sys.stderr)
     if trainer.accelerator.is_main_process:  # nothing is written before all that can be refused was
         folder.begin(experiment, trainer.clock.step)
         if data is not None:

@@ -10,6 +10,7 @@ An adversarial autoencoder adds `match_prior` and `discriminate_prior`, whose ad
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,6 +54,9 @@ def _reconstruction_terms(
         terms["ssim"] = weights.ssim * reconstruction.ssim_loss(output, images)
     if weights.laplacian:
         terms["laplacian"] = weights.laplacian * reconstruction.laplacian_l1(output, images)
+    if weights.texture:
+        energies = reconstruction.band_energies(output), reconstruction.band_energies(images)
+        terms["texture"] = weights.texture * reconstruction.texture_l1(*energies)
     if weights.perceptual:
         with torch.no_grad():
             wanted = networks.perceptual(images)
@@ -106,12 +110,22 @@ def _estimates(mixed: Tensor | None) -> Tensor:
 
 
 def _blend_terms(
-    networks: Networks, output: Tensor, latent: Tensor, target: Tensor, experiment: Experiment
+    networks: Networks,
+    output: Tensor,
+    latent: Tensor,
+    mixed: Callable[[Tensor], Tensor],
+    images: Tensor,
+    experiment: Experiment,
 ) -> dict[str, Tensor]:
+    """Hold a blend to what its parents say of it; `mixed` mixes pictures or maps of theirs as their latents were."""
     weights = experiment.losses
     terms = {}
     if weights.anchor:
-        terms["anchor"] = weights.anchor * reconstruction.anchor_l1(output.float(), target)
+        terms["anchor"] = weights.anchor * reconstruction.anchor_l1(output.float(), mixed(images))
+    if weights.texture:
+        wanted = [mixed(energy) for energy in reconstruction.band_energies(images)]
+        energies = reconstruction.band_energies(output.float())
+        terms["blend_texture"] = weights.texture * reconstruction.texture_l1(energies, wanted)
     if weights.cycle:
         again = networks.autoencoder.encode(output)
         terms["cycle"] = weights.cycle * (again - latent.detach()).float().square().mean()
@@ -147,7 +161,12 @@ def blend(networks: Networks, material: Material, experiment: Experiment) -> Res
     latent = _mixed(first, second, alpha)
     output = networks.autoencoder.decode(latent)
     terms = _adversarial_terms(networks, material, experiment, {"blend": output})
-    terms |= _blend_terms(networks, output, latent, _mixed(material.images, others, alpha), experiment)
+
+    def mixed(maps: Tensor) -> Tensor:
+        mine, theirs = maps.split(len(alpha))
+        return _mixed(mine, theirs, alpha)
+
+    terms |= _blend_terms(networks, output, latent, mixed, torch.cat([material.images, others]), experiment)
     return {**_summed(terms, output), "outputs": {"blend": output.detach(), "alpha": alpha}}
 
 
@@ -161,7 +180,8 @@ def joint(networks: Networks, material: Material, experiment: Experiment) -> Res
     output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
     terms = _reconstruction_terms(networks, output, images, posterior, experiment)
     terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended})
-    terms |= _blend_terms(networks, blended, mixed, mixed_pictures(images, shares.float()), experiment)
+    share_out = partial(mixed_pictures, shares=shares.float())
+    terms |= _blend_terms(networks, blended, mixed, share_out, images, experiment)
     made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}
     return {**_summed(terms, output), "outputs": made}
 
@@ -211,7 +231,9 @@ def _penalty(critic: Any, material: Material, experiment: Experiment, augment: C
 
     def judge(images: Tensor) -> Tensor:
         # The class's own method: a compiled one, which may stand in its place, has no second derivative.
-        return type(critic).judge(critic, augment(images))[0]
+        # Of a critic of places the mean logit is penalised: places look at the same pixels, so that the sum of their
+        # penalties is a hundred times that of one logit, and a critic under it learns nothing (docs/model.md).
+        return type(critic).judge(critic, augment(images))[0].reshape(len(images), -1).mean(dim=1)
 
     with torch.autocast(fake.device.type, enabled=False):  # its gradient's gradient underflows in bf16
         if experiment.gradient_penalty_form == "wgan-gp":

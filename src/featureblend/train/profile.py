@@ -11,10 +11,10 @@ from torch.utils.flop_counter import flop_registry
 
 from ..config import Experiment
 from ..data import FaceSet
-from .machine import keep_freed_memory
+from .machine import keep_freed_memory, matrix_rate, wait_for
 from .trainer import Trainer
 
-__all__ = ["matrix_rate", "profile"]
+__all__ = ["flop_per_image", "profile"]
 
 
 def profile(experiment: Experiment, faces: FaceSet, steps: int = 20) -> dict[str, Any]:
@@ -42,18 +42,18 @@ def profile(experiment: Experiment, faces: FaceSet, steps: int = 20) -> dict[str
     keep_freed_memory()
     trainer = Trainer(experiment, faces)
     images = experiment.batch_size // trainer.world
-    flop = _flop_per_step(trainer) / images
+    flop = flop_per_image(trainer)
     trainer.step()
-    _wait(trainer.device)
+    wait_for(trainer.device)
     begin = time.perf_counter()
     for _ in range(steps):
         trainer.step()
-    _wait(trainer.device)
+    wait_for(trainer.device)
     speed = steps * images / (time.perf_counter() - begin)
-    rate = matrix_rate(trainer.device, torch.bfloat16 if experiment.precision == "bf16" else torch.float32)
+    rate = matrix_rate(trainer.device, torch.bfloat16 if trainer.precision == "bf16" else torch.float32)
     return {
         "device": trainer.hardware,
-        "precision": experiment.precision,
+        "precision": trainer.precision,
         "batch_size": experiment.batch_size,
         "images_per_second": round(speed, 2),
         "gflop_per_image": round(flop / 1e9, 4),
@@ -82,45 +82,26 @@ class _FlopCounter(TorchDispatchMode):
         return result
 
 
-def _flop_per_step(trainer: Trainer) -> float:
-    """Count one step with gradient penalty and one without, and weigh them by how often each is done."""
+def flop_per_image(trainer: Trainer) -> float:
+    """Count the multiplications and additions of a training step, for each image of this process's share.
+
+    Counted, not timed: the same on a busy machine. Takes two steps, one with the gradient penalty and one without,
+    and weighs them by how often each is done.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        At its first step, which has the penalty, if there is one.
+
+    Returns
+    -------
+    float
+    """
     counts = []
     for _ in range(2):  # step 0 has the penalty, if there is one; step 1 has none
         with _FlopCounter() as counter:
             trainer.step()
         counts.append(counter.flop)
     every = trainer.experiment.gradient_penalty_every
-    return (counts[0] + (every - 1) * counts[1]) / every
-
-
-def matrix_rate(device: torch.device | str, dtype: torch.dtype, seconds: float = 0.5) -> float:
-    """Measure how many operations a second a large square matrix product does, the best of several.
-
-    Parameters
-    ----------
-    device : torch.device
-    dtype : torch.dtype
-    seconds : float
-        How long to try.
-
-    Returns
-    -------
-    float
-        Multiplications and additions a second.
-    """
-    device = torch.device(device)
-    side = 8192 if device.type == "cuda" else 1024
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    best, begin = 0.0, time.perf_counter()
-    while not best or time.perf_counter() - begin < seconds:
-        _wait(device)
-        start = time.perf_counter()
-        a @ b
-        _wait(device)
-        best = max(best, 2 * side**3 / (time.perf_counter() - start))
-    return best
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    step = (counts[0] + (every - 1) * counts[1]) / every
+    return step / (trainer.experiment.batch_size // trainer.world)

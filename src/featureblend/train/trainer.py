@@ -24,6 +24,7 @@ from ..models import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFea
 from .batches import FaceBatches
 from .checking import check
 from .compiling import compile_networks, compiles
+from .machine import computes_in_bf16
 from .objective import OBJECTIVES, Material, Networks, remade
 from .schedule import adversarial_ramp, learning_rate_factor, times_due
 from .starting import take_over
@@ -81,6 +82,10 @@ class Trainer:
         self.accelerator = _accelerator()
         self.device = self.accelerator.device
         self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
+        self.precision = experiment.precision
+        """What the networks are computed in: the experiment's, or 'fp32' where bfloat16 would be emulated."""
+        if self.precision == "bf16" and not computes_in_bf16(self.device):
+            self.precision = "fp32"
         torch.manual_seed(experiment.seed)  # the same first weights in every process
         self.networks = self._build()
         if compiles(experiment.compile, self.device):
@@ -118,6 +123,10 @@ class Trainer:
         if experiment.vgg_weights and str(experiment.model_options.get("encoder", "")).startswith("vgg"):
             model.load_torchvision_vgg11(experiment.vgg_weights, experiment.vgg_sha256)
         learners = {phase.learner for phase in experiment.phases}
+        for part in experiment.frozen:
+            if not isinstance(getattr(model, part, None), nn.Module):
+                parts = ", ".join(name for name, _ in model.named_children())
+                raise FeatureblendError(f"frozen: the autoencoder has no part {part!r}: use some of {parts}")
         critic = latent_critic = features = None
         if "discriminator" in learners:
             critic = build(DISCRIMINATORS, experiment.discriminator, experiment.discriminator_options)
@@ -207,13 +216,15 @@ class Trainer:
         return material
 
     def _precision(self) -> Any:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.experiment.precision == "bf16")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
     def _phase(self, phase: Phase, material: Material) -> dict[str, Tensor]:
         objective, learner = phase.objective, phase.learner
         networks = self.networks.named()
         for name, network in networks.items():
             network.requires_grad_(name == learner)
+        for part in self.experiment.frozen:
+            getattr(self.networks.autoencoder, part).requires_grad_(False)
         optimiser, network = self.optimisers[learner], networks[learner]
         # `defaults` keeps the first rate, whatever rate the groups were saved with.
         start = optimiser.defaults["lr"]

@@ -17,7 +17,7 @@ from ..evaluate.scores import sharpness
 from ..inputs import Input
 from ..mixing import outside_face
 from ..recipes import Blend
-from .rendering import finished, latents_in_shape, side_of, spatial_part, verb_recipe
+from .rendering import Part, finished, latents_in_shape, placed_parts, side_of, verb_recipe
 
 __all__ = ["REGIONS", "mix", "region_mask"]
 
@@ -129,15 +129,15 @@ def mix(
     """
     donors, chosen = _donors(regions)
     blender = blender or Blender.from_pretrained()
-    part = spatial_part(blender)
-    if part is None:
+    parts = placed_parts(blender)
+    if not parts:
         raise FeatureblendError(
             f"the model {blender.config.name} keeps no places in its latent: regions can't be mixed"
         )
     items = [base, *donors]
     faces = [blender.find(item, which, place) for place, item in enumerate(items, 1)]
     side_of(size, faces[0], blender.image_size)
-    image = _mixed(blender, faces, chosen, part, warp, size, detail)
+    image = _mixed(blender, faces, chosen, parts, warp, size, detail)
     recipe = verb_recipe(
         blender,
         "mix",
@@ -196,41 +196,41 @@ def _mixed(
     blender: Blender,
     faces: Sequence[AlignedFace],
     chosen: Mapping[str, tuple[int, float]],
-    part: tuple[slice, tuple[int, int, int]],
+    parts: Sequence[Part],
     warp: bool,
     size: int | str | None,
     detail: bool,
 ) -> np.ndarray:
-    where, shape = part
     base = faces[0].landmarks
     target = base.copy()
     for region, (place, share) in chosen.items():
         points = list(REGIONS[region])
         target[points] += share * (faces[place].landmarks[points] - base[points])
     latents = latents_in_shape(blender, faces, target if warp else None)
-    masks = [
-        share * region_mask(region, target, blender.image_size, shape[-1]) for region, (_, share) in chosen.items()
-    ]
-    # Where regions overlap they share the place; nowhere is more than all of it given away.
-    crowded = np.maximum(1, np.sum(masks, axis=0))
-    result = latents[0].copy()
-    spatial = result[where].reshape(shape)
-    elsewhere = np.ones(len(result), bool)
-    elsewhere[where] = False
-    face = 1 - outside_face(shape[-1])
-    for mask, (place, _) in zip(masks, chosen.values(), strict=True):
-        taken = mask / crowded
-        spatial += taken * (latents[place][where] - latents[0][where]).reshape(shape)
-        area = float((taken * face).sum() / face.sum())
-        result[elsewhere] += area * (latents[place] - latents[0])[elsewhere]
-    result[where] = spatial.ravel()
-    # The detail of each at the same places, on the crop's own grid.
     side = blender.image_size
-    fine = [share * region_mask(region, target, side, side) for region, (_, share) in chosen.items()]
-    total = np.maximum(1, np.sum(fine, axis=0))
+
+    def taken(grid: int) -> list[np.ndarray]:
+        masks = [share * region_mask(region, target, side, grid) for region, (_, share) in chosen.items()]
+        # Where regions overlap they share the place; nowhere is more than all of it given away.
+        crowded = np.maximum(1, np.sum(masks, axis=0))
+        return [mask / crowded for mask in masks]
+
+    result = latents[0].copy()
+    elsewhere = np.ones(len(result), bool)
+    for where, shape in parts:
+        elsewhere[where] = False
+        for mask, (place, _) in zip(taken(shape[-1]), chosen.values(), strict=True):
+            result[where] += (mask * (latents[place][where] - latents[0][where]).reshape(shape)).ravel()
+    coarse = parts[0][1][-1]
+    face = 1 - outside_face(coarse)
+    for mask, (place, _) in zip(taken(coarse), chosen.values(), strict=True):
+        area = float((mask * face).sum() / face.sum())
+        result[elsewhere] += area * (latents[place] - latents[0])[elsewhere]
+    # The detail of each at the same places, on the crop's own grid.
+    fine = taken(side)
     parents: list[tuple[AlignedFace, np.ndarray, np.ndarray | float]] = [
-        (faces[0], latents[0], 1 - np.sum(fine, axis=0) / total)
+        (faces[0], latents[0], 1 - np.sum(fine, axis=0))
     ]
     for mask, (place, _) in zip(fine, chosen.values(), strict=True):
-        parents.append((faces[place], latents[place], mask / total))
+        parents.append((faces[place], latents[place], mask))
     return finished(blender, result, target if warp else None, parents, size, detail)

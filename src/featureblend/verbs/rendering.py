@@ -18,7 +18,7 @@ from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import input_facts
 
-__all__ = ["combined", "finished", "latents_in_shape", "progress", "side_of", "spatial_part", "verb_recipe"]
+__all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "verb_recipe"]
 
 BATCH = 16
 """Faces that are encoded at once."""
@@ -142,21 +142,20 @@ def combined(
     if (shares >= 0).all():
         return latents[int(shares.argmax())] if shares.max() == 1 else blender.mixed(latents, shares, surroundings)
     total = shares.astype(np.float32) @ latents
-    part = spatial_part(blender)
-    if part is not None and surroundings != "mean":
-        where, shape = part
+    for where, shape in placed_parts(blender) if surroundings != "mean" else []:
         own, mask = latents[home][where].reshape(shape), outside_face(shape[-1])
         total[where] = (total[where].reshape(shape) * (1 - mask) + own * mask).ravel()
     return total
 
 
-def spatial_part(blender: Blender) -> tuple[slice, tuple[int, int, int]] | None:
-    """Say where in the latent the spatial part lies and its shape (channels, rows, columns); None without one."""
+Part = tuple[slice, tuple[int, int, int]]
+"""Where in a latent a part lies, and its shape: channels, rows, columns."""
+
+
+def placed_parts(blender: Blender) -> list[Part]:
+    """Give the parts of the model's latents that have a place for each place of a picture: spatial, then fine."""
     layout = blender.config.latent_layout
-    if "spatial" not in layout:
-        return None
-    channels, rows, columns = layout["spatial_shape"]
-    return slice(*layout["spatial"]), (channels, rows, columns)
+    return [(slice(*layout[part]), tuple(layout[f"{part}_shape"])) for part in ("spatial", "fine") if part in layout]
 
 
 def verb_recipe(
