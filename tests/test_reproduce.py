@@ -19,6 +19,7 @@ from featureblend.reproduce import command, merging, reproduce, running
 from featureblend.reproduce import faces as reproduced_faces
 from featureblend.reproduce.faces import Subjects, find_subjects
 from featureblend.reproduce.merging import merge_all
+from featureblend.reproduce.plan import figures_named
 from featureblend.reproduce.results import measure_run
 from featureblend.train.state import RunFolder
 
@@ -60,6 +61,12 @@ def finished(few, tmp_path_factory):
         shorten(patch)
         run(out, few, ("1", "7"))
     return out
+
+
+def test_quick_runs_that_show_late_are_longer():
+    found = command._experiments(figures_named([]), True, None, ())
+    assert {name for name, one in found.items() if one.images == command.LONGER_IMAGES} == set(command.LONGER)
+    assert {one.images for one in found.values()} == {command.QUICK_IMAGES, command.LONGER_IMAGES}
 
 
 def test_the_runs_are_the_loops_own(finished):
