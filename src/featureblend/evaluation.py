@@ -42,6 +42,9 @@ __all__ = ["PAPER_MODEL", "evaluate"]
 PCA_FACES = 3000
 """Faces of the train split that PCA is fitted on, the first ones: 3000 make a basis for 1280 numbers in a minute."""
 
+PCA_WIDTH = 1280
+"""At most so many components: for a model whose latent is longer, PCA would need more faces than memory holds."""
+
 KEPT = 2**30
 """Bytes of what the methods have in common that are kept in all: 1,000 pairs' need half of that."""
 
@@ -166,18 +169,22 @@ class _Builder:
         own = self.blenders["latent"]
         if name == "pca":
             faces = self.source.split("train", PCA_FACES).cropped(own.image_size)
-            return pca_contender(fit_components(faces.images, own.config.latent_dim), shared and shared / "components")
+            return pca_contender(fit_components(faces.images, self.pca_width), shared and shared / "components")
         base, _ = variant_of(name)
         if base in self.blenders:
             return model_contender(self.blenders[base], own.image_size, name)
         return classical_contender(name)
+
+    @property
+    def pca_width(self) -> int:
+        return min(self.blenders["latent"].config.latent_dim, PCA_WIDTH)
 
     def model(self, name: str) -> str:
         """Say which weights a method has, as far as that is known before it is built."""
         base, _ = variant_of(name)
         if base in self.blenders:
             return self.blenders[base].config.identity
-        return f"{self.blenders['latent'].config.latent_dim} components of {PCA_FACES}" if name == "pca" else ""
+        return f"{self.pca_width} components of {PCA_FACES}" if name == "pca" else ""
 
 
 class _Evaluation:

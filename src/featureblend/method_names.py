@@ -55,7 +55,7 @@ NOTES = {
     "poisson": "gradient-domain seamless cloning (Pérez et al. 2003)",
     "gaussian-poisson": "low-resolution mean with mixed gradients (GP-GAN's constraint)",
     "morph": "landmark warp and cross-dissolve",
-    "pca": "eigenfaces, as many components as the model's latent has numbers",
+    "pca": "eigenfaces, as many components as the model's latent has numbers, at most 1,280",
 }
 """What each method does, in a few words."""
 
