@@ -22,6 +22,7 @@ from featureblend.reproduce.command import QUICK_BATCH
 from featureblend.reproduce.faces import Subjects, find_subjects
 from featureblend.reproduce.plan import PUBLISHED
 from featureblend.reproduce.results import RunResult, measure_run
+from featureblend.reproduce.rules import COLLAPSED, FALLEN
 from featureblend.train.loop import train
 from featureblend.train.state import RunFolder
 
@@ -30,7 +31,7 @@ TICK_SECONDS = 4.0
 
 
 def main() -> None:
-    """Train what is missing, then print a Markdown table: a line a share, the seeds' diversities beside each other."""
+    """Train what is missing, then print a Markdown table: a line a system, the seeds' diversities beside each other."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, help="prepared faces; drawn ones if left out")
@@ -71,17 +72,36 @@ def _run(folder: Path, name: str, seed: int, size: int, images: int, subjects: S
     return measure_run(folder, name, faces.chosen(np.flatnonzero(faces.splits != "train")))[0]
 
 
+def _fell(result: RunResult, at_end: bool) -> bool:
+    """Say whether outputs were various and then became one: at the run's end, or at some time in it."""
+    _, variety = result.logged("diversity")
+    if not _rose(result):
+        return False
+    after = variety[int(variety.argmax()) :]
+    return collapsed(result) if at_end else bool(after.min() < max(COLLAPSED, FALLEN * variety.max()))
+
+
+def _rose(result: RunResult) -> bool:
+    # Every network begins with one picture for all inputs: a run that still makes it has not collapsed, nor learnt.
+    return float(result.logged("diversity")[1].max(initial=0.0)) >= 2 * COLLAPSED
+
+
 def _table(found: dict[str, list[RunResult]], shares: list[str]) -> str:
-    lines = ["| adversarial share | as published | collapsed | as meant | collapsed |", "|---|---|---|---|---|"]
+    lines = ["| share | run | diversity at the end | highest | fell, at the end | fell, at some time | never rose |"]
+    lines.append("|" + "---|" * 7)
     for share in shares:
-        cells = []
-        for ending in (PUBLISHED, ""):
+        for ending, words in ((PUBLISHED, "as published"), ("", "as meant")):
             runs = found[f"paper-vaegan-{share}{ending}"]
-            cells += [
+            tops = [float(run.logged("diversity")[1].max(initial=0.0)) for run in runs]
+            cells = [
+                f"{int(share)} %",
+                words,
                 " / ".join(f"{run.diversity:.2f}" for run in runs),
-                f"{sum(map(collapsed, runs))} of {len(runs)}",
+                " / ".join(f"{top:.2f}" for top in tops),
+                *(f"{sum(_fell(run, at_end) for run in runs)} of {len(runs)}" for at_end in (True, False)),
+                f"{sum(not _rose(run) for run in runs)} of {len(runs)}",
             ]
-        lines.append(f"| {int(share)} % | " + " | ".join(cells) + " |")
+            lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
