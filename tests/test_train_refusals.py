@@ -146,7 +146,7 @@ def test_nothing_is_written_for_what_cannot_be_trained(tmp_path):
 
 
 def test_a_frozen_part_that_is_not_there_is_named(tmp_path):
-    experiment = dataclasses.replace(SHORT, frozen=("encoder", "head"))
+    experiment = dataclasses.replace(SHORT["toy"], frozen=("encoder", "head"))
     with pytest.raises(FeatureblendError, match=r"no part 'head': use some of encoder, .*decoder"):
         train(experiment, faces(), tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
