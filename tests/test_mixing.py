@@ -110,4 +110,14 @@ def test_the_stretch_has_a_limit_where_parents_cancel_out():
     one = latents(1, length=48).reshape(3, 4, 4)
     shares = np.stack([np.full((4, 4), 0.6), np.full((4, 4), 0.4)])
     kept = kept_energy(np.stack([one, -one]), shares)
-    np.testing.assert_allclose(kept, 0.2 * 2**0.5 * one, rtol=1e-2, atol=1e-3)
+    limit = (1 / (0.6**2 + 0.4**2)) ** 0.5  # of 1.92 parents that count
+    np.testing.assert_allclose(kept, 0.2 * limit * one, rtol=1e-3, atol=1e-4)
+
+
+def test_of_four_or_more_the_fine_part_is_the_plain_mean():
+    z = latents(5, length=48).reshape(5, 3, 4, 4)
+    for count in (4, 5):
+        shares = np.full((count, 4, 4), 1 / count)
+        np.testing.assert_allclose(kept_energy(z[:count], shares), z[:count].mean(axis=0), rtol=1e-4, atol=1e-6)
+    three = kept_energy(z[:3], np.full((3, 4, 4), 1 / 3))
+    assert (np.linalg.norm(three, axis=0) > 1.1 * np.linalg.norm(z[:3].mean(axis=0), axis=0)).mean() > 0.8

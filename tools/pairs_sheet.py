@@ -1,10 +1,10 @@
 """Lay the first pairs of a protocol on one sheet, none left out: both faces and their even blend, or the blend alone.
 
-    python tools/pairs_sheet.py faces.tar --out out/pairs.png                         # to look at: photos, not to publish
-    python tools/pairs_sheet.py faces.tar --out docs/images/blends.jpg --blends-only  # the networks' own pictures
+    python tools/pairs_sheet.py faces.tar --out out/pairs.png     # photos: not to publish
+    python tools/pairs_sheet.py faces.tar --out docs/images/blends.jpg --blends-only
 
-The protocol's order is drawn with its seed, so nobody picked the pairs. `--blends-only` shows what the networks make:
-no pixel of a photo is in it.
+The protocol's order is drawn with its seed, so nobody picked the pairs. `--blends-only` shows what the networks make of
+the face, where both people are mixed: around it they draw one person's hair and background almost as in the photo.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from featureblend.contenders import model_contender
 from featureblend.data import FaceSet
 from featureblend.evaluate.protocols import draw, find_protocol
 from featureblend.image import save_image
+from featureblend.mixing import outside_face
 from featureblend.sheets import grid
 
 
@@ -40,7 +41,8 @@ def main() -> None:
     method = "latent-network" if options.blends_only else "latent"
     blends = model_contender(blender, blender.image_size, method).blend(faces, landmarks, np.array([0.5, 0.5]))
     if options.blends_only:
-        save_image(options.out, grid(list(blends), 8))
+        around = outside_face(blender.image_size)[..., None]
+        save_image(options.out, grid([np.uint8(blend * (1 - around) + 255 * around) for blend in blends], 8))
     else:
         shown = [picture for (a, b), blend in zip(faces, blends, strict=True) for picture in (a, blend, b)]
         save_image(options.out, grid(shown, 12))

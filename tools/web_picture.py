@@ -1,4 +1,6 @@
-"""Take the README's picture of the web page, with two of the example faces: python tools/web_picture.py docs/images/web.png
+"""Take the README's picture of the web page, with two of the example faces.
+
+    python tools/web_picture.py docs/images/web.png
 
 To be taken again where the page, the example faces or the bundled model change. Needs Chromium, as the page's tests do.
 """

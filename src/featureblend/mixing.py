@@ -201,19 +201,22 @@ def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     Returns
     -------
     (C, G, G) float32 array
-        The weighted mean, times ``sqrt(mean energy / energy of the mean)``, at most sqrt(N): where parents cancel out
-        there is nothing to stretch. A single parent comes back unchanged.
+        The weighted mean, times ``sqrt(mean energy / energy of the mean)``, which is 1 for a single parent and at most
+        ``sqrt(min(n, 4 / n))``, with n the number of parents that count at a place (``1 / sum(shares^2)``): sqrt(2),
+        what two that have nothing in common need, for two, and 1 from four on, of whose mean only noise would be
+        stretched (mixes of eight had a weave all over; docs/model.md).
 
     Examples
     --------
     >>> two = np.array([[[[3.0]], [[0.0]]], [[[0.0]], [[3.0]]]])  # as unlike as can be: the mean is 0.71 as long
-    >>> kept_energy(two, np.full((2, 1, 1), 0.5)).ravel().round(2).tolist()
+    >>> [round(float(value), 2) for value in kept_energy(two, np.full((2, 1, 1), 0.5)).ravel()]
     [2.12, 2.12]
     """
     mean = np.einsum("nij,ncij->cij", shares, parts)
     wanted = np.einsum("nij,nij->ij", shares, np.square(parts).sum(axis=1))
     stretch = np.sqrt((wanted + FAINT) / (np.square(mean).sum(axis=0) + FAINT))
-    return (mean * np.minimum(stretch, len(parts) ** 0.5)).astype(np.float32)
+    count = 1 / np.square(shares).sum(axis=0)
+    return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
 
 
 def mix(

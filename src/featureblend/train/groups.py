@@ -70,8 +70,10 @@ def _kept_energy(parts: Tensor, shares: Tensor) -> Tensor:
     mean = torch.einsum("bkij,bkcij->bcij", shares, parts)
     with torch.no_grad():
         wanted = (shares * parts.square().sum(dim=2)).sum(dim=1)
-        stretch = ((wanted + FAINT) / (mean.square().sum(dim=1) + FAINT)).sqrt().clamp(max=parts.shape[1] ** 0.5)
-    return (mean * stretch[:, None]).flatten(1)
+        stretch = ((wanted + FAINT) / (mean.square().sum(dim=1) + FAINT)).sqrt()
+        count = 1 / shares.square().sum(dim=1)
+        most = torch.minimum(count, (4 / count).clamp(min=1)).sqrt()
+    return (mean * torch.minimum(stretch, most)[:, None]).flatten(1)
 
 
 def mixed_pictures(images: Tensor, shares: Tensor) -> Tensor:

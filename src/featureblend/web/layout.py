@@ -71,7 +71,7 @@ class Layout:
             self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
         self.cards = [self._card(place) for place in range(MAX_PHOTOS)]
         with gr.Accordion("Add example faces", elem_id="example-box") as self.example_box:
-            gr.HTML('<p class="fb-small">The model made them; these people do not exist.</p>', padding=False)
+            gr.HTML('<p class="fb-small">A model made them; these people do not exist.</p>', padding=False)
             self.examples = gr.Gallery(
                 [Image.open(path) for path in EXAMPLE_FILES],
                 show_label=False,
