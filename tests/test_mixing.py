@@ -121,3 +121,10 @@ def test_of_four_or_more_the_fine_part_is_the_plain_mean():
         np.testing.assert_allclose(kept_energy(z[:count], shares), z[:count].mean(axis=0), rtol=1e-4, atol=1e-6)
     three = kept_energy(z[:3], np.full((3, 4, 4), 1 / 3))
     assert (np.linalg.norm(three, axis=0) > 1.1 * np.linalg.norm(z[:3].mean(axis=0), axis=0)).mean() > 0.8
+
+
+def test_of_two_the_fine_part_keeps_its_energy_however_the_surroundings_are_said():
+    """'mean', and the shares that it stands for: the ways that `average` and `blend` take."""
+    z, half = latents(2, length=900), np.array([0.5, 0.5])
+    np.testing.assert_allclose(mix(z, half, FINE, "mean"), mix(z, half, FINE, half), atol=1e-5)
+    assert np.linalg.norm(mix(z, half, FINE, "mean")[132:]) > 1.2 * np.linalg.norm(z[:, 132:].mean(axis=0))

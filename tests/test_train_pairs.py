@@ -101,20 +101,22 @@ def test_spoilt_pictures_stay_recognisable():
     assert error.max() < 0.5  # of a range with mean square about 0.2: a tint and a gain, never another picture
 
 
+@pytest.mark.parametrize("surroundings", ["auto", "mean"])
 @pytest.mark.parametrize("fine", [0, 3])
-def test_groups_mix_as_the_use_half_does(fine):
+def test_groups_mix_as_the_use_half_does(fine, surroundings):
     model = build(AUTOENCODERS, "modern", {**TOY, "fine_channels": fine})
     layout = _layout(model)
     assert ("fine" in layout) == bool(fine)
     latent = torch.randn(6, model.config.latent_dim, generator=torch.Generator().manual_seed(1))
     for group in (2, 3):
         weights = torch.rand(6, group).softmax(1)
-        mixed, shares = mixed_in_groups(latent, weights, model, "auto")
+        mixed, shares = mixed_in_groups(latent, weights, model, surroundings)
         for row in range(6):
             first = row // group * group
             members, weight = latent[first : first + group].numpy(), weights[row].numpy()
-            np.testing.assert_allclose(mixed[row].numpy(), mix(members, weight, layout), atol=1e-4)
-            np.testing.assert_allclose(shares[row].numpy(), place_shares(members, weight, layout), atol=1e-4)
+            np.testing.assert_allclose(mixed[row].numpy(), mix(members, weight, layout, surroundings), atol=1e-4)
+            placed = place_shares(members, weight, layout, surroundings)
+            np.testing.assert_allclose(*np.broadcast_arrays(shares[row].numpy(), placed), atol=1e-4)
 
 
 def test_the_mean_of_pictures_by_place():

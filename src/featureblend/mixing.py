@@ -249,15 +249,16 @@ def mix(
     (1.0, 2.0)
     """
     mixed = np.asarray(weights, np.float32) @ np.asarray(latents, np.float32)
-    if "spatial" in layout and not (isinstance(surroundings, str) and surroundings == "mean"):
-        inside, around = _inside_and_around(latents, weights, layout, surroundings)
+    if "spatial" not in layout:
+        return mixed
+    inside, around = _inside_and_around(latents, weights, layout, surroundings)
+    if not (isinstance(surroundings, str) and surroundings == "mean"):
         spatial = _spatial(latents, layout)
-        mixed[slice(*layout["spatial"])] = np.einsum(
-            "nij,ncij->cij", _placed(inside, around, spatial.shape[-1]), spatial
-        ).ravel()
-        if "fine" in layout:
-            fine = _spatial(latents, layout, "fine")
-            mixed[slice(*layout["fine"])] = kept_energy(fine, _placed(inside, around, fine.shape[-1])).ravel()
+        shares = _placed(inside, around, spatial.shape[-1])
+        mixed[slice(*layout["spatial"])] = np.einsum("nij,ncij->cij", shares, spatial).ravel()
+    if "fine" in layout:
+        fine = _spatial(latents, layout, "fine")
+        mixed[slice(*layout["fine"])] = kept_energy(fine, _placed(inside, around, fine.shape[-1])).ravel()
     return mixed
 
 

@@ -43,26 +43,35 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     group = weights.shape[1]
     members = latent.unflatten(0, (-1, group)).repeat_interleave(group, dim=0)
     mixed = torch.einsum("bk,bkd->bd", weights, members)
-    if surroundings == "mean":
-        return mixed, weights[:, :, None, None]
     config = model.config
+    shares = weights[:, :, None, None]
+    if surroundings == "mean":
+        return _with_fine(mixed, members, config, shares), shares
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = torch.from_numpy(outside_face(grid)).to(latent)
-    coarse = channels * grid**2 + config.global_dim
     energy = (spatial.detach().float().square().sum(dim=2) * mask.float()).sum(dim=(2, 3))
     winner = functional.one_hot(energy.argmin(dim=1), group).to(weights)
     first = (group * (weights * winner).sum(dim=1, keepdim=True)).clamp(max=1)
     others = weights * (1 - winner)
     around = winner * first + others * ((1 - first) / others.sum(dim=1, keepdim=True).clamp(min=1e-6))
-    shares = torch.lerp(weights[:, :, None, None], around[:, :, None, None], mask)
+    inside, around = shares, around[:, :, None, None]
+    shares = torch.lerp(inside, around, mask)
     placed = torch.einsum("bkij,bkcij->bcij", shares, spatial)
-    parts = [placed.flatten(1), mixed[:, placed[0].numel() : coarse]]
-    if config.fine_channels:
-        fine = members[:, :, coarse:].unflatten(2, (config.fine_channels, config.fine_grid, config.fine_grid))
-        near = torch.from_numpy(outside_face(config.fine_grid)).to(latent)
-        parts.append(_kept_energy(fine, torch.lerp(weights[:, :, None, None], around[:, :, None, None], near)))
-    return torch.cat(parts, dim=1), shares
+    mixed = torch.cat([placed.flatten(1), mixed[:, placed[0].numel() :]], dim=1)
+    near = torch.from_numpy(outside_face(config.fine_grid)).to(latent)
+    return _with_fine(mixed, members, config, torch.lerp(inside, around, near)), shares
+
+
+def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor) -> Tensor:
+    """Put the stretched fine part in the place of its plain mean, where the model has one."""
+    channels = getattr(config, "fine_channels", 0)
+    if not channels:
+        return mixed
+    coarse = config.spatial_channels * config.grid**2 + config.global_dim
+    fine = members[:, :, coarse:].unflatten(2, (channels, config.fine_grid, config.fine_grid))
+    shares = shares.expand(-1, -1, config.fine_grid, config.fine_grid)
+    return torch.cat([mixed[:, :coarse], _kept_energy(fine, shares)], dim=1)
 
 
 def _kept_energy(parts: Tensor, shares: Tensor) -> Tensor:
