@@ -32,7 +32,7 @@ def reproduce(
         out: Folder to write; out/reproduce if left out, out/reproduce-quick with --quick.
         only: Some of 1 to 8 (the paper's figures), improvements, merging; all if left out.
         budget: Minutes of training, shared evenly among the runs; if left out until all are complete, with --quick
-            8.75. 0 trains nothing and draws what is there.
+            8. 0 trains nothing and draws what is there.
         quick: Every preset at half size on a few hundred faces, in ten minutes on two cores.
         data: Prepared faces; faces drawn by featureblend if left out.
         size: Side of the pictures in pixels; the presets' own if left out (250, as the paper had it).
@@ -55,5 +55,5 @@ def reproduce(
     print(report)
 
 
-QUICK_MINUTES = 8.75
+QUICK_MINUTES = 8
 """Leaves more than one of ten minutes for measuring and drawing."""
