@@ -88,7 +88,7 @@ def test_matrix_rate_is_plausible():
 
 @pytest.mark.parametrize("able", [True, False])
 def test_bf16_is_only_used_where_the_machine_has_it(able, monkeypatch, capsys, tmp_path):
-    """Emulated, a step takes minutes: the run then computes in fp32, and says so."""
+    """Emulated products are slow: the run then computes in fp32, and says so."""
     from featureblend.train import trainer
     from featureblend.train.loop import train
 
@@ -103,6 +103,6 @@ def test_bf16_is_only_used_where_the_machine_has_it(able, monkeypatch, capsys, t
 
 
 def test_a_cpu_is_asked_for_its_instructions():
-    """Where oneDNN has none, bfloat16 must be off; a wrong answer made a step ninety times as long."""
+    """Where oneDNN has none, bfloat16 must be off; emulated, a product took fifty to ninety times as long."""
     assert computes_in_bf16("cpu") == torch.ops.mkldnn._is_mkldnn_bf16_supported()
     assert computes_in_bf16("meta")
