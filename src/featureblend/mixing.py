@@ -8,9 +8,7 @@ The weights `w` hold inside an ellipse round the face and in the global latent (
 the winner's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its
 inputs, gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
 
-A fine part, where a model has one, holds detail that is another at each place of each face. Its mean is as long as
-either only where both agree, and else shrinks to 0.7 of it: the blend would be softer than its parents. At each place
-the mean is therefore stretched to the parents' mean energy (`kept_energy`).
+A fine part, where a model has one, is mixed in two bands: `featureblend.fine_mixing`.
 """
 
 from __future__ import annotations
@@ -21,12 +19,12 @@ from typing import Any, Literal
 import numpy as np
 
 from .errors import FeatureblendError
+from .fine_mixing import mix_fine
 
 __all__ = [
     "CENTRE",
     "RADII",
     "Surroundings",
-    "kept_energy",
     "mix",
     "outside_face",
     "place_shares",
@@ -41,8 +39,6 @@ CENTRE = (0.5, 0.56)
 """Middle of the face in an aligned crop: x and y as shares of its side, y downwards."""
 RADII = (0.30, 0.38)
 """Half axes of the ellipse round the face, as shares of the crop's side."""
-FAINT = 1e-4
-"""Energy of a place that counts as none."""
 SOFT = (0.85, 1.15)
 """Distances from the middle, in radii, between which the face fades into its surroundings."""
 
@@ -189,36 +185,6 @@ def _inside_and_around(
     return inside, around
 
 
-def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Mix maps so that each place keeps the energy that the parents have there on average.
-
-    Parameters
-    ----------
-    parts : (N, C, G, G) array
-    shares : (N, G, G) array
-        Sum to 1 over the faces at each place.
-
-    Returns
-    -------
-    (C, G, G) float32 array
-        The weighted mean, times ``sqrt(mean energy / energy of the mean)``, which is 1 for a single parent and at most
-        ``sqrt(min(n, 4 / n))``, with n the number of parents that count at a place (``1 / sum(shares^2)``): sqrt(2),
-        what two that have nothing in common need, for two, and 1 from four on, of whose mean only noise would be
-        stretched (mixes of eight had a weave all over; docs/model.md).
-
-    Examples
-    --------
-    >>> two = np.array([[[[3.0]], [[0.0]]], [[[0.0]], [[3.0]]]])  # as unlike as can be: the mean is 0.71 as long
-    >>> [round(float(value), 2) for value in kept_energy(two, np.full((2, 1, 1), 0.5)).ravel()]
-    [2.12, 2.12]
-    """
-    mean = np.einsum("nij,ncij->cij", shares, parts)
-    wanted = np.einsum("nij,nij->ij", shares, np.square(parts).sum(axis=1))
-    stretch = np.sqrt((wanted + FAINT) / (np.square(mean).sum(axis=0) + FAINT))
-    count = 1 / np.square(shares).sum(axis=0)
-    return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
-
-
 def mix(
     latents: np.ndarray,
     weights: np.ndarray,
@@ -258,7 +224,7 @@ def mix(
         mixed[slice(*layout["spatial"])] = np.einsum("nij,ncij->cij", shares, spatial).ravel()
     if "fine" in layout:
         fine = _spatial(latents, layout, "fine")
-        mixed[slice(*layout["fine"])] = kept_energy(fine, _placed(inside, around, fine.shape[-1])).ravel()
+        mixed[slice(*layout["fine"])] = mix_fine(fine, _placed(inside, around, fine.shape[-1]), around).ravel()
     return mixed
 
 

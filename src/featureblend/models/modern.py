@@ -50,6 +50,9 @@ class ModernConfig:
     """Length of the global latent; 0 leaves it out."""
     fine_channels: int = 0
     """Channels of the fine latent, which has the stem's resolution; 0 leaves it out."""
+    fine_skip: bool = False
+    """Let the fine latent see pixels and make pixels without the blocks between: what it holds is nearly linear in
+    them, so a straight way learns in minutes what the blocks learn in days."""
     noise: float = 0.1
     """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike.
     0 is a plain autoencoder, whose divergence is 0."""
@@ -82,6 +85,8 @@ class ModernConfig:
             raise FeatureblendError(f"model options: image_size {self.image_size} must be a multiple of {step}")
         if self.head_patch * 2 ** len(self.detail_widths) != self.patch:
             raise FeatureblendError(f"model options: detail_widths halve the patch of {self.patch} px too often")
+        if self.fine_skip and not self.fine_channels:
+            raise FeatureblendError("model options: fine_skip needs fine_channels")
         if self.fine_channels < 0:
             raise FeatureblendError(f"model options: fine_channels {self.fine_channels} must not be negative")
         if self.noise < 0:
@@ -113,10 +118,17 @@ class ModernAutoencoder(nn.Module):
         self.to_global = nn.Linear(config.widths[-1], config.global_dim) if config.global_dim else None
 
         self.from_spatial = conv3x3(config.spatial_channels, config.widths[-1])
-        self.to_fine = self.from_fine = None
+        self.to_fine = self.from_fine = self.fine_to_pixels = None
         if config.fine_channels:
-            self.to_fine = nn.Conv2d(config.widths[0], config.fine_channels, 1)
+            seen = 3 * config.patch**2 if config.fine_skip else 0
+            self.to_fine = nn.Conv2d(config.widths[0] + seen, config.fine_channels, 1)
             self.from_fine = conv3x3(config.fine_channels, config.widths[0])
+            if config.fine_skip:
+                self.fine_to_pixels = nn.Conv2d(config.fine_channels, seen, 1)
+                with torch.no_grad():  # a model without such a way, whose weights a run starts from, stays as it is
+                    self.to_fine.weight[:, config.widths[0] :] = 0
+                    self.fine_to_pixels.weight.zero_()
+                    self.fine_to_pixels.bias.zero_()  # type: ignore[union-attr]
         levels: list[nn.Module] = []
         for level in reversed(range(len(config.widths))):
             width = config.widths[level]
@@ -137,13 +149,15 @@ class ModernAutoencoder(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior."""
         finest = 1 + self.config.encoder_blocks[0]  # layers at the stem's resolution
-        near = self.encoder[:finest](functional.pixel_unshuffle(images, self.config.patch))
+        pixels = functional.pixel_unshuffle(images, self.config.patch)
+        near = self.encoder[:finest](pixels)
         features = activation(self.encoder[finest:](near))
         parts = [self.to_spatial(features).flatten(1)]
         if self.to_global is not None:
             parts.append(self.to_global(features.mean(dim=(2, 3))))
         if self.to_fine is not None:
-            parts.append(self.to_fine(activation(near)).flatten(1))
+            seen = activation(near)
+            parts.append(self.to_fine(torch.cat([seen, pixels], 1) if self.config.fine_skip else seen).flatten(1))
         return torch.cat(parts, dim=1)
 
     def posterior(self, images: Tensor) -> GaussianPosterior:
@@ -161,16 +175,18 @@ class ModernAutoencoder(nn.Module):
         spatial, style, fine = latent.split(
             [config.spatial_channels * config.grid**2, config.global_dim, config.fine_channels * config.fine_grid**2], 1
         )
+        fine = fine.unflatten(1, (config.fine_channels, config.fine_grid, config.fine_grid))
         values = self.from_spatial(spatial.unflatten(1, (config.spatial_channels, config.grid, config.grid)))
         coarser = len(config.widths) - 1  # resolutions below the stem's, each with its blocks and the step up
         joins = coarser + sum(config.decoder_blocks[1:])
         for place, layer in enumerate(self.decoder):
             if place == joins and self.from_fine is not None:
-                values = values + self.from_fine(
-                    fine.unflatten(1, (config.fine_channels, config.fine_grid, config.fine_grid))
-                )
+                values = values + self.from_fine(fine)
             values = layer(values, style) if isinstance(layer, ResidualBlock) else layer(values)
-        return functional.pixel_shuffle(self.to_pixels(activation(values)), config.head_patch)
+        image = functional.pixel_shuffle(self.to_pixels(activation(values)), config.head_patch)
+        if self.fine_to_pixels is not None:
+            image = image + functional.pixel_shuffle(self.fine_to_pixels(fine), config.patch)
+        return image
 
     def forward(self, images: Tensor) -> Tensor:
         """Reconstruct (B, 3, S, S)."""

@@ -91,7 +91,7 @@ OUR_PRESETS: tuple[Experiment, ...] = (
         _MODERN_JOINT,
         name="modern-fine",
         description="The bundled model's last stage: a fine latent; reconstruction and blends without an adversary",
-        model_options={**_MODERN, "fine_channels": 8},
+        model_options={**_MODERN, "fine_channels": 20, "fine_skip": True},
         discriminator="",
         discriminator_options={},
         phases=(JOINT,),

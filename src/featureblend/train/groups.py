@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..config import Experiment
-from ..mixing import FAINT, outside_face
+from ..fine_mixing import BROAD, FAINT, NEAR, PULL, UNSEEN, kernel
+from ..mixing import outside_face
 
 __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
@@ -46,7 +47,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     config = model.config
     shares = weights[:, :, None, None]
     if surroundings == "mean":
-        return _with_fine(mixed, members, config, shares), shares
+        return _with_fine(mixed, members, config, shares, weights), shares
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = torch.from_numpy(outside_face(grid)).to(latent)
@@ -55,34 +56,57 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     first = (group * (weights * winner).sum(dim=1, keepdim=True)).clamp(max=1)
     others = weights * (1 - winner)
     around = winner * first + others * ((1 - first) / others.sum(dim=1, keepdim=True).clamp(min=1e-6))
-    inside, around = shares, around[:, :, None, None]
-    shares = torch.lerp(inside, around, mask)
+    inside = shares
+    shares = torch.lerp(inside, around[:, :, None, None], mask)
     placed = torch.einsum("bkij,bkcij->bcij", shares, spatial)
     mixed = torch.cat([placed.flatten(1), mixed[:, placed[0].numel() :]], dim=1)
-    near = torch.from_numpy(outside_face(config.fine_grid)).to(latent)
-    return _with_fine(mixed, members, config, torch.lerp(inside, around, near)), shares
+    near = torch.from_numpy(outside_face(getattr(config, "fine_grid", grid))).to(latent)
+    return _with_fine(mixed, members, config, torch.lerp(inside, around[:, :, None, None], near), around), shares
 
 
-def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor) -> Tensor:
-    """Put the stretched fine part in the place of its plain mean, where the model has one."""
+def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, around: Tensor) -> Tensor:
+    """Put `featureblend.fine_mixing.mix_fine` in the place of the fine part's mean, where the model has such a part.
+
+    The shares of lines and the stretch are numbers, not ways for gradients.
+    """
     channels = getattr(config, "fine_channels", 0)
     if not channels:
         return mixed
     coarse = config.spatial_channels * config.grid**2 + config.global_dim
     fine = members[:, :, coarse:].unflatten(2, (channels, config.fine_grid, config.fine_grid))
     shares = shares.expand(-1, -1, config.fine_grid, config.fine_grid)
-    return torch.cat([mixed[:, :coarse], _kept_energy(fine, shares)], dim=1)
+    low = _broad(fine, BROAD)
+    lines = fine - low
+    drawn = _kept_energy(lines, _line_shares(lines.detach(), shares, around))
+    return torch.cat([mixed[:, :coarse], (torch.einsum("bkij,bkcij->bcij", shares, low) + drawn).flatten(1)], dim=1)
+
+
+def _broad(maps: Tensor, spread: float) -> Tensor:
+    taps = torch.from_numpy(kernel(spread)).to(maps)
+    reach = len(taps) // 2
+    flat = functional.pad(maps.flatten(0, -3)[:, None], [reach] * 4, mode="replicate")
+    blurred = functional.conv2d(functional.conv2d(flat, taps[None, None, :, None]), taps[None, None, None])
+    return blurred.view_as(maps)
+
+
+@torch.no_grad()
+def _line_shares(lines: Tensor, shares: Tensor, around: Tensor) -> Tensor:
+    energy = _broad(lines.square().sum(dim=2), NEAR)
+    energy = energy + UNSEEN * energy.mean(dim=(1, 2, 3), keepdim=True) + FAINT
+    choosing = (2 - 0.5 / shares.square().sum(dim=1, keepdim=True)).clamp(0, 1)
+    pull = energy * (-PULL * around)[:, :, None, None].exp()
+    drawn = shares * (shares * pull / pull.amax(dim=1, keepdim=True)) ** choosing
+    return drawn / drawn.sum(dim=1, keepdim=True)
 
 
 def _kept_energy(parts: Tensor, shares: Tensor) -> Tensor:
-    """`featureblend.mixing.kept_energy` for whole batches, flat; its stretch is a number, not a way for gradients."""
     mean = torch.einsum("bkij,bkcij->bcij", shares, parts)
     with torch.no_grad():
         wanted = (shares * parts.square().sum(dim=2)).sum(dim=1)
         stretch = ((wanted + FAINT) / (mean.square().sum(dim=1) + FAINT)).sqrt()
         count = 1 / shares.square().sum(dim=1)
         most = torch.minimum(count, (4 / count).clamp(min=1)).sqrt()
-    return (mean * torch.minimum(stretch, most)[:, None]).flatten(1)
+    return mean * torch.minimum(stretch, most)[:, None]
 
 
 def mixed_pictures(images: Tensor, shares: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def _exported(path: Path) -> dict[str, Tensor]:
 
 
 def take_over(network: nn.Module, weights: dict[str, Tensor], source: str) -> int:
-    """Copy every weight whose name and shape fit; the others keep their fresh values.
+    """Copy every weight whose name fits and whose shape is no larger; what is left keeps its fresh values.
+
+    A wider layer takes a narrower one as its first channels, so that a model can be given more of them.
 
     Parameters
     ----------
@@ -88,14 +91,21 @@ def take_over(network: nn.Module, weights: dict[str, Tensor], source: str) -> in
     --------
     >>> take_over(nn.Linear(2, 3), nn.Linear(2, 3).state_dict(), "a run")
     0
+    >>> take_over(nn.Linear(2, 4), nn.Linear(2, 3).state_dict(), "a run")  # one more output: two weights and a bias
+    3
     """
-    own = network.state_dict()
-    fitting = {name: weights[name] for name in own if name in weights and weights[name].shape == own[name].shape}
-    total, taken = (sum(value.numel() for value in part.values()) for part in (own, fitting))
+    own = {name: value.clone() for name, value in network.state_dict().items()}  # nothing is touched if it is refused
+    total, taken = sum(value.numel() for value in own.values()), 0
+    for name, fresh in own.items():
+        given = weights.get(name)
+        if given is None or given.dim() != fresh.dim() or any(map(operator.gt, given.shape, fresh.shape)):
+            continue
+        fresh[tuple(slice(length) for length in given.shape)] = given
+        taken += given.numel()
     if 2 * taken < total:
         raise FeatureblendError(
             f"{source} has other networks than this preset: only {taken:,} of {total:,} numbers fit; "
             "start from a run of a like preset"
         )
-    network.load_state_dict(own | fitting)
+    network.load_state_dict(own)
     return total - taken

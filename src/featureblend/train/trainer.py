@@ -24,6 +24,7 @@ from ..models import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFea
 from .batches import FaceBatches
 from .checking import check
 from .compiling import compile_networks, compiles
+from .fine_start import begin_fine_skip
 from .machine import computes_in_bf16
 from .objective import OBJECTIVES, Material, Networks, remade
 from .schedule import adversarial_ramp, learning_rate_factor, times_due
@@ -111,6 +112,7 @@ class Trainer:
             rank=self.rank,
             world=self.world,
         )
+        self.faces = seen
         shown = held_out if len(held_out) >= 2 else seen
         # One random step of a second set, unshifted: the same faces at every tick.
         self.validation = FaceBatches(
@@ -334,6 +336,7 @@ class Trainer:
             If the autoencoders have less than half of their numbers in common.
         """
         take_over(self.networks.autoencoder, state["ema"], name)
+        begin_fine_skip(self.networks.autoencoder, state["ema"], self.faces)
         self.ema.load_state_dict(self.networks.autoencoder.state_dict())
         critics = self.networks.named()
         critics.pop("autoencoder")

@@ -1,0 +1,174 @@
+"""How the fine parts of several latents become one: broad changes by weight, lines from one parent at a place.
+
+A fine part holds what is another at each place of each face. Its mean draws the lines of both parents at half
+strength, shows both where they differ, and is shorter than either. As pictures are blended band by band (P. J. Burt
+and E. H. Adelson, "A multiresolution spline with application to image mosaics", ACM Trans. Graphics 2(4), 1983), so
+are these maps, in two bands:
+
+- The *broad* band, a Gaussian blur of the map, carries light and colour, which mix: it is the weighted mean.
+- The *lines*, what the blur leaves out, are mixed by `line_shares`: those of the parent that has more there, and of the
+  one whose surroundings are not shown, so that both count. What is left of a mean is stretched to its parents' mean
+  energy (`kept_energy`).
+
+From four equal parents on, of whose lines only a patchwork would be made, both bands are the plain mean.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+__all__ = ["FAINT", "broad", "kept_energy", "kernel", "line_shares", "mix_fine"]
+
+FAINT = 1e-4
+"""Energy of a place that counts as none."""
+
+BROAD = 2.0
+"""Standard deviation of the blur that tells the broad band from lines, in places of the map."""
+
+NEAR = 1.5
+"""Standard deviation of the blur over which a parent's lines are counted, in places of the map."""
+
+PULL = 3.0
+"""How far the surroundings' owner stands back in the face, as a logarithm of its share."""
+
+UNSEEN = 0.05
+"""Energy that every place has at least, as a share of the parents' mean: where none has lines, all count alike."""
+
+
+def kernel(spread: float) -> np.ndarray:
+    """Give the taps of a Gaussian blur, cut off at three standard deviations.
+
+    Parameters
+    ----------
+    spread : float
+        Standard deviation in places.
+
+    Returns
+    -------
+    (2 K + 1,) float32 array
+        Sums to 1.
+
+    Examples
+    --------
+    >>> kernel(0.4).astype(float).round(2).tolist()
+    [0.0, 0.04, 0.92, 0.04, 0.0]
+    """
+    return cv2.getGaussianKernel(2 * int(np.ceil(3 * spread)) + 1, spread, cv2.CV_32F).ravel()
+
+
+def broad(maps: np.ndarray, spread: float = BROAD) -> np.ndarray:
+    """Blur maps; what lies beyond their border is like the border.
+
+    Parameters
+    ----------
+    maps : (..., G, G) float array
+    spread : float
+        Standard deviation in places.
+
+    Returns
+    -------
+    (..., G, G) float32 array
+
+    Examples
+    --------
+    >>> float(broad(np.ones((2, 8, 8)))[0, 0, 0])
+    1.0
+    """
+    taps = kernel(spread)
+    flat = np.asarray(maps, np.float32).reshape(-1, *np.shape(maps)[-2:])
+    blurred = [cv2.sepFilter2D(one, -1, taps, taps, borderType=cv2.BORDER_REPLICATE) for one in flat]
+    return np.stack(blurred).reshape(np.shape(maps))
+
+
+def line_shares(lines: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Say whose lines are drawn at each place.
+
+    Parameters
+    ----------
+    lines : (N, C, G, G) array
+        The parents' maps without their broad band.
+    shares : (N, G, G) array
+        The parents' shares at each place by weight; sum to 1 over the parents.
+    around : (N,) array
+        Whose surroundings are shown.
+
+    Returns
+    -------
+    (N, G, G) float32 array
+        Sums to 1 over the parents. Smooth in the weights; all of a parent whose share is 1; the shares themselves where
+        four or more parents count alike.
+
+    Examples
+    --------
+    >>> lines = np.zeros((2, 1, 8, 8)); lines[0, 0, :, :3] = lines[1, 0, :, 5:] = 1
+    >>> drawn = line_shares(lines, np.full((2, 8, 8), 0.5), np.array([0.5, 0.5]))
+    >>> drawn[:, 0, 0].round(1).tolist(), drawn[:, 0, 7].round(1).tolist()
+    ([1.0, 0.0], [0.0, 1.0])
+    """
+    energy = broad(np.square(lines, dtype=np.float32).sum(axis=1), NEAR)
+    energy = energy + UNSEEN * energy.mean() + np.float32(FAINT)
+    count = 1 / np.square(shares).sum(axis=0)
+    choosing = np.clip(2 - count / 2, 0, 1)
+    pull = energy * np.exp(-PULL * np.asarray(around, np.float64))[:, None, None]
+    drawn = shares * (shares * pull / pull.max(axis=0)) ** choosing
+    return (drawn / drawn.sum(axis=0)).astype(np.float32)
+
+
+def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Mix maps so that each place keeps the energy that the parents have there on average.
+
+    Parameters
+    ----------
+    parts : (N, C, G, G) array
+    shares : (N, G, G) array
+        Sum to 1 over the faces at each place.
+
+    Returns
+    -------
+    (C, G, G) float32 array
+        The weighted mean, times ``sqrt(mean energy / energy of the mean)``, which is 1 for a single parent and at most
+        ``sqrt(min(n, 4 / n))``, with n the number of parents that count at a place (``1 / sum(shares^2)``): sqrt(2),
+        what two that have nothing in common need, for two, and 1 from four on, of whose mean only noise would be
+        stretched (mixes of eight had a weave all over; docs/model.md).
+
+    Examples
+    --------
+    >>> two = np.array([[[[3.0]], [[0.0]]], [[[0.0]], [[3.0]]]])  # as unlike as can be: the mean is 0.71 as long
+    >>> [round(float(value), 2) for value in kept_energy(two, np.full((2, 1, 1), 0.5)).ravel()]
+    [2.12, 2.12]
+    """
+    mean = np.einsum("nij,ncij->cij", shares, parts)
+    wanted = np.einsum("nij,nij->ij", shares, np.square(parts).sum(axis=1))
+    stretch = np.sqrt((wanted + FAINT) / (np.square(mean).sum(axis=0) + FAINT))
+    count = 1 / np.square(shares).sum(axis=0)
+    return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
+
+
+def mix_fine(parts: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Mix fine parts in two bands.
+
+    Parameters
+    ----------
+    parts : (N, C, G, G) array
+    shares : (N, G, G) array
+        The parents' shares at each place by weight; sum to 1 over the parents.
+    around : (N,) array
+        Whose surroundings are shown; sums to 1.
+
+    Returns
+    -------
+    (C, G, G) float32 array
+        A single parent's part, where its shares are 1; smooth in the weights.
+
+    Examples
+    --------
+    >>> two = np.random.default_rng(0).normal(size=(2, 3, 8, 8))
+    >>> alone = mix_fine(two, np.stack([np.ones((8, 8)), np.zeros((8, 8))]), np.array([1.0, 0.0]))
+    >>> bool(np.allclose(alone, two[0], atol=1e-5))
+    True
+    """
+    low = broad(parts)
+    lines = np.asarray(parts, np.float32) - low
+    drawn = kept_energy(lines, line_shares(lines, shares, np.asarray(around, np.float64)))
+    return (np.einsum("nij,ncij->cij", shares, low) + drawn).astype(np.float32)
