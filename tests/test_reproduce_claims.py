@@ -89,7 +89,7 @@ def published(name):
     ("key", "name", "bad", "good"),
     [
         ("vgg-worse", "paper_vgg11", {"psnr": 15.0}, {"psnr": 24.0}),
-        ("collapse-50", "paper_vaegan_50", {"diversity": 0.02}, {"diversity": 0.8}),
+        ("collapse-50", "paper_vaegan_50", {"diversity": 0.02, **logged(diversity=[0.1, 0.8])}, {"diversity": 0.8}),
         ("green", "paper_wgan", {"means": (0.5, 0.55, 0.4)}, {"means": DATA}),
     ],
 )
@@ -111,6 +111,17 @@ def test_a_fall_to_a_third_is_a_collapse_too():
     assert verdict("collapse-20", paper_vaegan_20_published=fallen) == EXPLAINED
     assert verdict("collapse-20", paper_vaegan_20_published={**fallen, "diversity": 0.4}) == REFUTED
     assert verdict("collapse-20", paper_vaegan_20_published=fallen, paper_vaegan_20=fallen) == CONFIRMED
+
+
+def test_a_run_that_never_rose_has_not_collapsed():
+    """Every network begins with one picture for all inputs."""
+    flat = {"diversity": 0.05, **logged(diversity=[0.02, 0.1, 0.05])}
+    assert verdict("collapse-20", paper_vaegan_20_published=flat) == REFUTED
+    results = {name: result(name, **flat) for name in BY_KEY["collapse-20"].needs}
+    assert "not yet risen" in BY_KEY["collapse-20"].finding(results).numbers
+    keeps = {**logged(gradient_adversarial=[0.1, 0.2], diversity=[0.1, 0.7])}
+    assert verdict("wgan-modes", paper_wgan_published=keeps, paper_wgan=keeps) == CONFIRMED
+    assert verdict("wgan-modes", paper_wgan_published={**keeps, **flat}, paper_wgan=keeps) == REFUTED
 
 
 def test_the_blur_is_explained_by_a_decibel_at_equal_images_seen():
@@ -142,9 +153,9 @@ def test_sharp_but_wrong_needs_both():
 
 
 def test_the_critic_is_blamed_only_where_it_had_won():
-    fallen = {"diversity": 0.01, **logged(discriminator=[1.3, 0.4, 0.01])}
+    fallen = {"diversity": 0.01, **logged(discriminator=[1.3, 0.4, 0.01], diversity=[0.1, 0.9, 0.01])}
     assert verdict("critic-too-fast", paper_vaegan_50_published=fallen) == CONFIRMED
-    even = {"diversity": 0.01, **logged(discriminator=[1.3, 1.0, 0.7])}
+    even = {"diversity": 0.01, **logged(discriminator=[1.3, 1.0, 0.7], diversity=[0.1, 0.9, 0.01])}
     assert verdict("critic-too-fast", paper_vaegan_50_published=even) == REFUTED
     assert verdict("critic-too-fast") == REFUTED
 
@@ -169,8 +180,8 @@ def test_rise_and_fall_is_in_that_order():
 
 
 def test_a_critic_that_pushes_nobody_explains_the_wasserstein_run():
-    still = {"sharpness": 0.1, **logged(gradient_adversarial=[0.0, 0.0])}
-    pushed = {"sharpness": 0.4, **logged(gradient_adversarial=[0.1, 0.2])}
+    still = {"sharpness": 0.1, **logged(gradient_adversarial=[0.0, 0.0], diversity=[0.1, 0.7])}
+    pushed = {"sharpness": 0.4, **logged(gradient_adversarial=[0.1, 0.2], diversity=[0.1, 0.7])}
     assert critic_push(result("a", **still)) == 0
     for key in ("wgan-blurry", "wgan-modes"):
         assert verdict(key, paper_wgan_published=still, paper_wgan=pushed) == EXPLAINED

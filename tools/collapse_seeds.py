@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from featureblend.presets import preset, quick, resized
-from featureblend.reproduce.adversarial_rules import collapsed
+from featureblend.reproduce.adversarial_rules import collapsed, risen
 from featureblend.reproduce.command import QUICK_BATCH
 from featureblend.reproduce.faces import Subjects, find_subjects
 from featureblend.reproduce.plan import PUBLISHED
@@ -74,16 +74,11 @@ def _run(folder: Path, name: str, seed: int, size: int, images: int, subjects: S
 
 def _fell(result: RunResult, at_end: bool) -> bool:
     """Say whether outputs were various and then became one: at the run's end, or at some time in it."""
+    if at_end or not risen(result):
+        return collapsed(result)
     _, variety = result.logged("diversity")
-    if not _rose(result):
-        return False
     after = variety[int(variety.argmax()) :]
-    return collapsed(result) if at_end else bool(after.min() < max(COLLAPSED, FALLEN * variety.max()))
-
-
-def _rose(result: RunResult) -> bool:
-    # Every network begins with one picture for all inputs: a run that still makes it has not collapsed, nor learnt.
-    return float(result.logged("diversity")[1].max(initial=0.0)) >= 2 * COLLAPSED
+    return bool(after.min() < max(COLLAPSED, FALLEN * variety.max()))
 
 
 def _table(found: dict[str, list[RunResult]], shares: list[str]) -> str:
@@ -99,7 +94,7 @@ def _table(found: dict[str, list[RunResult]], shares: list[str]) -> str:
                 " / ".join(f"{run.diversity:.2f}" for run in runs),
                 " / ".join(f"{top:.2f}" for top in tops),
                 *(f"{sum(_fell(run, at_end) for run in runs)} of {len(runs)}" for at_end in (True, False)),
-                f"{sum(not _rose(run) for run in runs)} of {len(runs)}",
+                f"{sum(not risen(run) for run in runs)} of {len(runs)}",
             ]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

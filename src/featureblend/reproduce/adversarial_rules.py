@@ -20,6 +20,7 @@ from .rules import (
     FALLEN,
     MISSING,
     REFUTED,
+    RISEN,
     SWING,
     Finding,
     Results,
@@ -40,6 +41,7 @@ __all__ = [
     "oscillates",
     "oscillation",
     "rise_and_fall",
+    "risen",
     "sharp_but_wrong",
     "wgan_blurry",
     "wgan_keeps_modes",
@@ -61,8 +63,23 @@ def sharp_but_wrong(results: Results) -> Finding:
     return Finding(told_apart(holds(PUBLISHED), holds("")), numbers)
 
 
+def risen(result: RunResult) -> bool:
+    """Say whether outputs were ever various, and not the one picture for all inputs that every network begins with.
+
+    Examples
+    --------
+    >>> [risen(RunResult("a", "", 9, 9, 1.0, history=[{"images": 9, "diversity": d}])) for d in (0.1, 0.4)]
+    [False, True]
+    """
+    return _highest(result) >= RISEN
+
+
+def _highest(result: RunResult) -> float:
+    return float(result.logged("diversity")[1].max(initial=0.0))
+
+
 def collapsed(result: RunResult) -> bool:
-    """Say whether all outputs are nearly one at the run's end: by the limits of the training loop's own watch.
+    """Say whether outputs were various and are nearly one at the run's end: by the limits of the loop's own watch.
 
     Examples
     --------
@@ -70,8 +87,7 @@ def collapsed(result: RunResult) -> bool:
     >>> [collapsed(RunResult("a", "", 200, 200, 1.0, diversity=end, history=log)) for end in (0.2, 0.4)]
     [True, False]
     """
-    _, variety = result.logged("diversity")
-    return result.diversity < max(COLLAPSED, FALLEN * float(variety.max(initial=0.0)))
+    return risen(result) and result.diversity < max(COLLAPSED, FALLEN * _highest(result))
 
 
 def collapse(share: str) -> Callable[[Results], Finding]:
@@ -80,10 +96,12 @@ def collapse(share: str) -> Callable[[Results], Finding]:
 
     def judge(results: Results) -> Finding:
         published, meant = (collapsed(results[name]) for name in names)
-        tops = ", ".join(f"{results[name].logged('diversity')[1].max(initial=0.0):.2f}" for name in names)
-        return Finding(
-            told_apart(published, meant), f"diversity {listed(results, 'diversity', *names)}; at its highest {tops}"
-        )
+        tops = ", ".join(f"{_highest(results[name]):.2f}" for name in names)
+        numbers = f"diversity {listed(results, 'diversity', *names)}; at its highest {tops}"
+        flat = [name for name in names if not risen(results[name])]
+        if flat:
+            numbers += f"; not yet risen from the one picture that networks begin with: {', '.join(flat)}"
+        return Finding(told_apart(published, meant), numbers)
 
     return judge
 
@@ -163,7 +181,7 @@ def rise_and_fall(results: Results) -> Finding:
     fell = {}
     for name in names:
         seen, variety = results[name].logged("diversity")
-        if len(seen) and variety.max() > 2 * COLLAPSED and variety[variety.argmax() :].min() < COLLAPSED:
+        if len(seen) and variety.max() > RISEN and variety[variety.argmax() :].min() < COLLAPSED:
             top = int(variety.argmax())
             fell[name] = f"{name} up to {variety[top]:.2f} at {seen[top]:,.0f} images, then {variety[top:].min():.2f}"
     numbers = "diversity: " + ("; ".join(fell.values()) or listed(results, "diversity", *names))
@@ -173,7 +191,7 @@ def rise_and_fall(results: Results) -> Finding:
 def wgan_keeps_modes(results: Results) -> Finding:
     """The Wasserstein run keeps its variety."""
     names = ("paper-wgan" + PUBLISHED, "paper-wgan")
-    published, meant = (not collapsed(results[name]) for name in names)
+    published, meant = (risen(results[name]) and not collapsed(results[name]) for name in names)
     push = critic_push(results[names[0]])
     verdict = told_apart(published, meant)
     if published and push == 0:

@@ -21,6 +21,7 @@ __all__ = [
     "FALLEN",
     "MISSING",
     "REFUTED",
+    "RISEN",
     "SWING",
     "UNFIT",
     "Finding",
@@ -49,7 +50,10 @@ BLURRED = 0.5
 """Reconstructions with less than this share of the faces' own fine detail are blurred."""
 
 COLLAPSED, FALLEN = LIMITS.least, LIMITS.fall
-"""Reconstructions are all one image with less than this share of the faces' own variety, or of the most they had."""
+"""Reconstructions are all one image with less than this share of the faces' own variety, or of the most they had ..."""
+RISEN = 2 * COLLAPSED
+"""... if they had ever been this various: every network begins with one picture for all inputs, and a run that still
+makes it has not collapsed, nor learnt."""
 
 CAST = 0.05
 """A channel whose mean misses the data's by more has a cast that the eye sees (about 13 grey levels)."""
