@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from featureblend.fine_mixing import broad, kept_energy, line_shares, mix_fine
-from featureblend.mixing import mix, outside_face
+from featureblend.fine_mixing import broad, kept_energy, line_shares
+from featureblend.fine_mixing import mix_fine as mixed_by
+from featureblend.mixing import mix, outside_face, outside_features
 
 LAYOUT = {"spatial": [0, 2 * 64], "spatial_shape": [2, 8, 8], "global": [128, 132]}
 FINE = {**LAYOUT, "fine": [132, 132 + 3 * 256], "fine_shape": [3, 16, 16]}
@@ -19,9 +20,13 @@ def everywhere(weights, grid=16):
     return np.repeat(np.asarray(weights, float), grid * grid).reshape(-1, grid, grid)
 
 
+def mix_fine(parts, shares, around):
+    return mixed_by(parts, shares, shares, around)
+
+
 def test_a_blends_fine_part_has_as_much_energy_as_its_parents_where_a_mean_loses_half():
     z = latents(2)
-    face = outside_face(16) == 0
+    face = outside_features(16) == 0
     parts = z[:, 132:].reshape(2, 3, 16, 16)
     kept = mix(z, HALF, FINE)[132:].reshape(3, 16, 16)
     energies = np.square(parts).sum(axis=1)[:, face]
@@ -46,6 +51,18 @@ def test_lines_that_contradict_are_one_parents_and_not_both():
         alike = [abs(np.corrcoef(drawn.ravel(), one.ravel())[0, 1]) for one in two[:, 0]]
         assert alike[owner] > 0.98
         assert alike[1 - owner] < 0.1
+
+
+def test_a_foreheads_lines_are_those_of_the_hair_that_is_shown():
+    two = np.random.default_rng(3).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    layout = {"spatial": [0, 64], "spatial_shape": [1, 8, 8], "fine": [64, 64 + 3 * 1024], "fine_shape": [3, 32, 32]}
+    z = np.concatenate([np.zeros((2, 64), np.float32), two.reshape(2, -1)], axis=1)
+    mixed = mix(z, HALF, layout, 0)[64:].reshape(3, 32, 32)
+    forehead = (outside_face(32) == 0) & (outside_features(32) == 1)
+    assert forehead[:16].sum() >= 20
+    drawn, own, other = ((part - broad(part))[:, forehead].ravel() for part in (mixed, *two))
+    assert np.corrcoef(drawn, own)[0, 1] > 0.9
+    assert abs(np.corrcoef(drawn, other)[0, 1]) < 0.3
 
 
 def test_lines_that_one_parent_has_alone_are_drawn_in_full():

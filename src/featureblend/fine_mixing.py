@@ -145,14 +145,14 @@ def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
 
 
-def mix_fine(parts: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np.ndarray:
+def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, around: np.ndarray) -> np.ndarray:
     """Mix fine parts in two bands.
 
     Parameters
     ----------
     parts : (N, C, G, G) array
-    shares : (N, G, G) array
-        The parents' shares at each place by weight; sum to 1 over the parents.
+    shares, of_lines : (N, G, G) arrays
+        The parents' shares at each place by weight, in what is broad and in lines; sum to 1 over the parents.
     around : (N,) array
         Whose surroundings are shown; sums to 1.
 
@@ -164,11 +164,12 @@ def mix_fine(parts: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np.nd
     Examples
     --------
     >>> two = np.random.default_rng(0).normal(size=(2, 3, 8, 8))
-    >>> alone = mix_fine(two, np.stack([np.ones((8, 8)), np.zeros((8, 8))]), np.array([1.0, 0.0]))
+    >>> first = np.stack([np.ones((8, 8)), np.zeros((8, 8))])
+    >>> alone = mix_fine(two, first, first, np.array([1.0, 0.0]))
     >>> bool(np.allclose(alone, two[0], atol=1e-5))
     True
     """
     low = broad(parts)
     lines = np.asarray(parts, np.float32) - low
-    drawn = kept_energy(lines, line_shares(lines, shares, np.asarray(around, np.float64)))
+    drawn = kept_energy(lines, line_shares(lines, of_lines, np.asarray(around, np.float64)))
     return (np.einsum("nij,ncij->cij", shares, low) + drawn).astype(np.float32)

@@ -27,6 +27,7 @@ __all__ = [
     "Surroundings",
     "mix",
     "outside_face",
+    "outside_features",
     "place_shares",
     "shares_won",
     "surroundings_winner",
@@ -39,6 +40,9 @@ CENTRE = (0.5, 0.56)
 """Middle of the face in an aligned crop: x and y as shares of its side, y downwards."""
 RADII = (0.30, 0.38)
 """Half axes of the ellipse round the face, as shares of the crop's side."""
+FEATURES_CENTRE, FEATURES_RADII = (0.5, 0.61), (0.27, 0.27)
+"""The same of the features: brows, eyes, nose and mouth. The forehead is not among them: a fringe of one parent and the
+bare forehead of the other mix in colour, but its lines are those of the hair that is shown."""
 SOFT = (0.85, 1.15)
 """Distances from the middle, in radii, between which the face fades into its surroundings."""
 
@@ -61,8 +65,23 @@ def outside_face(grid: int) -> np.ndarray:
     >>> outside_face(4).round(1).tolist()[1]
     [1.0, 0.0, 0.0, 1.0]
     """
+    return _outside(grid, CENTRE, RADII)
+
+
+def outside_features(grid: int) -> np.ndarray:
+    """Say how far each place of an aligned crop lies outside brows, eyes, nose and mouth: as `outside_face`.
+
+    Examples
+    --------
+    >>> outside_features(4).round(1).tolist()[1]
+    [1.0, 0.5, 0.5, 1.0]
+    """
+    return _outside(grid, FEATURES_CENTRE, FEATURES_RADII)
+
+
+def _outside(grid: int, centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:
     middle = (np.arange(grid) + 0.5) / grid
-    columns, rows = np.meshgrid((middle - CENTRE[0]) / RADII[0], (middle - CENTRE[1]) / RADII[1])
+    columns, rows = np.meshgrid((middle - centre[0]) / radii[0], (middle - centre[1]) / radii[1])
     return np.clip((np.hypot(columns, rows) - SOFT[0]) / (SOFT[1] - SOFT[0]), 0, 1).astype(np.float32)
 
 
@@ -160,11 +179,10 @@ def place_shares(
     ([0.5, 0.5], [0.75, 0.25])
     """
     inside, around = _inside_and_around(latents, weights, layout, surroundings)
-    return _placed(inside, around, layout["spatial_shape"][-1])
+    return _placed(inside, around, outside_face(layout["spatial_shape"][-1]))
 
 
-def _placed(inside: np.ndarray, around: np.ndarray, grid: int) -> np.ndarray:
-    mask = outside_face(grid)
+def _placed(inside: np.ndarray, around: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (inside[:, None, None] * (1 - mask) + around[:, None, None] * mask).astype(np.float32)
 
 
@@ -220,11 +238,12 @@ def mix(
     inside, around = _inside_and_around(latents, weights, layout, surroundings)
     if not (isinstance(surroundings, str) and surroundings == "mean"):
         spatial = _spatial(latents, layout)
-        shares = _placed(inside, around, spatial.shape[-1])
+        shares = _placed(inside, around, outside_face(spatial.shape[-1]))
         mixed[slice(*layout["spatial"])] = np.einsum("nij,ncij->cij", shares, spatial).ravel()
     if "fine" in layout:
         fine = _spatial(latents, layout, "fine")
-        mixed[slice(*layout["fine"])] = mix_fine(fine, _placed(inside, around, fine.shape[-1]), around).ravel()
+        shares, of_lines = (_placed(inside, around, mask(fine.shape[-1])) for mask in (outside_face, outside_features))
+        mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, around).ravel()
     return mixed
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ..config import Experiment
 from ..fine_mixing import BROAD, FAINT, NEAR, PULL, UNSEEN, kernel
-from ..mixing import outside_face
+from ..mixing import outside_face, outside_features
 
 __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
@@ -47,7 +47,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     config = model.config
     shares = weights[:, :, None, None]
     if surroundings == "mean":
-        return _with_fine(mixed, members, config, shares, weights), shares
+        return _with_fine(mixed, members, config, shares, shares, weights), shares
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = torch.from_numpy(outside_face(grid)).to(latent)
@@ -60,11 +60,13 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     shares = torch.lerp(inside, around[:, :, None, None], mask)
     placed = torch.einsum("bkij,bkcij->bcij", shares, spatial)
     mixed = torch.cat([placed.flatten(1), mixed[:, placed[0].numel() :]], dim=1)
-    near = torch.from_numpy(outside_face(getattr(config, "fine_grid", grid))).to(latent)
-    return _with_fine(mixed, members, config, torch.lerp(inside, around[:, :, None, None], near), around), shares
+    fine = getattr(config, "fine_grid", grid)
+    masks = (torch.from_numpy(mask(fine)).to(latent) for mask in (outside_face, outside_features))
+    near, of_lines = (torch.lerp(inside, around[:, :, None, None], mask) for mask in masks)
+    return _with_fine(mixed, members, config, near, of_lines, around), shares
 
 
-def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, around: Tensor) -> Tensor:
+def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_lines: Tensor, around: Tensor) -> Tensor:
     """Put `featureblend.fine_mixing.mix_fine` in the place of the fine part's mean, where the model has such a part.
 
     The shares of lines and the stretch are numbers, not ways for gradients.
@@ -74,10 +76,10 @@ def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, arou
         return mixed
     coarse = config.spatial_channels * config.grid**2 + config.global_dim
     fine = members[:, :, coarse:].unflatten(2, (channels, config.fine_grid, config.fine_grid))
-    shares = shares.expand(-1, -1, config.fine_grid, config.fine_grid)
+    shares, of_lines = (part.expand(-1, -1, config.fine_grid, config.fine_grid) for part in (shares, of_lines))
     low = _broad(fine, BROAD)
     lines = fine - low
-    drawn = _kept_energy(lines, _line_shares(lines.detach(), shares, around))
+    drawn = _kept_energy(lines, _line_shares(lines.detach(), of_lines, around))
     return torch.cat([mixed[:, :coarse], (torch.einsum("bkij,bkcij->bcij", shares, low) + drawn).flatten(1)], dim=1)
 
 
