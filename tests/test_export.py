@@ -162,6 +162,8 @@ def test_the_card_of_a_second_stage_and_of_other_data(exported):
     card = model_card(dataclasses.replace(config, training=training, data="my own photos", metrics={"psnr": None}))
     assert "started from the weights of another run: `modern-reconstruct`" in card
     assert "--init runs/modern-reconstruct --set images=128" in card
+    from_bundled = dataclasses.replace(config, training=training | {"started_from": "lfw-128"})
+    assert "--init lfw-128 --set" in model_card(from_bundled)
     assert "mostly men" not in card  # that is LFW
     assert "| PSNR of reconstructions, dB | not finite |" in card
 

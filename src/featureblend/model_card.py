@@ -8,7 +8,7 @@ from typing import Any
 
 from .config import Experiment, from_dict, to_dict
 from .errors import FeatureblendError
-from .model_folder import ModelConfig
+from .model_folder import ModelConfig, bundled_models
 from .presets import PRESETS, overridden
 
 __all__ = ["model_card", "training_command"]
@@ -125,7 +125,8 @@ def training_command(experiment: dict[str, Any], started_from: str = "") -> str 
     if to_dict(made) | {"description": ""} != to_dict(wanted) | {"description": ""}:
         return None
     words = ["featureblend", "train", "--preset", wanted.name, "--data", "faces.tar", "--run", f"runs/{wanted.name}"]
-    words += ["--init", f"runs/{started_from}"] if started_from else []
+    if started_from:
+        words += ["--init", started_from if started_from in bundled_models() else f"runs/{started_from}"]
     words += ["--set", *settings] if settings else []
     return shlex.join(words)
 
