@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from featureblend.fine_mixing import broad, kept_energy, line_shares
+from featureblend.fine_mixing import broad, kept_energy, line_shares, sum_fine
 from featureblend.fine_mixing import mix_fine as mixed_by
 from featureblend.mixing import mix, outside_face, outside_features
 
@@ -20,8 +20,8 @@ def everywhere(weights, grid=16):
     return np.repeat(np.asarray(weights, float), grid * grid).reshape(-1, grid, grid)
 
 
-def mix_fine(parts, shares, around):
-    return mixed_by(parts, shares, shares, around)
+def mix_fine(parts, shares, lead=None):
+    return mixed_by(parts, shares, shares, np.zeros(len(parts)) if lead is None else lead)
 
 
 def test_a_blends_fine_part_has_as_much_energy_as_its_parents_where_a_mean_loses_half():
@@ -47,7 +47,7 @@ def test_lines_that_contradict_are_one_parents_and_not_both():
     stripes = np.tile([1.0, -1.0], 8) * np.ones((16, 1))
     two = np.stack([stripes, stripes.T])[:, None]
     for around, owner in (([1.0, 0.0], 1), ([0.0, 1.0], 0)):  # the face's lines are whose surroundings are not shown
-        drawn = mix_fine(two, everywhere(HALF), np.array(around))[0]
+        drawn = mix_fine(two, everywhere(HALF), np.array(around) - HALF)[0]
         alike = [abs(np.corrcoef(drawn.ravel(), one.ravel())[0, 1]) for one in two[:, 0]]
         assert alike[owner] > 0.98
         assert alike[1 - owner] < 0.1
@@ -68,9 +68,9 @@ def test_a_foreheads_lines_are_those_of_the_hair_that_is_shown():
 def test_lines_that_one_parent_has_alone_are_drawn_in_full():
     two = np.zeros((2, 3, 16, 16))
     two[0, :, 7:9] = 1.0
-    mixed = mix_fine(two, everywhere(HALF), HALF)
-    alone = mix_fine(two[:1], everywhere([1.0]), np.array([1.0]))
-    lines = (np.ptp(part[:, :, 8], axis=1) for part in (mixed, alone, mix_fine(two[[1, 1]], everywhere(HALF), HALF)))
+    mixed = mix_fine(two, everywhere(HALF))
+    alone = mix_fine(two[:1], everywhere([1.0]))
+    lines = (np.ptp(part[:, :, 8], axis=1) for part in (mixed, alone, mix_fine(two[[1, 1]], everywhere(HALF))))
     there, full, none = (float(line.mean()) for line in lines)
     assert none == 0
     assert there > 0.75 * full
@@ -81,13 +81,23 @@ def test_parents_are_treated_alike_and_a_continuum_has_no_jump(grid):
     two = np.random.default_rng(1).normal(size=(2, 3, grid, grid))
 
     def at(t, parts=two):
-        return mix_fine(parts, everywhere([1 - t, t], grid), np.array([1 - t, t]))
+        return mix_fine(parts, everywhere([1 - t, t], grid))
 
     np.testing.assert_allclose(at(0.3), at(0.7, two[::-1]), atol=1e-5)
     np.testing.assert_allclose(at(0.0), two[0], atol=1e-5)
     path = np.stack([at(t) for t in np.linspace(0, 1, 201)])
     steps = np.sqrt(np.square(np.diff(path, axis=0)).sum(axis=(1, 2, 3)))
     assert steps.max() < 5 * steps.mean()
+
+
+def test_sums_take_no_lines_away_and_double_none():
+    two = np.random.default_rng(4).normal(size=(3, 2, 16, 16))
+    lines = [part - broad(part) for part in two]
+    beyond = sum_fine(two, np.array([3.0, -2.0, 0.0]))
+    np.testing.assert_allclose(broad(beyond - lines[0]), broad(broad(3 * two[0] - 2 * two[1])), atol=1e-4)
+    np.testing.assert_allclose(beyond - broad(3 * two[0] - 2 * two[1]), lines[0], atol=1e-4)
+    added = sum_fine(two, np.array([1.0, -0.5, 0.5]))
+    assert abs(np.corrcoef((added - broad(added)).ravel(), lines[1].ravel())[0, 1]) < 0.2
 
 
 def test_shares_of_lines_sum_to_one_and_vanish_with_the_weight():
@@ -99,8 +109,8 @@ def test_shares_of_lines_sum_to_one_and_vanish_with_the_weight():
 
 def test_maps_without_lines_mix_by_weight():
     nothing = np.zeros((2, 3, 8, 8))
-    np.testing.assert_allclose(line_shares(nothing, everywhere(HALF, 8), HALF), 0.5, atol=1e-6)
-    assert not mix_fine(nothing, everywhere(HALF, 8), HALF).any()
+    np.testing.assert_allclose(line_shares(nothing, everywhere(HALF, 8)), 0.5, atol=1e-6)
+    assert not mix_fine(nothing, everywhere(HALF, 8)).any()
 
 
 def test_blurs_keep_the_mean_of_what_is_inside():
@@ -125,7 +135,7 @@ def test_the_stretch_has_a_limit_where_parents_cancel_out():
 
 def test_of_four_or_more_the_fine_part_is_the_plain_mean():
     z = latents(5, length=48).reshape(5, 3, 4, 4)
-    np.testing.assert_allclose(mix_fine(z, everywhere([0.2] * 5, 4), np.eye(5)[0]), z.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(mix_fine(z, everywhere([0.2] * 5, 4), np.eye(5)[0] - 0.2), z.mean(axis=0), atol=1e-5)
     for count in (4, 5):
         shares = np.full((count, 4, 4), 1 / count)
         np.testing.assert_allclose(kept_energy(z[:count], shares), z[:count].mean(axis=0), rtol=1e-4, atol=1e-6)

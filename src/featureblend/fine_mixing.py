@@ -7,7 +7,7 @@ are these maps, in two bands:
 
 - The *broad* band, a Gaussian blur of the map, carries light and colour, which mix: it is the weighted mean.
 - The *lines*, what the blur leaves out, are mixed by `line_shares`: those of the parent that has more there, and of the
-  one whose surroundings are not shown, so that both count. What is left of a mean is stretched to its parents' mean
+  one who has less of the surroundings, so that both count. What is left of a mean is stretched to its parents' mean
   energy (`kept_energy`).
 
 From four equal parents on, of whose lines only a patchwork would be made, both bands are the plain mean.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["FAINT", "broad", "kept_energy", "kernel", "line_shares", "mix_fine"]
+__all__ = ["FAINT", "broad", "kept_energy", "kernel", "line_shares", "mix_fine", "sum_fine"]
 
 FAINT = 1e-4
 """Energy of a place that counts as none."""
@@ -30,7 +30,8 @@ NEAR = 1.5
 """Standard deviation of the blur over which a parent's lines are counted, in places of the map."""
 
 PULL = 3.0
-"""How far the surroundings' owner stands back in the face, as a logarithm of its share."""
+"""How far one whose share in the surroundings is larger than by weight stands back in the face: logarithm of its share
+in lines, for each 1 that it has too much."""
 
 UNSEEN = 0.05
 """Energy that every place has at least, as a share of the parents' mean: where none has lines, all count alike."""
@@ -81,7 +82,7 @@ def broad(maps: np.ndarray, spread: float = BROAD) -> np.ndarray:
     return np.stack(blurred).reshape(np.shape(maps))
 
 
-def line_shares(lines: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np.ndarray:
+def line_shares(lines: np.ndarray, shares: np.ndarray, lead: np.ndarray | None = None) -> np.ndarray:
     """Say whose lines are drawn at each place.
 
     Parameters
@@ -90,8 +91,8 @@ def line_shares(lines: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np
         The parents' maps without their broad band.
     shares : (N, G, G) array
         The parents' shares at each place by weight; sum to 1 over the parents.
-    around : (N,) array
-        Whose surroundings are shown.
+    lead : (N,) array, optional
+        How much larger the parents' shares around the face are than by weight; nobody's, if left out.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def line_shares(lines: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np
     Examples
     --------
     >>> lines = np.zeros((2, 1, 8, 8)); lines[0, 0, :, :3] = lines[1, 0, :, 5:] = 1
-    >>> drawn = line_shares(lines, np.full((2, 8, 8), 0.5), np.array([0.5, 0.5]))
+    >>> drawn = line_shares(lines, np.full((2, 8, 8), 0.5))
     >>> drawn[:, 0, 0].round(1).tolist(), drawn[:, 0, 7].round(1).tolist()
     ([1.0, 0.0], [0.0, 1.0])
     """
@@ -110,7 +111,7 @@ def line_shares(lines: np.ndarray, shares: np.ndarray, around: np.ndarray) -> np
     energy = energy + UNSEEN * energy.mean() + np.float32(FAINT)
     count = 1 / np.square(shares).sum(axis=0)
     choosing = np.clip(2 - count / 2, 0, 1)
-    pull = energy * np.exp(-PULL * np.asarray(around, np.float64))[:, None, None]
+    pull = energy if lead is None else energy * np.exp(-PULL * np.asarray(lead, np.float64))[:, None, None]
     drawn = shares * (shares * pull / pull.max(axis=0)) ** choosing
     return (drawn / drawn.sum(axis=0)).astype(np.float32)
 
@@ -145,7 +146,7 @@ def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
 
 
-def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, around: np.ndarray) -> np.ndarray:
+def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, lead: np.ndarray) -> np.ndarray:
     """Mix fine parts in two bands.
 
     Parameters
@@ -153,8 +154,8 @@ def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, around
     parts : (N, C, G, G) array
     shares, of_lines : (N, G, G) arrays
         The parents' shares at each place by weight, in what is broad and in lines; sum to 1 over the parents.
-    around : (N,) array
-        Whose surroundings are shown; sums to 1.
+    lead : (N,) array
+        As in `line_shares`.
 
     Returns
     -------
@@ -165,11 +166,41 @@ def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, around
     --------
     >>> two = np.random.default_rng(0).normal(size=(2, 3, 8, 8))
     >>> first = np.stack([np.ones((8, 8)), np.zeros((8, 8))])
-    >>> alone = mix_fine(two, first, first, np.array([1.0, 0.0]))
+    >>> alone = mix_fine(two, first, first, np.zeros(2))
     >>> bool(np.allclose(alone, two[0], atol=1e-5))
     True
     """
     low = broad(parts)
     lines = np.asarray(parts, np.float32) - low
-    drawn = kept_energy(lines, line_shares(lines, of_lines, np.asarray(around, np.float64)))
+    drawn = kept_energy(lines, line_shares(lines, of_lines, lead))
     return (np.einsum("nij,ncij->cij", shares, low) + drawn).astype(np.float32)
+
+
+def sum_fine(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Add fine parts up in two bands, some of them less than nothing: for transforms and extrapolations.
+
+    Parameters
+    ----------
+    parts : (N, C, G, G) array
+    shares : (N,) array
+        Of any sign; some are positive.
+
+    Returns
+    -------
+    (C, G, G) float32 array
+        What is broad is the plain sum; lines are those of the parts whose share is positive, mixed as in a blend: lines
+        taken away from others' lines, or drawn three times as strong, are those of no face.
+
+    Examples
+    --------
+    >>> two = np.random.default_rng(0).normal(size=(2, 3, 8, 8))
+    >>> beyond = sum_fine(two, np.array([3.0, -2.0]))
+    >>> bool(np.allclose(beyond - broad(3 * two[0] - 2 * two[1]), two[0] - broad(two[0]), atol=1e-5))
+    True
+    """
+    low = broad(parts)
+    lines = np.asarray(parts, np.float32) - low
+    positive = np.maximum(np.asarray(shares, np.float64), 0)
+    everywhere = np.broadcast_to((positive / positive.sum())[:, None, None], (len(lines), *lines.shape[-2:]))
+    drawn = kept_energy(lines, line_shares(lines, everywhere))
+    return (np.tensordot(shares, low, 1) + drawn).astype(np.float32)

@@ -243,7 +243,7 @@ def mix(
     if "fine" in layout:
         fine = _spatial(latents, layout, "fine")
         shares, of_lines = (_placed(inside, around, mask(fine.shape[-1])) for mask in (outside_face, outside_features))
-        mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, around).ravel()
+        mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, around - inside).ravel()
     return mixed
 
 

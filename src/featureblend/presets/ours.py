@@ -90,7 +90,7 @@ OUR_PRESETS: tuple[Experiment, ...] = (
     replace(
         _MODERN_JOINT,
         name="modern-fine",
-        description="On top of the fine latent: blends and spoilt photos, no adversary; cleaner and softer than the bundled model",
+        description="Blends and spoilt photos on top of the fine latent: cleaner and softer than the bundled model",
         model_options={**_MODERN, "fine_channels": 20, "fine_skip": True},
         discriminator="",
         discriminator_options={},

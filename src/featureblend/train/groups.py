@@ -47,7 +47,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     config = model.config
     shares = weights[:, :, None, None]
     if surroundings == "mean":
-        return _with_fine(mixed, members, config, shares, shares, weights), shares
+        return _with_fine(mixed, members, config, shares, shares, torch.zeros_like(weights)), shares
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = torch.from_numpy(outside_face(grid)).to(latent)
@@ -63,10 +63,10 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     fine = getattr(config, "fine_grid", grid)
     masks = (torch.from_numpy(mask(fine)).to(latent) for mask in (outside_face, outside_features))
     near, of_lines = (torch.lerp(inside, around[:, :, None, None], mask) for mask in masks)
-    return _with_fine(mixed, members, config, near, of_lines, around), shares
+    return _with_fine(mixed, members, config, near, of_lines, around - weights), shares
 
 
-def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_lines: Tensor, around: Tensor) -> Tensor:
+def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_lines: Tensor, lead: Tensor) -> Tensor:
     """Put `featureblend.fine_mixing.mix_fine` in the place of the fine part's mean, where the model has such a part.
 
     The shares of lines and the stretch are numbers, not ways for gradients.
@@ -79,7 +79,7 @@ def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_l
     shares, of_lines = (part.expand(-1, -1, config.fine_grid, config.fine_grid) for part in (shares, of_lines))
     low = _broad(fine, BROAD)
     lines = fine - low
-    drawn = _kept_energy(lines, _line_shares(lines.detach(), of_lines, around))
+    drawn = _kept_energy(lines, _line_shares(lines.detach(), of_lines, lead))
     return torch.cat([mixed[:, :coarse], (torch.einsum("bkij,bkcij->bcij", shares, low) + drawn).flatten(1)], dim=1)
 
 
@@ -92,11 +92,11 @@ def _broad(maps: Tensor, spread: float) -> Tensor:
 
 
 @torch.no_grad()
-def _line_shares(lines: Tensor, shares: Tensor, around: Tensor) -> Tensor:
+def _line_shares(lines: Tensor, shares: Tensor, lead: Tensor) -> Tensor:
     energy = _broad(lines.square().sum(dim=2), NEAR)
     energy = energy + UNSEEN * energy.mean(dim=(1, 2, 3), keepdim=True) + FAINT
     choosing = (2 - 0.5 / shares.square().sum(dim=1, keepdim=True)).clamp(0, 1)
-    pull = energy * (-PULL * around)[:, :, None, None].exp()
+    pull = energy * (-PULL * lead)[:, :, None, None].exp()
     drawn = shares * (shares * pull / pull.amax(dim=1, keepdim=True)) ** choosing
     return drawn / drawn.sum(dim=1, keepdim=True)
 

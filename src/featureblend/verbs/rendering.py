@@ -14,6 +14,7 @@ from ..blender import Blender
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
 from ..errors import FeatureblendError
+from ..fine_mixing import sum_fine
 from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import input_facts
@@ -135,17 +136,26 @@ def _batches(faces: Iterable[AlignedFace]) -> Iterator[list[AlignedFace]]:
 def combined(
     blender: Blender, latents: np.ndarray, shares: np.ndarray, surroundings: Surroundings, home: int = 0
 ) -> np.ndarray:
-    """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their plain weighted sum.
+    """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their weighted sum.
 
-    Plain sums keep `home`'s surroundings (unless 'mean'): what two strangers' backgrounds differ in is nothing to add.
+    Sums keep `home`'s surroundings (unless 'mean'): what two strangers' backgrounds differ in is nothing to add.
     """
     if (shares >= 0).all():
         return latents[int(shares.argmax())] if shares.max() == 1 else blender.mixed(latents, shares, surroundings)
     total = shares.astype(np.float32) @ latents
-    for where, shape in placed_parts(blender) if surroundings != "mean" else []:
-        own, mask = latents[home][where].reshape(shape), outside_face(shape[-1])
-        total[where] = (total[where].reshape(shape) * (1 - mask) + own * mask).ravel()
-    return total
+    parts = placed_parts(blender)
+    for where, shape in parts[1:]:  # the fine part
+        total[where] = sum_fine(latents[:, where].reshape(len(latents), *shape), shares).ravel()
+    return total if surroundings == "mean" else with_surroundings(blender, total, latents[home])
+
+
+def with_surroundings(blender: Blender, latent: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Give a (D,) latent hair and background of another one."""
+    latent = latent.copy()
+    for where, shape in placed_parts(blender):
+        mask = outside_face(shape[-1])
+        latent[where] = (latent[where].reshape(shape) * (1 - mask) + of[where].reshape(shape) * mask).ravel()
+    return latent
 
 
 Part = tuple[slice, tuple[int, int, int]]

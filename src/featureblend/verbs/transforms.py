@@ -19,7 +19,7 @@ from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import Blend
 from .gathering import gather, inputs_of
-from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe
+from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe, with_surroundings
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
 
@@ -189,7 +189,9 @@ def symmetrize(
     shares = np.array([1 - amount / 2, amount / 2])
     target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
     latents = latents_in_shape(blender, [own, other], target)
-    latent = combined(blender, latents, shares, 1 if keep_surroundings else "mean")
+    latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
+    if keep_surroundings:
+        latent = with_surroundings(blender, latent, latents[0])
     theirs = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32)
     if keep_surroundings:
         theirs *= 1 - outside_face(blender.image_size)
