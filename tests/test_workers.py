@@ -1,7 +1,12 @@
 """Work in several processes and kept results: the same answers in the same order, whoever works them out."""
 
 import os
+import signal
+import subprocess
+import sys
+import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,3 +101,46 @@ def test_components_come_back_from_their_file(tmp_path):
     read = PrincipalComponents.load(tmp_path / "components")
     assert (read.identity, read.shape, read.faces) == (fitted.identity, fitted.shape, 9)
     assert read.decode(read.encode(images)).tobytes() == fitted.decode(fitted.encode(images)).tobytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are told apart by signals of POSIX")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """One that had much to say waited for ever to be read."""
+    script = tmp_path / "killed.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os, time
+            import numpy as np
+            from featureblend.workers import Workers
+
+            def answer(number):
+                return os.getpid(), np.zeros(2**20 * (number > 1))
+
+            if __name__ == "__main__":
+                with Workers(2, 2**20) as workers:
+                    found = workers.map(answer, range(8))
+                    print(next(found)[0], next(found)[0], flush=True)
+                    time.sleep(600)
+            """
+        )
+    )
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    time.sleep(1)  # until a result that nobody fetches is on its way
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while alive := [pid for pid in pids if _lives(pid)]:
+        assert time.monotonic() < deadline, f"still there: {alive}"
+        time.sleep(0.1)
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")
+    return not (status.exists() and status.read_text().rsplit(")", 1)[1].split()[0] == "Z")

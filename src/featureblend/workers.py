@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Any
 
@@ -106,4 +108,13 @@ def _start_worker(limit: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)  # one process a core already
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     keep(limit)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it was killed: nobody would read its results, or tell it to end."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
