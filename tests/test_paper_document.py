@@ -1,0 +1,56 @@
+"""The paper's document: tables pasted between markers, figures beside it, and no pictures of people."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from featureblend.reproduce.claims import CLAIMS
+from featureblend.reproduce.plan import every_preset, figures_named
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "paper" / "README.md"
+spec = importlib.util.spec_from_file_location("paste_reproduction", ROOT / "tools" / "paste_reproduction.py")
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+
+def reproduction(folder, ran_on="300 faces, drawn by featureblend"):
+    (folder / "figures").mkdir(parents=True)
+    for name in ("figure-1-pictures", "figure-1-psnr"):
+        Image.new("RGB", (8, 8), "red").save(folder / "figures" / f"{name}.png")
+    run = {"images": 1200, "due": 1200, "psnr": 18.0, "sharpness": 0.1, "diversity": 0.5, "means": [0.5, 0.4, 0.3]}
+    claims = [{"claim": "a", "says": "It is so.", "verdict": "refuted", "numbers": "1 and 2"}]
+    results = {"ran_on": ran_on, "runs": {"paper-vae": run}, "claims": claims, "merging": {"pixel": {"kid": 0.05}}}
+    (folder / "results.json").write_text(json.dumps(results))
+    return str(folder)
+
+
+def test_tables_and_figures_are_pasted_and_the_rest_stays(tmp_path):
+    document = tmp_path / "README.md"
+    document.write_text(DOCUMENT.read_text(encoding="utf-8"), encoding="utf-8")
+    tool.main([reproduction(tmp_path / "out"), str(document)])
+    text = document.read_text(encoding="utf-8")
+    assert "| It is so. | **refuted** | 1 and 2 |" in text
+    assert "| pixel | 0.050 | – | – | – | – | – |" in text
+    assert "| paper-vae | 1,200 of 1,200 | 18.00 | 0.10 | 0.50 | 0.50 / 0.40 / 0.30 |" in text
+    assert "## The open question" in text
+    assert {path.name for path in tmp_path.glob("figure-*")} == {"figure-1-pictures.jpg", "figure-1-psnr.png"}
+    tool.main([str(tmp_path / "out"), str(document)])
+    assert document.read_text(encoding="utf-8") == text
+
+
+def test_results_on_people_are_refused(tmp_path):
+    document = tmp_path / "README.md"
+    document.write_text(DOCUMENT.read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="shows people"):
+        tool.main([reproduction(tmp_path / "out", "300 train faces from faces.tar"), str(document)])
+    assert not list(tmp_path.glob("figure-*"))
+
+
+def test_the_document_has_every_claim_and_every_run():
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert all(f"| {claim.words} |" in text for claim in CLAIMS)
+    assert all(f"| {name} | " in text for name in every_preset(figures_named([])))
