@@ -7,6 +7,7 @@ from featureblend import blender as blender_module
 from featureblend.blender import Blender
 from featureblend.demo import EXAMPLES
 from featureblend.errors import FeatureblendError
+from featureblend.fine_mixing import sum_fine
 from featureblend.metadata import save_picture
 from featureblend.model_folder import find_model
 from featureblend.replaying import replay
@@ -84,7 +85,10 @@ def test_folders_and_lists_count_by_their_mean(blender, tmp_path):
         FIRST, [SECOND, THIRD], FOURTH, 0.5, warp=False, keep_surroundings=False, detail=False, blender=blender
     )
     codes = [blender.encode(photo).latent for photo in (FIRST, SECOND, THIRD, FOURTH)]
-    due = codes[0] + 0.5 * codes[3] - 0.25 * (codes[1] + codes[2])
+    shares, layout = np.array([1, -0.25, -0.25, 0.5]), blender.config.latent_layout
+    due = shares.astype(np.float32) @ codes
+    fine = slice(*layout["fine"])  # whose lines are not subtracted
+    due[fine] = sum_fine(np.stack([code[fine].reshape(layout["fine_shape"]) for code in codes]), shares).ravel()
     assert difference(plain.image, blender.pictures(due[None])[0]) < 0.5
 
 

@@ -96,6 +96,8 @@ def test_sums_take_no_lines_away_and_double_none():
     beyond = sum_fine(two, np.array([3.0, -2.0, 0.0]))
     np.testing.assert_allclose(broad(beyond - lines[0]), broad(broad(3 * two[0] - 2 * two[1])), atol=1e-4)
     np.testing.assert_allclose(beyond - broad(3 * two[0] - 2 * two[1]), lines[0], atol=1e-4)
+    away = sum_fine(two[[0, 0, 1]], np.array([1.0, -1.0, 1.0]))  # from one, less itself, to another is the other
+    np.testing.assert_allclose(away, two[1], atol=1e-4)
     added = sum_fine(two, np.array([1.0, -0.5, 0.5]))
     assert abs(np.corrcoef((added - broad(added)).ravel(), lines[1].ravel())[0, 1]) < 0.2
 

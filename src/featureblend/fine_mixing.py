@@ -200,7 +200,11 @@ def sum_fine(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """
     low = broad(parts)
     lines = np.asarray(parts, np.float32) - low
-    positive = np.maximum(np.asarray(shares, np.float64), 0)
+    # One that is added and taken away is not there: from A, less A, to C is C.
+    _, which = np.unique(lines.reshape(len(lines), -1), axis=0, return_inverse=True)
+    alike = which.reshape(-1, 1) == which.reshape(1, -1)
+    net = alike @ np.asarray(shares, np.float64) / alike.sum(axis=1)
+    positive = np.maximum(net, 0)
     everywhere = np.broadcast_to((positive / positive.sum())[:, None, None], (len(lines), *lines.shape[-2:]))
     drawn = kept_energy(lines, line_shares(lines, everywhere))
     return (np.tensordot(shares, low, 1) + drawn).astype(np.float32)
