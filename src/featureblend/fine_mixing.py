@@ -146,7 +146,7 @@ def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
 
 
-def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, lead: np.ndarray) -> np.ndarray:
+def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, lead: np.ndarray | None = None) -> np.ndarray:
     """Mix fine parts in two bands.
 
     Parameters
@@ -154,7 +154,7 @@ def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, lead: 
     parts : (N, C, G, G) array
     shares, of_lines : (N, G, G) arrays
         The parents' shares at each place by weight, in what is broad and in lines; sum to 1 over the parents.
-    lead : (N,) array
+    lead : (N,) array, optional
         As in `line_shares`.
 
     Returns
@@ -166,7 +166,7 @@ def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, lead: 
     --------
     >>> two = np.random.default_rng(0).normal(size=(2, 3, 8, 8))
     >>> first = np.stack([np.ones((8, 8)), np.zeros((8, 8))])
-    >>> alone = mix_fine(two, first, first, np.zeros(2))
+    >>> alone = mix_fine(two, first, first)
     >>> bool(np.allclose(alone, two[0], atol=1e-5))
     True
     """
@@ -198,13 +198,10 @@ def sum_fine(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     >>> bool(np.allclose(beyond - broad(3 * two[0] - 2 * two[1]), two[0] - broad(two[0]), atol=1e-5))
     True
     """
-    low = broad(parts)
-    lines = np.asarray(parts, np.float32) - low
     # One that is added and taken away is not there: from A, less A, to C is C.
-    _, which = np.unique(lines.reshape(len(lines), -1), axis=0, return_inverse=True)
+    _, which = np.unique(np.reshape(parts, (len(parts), -1)), axis=0, return_inverse=True)
     alike = which.reshape(-1, 1) == which.reshape(1, -1)
-    net = alike @ np.asarray(shares, np.float64) / alike.sum(axis=1)
-    positive = np.maximum(net, 0)
-    everywhere = np.broadcast_to((positive / positive.sum())[:, None, None], (len(lines), *lines.shape[-2:]))
-    drawn = kept_energy(lines, line_shares(lines, everywhere))
-    return (np.tensordot(shares, low, 1) + drawn).astype(np.float32)
+    positive = np.maximum(alike @ np.asarray(shares, np.float64) / alike.sum(axis=1), 0)
+    size = (len(parts), *np.shape(parts)[-2:])
+    signed, of_lines = (np.broadcast_to(one[:, None, None], size) for one in (shares, positive / positive.sum()))
+    return mix_fine(parts, signed, of_lines)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -15,7 +17,7 @@ from typing import Any
 from .errors import FeatureblendError
 from .kept import keep
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "end_with_parent"]
 
 AHEAD = 2
 """Tasks that a process is given at a time, so that it need not wait for the next."""
@@ -108,13 +110,27 @@ def _start_worker(limit: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)  # one process a core already
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     keep(limit)
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it was killed: nobody would read its results, or tell it to end."""
+def end_with_parent(grace: float = 0.0) -> None:
+    """See to it that this process ends when the one that started it was killed: that can tell nobody.
+
+    Parameters
+    ----------
+    grace : float
+        Seconds between an interrupt, for whoever has something to save, and the end; 0 for the end at once.
+    """
+    threading.Thread(target=_wait_for_parent, args=(grace,), daemon=True).start()
+
+
+def _wait_for_parent(grace: float) -> None:
     parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if parent is None:
+        return
+    parent.join()
+    if grace:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(grace)
+    os._exit(1)

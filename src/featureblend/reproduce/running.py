@@ -6,12 +6,11 @@ import math
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from ..image import from_network, load_image, save_image
 from ..sheets import grid
 from ..train.loop import train
 from ..train.state import RunFolder
+from ..workers import end_with_parent
 from .faces import Subjects
 
 __all__ = ["SHOWN", "progress_pictures", "train_all"]
@@ -177,18 +177,8 @@ def _start_here(subjects: Subjects) -> None:
 def _start_worker(subjects: Subjects) -> None:
     torch.set_num_threads(1)  # one process a core already
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # between slices; the training loop listens
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(GRACE_SECONDS)  # the loop saves and ends
     _start_here(subjects)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it is gone: killed, it can tell nobody."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGINT)  # the loop saves and ends
-        time.sleep(GRACE_SECONDS)
-        os._exit(1)
 
 
 def _train_slice(name: str, experiment: Experiment, runs: Path, share: float, quiet: bool) -> str:
