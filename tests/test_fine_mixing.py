@@ -21,7 +21,7 @@ def everywhere(weights, grid=16):
 
 
 def mix_fine(parts, shares, lead=None):
-    return mixed_by(parts, shares, shares, np.zeros(len(parts)) if lead is None else lead)
+    return mixed_by(parts, shares, shares, None if lead is None else np.reshape(lead, (-1, 1, 1)))
 
 
 def test_a_blends_fine_part_has_as_much_energy_as_its_parents_where_a_mean_loses_half():
@@ -46,11 +46,24 @@ def test_lines_that_contradict_are_one_parents_and_not_both():
     """Stripes down and stripes across: a mean is a grid, and neither."""
     stripes = np.tile([1.0, -1.0], 8) * np.ones((16, 1))
     two = np.stack([stripes, stripes.T])[:, None]
-    for around, owner in (([1.0, 0.0], 1), ([0.0, 1.0], 0)):  # the face's lines are whose surroundings are not shown
-        drawn = mix_fine(two, everywhere(HALF), np.array(around) - HALF)[0]
+    for lead, owner in (([0.5, -0.5], 0), ([-0.5, 0.5], 1)):
+        drawn = mix_fine(two, everywhere(HALF), lead)[0]
         alike = [abs(np.corrcoef(drawn.ravel(), one.ravel())[0, 1]) for one in two[:, 0]]
         assert alike[owner] > 0.98
         assert alike[1 - owner] < 0.1
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+def test_eyes_of_one_parent_and_the_mouth_of_the_one_whose_hair_is_shown(shown):
+    two = np.random.default_rng(3).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    layout = {"spatial": [0, 64], "spatial_shape": [1, 8, 8], "fine": [64, 64 + 3 * 1024], "fine_shape": [3, 32, 32]}
+    z = np.concatenate([np.zeros((2, 64), np.float32), two.reshape(2, -1)], axis=1)
+    lines = mix(z, HALF, layout, shown)[64:].reshape(3, 32, 32)
+    eyes, mouth = (slice(None), slice(14, 17), slice(10, 22)), (slice(None), slice(22, 25), slice(12, 20))
+    for place, owner in ((eyes, 1 - shown), (mouth, shown)):
+        alike = [np.corrcoef(lines[place].ravel(), one[place].ravel())[0, 1] for one in two]
+        assert alike[owner] > 0.9
+        assert alike[1 - owner] < 0.4
 
 
 def test_a_foreheads_lines_are_those_of_the_hair_that_is_shown():
@@ -104,7 +117,7 @@ def test_sums_take_no_lines_away_and_double_none():
 
 def test_shares_of_lines_sum_to_one_and_vanish_with_the_weight():
     lines = np.random.default_rng(2).normal(size=(3, 2, 8, 8))
-    shares = line_shares(lines, everywhere([0.0, 0.4, 0.6], 8), np.array([0.0, 1.0, 0.0]))
+    shares = line_shares(lines, everywhere([0.0, 0.4, 0.6], 8), np.array([0.0, -1.0, 0.0])[:, None, None])
     np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-5)
     assert shares[0].max() == 0
 

@@ -60,6 +60,8 @@ class LossWeights:
     """Squared distance between a VGG's features of input and reconstruction (Johnson et al. 2016)."""
     prior: float = 0.0
     """Adversarial loss that makes codes look like draws from N(0, I) (Makhzani et al. 2016); phase `match_prior`."""
+    damage: float = 0.0
+    """Cross-entropy of what the cleaner says is damaged (`featureblend.models.cleaning`); phase `clean`."""
     texture: float = 0.0
     """L1 between the logarithms of local band energies: of a reconstruction and its input, and of a blend and the
     weighted mean of its parents' energies, so that a mean of two faces is as detailed as they are."""

@@ -7,7 +7,7 @@ are these maps, in two bands:
 
 - The *broad* band, a Gaussian blur of the map, carries light and colour, which mix: it is the weighted mean.
 - The *lines*, what the blur leaves out, are mixed by `line_shares`: those of the parent that has more there, and of the
-  one who has less of the surroundings, so that both count. What is left of a mean is stretched to its parents' mean
+  one that the mixing lets lead there, so that both count. What is left of a mean is stretched to its parents' mean
   energy (`kept_energy`).
 
 From four equal parents on, of whose lines only a patchwork would be made, both bands are the plain mean.
@@ -30,8 +30,7 @@ NEAR = 1.5
 """Standard deviation of the blur over which a parent's lines are counted, in places of the map."""
 
 PULL = 3.0
-"""How far one whose share in the surroundings is larger than by weight stands back in the face: logarithm of its share
-in lines, for each 1 that it has too much."""
+"""How far one leads in lines: logarithm of its share, for each 1 of its lead."""
 
 UNSEEN = 0.05
 """Energy that every place has at least, as a share of the parents' mean: where none has lines, all count alike."""
@@ -91,8 +90,8 @@ def line_shares(lines: np.ndarray, shares: np.ndarray, lead: np.ndarray | None =
         The parents' maps without their broad band.
     shares : (N, G, G) array
         The parents' shares at each place by weight; sum to 1 over the parents.
-    lead : (N,) array, optional
-        How much larger the parents' shares around the face are than by weight; nobody's, if left out.
+    lead : (N, G, G) array, optional
+        How far each parent's lines go first at each place, whatever its weight; nobody's, if left out.
 
     Returns
     -------
@@ -111,7 +110,7 @@ def line_shares(lines: np.ndarray, shares: np.ndarray, lead: np.ndarray | None =
     energy = energy + UNSEEN * energy.mean() + np.float32(FAINT)
     count = 1 / np.square(shares).sum(axis=0)
     choosing = np.clip(2 - count / 2, 0, 1)
-    pull = energy if lead is None else energy * np.exp(-PULL * np.asarray(lead, np.float64))[:, None, None]
+    pull = energy if lead is None else energy * np.exp(PULL * np.asarray(lead, np.float64))
     drawn = shares * (shares * pull / pull.max(axis=0)) ** choosing
     return (drawn / drawn.sum(axis=0)).astype(np.float32)
 
@@ -154,7 +153,7 @@ def mix_fine(parts: np.ndarray, shares: np.ndarray, of_lines: np.ndarray, lead: 
     parts : (N, C, G, G) array
     shares, of_lines : (N, G, G) arrays
         The parents' shares at each place by weight, in what is broad and in lines; sum to 1 over the parents.
-    lead : (N,) array, optional
+    lead : (N, G, G) array, optional
         As in `line_shares`.
 
     Returns

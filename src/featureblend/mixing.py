@@ -8,7 +8,9 @@ The weights `w` hold inside an ellipse round the face and in the global latent (
 the winner's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its
 inputs, gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
 
-A fine part, where a model has one, is mixed in two bands: `featureblend.fine_mixing`.
+A fine part, where a model has one, is mixed in two bands: `featureblend.fine_mixing`. Its lines come from one parent at
+a place: brows and eyes from those whose hair is not shown, nose and mouth from the one whose hair is, so that each is
+recognised (`eye_level`).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ __all__ = [
     "CENTRE",
     "RADII",
     "Surroundings",
+    "eye_level",
     "mix",
     "outside_face",
     "outside_features",
@@ -43,6 +46,9 @@ RADII = (0.30, 0.38)
 FEATURES_CENTRE, FEATURES_RADII = (0.5, 0.61), (0.27, 0.27)
 """The same of the features: brows, eyes, nose and mouth. The forehead is not among them: a fringe of one parent and the
 bare forehead of the other mix in colour, but its lines are those of the hair that is shown."""
+EYES_END, EYES_SOFT = 0.57, 0.05
+"""Height between eyes and the tip of the nose, as a share of the crop's side from above, and half the width of the
+change there."""
 SOFT = (0.85, 1.15)
 """Distances from the middle, in radii, between which the face fades into its surroundings."""
 
@@ -77,6 +83,24 @@ def outside_features(grid: int) -> np.ndarray:
     [1.0, 0.5, 0.5, 1.0]
     """
     return _outside(grid, FEATURES_CENTRE, FEATURES_RADII)
+
+
+def eye_level(grid: int) -> np.ndarray:
+    """Say how far each place of an aligned crop is as high as brows and eyes, rather than as nose and mouth.
+
+    Returns
+    -------
+    (grid, grid) float32 array
+        1 above, -1 below.
+
+    Examples
+    --------
+    >>> eye_level(4)[:, 0].tolist()
+    [1.0, 1.0, -1.0, -1.0]
+    """
+    height = (np.arange(grid) + 0.5) / grid
+    level = np.clip((EYES_END - height) / EYES_SOFT, -1, 1).astype(np.float32)
+    return np.repeat(level[:, None], grid, axis=1)
 
 
 def _outside(grid: int, centre: tuple[float, float], radii: tuple[float, float]) -> np.ndarray:
@@ -243,7 +267,8 @@ def mix(
     if "fine" in layout:
         fine = _spatial(latents, layout, "fine")
         shares, of_lines = (_placed(inside, around, mask(fine.shape[-1])) for mask in (outside_face, outside_features))
-        mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, around - inside).ravel()
+        lead = (inside - around)[:, None, None] * eye_level(fine.shape[-1])
+        mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, lead).ravel()
     return mixed
 
 

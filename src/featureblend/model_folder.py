@@ -71,6 +71,11 @@ class ModelConfig:
         """Name the weights in recipes and reports: the first 12 digits of a hash over the files' hashes."""
         return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()[:12]
 
+    @property
+    def cleans(self) -> bool:
+        """Whether the encoder undoes damage of photos (`featureblend.models.cleaning`)."""
+        return bool(self.experiment.get("model_options", {}).get("cleaner_widths"))
+
     def to_json(self) -> str:
         """Give the text of ``config.json``."""
         # Python would write NaN and Infinity, which no other JSON reader takes.

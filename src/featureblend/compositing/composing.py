@@ -15,6 +15,7 @@ from ..classical.morph import mean_shape
 from ..classical.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from ..errors import FeatureblendError
 from ..mixing import Surroundings
+from .damage import without_damage
 from .detail import GUIDE, add_detail, warped_parents
 from .masks import face_mask
 from .paste import paste
@@ -80,6 +81,7 @@ def compose(
     warped: bool = True,
     shape_weights: Sequence[float] | np.ndarray | None = None,
     surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+    given_back: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
     """Make the finished picture of a blend.
 
@@ -107,6 +109,9 @@ def compose(
     surroundings : 'auto', 'mean', int or sequence of N floats
         Whose hair and background: the best photo's, everyone's by weight, that photo's (from 1), or shares that sum
         to 1. With the background 'source' they are the photo's own.
+    given_back : sequence of N (s, s, 3) uint8 arrays, optional
+        What a model that undoes damage made of each parent, in the blend's shape: their detail is rid of it
+        (`featureblend.compositing.damage`).
 
     Returns
     -------
@@ -134,7 +139,7 @@ def compose(
         check_surroundings(surroundings, len(faces))
     share = np.asarray(weights, np.float64)
     bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
-    task = _Task(blend, faces, share, bending, detail, warped, surroundings)
+    task = _Task(blend, faces, share, bending, detail, warped, surroundings, given_back)
     target = faces[int(onto) - 1]
     if background == "source":
         return _into_photo(task, target, int(onto), size)
@@ -165,6 +170,7 @@ class _Task:
     detail: bool
     warped: bool
     surroundings: Any
+    given_back: Sequence[np.ndarray]
 
     def around(self, size: int) -> np.ndarray:
         """(N,) shares of the parents around the face."""
@@ -176,13 +182,16 @@ class _Task:
         return transform_points(points, rescaling(size / self.blend.shape[0]))
 
     def parents(self, size: int) -> list[np.ndarray]:
-        """(size, size, 3) float32 parents, bent to the blend's shape where it has one."""
+        """(size, size, 3) float32 parents, bent to the blend's shape where it has one, without known damage."""
         crops = [face.at(size) for face in self.faces]
-        if not self.warped:
-            return [crop.image.astype(np.float32) for crop in crops]
-        frame = size // FRAME
-        wide = [crop.padded(frame) for crop in crops]
-        return warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
+        parents = [crop.image.astype(np.float32) for crop in crops]
+        if self.warped:
+            frame = size // FRAME
+            wide = [crop.padded(frame) for crop in crops]
+            parents = warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
+        if not self.given_back:
+            return parents
+        return [without_damage(parent, known) for parent, known in zip(parents, self.given_back, strict=True)]
 
     def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
         """(size, size, 3) uint8 blend, with its parents' detail or scaled."""

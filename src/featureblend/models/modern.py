@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from ..errors import FeatureblendError
 from .blocks import DenseBlock, Downsample, MinibatchDiscrimination, ResidualBlock, Upsample, activation, conv3x3
+from .cleaning import Cleaner
 from .latent import GaussianPosterior
 
 __all__ = ["ModernAutoencoder", "ModernConfig", "ModernDiscriminator", "ModernDiscriminatorConfig"]
@@ -53,6 +54,9 @@ class ModernConfig:
     fine_skip: bool = False
     """Let the fine latent see pixels and make pixels without the blocks between: what it holds is nearly linear in
     them, so a straight way learns in minutes what the blocks learn in days."""
+    cleaner_widths: tuple[int, ...] = ()
+    """Channels, finest first, of a network that undoes damage of a photo before it is encoded (`cleaning`); without
+    them photos are encoded as they come."""
     noise: float = 0.1
     """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike.
     0 is a plain autoencoder, whose divergence is 0."""
@@ -91,6 +95,8 @@ class ModernConfig:
             raise FeatureblendError(f"model options: fine_channels {self.fine_channels} must not be negative")
         if self.noise < 0:
             raise FeatureblendError(f"model options: noise {self.noise} must not be negative")
+        if self.image_size % 2 ** len(self.cleaner_widths):
+            raise FeatureblendError("model options: cleaner_widths halve the size too often")
 
 
 class ModernAutoencoder(nn.Module):
@@ -108,6 +114,7 @@ class ModernAutoencoder(nn.Module):
         super().__init__()
         self.config = config = config or ModernConfig()
 
+        self.cleaner = Cleaner(config.cleaner_widths) if config.cleaner_widths else None
         layers: list[nn.Module] = [conv3x3(3 * config.patch**2, config.widths[0])]
         for level, (width, blocks) in enumerate(zip(config.widths, config.encoder_blocks, strict=True)):
             if level:
@@ -149,6 +156,7 @@ class ModernAutoencoder(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior."""
         finest = 1 + self.config.encoder_blocks[0]  # layers at the stem's resolution
+        images = images if self.cleaner is None else self.cleaner(images)
         pixels = functional.pixel_unshuffle(images, self.config.patch)
         near = self.encoder[:finest](pixels)
         features = activation(self.encoder[finest:](near))

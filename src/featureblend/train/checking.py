@@ -27,8 +27,9 @@ NEEDS = {
     "mixing": "discriminate",
     "feature_matching": "discriminate",
     "prior": "discriminate_prior",
+    "damage": "clean",
 }
-"""Terms of the loss, and the phase without which nobody teaches their critic."""
+"""Terms of the loss, and the phase without which they, or their critic, are never looked at."""
 MAKERS = {"discriminate": ("reconstruct", "blend", "joint"), "discriminate_prior": ("match_prior",)}
 """Who makes what a critic judges."""
 
@@ -98,6 +99,11 @@ def _check_values(experiment: Experiment) -> None:
         raise _wrong(f"critic_clip is {clip!r}: a lower and an upper bound are due, such as [-0.01, 0.01]")
     if experiment.surroundings == "auto" and experiment.model != "modern":
         raise _wrong("surroundings 'auto' needs a spatial latent: use the model 'modern', or surroundings 'mean'")
+    if any(phase.objective == "clean" for phase in experiment.phases):
+        if experiment.model != "modern" or not experiment.model_options.get("cleaner_widths"):
+            raise _wrong("the phase 'clean' needs a cleaner: use the model 'modern' with model_options.cleaner_widths")
+        if not experiment.degrade:
+            raise _wrong("the phase 'clean' needs spoilt inputs: set degrade")
     if experiment.parents < 2:
         raise _wrong(f"a blend is of 2 parents or more, not {experiment.parents}")
     parse_policy(experiment.diff_augment)

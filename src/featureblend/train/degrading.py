@@ -14,19 +14,49 @@ from torch.nn import functional
 
 from .batches import moved, seeded
 
-__all__ = ["KINDS", "degraded", "spoilt"]
+__all__ = ["KINDS", "damaged", "degraded", "spoilt"]
 
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
 
+SECOND = 0.25
+"""Share of the spoilt pictures that are spoilt in a second way, too."""
+
+AMOUNTS = 4
+"""Numbers that a way to spoil a picture draws."""
+
+LUMINANCE = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+"""Steps of the frequencies of brightness at quality 50 (ISO/IEC 10918-1, table K.1)."""
+
+CHROMINANCE = (
+    (17, 18, 24, 47, 99, 99, 99, 99),
+    (18, 21, 26, 66, 99, 99, 99, 99),
+    (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99),
+    *((99,) * 8,) * 4,
+)
+"""The same of colour (table K.2)."""
+
+YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+"""Brightness and two differences of colour, of red, green and blue (ITU-T T.871)."""
+
 
 def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
-    """Spoil a share of the pictures, each in one way: blur, noise, coarse compression, weak or coloured light.
+    """Spoil a share of the pictures: blur, noise, coarse compression, weak or coloured light, one in four in two ways.
 
     Parameters
     ----------
     images : (B, 3, S, S) tensor in [-1, 1]
-        S a multiple of 8.
+        S a multiple of 16.
     share : float
         Of the pictures that are spoilt, 0 to 1.
     seed : tuple
@@ -42,18 +72,40 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
     >>> bool((degraded(images, 0.0, (0,)) == images).all()), bool((degraded(images, 1.0, (0,)) == images).all())
     (True, False)
     """
+    return damaged(images, share, seed)[0]
+
+
+def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Tensor, Tensor]:
+    """Spoil pictures as `degraded` does, and say how.
+
+    Returns
+    -------
+    pictures : (B, 3, S, S) tensor in [-1, 1]
+    ways : (B, kinds) bool tensor
+        Which of `KINDS` were done to each.
+
+    Examples
+    --------
+    >>> _, ways = damaged(torch.zeros(100, 3, 32, 32), 0.5, (0,))
+    >>> bool(ways.any(dim=1).float().mean() > 0.3), bool((ways.sum(dim=1) <= 2).all())
+    (True, True)
+    """
     draws = seeded(*seed, "degrade")
     count = len(images)
-    kind = torch.randint(0, len(KINDS), (count,), generator=draws)
-    chosen = torch.rand(count, generator=draws) < share
-    amounts = _amounts(count, draws)
+    first, second = torch.randint(0, len(KINDS), (2, count), generator=draws)
+    chosen, again = torch.rand((2, count), generator=draws)
+    ways = functional.one_hot(first, len(KINDS)).bool()
+    ways |= functional.one_hot(second, len(KINDS)).bool() & (again < SECOND)[:, None]
+    ways &= (chosen < share)[:, None]
+    amounts = _amounts(len(KINDS), count, draws)
     result = images
     for number, way in enumerate(_WAYS.values()):
-        places = torch.nonzero(chosen & (kind == number)).flatten()
+        places = torch.nonzero(ways[:, number]).flatten()
         if len(places):
-            at, drawn = moved(places, images.device), moved(amounts[:, places], images.device)
-            result = result.index_copy(0, at, way(images[at], drawn).clamp(-1, 1).to(images))
-    return result
+            at, drawn = moved(places, images.device), moved(amounts[number, :, places], images.device)
+            noise = _generator((*seed, number), images.device)
+            result = result.index_copy(0, at, way(result[at].float(), drawn, noise).clamp(-1, 1).to(images))
+    return result, moved(ways, images.device)
 
 
 def spoilt(images: Tensor, kind: str, seed: tuple[object, ...]) -> Tensor:
@@ -77,51 +129,87 @@ def spoilt(images: Tensor, kind: str, seed: tuple[object, ...]) -> Tensor:
     >>> spoilt(images, "noise", (0,)).shape
     torch.Size([4, 3, 32, 32])
     """
-    amounts = _amounts(len(images), seeded(*seed, "spoil"))
-    return _WAYS[kind](images, moved(amounts, images.device)).clamp(-1, 1)
+    (amounts,) = _amounts(1, len(images), seeded(*seed, "spoil"))
+    noise = _generator((*seed, kind), images.device)
+    return _WAYS[kind](images, moved(amounts, images.device), noise).clamp(-1, 1)
 
 
-def _amounts(count: int, draws: torch.Generator) -> Tensor:
-    """Draw a (4, count) tensor: a strength between 0 and 1, and three normal numbers."""
-    return torch.cat([torch.rand((1, count), generator=draws), torch.randn((3, count), generator=draws)])
+def _amounts(kinds: int, count: int, draws: torch.Generator) -> Tensor:
+    """Draw a (kinds, `AMOUNTS`, count) tensor of numbers between 0 and 1."""
+    return torch.rand((kinds, AMOUNTS, count), generator=draws)
 
 
-def _blurred(images: Tensor, amounts: Tensor) -> Tensor:
-    """Halve or quarter the detail and mix it with the picture."""
-    small = functional.interpolate(functional.avg_pool2d(images, 4), scale_factor=4, mode="bilinear")
-    return torch.lerp(images, small, (0.3 + 0.7 * amounts[0]).view(-1, 1, 1, 1))
+def _generator(seed: tuple[object, ...], device: torch.device) -> torch.Generator:
+    """Give one on the device: what a whole picture needs is too much to draw elsewhere and copy."""
+    return torch.Generator(device).manual_seed(seeded(*seed, "grain").initial_seed())
 
 
-def _noisy(images: Tensor, amounts: Tensor) -> Tensor:
-    """Add noise with a standard deviation of 5 to 40 grey levels of 256."""
-    # Hash-like noise from the pictures' own places: drawing it on the CPU would be the dearest part of a step.
-    grid = torch.arange(images[0].numel(), device=images.device).view(1, *images.shape[1:]).float()
-    phase = amounts[1].view(-1, 1, 1, 1) * 1000
-    uniform = [(torch.sin(grid * a + phase) * b).frac() for a, b in ((12.9898, 43758.5453), (78.233, 12543.123))]
-    noise = sum(uniform, torch.zeros_like(images)) * math.sqrt(1.5) / 2
-    return images + noise * (2 * (5 + 35 * amounts[0]) / 255).view(-1, 1, 1, 1) * 2
-
-
-def _lit(images: Tensor, amounts: Tensor) -> Tensor:
-    """Darken, flatten and tint: exposure down to 60 %, contrast down to a half, gains of 10 % a channel."""
+def _lit(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+    """Darken, flatten and tint: exposure down to a half, contrast down to a half, gains of 15 % a channel."""
     light = (images + 1) / 2
-    gain = (1 - 0.4 * amounts[0]).view(-1, 1, 1, 1) * (1 + 0.1 * amounts[1:4].mT[:, :, None, None])
+    exposure, contrast, *tint = (part.view(-1, 1, 1, 1) for part in amounts)
+    # Colour temperature runs from blue to red; green changes with magenta, half as much.
+    red, green = 0.15 * (2 * tint[0] - 1), 0.075 * (2 * tint[1] - 1)
+    gain = (1 - 0.5 * exposure) * (1 + torch.cat([red, green, -red], dim=1))
     flat = light.mean(dim=(1, 2, 3), keepdim=True)
-    return torch.lerp(light, flat, (0.5 * amounts[0]).view(-1, 1, 1, 1)).mul(gain).clamp(0, 1) * 2 - 1
+    return torch.lerp(light, flat, 0.5 * contrast).mul(gain).clamp(0, 1) * 2 - 1
 
 
-def _compressed(images: Tensor, amounts: Tensor) -> Tensor:
-    """Round the discrete cosine transform of 8 x 8 blocks, coarser at higher frequencies, as JPEG does."""
-    place = torch.arange(BLOCK, device=images.device, dtype=images.dtype)
+def _blurred(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+    """Blur by a Gaussian of half a pixel to three of 128, up to twice as far along one axis: weak focus, or a shake."""
+    count, channels, size, _ = images.shape
+    most = 3 * size / 128
+    reach = math.ceil(2.5 * most)
+    spread = (0.5 / 3 + (2.5 / 3) * amounts[0]) * most
+    narrower = 1 - 0.5 * amounts[1]
+    along = amounts[2] < 0.5
+    places = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
+    flat = functional.pad(images.reshape(1, count * channels, size, size), [reach] * 4, mode="reflect")
+    for turned in (False, True):
+        sigma = torch.where(along == turned, spread, spread * narrower)
+        taps = (-0.5 * (places / sigma[:, None]) ** 2).exp()
+        taps = (taps / taps.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
+        taps = taps[:, None, None, :] if turned else taps[:, None, :, None]
+        flat = functional.conv2d(flat, taps, groups=count * channels)
+    return flat.view_as(images)
+
+
+def _noisy(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+    """Add normal noise of 5 to 40 grey levels, of all grains: as a sensor gives it, or after scaling or bending."""
+    grain = torch.randn(images.shape, generator=noise, device=images.device)
+    amount, smooth, grey, _ = (part.view(-1, 1, 1, 1) for part in amounts)
+    smoothed = functional.avg_pool2d(functional.pad(grain, [1, 0, 1, 0], mode="reflect"), 2, 1)
+    grain = torch.lerp(grain, smoothed, smooth)
+    grain = torch.lerp(grain, grain.mean(dim=1, keepdim=True), grey)
+    grain = grain / grain.std(dim=(1, 2, 3), keepdim=True)
+    return images + grain * (2 * (5 + 35 * amount) / 255)
+
+
+def _compressed(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+    """Round the discrete cosine transform of 8 x 8 blocks as JPEG does at qualities of 5 to 50, colour at half size."""
+    turn = torch.tensor(YCBCR, device=images.device, dtype=images.dtype)
+    # The blocks of a photo that was cut out begin anywhere; all pictures of a batch are shifted alike.
+    shift = (int(amounts[1, 0] * 2 * BLOCK), int(amounts[2, 0] * 2 * BLOCK)) if amounts[3, 0] < 0.5 else (0, 0)
+    planes = torch.einsum("dc,bcij->bdij", turn, images.roll(shift, (2, 3)))
+    quality = 5 + 45 * amounts[0]
+    scale = (50 / quality).view(-1, 1, 1, 1, 1, 1)
+    brightness = _rounded(planes[:, :1], LUMINANCE, scale)
+    colour = _rounded(functional.avg_pool2d(planes[:, 1:], 2), CHROMINANCE, scale)
+    colour = functional.interpolate(colour, scale_factor=2.0, mode="bilinear")
+    whole = torch.cat([brightness, colour], dim=1)
+    return torch.einsum("dc,bcij->bdij", torch.linalg.inv(turn), whole).roll((-shift[0], -shift[1]), (2, 3))
+
+
+def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) -> Tensor:
+    place = torch.arange(BLOCK, device=planes.device, dtype=planes.dtype)
     basis = torch.cos(math.pi / BLOCK * (place[None] + 0.5) * place[:, None]) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
-    blocks = images.unflatten(2, (-1, BLOCK)).unflatten(4, (-1, BLOCK)).movedim(3, 4)  # (B, 3, rows, columns, 8, 8)
-    frequencies = basis @ blocks @ basis.T
-    step = (1 + place[:, None] + place[None]) * 2 * 16 / 255 * (0.3 + 2.0 * amounts[0]).view(-1, 1, 1, 1, 1, 1)
-    blocks = basis.T @ ((frequencies / step).round() * step) @ basis
+    blocks = planes.unflatten(2, (-1, BLOCK)).unflatten(4, (-1, BLOCK)).movedim(3, 4)
+    step = torch.tensor(table, device=planes.device, dtype=planes.dtype) * scale * (2 / 255)
+    blocks = basis.T @ (((basis @ blocks @ basis.T) / step).round() * step) @ basis
     return blocks.movedim(4, 3).flatten(4, 5).flatten(2, 3)
 
 
-_WAYS = {"blur": _blurred, "noise": _noisy, "light": _lit, "compression": _compressed}
+_WAYS = {"light": _lit, "blur": _blurred, "noise": _noisy, "compression": _compressed}
 KINDS = tuple(_WAYS)
-"""Ways to spoil a picture."""
+"""Ways to spoil a picture, in the order in which a camera would."""

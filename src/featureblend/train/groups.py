@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ..config import Experiment
 from ..fine_mixing import BROAD, FAINT, NEAR, PULL, UNSEEN, kernel
-from ..mixing import outside_face, outside_features
+from ..mixing import eye_level, outside_face, outside_features
 
 __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
@@ -47,7 +47,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     config = model.config
     shares = weights[:, :, None, None]
     if surroundings == "mean":
-        return _with_fine(mixed, members, config, shares, shares, torch.zeros_like(weights)), shares
+        return _with_fine(mixed, members, config, shares, shares, torch.zeros_like(shares)), shares
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = torch.from_numpy(outside_face(grid)).to(latent)
@@ -63,7 +63,8 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     fine = getattr(config, "fine_grid", grid)
     masks = (torch.from_numpy(mask(fine)).to(latent) for mask in (outside_face, outside_features))
     near, of_lines = (torch.lerp(inside, around[:, :, None, None], mask) for mask in masks)
-    return _with_fine(mixed, members, config, near, of_lines, around - weights), shares
+    lead = (weights - around)[:, :, None, None] * torch.from_numpy(eye_level(fine)).to(latent)
+    return _with_fine(mixed, members, config, near, of_lines, lead), shares
 
 
 def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_lines: Tensor, lead: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def _line_shares(lines: Tensor, shares: Tensor, lead: Tensor) -> Tensor:
     energy = _broad(lines.square().sum(dim=2), NEAR)
     energy = energy + UNSEEN * energy.mean(dim=(1, 2, 3), keepdim=True) + FAINT
     choosing = (2 - 0.5 / shares.square().sum(dim=1, keepdim=True)).clamp(0, 1)
-    pull = energy * (-PULL * lead)[:, :, None, None].exp()
+    pull = energy * (PULL * lead).exp()
     drawn = shares * (shares * pull / pull.amax(dim=1, keepdim=True)) ** choosing
     return drawn / drawn.sum(dim=1, keepdim=True)
 

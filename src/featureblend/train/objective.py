@@ -15,12 +15,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ..config import Experiment
 from ..errors import FeatureblendError
 from ..losses import adversarial, perceptual, reconstruction
+from ..models.cleaning import SIGNS
 from .batches import moved
-from .degrading import degraded
+from .degrading import KINDS, damaged, degraded
 from .groups import group_size, mixed_in_groups, mixed_pictures
 from .material import Material, Networks
 from .warping import bent_to_group_means
@@ -61,7 +63,7 @@ def _reconstruction_terms(
         with torch.no_grad():
             wanted = networks.perceptual(images)
         terms["perceptual"] = weights.perceptual * perceptual.perceptual_loss(networks.perceptual(output), wanted)
-    if weights.kl:
+    if weights.kl and posterior is not None:
         terms["kl"] = weights.kl * posterior.kl().float().mean() / images[0].numel()
     return terms
 
@@ -202,6 +204,25 @@ def _in_groups(
     return images, latent, posterior, mixed, shares, 1 - weights.amax(dim=1).float()
 
 
+def clean(networks: Networks, material: Material, experiment: Experiment) -> Result:
+    """Give clean faces where inputs are spoilt, and say how they are; nothing but the cleaner learns from it.
+
+    What undoes light works where there is light to undo, and what mends texture where that is spoilt, so that neither
+    learns to make up for the other; both also work on half of the clean pictures, which they learn to leave alone.
+    """
+    inputs, ways = damaged(material.images, experiment.degrade, (*material.seed, material.rank))
+    light = ways[:, KINDS.index("light")]
+    done = {"light": light, "texture": ways.sum(dim=1) > light}
+    present = torch.stack([done[sign] for sign in SIGNS], dim=1)
+    idle = (material.uniform("idle", 1) < 0.5) & ~present.any(dim=1, keepdim=True)
+    output, signs = networks.autoencoder.cleaner.undone(inputs, (present | idle).float())
+    terms = _reconstruction_terms(networks, output, material.images, None, experiment)
+    if experiment.losses.damage:
+        error = functional.binary_cross_entropy_with_logits(signs, present.float())
+        terms["damage"] = experiment.losses.damage * error
+    return _summed(terms, output)
+
+
 def discriminate(networks: Networks, material: Material, experiment: Experiment) -> Result:
     """Teach the critic real photos from what the generator made in this step, and how far blends are mixed."""
     critic, fakes = networks.discriminator, material.fakes
@@ -314,6 +335,7 @@ OBJECTIVES: dict[str, Objective] = {
     "reconstruct": reconstruct,
     "blend": blend,
     "joint": joint,
+    "clean": clean,
     "discriminate": discriminate,
     "match_prior": match_prior,
     "discriminate_prior": discriminate_prior,

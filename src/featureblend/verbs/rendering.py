@@ -13,6 +13,7 @@ from ..alignment import AlignedFace, rescaling, resized, transform_points
 from ..blender import Blender
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
+from ..compositing.damage import without_damage
 from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
@@ -84,6 +85,8 @@ def finished(
             if target is not None:
                 points = transform_points(target, rescaling(side / blender.image_size))
                 bent = warp_to_shape(bent, crop.landmarks, points)
+            if blender.config.cleans:
+                bent = without_damage(bent, known)
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
             total += part * (bent - _scaled(known, side))
     return to_uint8(total)

@@ -1,0 +1,92 @@
+"""Photos without their damage at full size: what the model's cleaner took out of the small picture is taken out here.
+
+A model with a cleaner (`featureblend.models.cleaning`) gives a noisy, blurred or dim photo back clean, and any other
+nearly as it came. What it changed beyond that is damage, and a blend takes no detail from damage.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..alignment import resized
+
+__all__ = ["LIGHT", "TEXTURE", "damage", "without_damage"]
+
+BROAD = 4 / 128
+"""Standard deviation of the blur that tells light from texture, as a share of the side."""
+
+TEXTURE = (5.0, 8.0)
+"""Mean change of texture, in grey levels (root mean square): up to the first a photo counts as sound, from the second
+on as damaged."""
+
+LIGHT = (6.0, 10.0)
+"""The same of light."""
+
+
+def damage(photo: np.ndarray, given_back: np.ndarray) -> tuple[float, float]:
+    """Say how far a model changed a photo.
+
+    Parameters
+    ----------
+    photo, given_back : (s, s, 3) arrays, 0 to 255
+        What was encoded, and what its latent decodes to.
+
+    Returns
+    -------
+    light, texture : float
+        0 where the change is what is usual for a sound photo, 1 where it is damage; in between both.
+
+    Examples
+    --------
+    >>> grey = np.full((64, 64, 3), 100.0)
+    >>> damage(grey, grey + 1), damage(grey, grey + 30)
+    ((0.0, 0.0), (1.0, 0.0))
+    """
+    change = given_back.astype(np.float32) - photo
+    broad = _broad(change)
+    return _ramp(broad, LIGHT), _ramp(change - broad, TEXTURE)
+
+
+def without_damage(photo: np.ndarray, given_back: np.ndarray) -> np.ndarray:
+    """Take out of a photo what a model with a cleaner took out of it.
+
+    Parameters
+    ----------
+    photo : (S, S, 3) array, 0 to 255
+    given_back : (s, s, 3) array, 0 to 255
+        What the model's latent of the photo, scaled to s, decodes to.
+
+    Returns
+    -------
+    (S, S, 3) float32 array, 0 to 255
+        A sound photo as it is. Where texture is damaged, detail finer than the model's pixels is left out: nobody
+        knows it.
+
+    Examples
+    --------
+    >>> photo = np.full((64, 64, 3), 100.0)
+    >>> float(without_damage(photo, np.full((32, 32, 3), 140.0)).mean())
+    140.0
+    """
+    photo = np.asarray(photo, np.float32)
+    side = given_back.shape[0]
+    small = resized(photo, side)
+    light, texture = damage(small, given_back)
+    if not light and not texture:
+        return photo
+    change = given_back.astype(np.float32) - small
+    broad = _broad(change)
+    mended = photo + resized(light * broad + texture * (change - broad), photo.shape[0])
+    if photo.shape[0] > side:
+        mended -= texture * (photo - resized(small, photo.shape[0]))
+    return np.clip(mended, 0, 255)
+
+
+def _broad(image: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), BROAD * image.shape[0], borderType=cv2.BORDER_REFLECT_101)
+
+
+def _ramp(change: np.ndarray, between: tuple[float, float]) -> float:
+    low, high = between
+    return float(np.clip((np.sqrt(np.square(change).mean()) - low) / (high - low), 0, 1))

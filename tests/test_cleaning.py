@@ -1,0 +1,145 @@
+"""The cleaner: what it leaves alone, what it learns, and what keeps away from damaged photos at full size."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training_faces import TOY, faces  # noqa: E402
+
+from featureblend.compositing.damage import damage, without_damage  # noqa: E402
+from featureblend.config import LossWeights, Phase  # noqa: E402
+from featureblend.errors import FeatureblendError  # noqa: E402
+from featureblend.evaluate.scores import psnr  # noqa: E402
+from featureblend.evaluate.spoiling import spoilt  # noqa: E402
+from featureblend.image import from_network, to_network  # noqa: E402
+from featureblend.models import AUTOENCODERS, build  # noqa: E402
+from featureblend.models.cleaning import SIGNS, Cleaner  # noqa: E402
+from featureblend.train.trainer import Trainer  # noqa: E402
+
+OPTIONS = {**TOY.model_options, "cleaner_widths": (24, 32)}
+CLEAN = dataclasses.replace(
+    TOY,
+    name="toy-clean",
+    model_options=OPTIONS,
+    discriminator="",
+    discriminator_options={},
+    phases=(Phase("clean", "autoencoder"),),
+    losses=LossWeights(l1=1.0, laplacian=0.5, damage=0.2),
+    gradient_penalty=0.0,
+    degrade=0.7,
+    images=300 * 16,
+    learning_rate=3e-3,
+    warmup=0,
+    ema_half_life=0,
+)
+
+
+def shaken(cleaner):
+    """Give a cleaner random weights, as if it had learned something."""
+    with torch.no_grad():
+        for parameter in cleaner.parameters():
+            parameter.normal_(std=0.1)
+    return cleaner
+
+
+@pytest.mark.parametrize(("signs", "changed"), [((-1, -1), False), ((1, -1), True), ((-1, 1), True)])
+def test_what_is_not_seen_is_not_touched(signs, changed):
+    cleaner = shaken(Cleaner((8, 8)))
+    with torch.no_grad():
+        cleaner.to_signs.weight.zero_()
+        cleaner.to_signs.bias.copy_(torch.tensor(signs))
+        images = torch.rand(3, 3, 32, 32) * 2 - 1
+        cleaned, said = cleaner.undone(images)
+    assert torch.equal(cleaned, images) != changed
+    assert (said > 0).tolist() == [[sign > 0 for sign in signs]] * 3
+
+
+def test_light_is_one_gain_and_offset_a_colour():
+    cleaner = shaken(Cleaner((8, 8)))
+    with torch.no_grad():
+        cleaner.to_signs.weight.zero_()
+        cleaner.to_signs.bias.copy_(torch.tensor([3.0, -3.0]))
+        images = torch.rand(1, 3, 32, 32) * 2 - 1
+        cleaned = cleaner(images)
+    for before, after in zip(images[0], cleaned[0], strict=True):
+        line = np.polyfit(before.flatten(), after.flatten(), 1)
+        assert np.allclose(np.polyval(line, before.flatten()), after.flatten(), atol=1e-4)
+
+
+def test_it_learns_to_undo_damage_and_nothing_else_learns():
+    people = faces()
+    trainer = Trainer(CLEAN, people)
+    first = {name: value.clone() for name, value in trainer.networks.autoencoder.state_dict().items()}
+    while not trainer.done:
+        trainer.step()
+    learned = trainer.networks.autoencoder.state_dict()
+    moved = {name for name, value in learned.items() if not torch.equal(value, first[name])}
+    assert moved
+    assert all(name.startswith("cleaner.") for name in moved)
+
+    clean = people.split("validation").cropped(32).images
+    cleaner = trainer.networks.autoencoder.cleaner.eval()
+
+    def undone(pictures):
+        with torch.no_grad():
+            made, signs = cleaner.undone(torch.from_numpy(to_network(pictures)))
+        return from_network(made.clamp(-1, 1).numpy()), dict(zip(SIGNS, signs.mean(dim=0).tolist(), strict=True))
+
+    def nearness(pictures):
+        return np.mean([psnr(picture, face) for picture, face in zip(pictures, clean, strict=True)])
+
+    dim, noisy = (np.stack([spoilt(face, kind, 0) for face in clean]) for kind in ("light", "noise"))
+    assert nearness(undone(dim)[0]) > nearness(dim) + 1
+    assert undone(dim)[1]["light"] > undone(clean)[1]["light"] + 1
+    assert undone(noisy)[1]["texture"] > undone(clean)[1]["texture"] + 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"model_options": TOY.model_options}, "cleaner_widths"),
+        ({"degrade": 0.0}, "degrade"),
+        ({"phases": (Phase("joint", "autoencoder"),)}, "'clean'"),
+    ],
+)
+def test_a_run_that_cannot_clean_is_refused(change, word):
+    with pytest.raises(FeatureblendError, match=word):
+        Trainer(dataclasses.replace(CLEAN, **change), faces())
+
+
+def test_too_many_widths_are_refused():
+    with pytest.raises(FeatureblendError, match="cleaner_widths"):
+        build(AUTOENCODERS, "modern", {**TOY.model_options, "cleaner_widths": (8,) * 5})
+
+
+@pytest.fixture
+def face():
+    from featureblend.drawn.faces import draw_face
+
+    return draw_face(0, 128)[0]
+
+
+@pytest.mark.parametrize("side", [64, 128])
+def test_a_sound_photo_stays_as_it_is(face, side):
+    from featureblend.alignment import resized
+
+    nearly = resized(face, side).astype(np.float32) + np.random.default_rng(0).normal(0, 2.5, (side, side, 3))
+    assert np.array_equal(without_damage(face, nearly), face)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("light", (1, 0)), ("noise", (0, 1))])
+def test_damage_is_told_apart_and_taken_out(face, kind, expected):
+    seen = spoilt(face, kind, 0)
+    assert tuple(round(value) for value in damage(seen, face)) == expected
+    assert psnr(np.rint(without_damage(seen, face)).astype(np.uint8), face) > psnr(seen, face) + 6
+
+
+def test_no_grain_comes_back_at_full_size(face):
+    """A photo of twice the model's size: what is finer than the model's pixels goes with the noise."""
+    large = np.kron(face, np.ones((2, 2, 1), np.uint8))
+    seen = spoilt(large, "noise", 0)
+    mended = without_damage(seen, face)
+    assert np.square(mended - large).mean() < 0.1 * np.square(seen.astype(float) - large).mean()
