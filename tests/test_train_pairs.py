@@ -1,10 +1,12 @@
 """What training does to a batch before and between the networks: bending, spoiling, mixing in groups."""
 
+import io
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from featureblend.classical.morph import warp_to_shape
 from featureblend.data import FaceSet
@@ -13,7 +15,7 @@ from featureblend.export import _layout
 from featureblend.mixing import mix, place_shares
 from featureblend.models import AUTOENCODERS, build
 from featureblend.train.batches import FaceBatches
-from featureblend.train.degrading import degraded
+from featureblend.train.degrading import KINDS, _compressed, damaged, degraded
 from featureblend.train.groups import group_size, mixed_in_groups, mixed_pictures
 from featureblend.train.starting import read_start, take_over
 from featureblend.train.warping import MIRRORED, bent, bent_to_group_means
@@ -92,6 +94,37 @@ def test_the_share_that_is_spoilt(share):
     assert abs(float(changed) - share) < 0.1
     assert spoilt.abs().max() <= 1
     assert torch.equal(spoilt, degraded(images, share, (7,)))
+
+
+def test_what_is_said_of_the_damage_is_so():
+    images = smooth(400, 32)
+    spoilt, ways = damaged(images, 0.5, (3,))
+    changed = (spoilt != images).flatten(1).any(1)
+    assert not (changed & ~ways.any(1)).any()
+    assert (changed & ways.any(1)).sum() > 0.98 * ways.any(1).sum()  # a blur of a tenth of a pixel changes nothing
+    assert set(ways.sum(1).tolist()) == {0, 1, 2}
+    only = {kind: (ways.sum(1) == 1) & ways[:, place] for place, kind in enumerate(KINDS)}
+    assert all(found.sum() > 20 for found in only.values())
+    means = {
+        kind: float((spoilt[found].mean(dim=(1, 2, 3)) - images[found].mean(dim=(1, 2, 3))).mean())
+        for kind, found in only.items()
+    }
+    assert means.pop("light") < -0.1  # darker; all else changes no mean
+    assert max(map(abs, means.values())) < 0.03
+
+
+@pytest.mark.parametrize(("channels", "apart"), [(1, 0.2), (3, 0.4)])
+def test_compression_is_nearly_that_of_jpeg(channels, apart):
+    """Beside Pillow's at quality 30, which enlarges colour in another way and rounds it to whole numbers."""
+    image = smooth(1, 64, seed=4)[:, :channels].expand(-1, 3, -1, -1)
+    pixels = ((image[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=30)
+    theirs = np.asarray(Image.open(stream), np.float32)
+    amounts = torch.tensor([(30 - 5) / 45, 0, 0, 0.9])[:, None]  # the last: blocks begin at the border
+    seen = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
+    ours = (_compressed(seen, amounts, torch.Generator()).clamp(-1, 1)[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    assert np.abs(ours - theirs).mean() < apart * np.abs(theirs - pixels).mean()
 
 
 def test_spoilt_pictures_stay_recognisable():

@@ -1,7 +1,7 @@
 """Spoilt photos: what phones, weak light and strong compression do to a face, by fixed amounts.
 
-Not the damage that `featureblend.train.degrading` trains on, which is drawn anew for every picture and stands in for
-these: here noise is normal and compression is JPEG itself.
+Not the damage that `featureblend.train.degrading` trains on, whose amounts and kinds of grain are drawn anew for every
+picture, and whose compression only stands in for JPEG: here it is JPEG itself.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from .batches import moved, seeded
 
-__all__ = ["KINDS", "damaged", "degraded", "spoilt"]
+__all__ = ["KINDS", "damaged", "degraded"]
 
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
@@ -45,6 +45,9 @@ CHROMINANCE = (
     *((99,) * 8,) * 4,
 )
 """The same of colour (table K.2)."""
+
+MIDDLE = 1 / 255
+"""JPEG counts from grey level 128, pictures in [-1, 1] from 127.5."""
 
 YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 """Brightness and two differences of colour, of red, green and blue (ITU-T T.871)."""
@@ -108,32 +111,6 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
     return result, moved(ways, images.device)
 
 
-def spoilt(images: Tensor, kind: str, seed: tuple[object, ...]) -> Tensor:
-    """Spoil every picture in the same way, by amounts drawn one by one.
-
-    Parameters
-    ----------
-    images : (B, 3, S, S) tensor in [-1, 1]
-    kind : str
-        One of `KINDS`.
-    seed : tuple
-        Fixes every draw.
-
-    Returns
-    -------
-    (B, 3, S, S) tensor in [-1, 1]
-
-    Examples
-    --------
-    >>> images = torch.rand(4, 3, 32, 32) * 2 - 1
-    >>> spoilt(images, "noise", (0,)).shape
-    torch.Size([4, 3, 32, 32])
-    """
-    (amounts,) = _amounts(1, len(images), seeded(*seed, "spoil"))
-    noise = _generator((*seed, kind), images.device)
-    return _WAYS[kind](images, moved(amounts, images.device), noise).clamp(-1, 1)
-
-
 def _amounts(kinds: int, count: int, draws: torch.Generator) -> Tensor:
     """Draw a (kinds, `AMOUNTS`, count) tensor of numbers between 0 and 1."""
     return torch.rand((kinds, AMOUNTS, count), generator=draws)
@@ -190,14 +167,14 @@ def _compressed(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tens
     turn = torch.tensor(YCBCR, device=images.device, dtype=images.dtype)
     # The blocks of a photo that was cut out begin anywhere; all pictures of a batch are shifted alike.
     shift = (int(amounts[1, 0] * 2 * BLOCK), int(amounts[2, 0] * 2 * BLOCK)) if amounts[3, 0] < 0.5 else (0, 0)
-    planes = torch.einsum("dc,bcij->bdij", turn, images.roll(shift, (2, 3)))
+    planes = torch.einsum("dc,bcij->bdij", turn, images.roll(shift, (2, 3)) - MIDDLE)
     quality = 5 + 45 * amounts[0]
     scale = (50 / quality).view(-1, 1, 1, 1, 1, 1)
     brightness = _rounded(planes[:, :1], LUMINANCE, scale)
     colour = _rounded(functional.avg_pool2d(planes[:, 1:], 2), CHROMINANCE, scale)
     colour = functional.interpolate(colour, scale_factor=2.0, mode="bilinear")
     whole = torch.cat([brightness, colour], dim=1)
-    return torch.einsum("dc,bcij->bdij", torch.linalg.inv(turn), whole).roll((-shift[0], -shift[1]), (2, 3))
+    return torch.einsum("dc,bcij->bdij", torch.linalg.inv(turn), whole).roll((-shift[0], -shift[1]), (2, 3)) + MIDDLE
 
 
 def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) -> Tensor:
@@ -205,7 +182,7 @@ def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) 
     basis = torch.cos(math.pi / BLOCK * (place[None] + 0.5) * place[:, None]) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
     blocks = planes.unflatten(2, (-1, BLOCK)).unflatten(4, (-1, BLOCK)).movedim(3, 4)
-    step = torch.tensor(table, device=planes.device, dtype=planes.dtype) * scale * (2 / 255)
+    step = (torch.tensor(table, device=planes.device, dtype=planes.dtype) * scale).round().clamp(1, 255) * (2 / 255)
     blocks = basis.T @ (((basis @ blocks @ basis.T) / step).round() * step) @ basis
     return blocks.movedim(4, 3).flatten(4, 5).flatten(2, 3)
 
