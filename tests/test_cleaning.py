@@ -112,7 +112,7 @@ def test_a_run_that_cannot_clean_is_refused(change, word):
 
 def test_too_many_widths_are_refused():
     with pytest.raises(FeatureblendError, match="cleaner_widths"):
-        build(AUTOENCODERS, "modern", {**TOY.model_options, "cleaner_widths": (8,) * 5})
+        build(AUTOENCODERS, "modern", {**TOY.model_options, "cleaner_widths": (8,) * 6})
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import numpy as np
 from .alignment import AlignedFace
 from .blending import Made
 from .classical.morph import mean_shape
+from .compositing.damage import damage
 from .errors import FeatureblendError
 from .evaluate import conditions
 from .evaluate.distance import balance_of_distances
@@ -72,7 +73,10 @@ def appraise(
     landmarks = [face.landmarks for face in faces]
     measures = blend_measures(made.image, [face.image for face in faces], made.texture, landmarks)
     errors: list[tuple[float, float] | None] = [None] * len(faces)
+    damages: list[tuple[float, float] | None] = [None] * len(faces)
     if made.decoded:
+        if made.mended:
+            damages = [damage(photo, decoded) for photo, decoded in zip(made.encoded, made.decoded, strict=True)]
         marks = [mean_shape(landmarks, made.shape)] * len(faces) if made.bent else landmarks
         errors = [
             # Where a code was mixed as it is, its picture is the photo, and nothing is lost.
@@ -84,10 +88,10 @@ def appraise(
     yaws = [conditions.head_pose(points)[0] for points in landmarks]
     measures["yaw"] = [round(yaw) for yaw in yaws]
     warnings = []
-    for face, name, yaw, error in zip(faces, names, yaws, errors, strict=True):
+    for face, name, yaw, error, damaged in zip(faces, names, yaws, errors, damages, strict=True):
         # A code doesn't know how large its photo was.
         width = None if face.latent is not None else conditions.face_width(face.landmarks, face.matrix)
-        warnings += conditions.photo_warnings(name, yaw, width, error, typical)
+        warnings += conditions.photo_warnings(name, yaw, width, error, typical, damaged)
     if recognizer is not None:
         measures |= _identity(made, faces, recognizer)
     return measures, tuple(warnings)

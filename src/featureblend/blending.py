@@ -136,9 +136,9 @@ class Made:
     encoded: Sequence[np.ndarray] = field(default=(), repr=False)
     """The faces as the encoder saw them; empty where nothing was encoded."""
     decoded: Sequence[np.ndarray] = field(default=(), repr=False)
-    """What their latents decode to, if that was asked for."""
-    given_back: Sequence[np.ndarray] = field(default=(), repr=False)
-    """The same, where the model undoes damage and the photos' own detail is to be rid of it too."""
+    """What their latents decode to, if that was asked for or is needed for their detail."""
+    mended: bool = False
+    """Whether the model undoes damage of photos, so that `decoded` is without it."""
     bent: bool = False
     """Whether the faces were bent to their mean shape."""
     around: np.ndarray | None = None
@@ -237,19 +237,12 @@ def blended(
     if manner.method != "latent":
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
     mixed = mixture(networks, faces, texture, shape, manner)
-    alone, mends = mixed.latent[None], manner.detailed and networks.config.cleans
-    pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents or mends else alone)
+    alone, mended = mixed.latent[None], networks.config.cleans
+    # What a damaged photo looked like before, its own detail has to know.
+    decode_parents = decode_parents or (mended and manner.detailed)
+    pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])
-    return Made(
-        pictures[0],
-        texture,
-        shape,
-        encoded=mixed.encoded,
-        decoded=parents if decode_parents else (),
-        given_back=parents if mends else (),
-        bent=manner.warp,
-        around=mixed.around,
-    )
+    return Made(pictures[0], texture, shape, mixed.encoded, parents, mended, manner.warp, mixed.around)
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
@@ -284,5 +277,5 @@ def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bo
         warped=made.bent,
         shape_weights=made.shape,
         surroundings=manner.surroundings if made.around is None else made.around,
-        given_back=made.given_back,
+        given_back=made.decoded if made.mended and manner.detailed else (),
     )

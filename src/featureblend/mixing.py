@@ -9,8 +9,8 @@ the winner's share is ``min(1, N w)`` and the others divide the rest by weight. 
 inputs, gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
 
 A fine part, where a model has one, is mixed in two bands: `featureblend.fine_mixing`. Its lines come from one parent at
-a place: brows and eyes from those whose hair is not shown, nose and mouth from the one whose hair is, so that each is
-recognised (`eye_level`).
+a place: brows, eyes and nose from those whose hair is not shown, the mouth from the one whose hair is, so that each is
+recognised (`above_mouth`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
     "CENTRE",
     "RADII",
     "Surroundings",
-    "eye_level",
+    "above_mouth",
     "mix",
     "outside_face",
     "outside_features",
@@ -46,9 +46,8 @@ RADII = (0.30, 0.38)
 FEATURES_CENTRE, FEATURES_RADII = (0.5, 0.61), (0.27, 0.27)
 """The same of the features: brows, eyes, nose and mouth. The forehead is not among them: a fringe of one parent and the
 bare forehead of the other mix in colour, but its lines are those of the hair that is shown."""
-EYES_END, EYES_SOFT = 0.57, 0.05
-"""Height between eyes and the tip of the nose, as a share of the crop's side from above, and half the width of the
-change there."""
+MOUTH_BEGINS, MOUTH_SOFT = 0.68, 0.05
+"""Height between nose and mouth, as a share of the crop's side from above, and half the width of the change there."""
 SOFT = (0.85, 1.15)
 """Distances from the middle, in radii, between which the face fades into its surroundings."""
 
@@ -85,8 +84,8 @@ def outside_features(grid: int) -> np.ndarray:
     return _outside(grid, FEATURES_CENTRE, FEATURES_RADII)
 
 
-def eye_level(grid: int) -> np.ndarray:
-    """Say how far each place of an aligned crop is as high as brows and eyes, rather than as nose and mouth.
+def above_mouth(grid: int) -> np.ndarray:
+    """Say how far each place of an aligned crop is as high as brows, eyes and nose, rather than as the mouth.
 
     Returns
     -------
@@ -95,11 +94,11 @@ def eye_level(grid: int) -> np.ndarray:
 
     Examples
     --------
-    >>> eye_level(4)[:, 0].tolist()
-    [1.0, 1.0, -1.0, -1.0]
+    >>> above_mouth(4)[:, 0].tolist()
+    [1.0, 1.0, 1.0, -1.0]
     """
     height = (np.arange(grid) + 0.5) / grid
-    level = np.clip((EYES_END - height) / EYES_SOFT, -1, 1).astype(np.float32)
+    level = np.clip((MOUTH_BEGINS - height) / MOUTH_SOFT, -1, 1).astype(np.float32)
     return np.repeat(level[:, None], grid, axis=1)
 
 
@@ -267,7 +266,7 @@ def mix(
     if "fine" in layout:
         fine = _spatial(latents, layout, "fine")
         shares, of_lines = (_placed(inside, around, mask(fine.shape[-1])) for mask in (outside_face, outside_features))
-        lead = (inside - around)[:, None, None] * eye_level(fine.shape[-1])
+        lead = (inside - around)[:, None, None] * above_mouth(fine.shape[-1])
         mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, lead).ravel()
     return mixed
 

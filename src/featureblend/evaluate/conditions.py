@@ -20,6 +20,9 @@ SMALL = 48.0
 TYPICAL = 29.0
 """PSNR in dB of the first bundled model on people it never saw; for models that do not state theirs."""
 
+SEEN = 0.5
+"""Damage from which it is said that a photo was mended."""
+
 BADLY, BADLY_INSIDE = 5.5, 4.0
 """So many dB under the model's own mean a photo encodes badly, on the whole and inside the face. Of 400 photos of LFW
 1 in 100 lies under each: hats, scarves and busy grounds; dark glasses, hands and mouths wide open."""
@@ -147,6 +150,7 @@ def photo_warnings(
     width: float | None = None,
     reconstruction: Sequence[float] | None = None,
     typical: float = TYPICAL,
+    damage: Sequence[float] | None = None,
 ) -> list[str]:
     """Say in plain sentences what speaks against a photo.
 
@@ -162,6 +166,9 @@ def photo_warnings(
         As `reconstruction_errors`.
     typical : float
         The model's mean PSNR on people that it never saw.
+    damage : (float, float), optional
+        Of light and of texture, 0 to 1, where the model undoes it: a photo that comes back otherwise than it was is
+        then meant to.
 
     Returns
     -------
@@ -185,7 +192,12 @@ badly: 17.2 dB, where 29 dB is usual for this model; a plainer background or ano
         )
     if width is not None and width < SMALL:
         said.append(f"{name}: the face is only {width:.0f} pixels wide; a larger photo shows more of it")
-    if reconstruction is not None:
+    light, texture = damage or (0.0, 0.0)
+    if light >= SEEN:
+        said.append(f"{name}: weak or coloured light was evened out; how bright the room was is a guess")
+    if texture >= SEEN:
+        said.append(f"{name}: noise, blur or compression was taken out; a better photo shows more of the face")
+    if reconstruction is not None and max(light, texture) < SEEN:
         whole, inside = reconstruction
         usual = f"where {typical:.0f} dB is usual for this model"
         if whole < typical - BADLY:

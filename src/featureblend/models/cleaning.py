@@ -55,6 +55,8 @@ class Cleaner(nn.Module):
     True
     """
 
+    frequencies: Tensor
+
     def __init__(self, widths: tuple[int, ...], patch: int = 2) -> None:
         super().__init__()
         self.patch = patch

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from ..config import Experiment
 from ..fine_mixing import BROAD, FAINT, NEAR, PULL, UNSEEN, kernel
-from ..mixing import eye_level, outside_face, outside_features
+from ..mixing import above_mouth, outside_face, outside_features
 
 __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
@@ -63,7 +63,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     fine = getattr(config, "fine_grid", grid)
     masks = (torch.from_numpy(mask(fine)).to(latent) for mask in (outside_face, outside_features))
     near, of_lines = (torch.lerp(inside, around[:, :, None, None], mask) for mask in masks)
-    lead = (weights - around)[:, :, None, None] * torch.from_numpy(eye_level(fine)).to(latent)
+    lead = (weights - around)[:, :, None, None] * torch.from_numpy(above_mouth(fine)).to(latent)
     return _with_fine(mixed, members, config, near, of_lines, lead), shares
 
 
