@@ -39,6 +39,10 @@ FRAME = 6
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
 
+SHARPEST, NOISY = 0.0, 5.0
+"""Sharpness (`winners.focus`) that only 1 in 100 sound photos passes, and what each 1 over it counts against a photo:
+that is noise, not sharpness."""
+
 SMALLEST = 16
 """Shortest side that is made, in pixels."""
 
@@ -254,9 +258,10 @@ def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int
 
 
 def _suitability(face: AlignedFace, size: int) -> float:
-    """Say how well a photo serves for hair and background: sharp, with enough pixels, and not cut off in the crop."""
+    """Say how well a photo serves for hair and background: sharp, not noisy, with enough pixels, not cut off."""
     crop = face.at(GUIDE)
     score = focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0))
+    score -= NOISY * max(0.0, score - SHARPEST)
     if face.photo is None:
         return score
     places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)

@@ -1,0 +1,45 @@
+"""Show what the bundled model makes of an example face that was spoilt: as seen, given back, and blended with another.
+
+python tools/spoilt_sheet.py docs/images/spoilt.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from featureblend import Blender
+from featureblend.alignment import resized
+from featureblend.demo import EXAMPLES
+from featureblend.evaluate.spoiling import CLEAN, SPOILING, spoilt
+from featureblend.image import load_image, save_image
+from featureblend.sheets import labelled_sheet
+
+SIDE = 256
+
+
+def main() -> None:
+    """Write the sheet, and say what the model warns of."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    blender = Blender.from_pretrained()
+    photo, other = load_image(EXAMPLES / "first.png", 1), blender.find(EXAMPLES / "second.png")
+    kinds = (CLEAN, *SPOILING)
+    seen, again, blends = [], [], []
+    for kind in kinds:
+        face = blender.find(photo if kind == CLEAN else spoilt(photo, kind))
+        (picture,) = blender.pictures(blender.latents([face.image]))
+        made = blender.blend_faces([face, other], size=SIDE, names=[kind, "second.png"])
+        seen.append(face.at(SIDE).image)
+        again.append(resized(picture, SIDE))
+        blends.append(np.asarray(made.image))
+        print(kind, *made.warnings, sep="\n  ")
+    labels = [*kinds, *["given back"] * len(kinds), *["blended"] * len(kinds)]
+    save_image(options.out, np.asarray(labelled_sheet([*seen, *again, *blends], labels, len(kinds))))
+
+
+if __name__ == "__main__":
+    main()
