@@ -79,6 +79,16 @@ def test_the_warnings_in_words():
     assert photo_warnings("a", reconstruction=(17.2, 20), typical=20) == []
 
 
+def test_damage_that_was_undone_is_told_where_it_is_seen():
+    assert "light was evened out" in photo_warnings("a", reconstruction=(15, 15), damage=(1, 0))[0]
+    assert len(photo_warnings("a", reconstruction=(15, 15), damage=(1, 0))) == 1  # it is meant to come back otherwise
+    assert "noise, blur or compression" in photo_warnings("a", reconstruction=(23, 23), damage=(0, 0.6))[0]
+    assert photo_warnings("a", reconstruction=(28, 28), damage=(0, 1)) == []  # hardly changed
+    both = photo_warnings("a", reconstruction=(17, 17), damage=(0, 1))
+    assert ["taken out" in both[0], "encodes badly" in both[1]] == [True, True]
+    assert photo_warnings("a", damage=(1, 1)) == []
+
+
 def test_a_hidden_face_a_small_one_and_noise_are_told(blender):
     photo = np.asarray(Image.open(FIRST).convert("RGB"))
     assert blender.blend([photo, SECOND]).warnings == ()

@@ -1,6 +1,6 @@
 """Show what the bundled model makes of an example face that was spoilt: as seen, given back, and blended with another.
 
-python tools/spoilt_sheet.py docs/images/spoilt.png
+python tools/spoilt_sheet.py docs/images/spoilt.jpg
 """
 
 from __future__ import annotations

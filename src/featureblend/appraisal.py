@@ -10,7 +10,6 @@ import numpy as np
 from .alignment import AlignedFace
 from .blending import Made
 from .classical.morph import mean_shape
-from .compositing.damage import damage
 from .errors import FeatureblendError
 from .evaluate import conditions
 from .evaluate.distance import balance_of_distances
@@ -73,10 +72,8 @@ def appraise(
     landmarks = [face.landmarks for face in faces]
     measures = blend_measures(made.image, [face.image for face in faces], made.texture, landmarks)
     errors: list[tuple[float, float] | None] = [None] * len(faces)
-    damages: list[tuple[float, float] | None] = [None] * len(faces)
+    damages = [None] * len(faces) if made.damage is None else made.damage.tolist()
     if made.decoded:
-        if made.mended:
-            damages = [damage(photo, decoded) for photo, decoded in zip(made.encoded, made.decoded, strict=True)]
         marks = [mean_shape(landmarks, made.shape)] * len(faces) if made.bent else landmarks
         errors = [
             # Where a code was mixed as it is, its picture is the photo, and nothing is lost.

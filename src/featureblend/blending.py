@@ -136,9 +136,9 @@ class Made:
     encoded: Sequence[np.ndarray] = field(default=(), repr=False)
     """The faces as the encoder saw them; empty where nothing was encoded."""
     decoded: Sequence[np.ndarray] = field(default=(), repr=False)
-    """What their latents decode to, if that was asked for or is needed for their detail."""
-    mended: bool = False
-    """Whether the model undoes damage of photos, so that `decoded` is without it."""
+    """What their latents decode to, if that was asked for or one is damaged."""
+    damage: np.ndarray | None = None
+    """(N, 2) damage of light and of texture that the encoder undid in each, 0 to 1; None where nothing was encoded."""
     bent: bool = False
     """Whether the faces were bent to their mean shape."""
     around: np.ndarray | None = None
@@ -237,12 +237,13 @@ def blended(
     if manner.method != "latent":
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
     mixed = mixture(networks, faces, texture, shape, manner)
-    alone, mended = mixed.latent[None], networks.config.cleans
-    # What a damaged photo looked like before, its own detail has to know.
-    decode_parents = decode_parents or (mended and manner.detailed)
+    damage = networks.damage(mixed.encoded)
+    # What a damaged photo looked like without that is to be known where its own detail is used.
+    decode_parents = decode_parents or (manner.detailed and bool(damage.any()))
+    alone = mixed.latent[None]
     pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])
-    return Made(pictures[0], texture, shape, mixed.encoded, parents, mended, manner.warp, mixed.around)
+    return Made(pictures[0], texture, shape, mixed.encoded, parents, damage, manner.warp, mixed.around)
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
@@ -277,5 +278,6 @@ def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bo
         warped=made.bent,
         shape_weights=made.shape,
         surroundings=manner.surroundings if made.around is None else made.around,
-        given_back=made.decoded if made.mended and manner.detailed else (),
+        given_back=made.decoded,
+        damage=made.damage,
     )

@@ -25,7 +25,7 @@ from .evaluate.held_out import held_out_figures
 from .files import sha256
 from .image import from_network, to_network
 from .model_card import model_card
-from .model_folder import ModelConfig, read_model_folder
+from .model_folder import DAMAGE, ModelConfig, read_model_folder
 from .models import AUTOENCODERS, build
 from .train.state import RunFolder
 
@@ -38,8 +38,8 @@ LARGEST_DIFFERENCE = 2
 """Most that any pixel may differ between ONNX and torch, in grey levels of 255."""
 
 
-PARTS = frozenset({"encoder.onnx", "decoder.onnx", "config.json", "README.md"})
-"""The files of a model folder."""
+PARTS = frozenset({"encoder.onnx", "decoder.onnx", DAMAGE, "config.json", "README.md"})
+"""The files of a model folder; not all models have each."""
 
 
 class _Method(nn.Module):
@@ -116,7 +116,12 @@ def export_model(
             _Method(model, model.encode), torch.zeros(2, 3, size, size), ("images", "latent"), work / "encoder.onnx"
         )
         _to_onnx(_Method(model, model.decode), latent, ("latent", "images"), work / "decoder.onnx")
-        say(f"wrote encoder.onnx and decoder.onnx ({sum(p.stat().st_size for p in work.iterdir()) / 1e6:.1f} MB)")
+        cleaner = getattr(model, "cleaner", None)
+        if cleaner is not None:
+            damage = _Method(cleaner, cleaner.damage)
+            _to_onnx(damage, torch.zeros(2, 3, size, size), ("images", "damage"), work / DAMAGE)
+        networks = sorted(path.name for path in work.iterdir())
+        say(f"wrote {', '.join(networks)} ({sum(p.stat().st_size for p in work.iterdir()) / 1e6:.1f} MB)")
         checked = _validation_faces(faces, size)
         reconstruct = _reconstructor(work)
         difference = _largest_difference(model, reconstruct, checked)
@@ -132,7 +137,7 @@ def export_model(
             name=name or out.name,
             image_size=size,
             latent_dim=latent.shape[1],
-            files={file: sha256(work / file) for file in ("encoder.onnx", "decoder.onnx")},
+            files={file: sha256(work / file) for file in networks},
             latent_layout=_layout(model),
             experiment=to_dict(experiment),
             training={**_training_facts(experiment, state), "averaged_with": _run_name(average_with)},

@@ -13,13 +13,13 @@ import numpy as np
 from .errors import FeatureblendError
 from .image import from_network, to_network
 from .mixing import Surroundings, mix
-from .model_folder import read_model_folder
+from .model_folder import DAMAGE, read_model_folder
 
 __all__ = ["Networks"]
 
 
 class Networks:
-    """Encoder and decoder of one model folder, opened when they are first needed.
+    """Encoder, decoder and what else one model folder has, opened when they are first needed.
 
     Parameters
     ----------
@@ -56,6 +56,10 @@ class Networks:
     def _decoder(self) -> Any:
         return self._session("decoder.onnx")
 
+    @cached_property
+    def _damage(self) -> Any:
+        return self._session(DAMAGE)
+
     def _session(self, name: str) -> Any:
         import onnxruntime
 
@@ -69,7 +73,7 @@ class Networks:
             raise FeatureblendError(f"cannot load {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
         # The hashes cover the networks but not the settings beside them.
         size = self.config.image_size
-        due = {"images": [3, size, size], "latent": [self.config.latent_dim]}
+        due = {"images": [3, size, size], "latent": [self.config.latent_dim], "damage": [2]}
         for end in (*session.get_inputs(), *session.get_outputs()):
             if list(end.shape[1:]) != due.get(end.name):
                 raise FeatureblendError(
@@ -90,6 +94,22 @@ class Networks:
         (B, D) float32 array
         """
         return self._encoder.run(None, {"images": to_network(np.stack(list(images)))})[0]
+
+    def damage(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """Say what damage the encoder undoes in aligned faces.
+
+        Parameters
+        ----------
+        images : B (S, S, 3) uint8 arrays, S the model's size
+
+        Returns
+        -------
+        (B, 2) float32 array
+            Of light and of texture, 0 to 1; all 0 of a model that undoes none.
+        """
+        if not self.config.cleans:
+            return np.zeros((len(images), 2), np.float32)
+        return self._damage.run(None, {"images": to_network(np.stack(list(images)))})[0]
 
     def pictures(self, latents: np.ndarray) -> np.ndarray:
         """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""

@@ -15,7 +15,7 @@ from ..classical.morph import mean_shape
 from ..classical.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from ..errors import FeatureblendError
 from ..mixing import Surroundings
-from .damage import without_damage
+from .damage import broad, without_damage
 from .detail import GUIDE, add_detail, warped_parents
 from .masks import face_mask
 from .paste import paste
@@ -86,6 +86,7 @@ def compose(
     shape_weights: Sequence[float] | np.ndarray | None = None,
     surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
     given_back: Sequence[np.ndarray] = (),
+    damage: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make the finished picture of a blend.
 
@@ -114,7 +115,9 @@ def compose(
         Whose hair and background: the best photo's, everyone's by weight, that photo's (from 1), or shares that sum
         to 1. With the background 'source' they are the photo's own.
     given_back : sequence of N (s, s, 3) uint8 arrays, optional
-        What a model that undoes damage made of each parent, in the blend's shape: their detail is rid of it
+        What the model made of each parent, in the blend's shape; needed where one is damaged.
+    damage : (N, 2) array, optional
+        What the model undid of light and of texture in each, 0 to 1; their detail is rid of it
         (`featureblend.compositing.damage`).
 
     Returns
@@ -143,7 +146,8 @@ def compose(
         check_surroundings(surroundings, len(faces))
     share = np.asarray(weights, np.float64)
     bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
-    task = _Task(blend, faces, share, bending, detail, warped, surroundings, given_back)
+    undone = list(zip(given_back, damage, strict=True)) if damage is not None and damage.any() and given_back else []
+    task = _Task(blend, faces, share, bending, detail, warped, surroundings, undone)
     target = faces[int(onto) - 1]
     if background == "source":
         return _into_photo(task, target, int(onto), size)
@@ -174,7 +178,8 @@ class _Task:
     detail: bool
     warped: bool
     surroundings: Any
-    given_back: Sequence[np.ndarray]
+    undone: Sequence[tuple[np.ndarray, np.ndarray]]
+    """What the model made of each parent, and its damage; empty where none is damaged."""
 
     def around(self, size: int) -> np.ndarray:
         """(N,) shares of the parents around the face."""
@@ -185,17 +190,21 @@ class _Task:
         points = mean_shape([face.landmarks for face in self.faces], self.bending)
         return transform_points(points, rescaling(size / self.blend.shape[0]))
 
-    def parents(self, size: int) -> list[np.ndarray]:
-        """(size, size, 3) float32 parents, bent to the blend's shape where it has one, without known damage."""
+    def bent(self, size: int) -> list[np.ndarray]:
+        """(size, size, 3) float32 parents, bent to the blend's shape where it has one."""
         crops = [face.at(size) for face in self.faces]
-        parents = [crop.image.astype(np.float32) for crop in crops]
         if self.warped:
             frame = size // FRAME
             wide = [crop.padded(frame) for crop in crops]
-            parents = warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
-        if not self.given_back:
+            return warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
+        return [crop.image.astype(np.float32) for crop in crops]
+
+    def parents(self, size: int) -> list[np.ndarray]:
+        """The same without the damage that is known."""
+        parents = self.bent(size)
+        if not self.undone:
             return parents
-        return [without_damage(parent, known) for parent, known in zip(parents, self.given_back, strict=True)]
+        return [without_damage(parent, *known) for parent, known in zip(parents, self.undone, strict=True)]
 
     def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
         """(size, size, 3) uint8 blend, with its parents' detail or scaled."""
@@ -220,7 +229,7 @@ def shares_around(
     faces : sequence of N AlignedFace
     weights : sequence of N floats
     surroundings : 'auto', 'mean', int or sequence of N floats
-        As in `compose`. 'auto' is the sharpest photo with enough pixels whose crop is least cut off.
+        As in `compose`. 'auto' is the sharpest photo, but no noisy one, with enough pixels whose crop is least cut off.
     size : int, optional
         Side of the picture that is wanted, in pixels; left out, that of the faces.
 
@@ -295,6 +304,10 @@ def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | Non
     if not task.detail:  # the model's own hair and background would meet the photo's at the crop's border
         mask = face_mask(task.shape(working), working)
         after = _before(after, task.parents(working)[onto - 1], mask)
+    elif task.undone:  # the photo keeps its grain around the face, and the face its light
+        own, mended = task.bent(working)[onto - 1], task.parents(working)[onto - 1]
+        dimmed = after - broad(mended - own)
+        after = _before(dimmed, own, face_mask(task.shape(working), working))
     back = np.linalg.inv(np.vstack([scaling, [0, 0, 1]]))
     return paste(photo, crop.image, after, crop.matrix @ back)
 

@@ -20,8 +20,13 @@ SMALL = 48.0
 TYPICAL = 29.0
 """PSNR in dB of the first bundled model on people it never saw; for models that do not state theirs."""
 
-SEEN = 0.5
-"""Damage from which it is said that a photo was mended."""
+SEEN, CHANGED = 0.5, 4.0
+"""Damage from which it is said that a photo was mended, where it also comes back so many dB further from itself than is
+usual for the model: a photo that is a little soft needs no word."""
+
+LOST, UNEVEN = 20.0, 4.0
+"""More was lost than noise or blur of a usable photo, which are everywhere alike, where the PSNR is under the first, or
+inside the face so many dB lower than on the whole."""
 
 BADLY, BADLY_INSIDE = 5.5, 4.0
 """So many dB under the model's own mean a photo encodes badly, on the whole and inside the face. Of 400 photos of LFW
@@ -167,8 +172,8 @@ def photo_warnings(
     typical : float
         The model's mean PSNR on people that it never saw.
     damage : (float, float), optional
-        Of light and of texture, 0 to 1, where the model undoes it: a photo that comes back otherwise than it was is
-        then meant to.
+        Of light and of texture that the model undid, 0 to 1: a photo that comes back otherwise than it was is then
+        meant to.
 
     Returns
     -------
@@ -192,12 +197,14 @@ badly: 17.2 dB, where 29 dB is usual for this model; a plainer background or ano
         )
     if width is not None and width < SMALL:
         said.append(f"{name}: the face is only {width:.0f} pixels wide; a larger photo shows more of it")
-    light, texture = damage or (0.0, 0.0)
+    changed = reconstruction is not None and reconstruction[0] < typical - CHANGED
+    light, texture = damage if damage and changed else (0.0, 0.0)
     if light >= SEEN:
         said.append(f"{name}: weak or coloured light was evened out; how bright the room was is a guess")
     if texture >= SEEN:
         said.append(f"{name}: noise, blur or compression was taken out; a better photo shows more of the face")
-    if reconstruction is not None and max(light, texture) < SEEN:
+    lost = reconstruction is not None and (reconstruction[0] < LOST or reconstruction[1] < reconstruction[0] - UNEVEN)
+    if reconstruction is not None and light < SEEN and (texture < SEEN or lost):
         whole, inside = reconstruction
         usual = f"where {typical:.0f} dB is usual for this model"
         if whole < typical - BADLY:

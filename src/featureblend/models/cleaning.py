@@ -78,6 +78,20 @@ class Cleaner(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    def damage(self, images: Tensor) -> Tensor:
+        """Say how certain it is of damage, which is how far it undoes it.
+
+        Parameters
+        ----------
+        images : (B, 3, S, S) tensor in [-1, 1]
+
+        Returns
+        -------
+        (B, 2) float32 tensor
+            0 to 1 for each of `SIGNS`; 0 below even odds.
+        """
+        return _certainty(self.to_signs(self._judged(self._maps(images))))
+
     def undone(self, images: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the damage, and say what was seen.
 
@@ -94,17 +108,10 @@ class Cleaner(nn.Module):
         signs : (B, 2) float32 tensor
             Logits, one for each of `SIGNS`: above 0 where it was seen.
         """
-        maps, values = [], functional.conv2d(functional.pixel_unshuffle(images, self.patch), self.frequencies)
-        for level in self.down:
-            values = level(values)
-            maps.append(values)
-        seen = [activation(found) for found in maps]
-        # Noise and blur are a matter of how large the features are, everywhere: means say little without spreads.
-        spreads = [(found.square().mean((2, 3)) + FAINT).sqrt() for found in seen]
-        hidden = activation(self.judge(torch.cat([*(found.mean((2, 3)) for found in seen), *spreads], dim=1)))
+        maps = self._maps(images)
+        values, hidden = maps[-1], self._judged(maps)
         signs = self.to_signs(hidden).float()
-        if shares is None:
-            shares = (2 * torch.sigmoid(signs) - 1).clamp(min=0)
+        shares = _certainty(signs) if shares is None else shares
         light, texture = shares.to(images)[:, :, None, None, None].unbind(1)
         for widen, level, beside in zip(self.widen, self.up, reversed(maps[:-1]), strict=True):
             values = level(widen(values) + beside)
@@ -112,9 +119,26 @@ class Cleaner(nn.Module):
         correction = functional.pixel_shuffle(self.to_pixels(activation(values)), self.patch)
         return images + light * (gain * images + offset) + texture * correction, signs
 
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        maps, values = [], functional.conv2d(functional.pixel_unshuffle(images, self.patch), self.frequencies)
+        for level in self.down:
+            values = level(values)
+            maps.append(values)
+        return maps
+
+    def _judged(self, maps: list[Tensor]) -> Tensor:
+        seen = [activation(found) for found in maps]
+        # Noise and blur are a matter of how large the features are, everywhere: means say little without spreads.
+        spreads = [(found.square().mean((2, 3)) + FAINT).sqrt() for found in seen]
+        return activation(self.judge(torch.cat([*(found.mean((2, 3)) for found in seen), *spreads], dim=1)))
+
     def forward(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1] to the same without what was seen of damage."""
         return self.undone(images)[0]
+
+
+def _certainty(signs: Tensor) -> Tensor:
+    return (2 * torch.sigmoid(signs.float()) - 1).clamp(min=0)
 
 
 def _frequencies(patch: int) -> Tensor:

@@ -60,7 +60,7 @@ _MODERN_JOINT = Experiment(
 OUR_PRESETS: tuple[Experiment, ...] = (
     Experiment(
         name="modern-reconstruct",
-        description="The bundled model's first and last stage: reconstruction alone, 128 px",
+        description="The bundled model's first stages: reconstruction alone, 128 px",
         model="modern",
         model_options=_MODERN,
         losses=_MODERN_RECONSTRUCTION,
@@ -90,7 +90,7 @@ OUR_PRESETS: tuple[Experiment, ...] = (
     replace(
         _MODERN_JOINT,
         name="modern-fine",
-        description="Blends and spoilt photos on top of the fine latent: cleaner and softer than the bundled model",
+        description="Tried, not in the bundled model: blends and spoilt inputs for all networks; softer",
         model_options={**_MODERN, "fine_channels": 20, "fine_skip": True},
         discriminator="",
         discriminator_options={},

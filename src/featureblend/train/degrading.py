@@ -1,6 +1,6 @@
 """Spoiling inputs, not targets: what phones, weak light and strong compression do to a photo.
 
-The encoder then learns to see the clean face behind it, and the decoder never learns to draw the damage. All on the
+What sees them then learns to see the clean face behind it, and the decoder never learns to draw the damage. All on the
 training device, as plain tensor arithmetic.
 """
 
@@ -102,12 +102,15 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
     ways &= (chosen < share)[:, None]
     amounts = _amounts(len(KINDS), count, draws)
     result = images
-    for number, way in enumerate(_WAYS.values()):
-        places = torch.nonzero(ways[:, number]).flatten()
-        if len(places):
-            at, drawn = moved(places, images.device), moved(amounts[number, :, places], images.device)
-            noise = _generator((*seed, number), images.device)
-            result = result.index_copy(0, at, way(result[at].float(), drawn, noise).clamp(-1, 1).to(images))
+    # In bfloat16 a grey level is a step, and the damage would be steps.
+    with torch.autocast(images.device.type, enabled=False):
+        for number, way in enumerate(_WAYS.values()):
+            places = torch.nonzero(ways[:, number]).flatten()
+            if len(places):
+                at = moved(places, images.device)
+                grain = _generator((*seed, number), images.device)
+                spoilt = way(result[at].float(), amounts[number, :, places], grain).clamp(-1, 1)
+                result = result.index_copy(0, at, spoilt.to(images))
     return result, moved(ways, images.device)
 
 
@@ -121,10 +124,10 @@ def _generator(seed: tuple[object, ...], device: torch.device) -> torch.Generato
     return torch.Generator(device).manual_seed(seeded(*seed, "grain").initial_seed())
 
 
-def _lit(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
-    """Darken, flatten and tint: exposure down to a half, contrast down to a half, gains of 15 % a channel."""
+def _lit(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
+    """Darken, flatten and tint: exposure and contrast down to a half, 15 % more red and less blue, or the other way."""
     light = (images + 1) / 2
-    exposure, contrast, *tint = (part.view(-1, 1, 1, 1) for part in amounts)
+    exposure, contrast, *tint = (part.view(-1, 1, 1, 1) for part in moved(amounts, images.device))
     # Colour temperature runs from blue to red; green changes with magenta, half as much.
     red, green = 0.15 * (2 * tint[0] - 1), 0.075 * (2 * tint[1] - 1)
     gain = (1 - 0.5 * exposure) * (1 + torch.cat([red, green, -red], dim=1))
@@ -132,9 +135,10 @@ def _lit(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
     return torch.lerp(light, flat, 0.5 * contrast).mul(gain).clamp(0, 1) * 2 - 1
 
 
-def _blurred(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+def _blurred(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     """Blur by a Gaussian of half a pixel to three of 128, up to twice as far along one axis: weak focus, or a shake."""
     count, channels, size, _ = images.shape
+    amounts = moved(amounts, images.device)
     most = 3 * size / 128
     reach = math.ceil(2.5 * most)
     spread = (0.5 / 3 + (2.5 / 3) * amounts[0]) * most
@@ -151,30 +155,32 @@ def _blurred(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
     return flat.view_as(images)
 
 
-def _noisy(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+def _noisy(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     """Add normal noise of 5 to 40 grey levels, of all grains: as a sensor gives it, or after scaling or bending."""
-    grain = torch.randn(images.shape, generator=noise, device=images.device)
-    amount, smooth, grey, _ = (part.view(-1, 1, 1, 1) for part in amounts)
-    smoothed = functional.avg_pool2d(functional.pad(grain, [1, 0, 1, 0], mode="reflect"), 2, 1)
-    grain = torch.lerp(grain, smoothed, smooth)
-    grain = torch.lerp(grain, grain.mean(dim=1, keepdim=True), grey)
-    grain = grain / grain.std(dim=(1, 2, 3), keepdim=True)
-    return images + grain * (2 * (5 + 35 * amount) / 255)
+    noise = torch.randn(images.shape, generator=grain, device=images.device)
+    amount, smooth, grey, _ = (part.view(-1, 1, 1, 1) for part in moved(amounts, images.device))
+    smoothed = functional.avg_pool2d(functional.pad(noise, [1, 0, 1, 0], mode="reflect"), 2, 1)
+    noise = torch.lerp(noise, smoothed, smooth)
+    noise = torch.lerp(noise, noise.mean(dim=1, keepdim=True), grey)
+    noise = noise / noise.std(dim=(1, 2, 3), keepdim=True)
+    return images + noise * (2 * (5 + 35 * amount) / 255)
 
 
-def _compressed(images: Tensor, amounts: Tensor, noise: torch.Generator) -> Tensor:
+def _compressed(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     """Round the discrete cosine transform of 8 x 8 blocks as JPEG does at qualities of 5 to 50, colour at half size."""
-    turn = torch.tensor(YCBCR, device=images.device, dtype=images.dtype)
+    turn = torch.tensor(YCBCR, dtype=images.dtype)
+    back = moved(torch.linalg.inv(turn), images.device)
+    turn = moved(turn, images.device)
     # The blocks of a photo that was cut out begin anywhere; all pictures of a batch are shifted alike.
     shift = (int(amounts[1, 0] * 2 * BLOCK), int(amounts[2, 0] * 2 * BLOCK)) if amounts[3, 0] < 0.5 else (0, 0)
     planes = torch.einsum("dc,bcij->bdij", turn, images.roll(shift, (2, 3)) - MIDDLE)
-    quality = 5 + 45 * amounts[0]
+    quality = 5 + 45 * moved(amounts[0], images.device)
     scale = (50 / quality).view(-1, 1, 1, 1, 1, 1)
     brightness = _rounded(planes[:, :1], LUMINANCE, scale)
     colour = _rounded(functional.avg_pool2d(planes[:, 1:], 2), CHROMINANCE, scale)
     colour = functional.interpolate(colour, scale_factor=2.0, mode="bilinear")
     whole = torch.cat([brightness, colour], dim=1)
-    return torch.einsum("dc,bcij->bdij", torch.linalg.inv(turn), whole).roll((-shift[0], -shift[1]), (2, 3)) + MIDDLE
+    return torch.einsum("dc,bcij->bdij", back, whole).roll((-shift[0], -shift[1]), (2, 3)) + MIDDLE
 
 
 def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) -> Tensor:
@@ -182,7 +188,7 @@ def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) 
     basis = torch.cos(math.pi / BLOCK * (place[None] + 0.5) * place[:, None]) * math.sqrt(2 / BLOCK)
     basis[0] /= math.sqrt(2)
     blocks = planes.unflatten(2, (-1, BLOCK)).unflatten(4, (-1, BLOCK)).movedim(3, 4)
-    step = (torch.tensor(table, device=planes.device, dtype=planes.dtype) * scale).round().clamp(1, 255) * (2 / 255)
+    step = (moved(torch.tensor(table, dtype=planes.dtype), planes.device) * scale).round().clamp(1, 255) * (2 / 255)
     blocks = basis.T @ (((basis @ blocks @ basis.T) / step).round() * step) @ basis
     return blocks.movedim(4, 3).flatten(4, 5).flatten(2, 3)
 

@@ -124,6 +124,8 @@ class Trainer:
         model = build(AUTOENCODERS, experiment.model, experiment.model_options)
         if experiment.vgg_weights and str(experiment.model_options.get("encoder", "")).startswith("vgg"):
             model.load_torchvision_vgg11(experiment.vgg_weights, experiment.vgg_sha256)
+        if experiment.degrade and model.image_size % 16:
+            raise FeatureblendError(f"degrade needs an image_size that is a multiple of 16, not {model.image_size}")
         learners = {phase.learner for phase in experiment.phases}
         for part in experiment.frozen:
             if not isinstance(getattr(model, part, None), nn.Module):

@@ -85,8 +85,8 @@ def finished(
             if target is not None:
                 points = transform_points(target, rescaling(side / blender.image_size))
                 bent = warp_to_shape(bent, crop.landmarks, points)
-            if blender.config.cleans:
-                bent = without_damage(bent, known)
+            (damage,) = blender.networks.damage([resized(bent, blender.image_size)])
+            bent = without_damage(bent, known, damage)
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
             total += part * (bent - _scaled(known, side))
     return to_uint8(total)
