@@ -22,6 +22,11 @@ WHOLE = 0.5
 """Damage that is undone in the large picture as far as it can be; less of it by share."""
 
 
+LIGHT_SEEN, TEXTURE_SEEN = (1.5, 3.0), (3.5, 5.0)
+"""Changes of light and of texture in grey levels (root mean square): up to the first a photo stays as it is, whatever
+the model says, since a little softness is no damage; from the second on it is mended in full."""
+
+
 def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[float] | np.ndarray) -> np.ndarray:
     """Undo in a photo what a model undid in it.
 
@@ -54,12 +59,21 @@ def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[f
     small = resized(photo, side)
     change = given_back.astype(np.float32) - small
     brighter, detail = broad(change), small - broad(small)
+    light *= _ramp(brighter, LIGHT_SEEN)
     # A photo in weak light is flat, too: its detail grows with the light, that which the model can't see as well.
     gain = light * max(0.0, float((detail * change).sum() / (np.square(detail).sum() + 1)))
     rest = change - brighter - gain * detail
+    texture *= _ramp(rest / np.float32(1 + gain), TEXTURE_SEEN)
+    if not light and not texture:
+        return photo
     mended = photo + resized(light * brighter + gain * detail + texture * rest, photo.shape[0])
     finer = photo - resized(small, photo.shape[0])
     return np.clip(mended + ((1 - texture) * (1 + gain) - 1) * finer, 0, 255)
+
+
+def _ramp(change: np.ndarray, between: tuple[float, float]) -> float:
+    low, high = between
+    return float(np.clip((np.sqrt(np.square(change).mean()) - low) / (high - low), 0, 1))
 
 
 def broad(image: np.ndarray) -> np.ndarray:

@@ -17,7 +17,9 @@ from ..compositing.damage import without_damage
 from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
+from ..kept import kept
 from ..mixing import Surroundings, outside_face
+from ..networks import Networks
 from ..recipes import input_facts
 
 __all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "verb_recipe"]
@@ -85,11 +87,15 @@ def finished(
             if target is not None:
                 points = transform_points(target, rescaling(side / blender.image_size))
                 bent = warp_to_shape(bent, crop.landmarks, points)
-            (damage,) = blender.networks.damage([resized(bent, blender.image_size)])
-            bent = without_damage(bent, known, damage)
+            bent = without_damage(bent, known, _damage(blender.networks, face.image))
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
             total += part * (bent - _scaled(known, side))
     return to_uint8(total)
+
+
+@kept
+def _damage(networks: Networks, image: np.ndarray) -> np.ndarray:
+    return networks.damage([image])[0]
 
 
 def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
