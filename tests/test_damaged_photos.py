@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from featureblend.blender import Blender
-from featureblend.compositing.composing import shares_around
 from featureblend.demo import EXAMPLES
 from featureblend.evaluate.scores import psnr
 from featureblend.evaluate.spoiling import spoilt
@@ -76,10 +75,3 @@ def test_the_photo_itself_comes_back_without_its_noise(blender, photo):
 def test_verbs_bring_no_noise_back(blender, photo):
     made, wanted = (np.asarray(symmetrize(one, blender=blender).image) for one in (spoilt(photo, "noise"), photo))
     assert psnr(made, wanted) > psnr(blender.find(spoilt(photo, "noise")).image, blender.find(photo).image) + 5
-
-
-def test_a_noisy_photo_is_not_taken_for_a_sharp_one(blender, photo):
-    noisy, sound, other = (blender.find(one) for one in (spoilt(photo, "noise"), photo, SECOND))
-    with_sound, with_noisy = (shares_around([one, other], [0.5, 0.5])[0] for one in (sound, noisy))
-    assert with_noisy <= with_sound
-    assert with_noisy < 0.01

@@ -39,10 +39,6 @@ FRAME = 6
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
 
-SHARPEST, NOISY = 0.0, 5.0
-"""Sharpness (`winners.focus`) that only 1 in 100 sound photos passes, and what each 1 over it counts against a photo:
-that is noise, not sharpness."""
-
 SMALLEST = 16
 """Shortest side that is made, in pixels."""
 
@@ -229,7 +225,7 @@ def shares_around(
     faces : sequence of N AlignedFace
     weights : sequence of N floats
     surroundings : 'auto', 'mean', int or sequence of N floats
-        As in `compose`. 'auto' is the sharpest photo, but no noisy one, with enough pixels whose crop is least cut off.
+        As in `compose`. 'auto' is the sharpest photo with enough pixels whose crop is least cut off.
     size : int, optional
         Side of the picture that is wanted, in pixels; left out, that of the faces.
 
@@ -267,10 +263,9 @@ def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int
 
 
 def _suitability(face: AlignedFace, size: int) -> float:
-    """Say how well a photo serves for hair and background: sharp, not noisy, with enough pixels, not cut off."""
+    """Say how well a photo serves for hair and background: sharp, with enough pixels, and not cut off."""
     crop = face.at(GUIDE)
     score = focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0))
-    score -= NOISY * max(0.0, score - SHARPEST)
     if face.photo is None:
         return score
     places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..alignment import resized
 
-__all__ = ["broad", "without_damage"]
+__all__ = ["broad", "is_changed", "without_damage"]
 
 BROAD = 4 / 128
 """Standard deviation of the blur that tells light from texture, as a share of the side."""
@@ -69,6 +69,19 @@ def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[f
     mended = photo + resized(light * brighter + gain * detail + texture * rest, photo.shape[0])
     finer = photo - resized(small, photo.shape[0])
     return np.clip(mended + ((1 - texture) * (1 + gain) - 1) * finer, 0, 255)
+
+
+def is_changed(photo: np.ndarray, given_back: np.ndarray) -> bool:
+    """Say whether a photo comes back so changed that there may be damage to undo: `without_damage` needs no asking else.
+
+    Examples
+    --------
+    >>> grey = np.full((32, 32, 3), 100.0)
+    >>> is_changed(grey, grey + 1), is_changed(grey, grey + 9)
+    (False, True)
+    """
+    change = given_back.astype(np.float32) - resized(np.asarray(photo, np.float32), given_back.shape[0])
+    return _ramp(broad(change), LIGHT_SEEN) > 0 or _ramp(change, TEXTURE_SEEN) > 0
 
 
 def _ramp(change: np.ndarray, between: tuple[float, float]) -> float:

@@ -13,13 +13,11 @@ from ..alignment import AlignedFace, rescaling, resized, transform_points
 from ..blender import Blender
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
-from ..compositing.damage import without_damage
+from ..compositing.damage import is_changed, without_damage
 from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
-from ..kept import kept
 from ..mixing import Surroundings, outside_face
-from ..networks import Networks
 from ..recipes import input_facts
 
 __all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "verb_recipe"]
@@ -87,15 +85,12 @@ def finished(
             if target is not None:
                 points = transform_points(target, rescaling(side / blender.image_size))
                 bent = warp_to_shape(bent, crop.landmarks, points)
-            bent = without_damage(bent, known, _damage(blender.networks, face.image))
+            if is_changed(bent, known):
+                (damage,) = blender.networks.damage([face.image])
+                bent = without_damage(bent, known, damage)
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
             total += part * (bent - _scaled(known, side))
     return to_uint8(total)
-
-
-@kept
-def _damage(networks: Networks, image: np.ndarray) -> np.ndarray:
-    return networks.damage([image])[0]
 
 
 def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
