@@ -260,8 +260,11 @@ def test_without_metadata_there_is_no_recipe(tmp_path, walk):
 
 
 def test_eleven_steps_to_a_video_are_quick(tmp_path, blender):
-    """The figure to reach is 4 s on two free cores; the processor's time leaves out what else the machine does."""
+    """The figure to reach is 4 s on two free cores.
+
+    The time that passes counts what else the machine does, and the processor's time counts both cores: so the less.
+    """
     blender.encode(FIRST)
-    start = time.process_time()
+    passed, worked = time.perf_counter(), time.process_time()
     continuum([FIRST, SECOND], blender=blender).save(tmp_path / "walk.mp4")
-    assert time.process_time() - start < 4
+    assert min(time.perf_counter() - passed, time.process_time() - worked) < 4

@@ -72,7 +72,7 @@ def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[f
 
 
 def is_changed(photo: np.ndarray, given_back: np.ndarray) -> bool:
-    """Say whether a photo comes back so changed that there may be damage to undo: `without_damage` needs no asking else.
+    """Say whether a photo comes back so changed that there may be damage to undo; if not, nobody need be asked.
 
     Examples
     --------
