@@ -262,8 +262,8 @@ def test_without_metadata_there_is_no_recipe(tmp_path, walk):
 def test_eleven_steps_to_a_video_are_quick(tmp_path, blender):
     """The figure to reach is 4 s on two free cores.
 
-    The time that passes counts what else the machine does. Then the processor's counts, of both cores: networks use both,
-    and 6 s of it are 4 that pass.
+    The time that passes counts what else the machine does. Then the processor's counts, of both cores: networks use
+    both, and 6 s of it are 4 that pass.
     """
     blender.encode(FIRST)
     passed, worked = time.perf_counter(), time.process_time()
