@@ -138,7 +138,7 @@ class Made:
     decoded: Sequence[np.ndarray] = field(default=(), repr=False)
     """What their latents decode to, if that was asked for or one is damaged."""
     damage: np.ndarray | None = None
-    """(N, 2) damage of light and of texture that the encoder undid in each, 0 to 1; None where nothing was encoded."""
+    """(N, 2) damage of light and of texture that the encoder undid in each, 0 to 1; None where nobody asks."""
     bent: bool = False
     """Whether the faces were bent to their mean shape."""
     around: np.ndarray | None = None
@@ -237,9 +237,9 @@ def blended(
     if manner.method != "latent":
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
     mixed = mixture(networks, faces, texture, shape, manner)
-    damage = networks.damage(mixed.encoded)
+    damage = networks.damage(mixed.encoded) if manner.detailed or decode_parents else None
     # What a damaged photo looked like without that is to be known where its own detail is used.
-    decode_parents = decode_parents or (manner.detailed and bool(damage.any()))
+    decode_parents = decode_parents or (damage is not None and bool(damage.any()))
     alone = mixed.latent[None]
     pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])

@@ -300,7 +300,8 @@ def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | Non
         mask = face_mask(task.shape(working), working)
         after = _before(after, task.parents(working)[onto - 1], mask)
     elif task.undone:  # the photo keeps its grain around the face, and the face its light
-        own, mended = task.bent(working)[onto - 1], task.parents(working)[onto - 1]
+        own = task.bent(working)[onto - 1]
+        mended = without_damage(own, *task.undone[onto - 1])
         dimmed = after - broad(mended - own)
         after = _before(dimmed, own, face_mask(task.shape(working), working))
     back = np.linalg.inv(np.vstack([scaling, [0, 0, 1]]))

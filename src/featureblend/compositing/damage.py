@@ -21,7 +21,6 @@ BROAD = 4 / 128
 WHOLE = 0.5
 """Damage that is undone in the large picture as far as it can be; less of it by share."""
 
-
 LIGHT_SEEN, TEXTURE_SEEN = (1.5, 3.0), (3.5, 5.0)
 """Changes of light and of texture in grey levels (root mean square): up to the first a photo stays as it is, whatever
 the model says, since a little softness is no damage; from the second on it is mended in full."""

@@ -14,6 +14,7 @@ DISCRIMINATE = Phase("discriminate", "discriminator")
 
 # The decoder goes on to 64 x 64, so that its head unfolds only 2 x 2 pixels (docs/model.md).
 _MODERN: dict[str, Any] = {"detail_widths": (32,)}
+_FINE: dict[str, Any] = {**_MODERN, "fine_channels": 20, "fine_skip": True}
 _MODERN_RECONSTRUCTION = LossWeights(l1=1.0, ssim=0.5, laplacian=0.5, kl=1.0)
 
 _MODERN_JOINT = Experiment(
@@ -91,7 +92,7 @@ OUR_PRESETS: tuple[Experiment, ...] = (
         _MODERN_JOINT,
         name="modern-fine",
         description="Tried, not in the bundled model: blends and spoilt inputs for all networks; softer",
-        model_options={**_MODERN, "fine_channels": 20, "fine_skip": True},
+        model_options=_FINE,
         discriminator="",
         discriminator_options={},
         phases=(JOINT,),
@@ -111,7 +112,7 @@ OUR_PRESETS: tuple[Experiment, ...] = (
         name="modern-clean",
         description="The bundled model's last stage: the cleaner alone, on spoilt photos; all else stays as it is",
         model="modern",
-        model_options={**_MODERN, "fine_channels": 20, "fine_skip": True, "cleaner_widths": (32, 64, 96, 128)},
+        model_options={**_FINE, "cleaner_widths": (32, 64, 96, 128)},
         phases=(Phase("clean", "autoencoder"),),
         losses=LossWeights(l1=1.0, laplacian=0.5, damage=0.1),
         degrade=0.7,
