@@ -80,13 +80,15 @@ def test_the_warnings_in_words():
 
 
 def test_damage_that_was_undone_is_told_where_it_is_seen():
-    assert "light was evened out" in photo_warnings("a", reconstruction=(15, 15), damage=(1, 0))[0]
-    assert len(photo_warnings("a", reconstruction=(15, 15), damage=(1, 0))) == 1  # it is meant to come back otherwise
-    assert "noise, blur or compression" in photo_warnings("a", reconstruction=(23, 23), damage=(0, 0.6))[0]
-    assert photo_warnings("a", reconstruction=(28, 28), damage=(0, 1)) == []  # hardly changed
-    both = photo_warnings("a", reconstruction=(17, 17), damage=(0, 1))
+    assert "light was evened out" in photo_warnings("a", mended=(15, 1, 0))[0]
+    assert "noise, blur or compression" in photo_warnings("a", mended=(23, 0, 0.6))[0]
+    assert len(photo_warnings("a", mended=(15, 1, 1))) == 2
+    assert photo_warnings("a", mended=(36, 0, 1)) == []  # hardly changed
+    assert photo_warnings("a", mended=(20, 0.4, 0.4)) == []  # hardly certain
+    assert len(photo_warnings("a", reconstruction=(21, 29))) == len(photo_warnings("a", reconstruction=(29, 22))) == 1
+    assert "taken out" in photo_warnings("a", reconstruction=(21, 22.5), mended=(23, 0, 1))[-1]  # the rest of its grain
+    both = photo_warnings("a", reconstruction=(17, 17), mended=(17, 0, 1))
     assert ["taken out" in both[0], "encodes badly" in both[1]] == [True, True]
-    assert photo_warnings("a", damage=(1, 1)) == []
 
 
 def test_a_hidden_face_a_small_one_and_noise_are_told(blender):
@@ -105,7 +107,7 @@ def test_a_hidden_face_a_small_one_and_noise_are_told(blender):
     assert any("ana.jpg encodes badly" in line for line in told), told
     made = blender.blend_faces([other, spoilt])
     assert any("photo 2 encodes badly" in line for line in made.warnings)
-    assert made.measures["reconstruction"][1] < 20 < made.measures["reconstruction"][0]
+    assert made.measures["reconstruction"][1] < 25 < made.measures["reconstruction"][0]
     [line] = blender.blend([FIRST, small]).warnings[:1]
     assert line.startswith("photo 2: the face is only ")
 

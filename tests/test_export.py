@@ -26,7 +26,7 @@ from featureblend.demo import EXAMPLES  # noqa: E402
 from featureblend.errors import FeatureblendError  # noqa: E402
 from featureblend.export import LARGEST_DIFFERENCE, PARTS, export_model  # noqa: E402
 from featureblend.model_card import model_card, training_command  # noqa: E402
-from featureblend.model_folder import DAMAGE, read_model_folder  # noqa: E402
+from featureblend.model_folder import CLEANER, read_model_folder  # noqa: E402
 from featureblend.presets import PRESETS, overridden  # noqa: E402
 from featureblend.train.state import RunFolder  # noqa: E402
 
@@ -71,7 +71,7 @@ def session(folder, name):
 
 def test_the_folder_is_whole_and_what_was_returned(exported):
     folder, config, said = exported
-    assert {path.name for path in folder.iterdir()} == PARTS - {DAMAGE}  # it undoes nothing
+    assert {path.name for path in folder.iterdir()} == PARTS - {CLEANER}  # it has no cleaner
     assert read_model_folder(folder) == config
     assert (config.name, config.image_size) == ("small", 32)
     assert os.listdir(folder.parent) == ["small"]

@@ -73,10 +73,10 @@ def test_what_is_missing_is_said_in_one_line_and_the_rest_goes_on(faces, tmp_pat
     drawn, latents = draw(faces, TINY, 128), Networks.latents
     noisy = spoilt(drawn.faces.images[drawn.parents[1]], "noise", 1)
 
-    def failing(self, images):
+    def failing(self, images, **options):
         if any(np.array_equal(image, noisy) for image in images):
             raise RuntimeError("too noisy")
-        return latents(self, images)
+        return latents(self, images, **options)
 
     monkeypatch.setattr(Networks, "latents", failing)
     monkeypatch.setitem(sys.modules, "skimage.data", None)

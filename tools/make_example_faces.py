@@ -1,9 +1,10 @@
-"""Make the example faces that the package ships: decoded random mixes of many people's codes, nobody's photo.
+"""Make the example faces that the package ships: decoded mixes of many people's codes, nobody's photo.
 
-    python tools/make_example_faces.py faces.tar --out src/featureblend/examples
+    python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 32 --choose 14 20 31 17 28
 
-Each face mixes several training people at random weights. Only mixes in which the detector finds a face, and which
-are no nearer to any of their parents than different people are to each other, are kept.
+Each face mixes a training person at random with those whose hair, background and shape are most alike, hair and
+background too: of people who differ in these a mean is a mist. Only mixes in which the detector finds a face, and
+which are no nearer to any of their parents than different people are to each other, are kept.
 """
 
 from __future__ import annotations
@@ -11,16 +12,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from featureblend import Blender
 from featureblend.alignment import AlignedFace
+from featureblend.classical.inputs import to_uint8
 from featureblend.data import FaceSet
 from featureblend.image import save_image
+from featureblend.mixing import outside_face
 from featureblend.sheets import grid
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
 PARENTS = 8
+SMALL = 16
+"""Hair and backgrounds are compared in pictures of this side."""
+SHARPENING = 1.2
+"""Share of the difference from a blurred copy that is added to each face."""
+OF_SHAPE = 2.4
+"""Grey levels that a pixel between the landmarks counts for in that comparison."""
 LARGEST_TURN = 0.12
 """Parents face the camera: the nose's tip lies this near to the middle of the eyes, as a share of their distance."""
 DIFFERENT_PEOPLE = 0.6
@@ -31,6 +41,39 @@ def frontal(landmarks: np.ndarray) -> np.ndarray:
     """Mark the faces that look straight ahead: (N,) bool from (N, 68, 2)."""
     left, right = landmarks[:, 36:42].mean(axis=1)[:, 0], landmarks[:, 42:48].mean(axis=1)[:, 0]
     return np.abs(landmarks[:, 30, 0] - (left + right) / 2) < LARGEST_TURN * (right - left)
+
+
+def sharpened(image: np.ndarray) -> np.ndarray:
+    """Give a mean of people, which is a little soft, about the sharpness of a photo (unsharp mask)."""
+    return to_uint8(image + SHARPENING * (image.astype(np.float32) - cv2.GaussianBlur(image, (0, 0), 1)))
+
+
+class Likeness:
+    """How alike faces are in hair, background and shape.
+
+    Parameters
+    ----------
+    faces : FaceSet
+    usable : (N,) int array
+        The faces that are compared.
+    """
+
+    def __init__(self, faces: FaceSet, usable: np.ndarray) -> None:
+        self.people, self.usable = [faces.people[index] for index in usable], usable
+        small = [cv2.resize(faces.images[index], (SMALL, SMALL), interpolation=cv2.INTER_AREA) for index in usable]
+        self.pictures = np.stack(small).astype(np.float32) * np.sqrt(outside_face(SMALL))[..., None]
+        self.shapes = faces.landmarks[usable].reshape(len(usable), -1)
+
+    def nearest(self, place: int) -> list[int]:
+        """Give the indices of the `PARENTS` faces most alike to that one, itself first, one a person."""
+        around = np.sqrt(np.square(self.pictures - self.pictures[place]).mean(axis=(1, 2, 3)))
+        shape = np.sqrt(np.square(self.shapes - self.shapes[place]).mean(axis=1))
+        chosen: dict[str, int] = {}
+        for near in np.argsort(around + OF_SHAPE * shape):
+            chosen.setdefault(self.people[near], int(self.usable[near]))
+            if len(chosen) == PARENTS:
+                break
+        return list(chosen.values())
 
 
 def main() -> None:
@@ -46,19 +89,25 @@ def main() -> None:
     options = parser.parse_args()
 
     blender = Blender.from_pretrained(options.model)
-    faces = FaceSet.read(options.data, "train", limit=2000).cropped(blender.image_size)
+    faces = FaceSet.read(options.data, "train").cropped(blender.image_size)
     usable = np.flatnonzero(frontal(faces.landmarks))
-    random = np.random.default_rng(options.seed)
+    likeness, random = Likeness(faces, usable), np.random.default_rng(options.seed)
     kept: list[np.ndarray] = []
     while len(kept) < options.candidates:
-        chosen = random.choice(usable, PARENTS, replace=False)
-        weights = random.dirichlet(np.full(PARENTS, 3.0))
-        parents = [
-            AlignedFace(faces.images[index], faces.landmarks[index].astype(np.float64), np.eye(3)[:2])
-            for index in chosen
-        ]
+        chosen = likeness.nearest(int(random.integers(len(usable))))
+        weights = random.dirichlet(np.full(PARENTS, 6.0))
+        parents = blender.cleaned(
+            [
+                AlignedFace(faces.images[index], faces.landmarks[index].astype(np.float64), np.eye(3)[:2])
+                for index in chosen
+            ]
+        )
+        if any(parent.damage is not None and parent.damage.any() for parent in parents):
+            continue
         # The networks' own pictures: the photos' detail must not reach what the package ships.
-        made = np.asarray(blender.blend_faces(parents, weights, detail=False, measures="none").image)
+        made = np.asarray(
+            blender.blend_faces(parents, weights, detail=False, measures="none", surroundings="mean").image
+        )
         found = blender.detector.detect(made)
         if not found:
             continue
@@ -68,7 +117,7 @@ def main() -> None:
         ]
         if min(near) < DIFFERENT_PEOPLE * 0.75:
             continue
-        kept.append(made)
+        kept.append(sharpened(made))
         print(f"candidate {len(kept) - 1}: nearest parent at {min(near):.2f}")
     if options.sheet:
         save_image(options.sheet, grid(kept, 8))

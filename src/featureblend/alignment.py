@@ -41,6 +41,15 @@ class AlignedFace:
     """(D,) float32: the latent that `image` is the picture of, where the face came as a code."""
     photo: np.ndarray | None = field(default=None, repr=False)
     """(H, W, 3) uint8 sRGB: the whole photo that the crop was cut from, not copied; None for a code."""
+    cleaned: np.ndarray | None = field(default=None, repr=False)
+    """(S, S, 3) uint8: the crop at a model's size without its damage; None where no model has looked yet."""
+    damage: np.ndarray | None = None
+    """(2,) float32: how far damage of light and of texture was undone in `cleaned`, 0 to 1."""
+
+    @property
+    def sound(self) -> np.ndarray:
+        """What an encoder is to see: the crop without its damage, or as it is where no model has looked."""
+        return self.image if self.cleaned is None else self.cleaned
 
     @property
     def native_size(self) -> int:

@@ -27,7 +27,7 @@ Balancing = Literal["pictures", "identity"]
 
 MEANINGS = {
     **OF_PICTURES,
-    "reconstruction": "how near the model's picture of each photo is to the photo: PSNR in dB, more is nearer",
+    "reconstruction": "how near the model's picture of each photo, rid of damage, is to it: PSNR in dB, more is nearer",
     "reconstruction_inside_face": "the same between brows and chin",
     "yaw": "how far each head is turned, in degrees; more than 0 to the viewer's right",
     "identity_distances": "distance of dlib's identity embedding to each parent; under 0.6 it is taken for that person",
@@ -56,6 +56,7 @@ def appraise(
     made : Made
         With the parents decoded, where there is a model in it.
     faces : sequence of N AlignedFace
+        Cleaned (`featureblend.blending.cleaned`), where there is a model in it.
     names : N strings
         What to call the photos in warnings.
     typical : float
@@ -72,23 +73,23 @@ def appraise(
     landmarks = [face.landmarks for face in faces]
     measures = blend_measures(made.image, [face.image for face in faces], made.texture, landmarks)
     errors: list[tuple[float, float] | None] = [None] * len(faces)
-    damages = [None] * len(faces) if made.damage is None else made.damage.tolist()
     if made.decoded:
         marks = [mean_shape(landmarks, made.shape)] * len(faces) if made.bent else landmarks
         errors = [
             # Where a code was mixed as it is, its picture is the photo, and nothing is lost.
-            None if face.latent is not None and not made.bent else conditions.reconstruction_errors(photo, decoded, at)
-            for face, photo, decoded, at in zip(faces, made.encoded, made.decoded, marks, strict=True)
+            None if face.latent is not None and not made.bent else conditions.reconstruction_errors(seen, decoded, at)
+            for face, seen, decoded, at in zip(faces, made.encoded, made.decoded, marks, strict=True)
         ]
         measures["reconstruction"] = [error and _rounded(error[0]) for error in errors]
         measures["reconstruction_inside_face"] = [error and _rounded(error[1]) for error in errors]
     yaws = [conditions.head_pose(points)[0] for points in landmarks]
     measures["yaw"] = [round(yaw) for yaw in yaws]
     warnings = []
-    for face, name, yaw, error, damaged in zip(faces, names, yaws, errors, damages, strict=True):
+    for face, name, yaw, error in zip(faces, names, yaws, errors, strict=True):
         # A code doesn't know how large its photo was.
         width = None if face.latent is not None else conditions.face_width(face.landmarks, face.matrix)
-        warnings += conditions.photo_warnings(name, yaw, width, error, typical, damaged)
+        mended = None if face.damage is None else (conditions.change(face.image, face.sound), *face.damage.tolist())
+        warnings += conditions.photo_warnings(name, yaw, width, error, typical, mended)
     if recognizer is not None:
         measures |= _identity(made, faces, recognizer)
     return measures, tuple(warnings)

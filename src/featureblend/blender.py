@@ -14,7 +14,7 @@ from PIL import Image
 from . import __version__
 from .alignment import AlignedFace, align_face
 from .appraisal import Balancing, Measuring, appraise, check_measuring, identity_distances
-from .blending import METHODS, BlendOptions, Manner, blended, finished
+from .blending import METHODS, BlendOptions, Manner, blended, cleaned, finished
 from .errors import FeatureblendError
 from .evaluate.conditions import TYPICAL
 from .evaluate.even import even_weight
@@ -163,8 +163,12 @@ class Blender:
         return Image.fromarray(self.pictures(code.latent[None])[0])
 
     def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Encode B aligned (S, S, 3) uint8 faces into (B, D) float32 latents."""
+        """Encode B aligned (S, S, 3) uint8 faces, rid of damage, into (B, D) float32 latents."""
         return self.networks.latents(images)
+
+    def cleaned(self, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
+        """Undo damage of faces that `find` gave, once for all blends of them: `featureblend.blending.cleaned`."""
+        return cleaned(self.networks, faces)
 
     def pictures(self, latents: np.ndarray) -> np.ndarray:
         """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
@@ -281,6 +285,8 @@ class Blender:
                     f"face {place} is {face.image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
                     "find it with this model"
                 )
+        if manner.method == "latent":
+            faces = self.cleaned(faces)
         made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
         picture = finished(made, faces, manner)
         found: dict[str, Any] = {}
@@ -298,6 +304,7 @@ class Blender:
         """Give the weights of two faces at which the blend is as near to one as to the other."""
         plain = replace(manner, background="blend", size=None)
         images, marks = [face.image for face in faces], [face.landmarks for face in faces]
+        faces = self.cleaned(faces)
         if by == "identity":
             known = [self.detector.embedding(face.image, face.landmarks) for face in faces]
 

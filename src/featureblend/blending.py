@@ -20,7 +20,7 @@ from .mixing import Surroundings
 from .networks import Networks
 from .recipes import normalised_weights
 
-__all__ = ["METHODS", "BlendOptions", "Made", "Manner", "blended", "finished"]
+__all__ = ["METHODS", "BlendOptions", "Made", "Manner", "blended", "cleaned", "finished"]
 
 METHODS = ("latent", *CLASSICAL)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
@@ -134,11 +134,11 @@ class Made:
     shape: np.ndarray
     """(N,) shares of the faces in the shape."""
     encoded: Sequence[np.ndarray] = field(default=(), repr=False)
-    """The faces as the encoder saw them; empty where nothing was encoded."""
+    """The faces as the encoder saw them: without damage, bent or not; empty where nothing was encoded."""
     decoded: Sequence[np.ndarray] = field(default=(), repr=False)
-    """What their latents decode to, if that was asked for or one is damaged."""
+    """What their latents decode to, if that was asked for."""
     damage: np.ndarray | None = None
-    """(N, 2) damage of light and of texture that the encoder undid in each, 0 to 1; None where nobody asks."""
+    """(N, 2) damage of light and of texture that was undone in each, 0 to 1; None where nothing was encoded."""
     bent: bool = False
     """Whether the faces were bent to their mean shape."""
     around: np.ndarray | None = None
@@ -175,9 +175,9 @@ def mixture(
     -------
     Mixture
     """
-    images, latents = _encoded(
-        networks, [face.image for face in faces], [face.landmarks for face in faces] if manner.warp else None, shape
-    )
+    faces = cleaned(networks, faces)
+    landmarks = [face.landmarks for face in faces] if manner.warp else None
+    images, latents = _encoded(networks, [face.sound for face in faces], landmarks, shape)
     for number, face in enumerate(faces):
         if face.latent is not None and not manner.warp:
             latents[number] = face.latent
@@ -186,13 +186,41 @@ def mixture(
     return Mixture(networks.mixed(latents, texture, around), list(images), latents, around)
 
 
+def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
+    """Undo damage of aligned faces, each once: what is blended again and again is to be cleaned before.
+
+    Parameters
+    ----------
+    networks : Networks
+    faces : sequence of N AlignedFace
+        Of the model's size.
+
+    Returns
+    -------
+    list of N AlignedFace
+        With `cleaned` and `damage`; those that have them already, and codes, as they are.
+    """
+    return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in faces]
+
+
+def _clean(networks: Networks, face: AlignedFace) -> AlignedFace:
+    image, damage = _undone(networks, face.image)
+    return replace(face, cleaned=image, damage=damage)
+
+
+@kept
+def _undone(networks: Networks, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    images, damages = networks.cleaned([image])
+    return images[0], damages[0]
+
+
 @kept
 def _encoded(
     networks: Networks, images: list[np.ndarray], landmarks: list[np.ndarray] | None, shape: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give faces as the encoder sees them, bent to their mean shape where there are landmarks, and their latents."""
     seen = images if landmarks is None else warp_to_mean(images, landmarks, shape)
-    return np.stack(seen), networks.latents(seen)
+    return np.stack(seen), networks.latents(seen, cleaned=True)
 
 
 @kept
@@ -236,10 +264,9 @@ def blended(
         return Made(pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, bent=True)
     if manner.method != "latent":
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
+    faces = cleaned(networks, faces)
+    damage = np.stack([np.zeros(2, np.float32) if face.damage is None else face.damage for face in faces])
     mixed = mixture(networks, faces, texture, shape, manner)
-    damage = networks.damage(mixed.encoded) if manner.detailed or decode_parents else None
-    # What a damaged photo looked like without that is to be known where its own detail is used.
-    decode_parents = decode_parents or (damage is not None and bool(damage.any()))
     alone = mixed.latent[None]
     pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])
@@ -278,6 +305,6 @@ def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bo
         warped=made.bent,
         shape_weights=made.shape,
         surroundings=manner.surroundings if made.around is None else made.around,
-        given_back=made.decoded,
+        cleaned=made.encoded,
         damage=made.damage,
     )

@@ -57,7 +57,7 @@ class RememberingBlender(Blender):
         with busy:  # of two threads that want one face, one waits for the other's
             known = self._faces.get((path, which))
             if known is None:
-                face = super().find(photo, which, position)
+                (face,) = self.cleaned([super().find(photo, which, position)])
                 self._faces[path, which] = replace(face, photo=None)
                 self._keep(path, face.photo)
                 return face

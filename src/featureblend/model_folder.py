@@ -2,8 +2,9 @@
 
     encoder.onnx   images (B, 3, S, S) float32 in [-1, 1]  ->  latent (B, D) float32
     decoder.onnx   latent (B, D) float32  ->  images (B, 3, S, S) float32, about [-1, 1]
-    damage.onnx    images as the encoder's  ->  damage (B, 2) float32 in [0, 1]: how far the encoder undoes damage of
-                   light and of texture (`featureblend.models.cleaning`); only of models that do
+    cleaner.onnx   images as the encoder's  ->  cleaned, the same without their damage, and damage (B, 2) float32 in
+                   [0, 1]: how far that of light and that of texture was undone (`featureblend.models.cleaning`); for
+                   photos, before the encoder; only of models that have one
     config.json    sizes, crop template, training, data, licence, measured figures, and each file's hash
     README.md      the model card
 
@@ -23,13 +24,13 @@ from .config import CropTemplate, from_dict
 from .errors import FeatureblendError
 from .files import sha256
 
-__all__ = ["BUNDLED", "DAMAGE", "DEFAULT_MODEL", "ModelConfig", "bundled_models", "find_model", "read_model_folder"]
+__all__ = ["BUNDLED", "CLEANER", "DEFAULT_MODEL", "ModelConfig", "bundled_models", "find_model", "read_model_folder"]
 
 FORMAT = 1
 """Raised when a folder written before can no longer be read."""
 
-DAMAGE = "damage.onnx"
-"""The network that says what the encoder undid, of models that undo anything."""
+CLEANER = "cleaner.onnx"
+"""The network that undoes damage of photos, of models that have one."""
 
 BUNDLED = Path(__file__).parent / "pretrained"
 """Where the models that come with the package lie, a folder each."""
@@ -73,17 +74,13 @@ class ModelConfig:
 
     @property
     def identity(self) -> str:
-        """Name the weights in recipes and reports: the first 12 digits of a hash over the two networks' hashes.
-
-        What only describes photos is left out: codes mean the same without it.
-        """
-        coders = {name: value for name, value in self.files.items() if name != DAMAGE}
-        return hashlib.sha256(json.dumps(coders, sort_keys=True).encode()).hexdigest()[:12]
+        """Name the weights in recipes and reports: the first 12 digits of a hash over the networks' hashes."""
+        return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def cleans(self) -> bool:
-        """Whether the encoder undoes damage of photos, and says so."""
-        return DAMAGE in self.files
+        """Whether damage of photos is undone before they are encoded."""
+        return CLEANER in self.files
 
     def to_json(self) -> str:
         """Give the text of ``config.json``."""
@@ -160,7 +157,7 @@ def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
     config = from_dict(ModelConfig, values, str(path))
     if config.value_range != (-1.0, 1.0):
         raise FeatureblendError(f"{path}: value_range {list(config.value_range)} is not known here; [-1, 1] is due")
-    for name in ("encoder.onnx", "decoder.onnx", *([DAMAGE] if config.cleans else [])):
+    for name in ("encoder.onnx", "decoder.onnx", *([CLEANER] if config.cleans else [])):
         network = Path(folder) / name
         if not network.is_file():
             raise FeatureblendError(f"{folder} is no whole model folder: {name} is missing")

@@ -13,7 +13,7 @@ import numpy as np
 from .errors import FeatureblendError
 from .image import from_network, to_network
 from .mixing import Surroundings, mix
-from .model_folder import DAMAGE, read_model_folder
+from .model_folder import CLEANER, read_model_folder
 
 __all__ = ["Networks"]
 
@@ -57,8 +57,8 @@ class Networks:
         return self._session("decoder.onnx")
 
     @cached_property
-    def _damage(self) -> Any:
-        return self._session(DAMAGE)
+    def _cleaner(self) -> Any:
+        return self._session(CLEANER)
 
     def _session(self, name: str) -> Any:
         import onnxruntime
@@ -73,7 +73,8 @@ class Networks:
             raise FeatureblendError(f"cannot load {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
         # The hashes cover the networks but not the settings beside them.
         size = self.config.image_size
-        due = {"images": [3, size, size], "latent": [self.config.latent_dim], "damage": [2]}
+        due = {"images": [3, size, size], "latent": [self.config.latent_dim]}
+        due |= {"cleaned": due["images"], "damage": [2]}
         for end in (*session.get_inputs(), *session.get_outputs()):
             if list(end.shape[1:]) != due.get(end.name):
                 raise FeatureblendError(
@@ -82,34 +83,42 @@ class Networks:
                 )
         return session
 
-    def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    def cleaned(self, images: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Undo damage of aligned faces: noise, blur, compression, weak or coloured light.
+
+        Parameters
+        ----------
+        images : B (S, S, 3) uint8 arrays, S the model's size
+            Cut from photos, not bent.
+
+        Returns
+        -------
+        cleaned : (B, S, S, 3) uint8 array
+            Sound photos, and all of a model without a cleaner, byte for byte as they are.
+        damage : (B, 2) float32 array
+            How far that of light and that of texture was undone, 0 to 1.
+        """
+        seen = np.stack(list(images))
+        if not self.config.cleans:
+            return seen, np.zeros((len(seen), 2), np.float32)
+        cleaned, damage = self._cleaner.run(["cleaned", "damage"], {"images": to_network(seen)})
+        return from_network(cleaned), damage
+
+    def latents(self, images: Sequence[np.ndarray] | np.ndarray, cleaned: bool = False) -> np.ndarray:
         """Encode aligned faces.
 
         Parameters
         ----------
         images : B (S, S, 3) uint8 arrays, S the model's size
+        cleaned : bool
+            Whether `cleaned` gave them, bent since or not; else their damage is undone first.
 
         Returns
         -------
         (B, D) float32 array
         """
-        return self._encoder.run(None, {"images": to_network(np.stack(list(images)))})[0]
-
-    def damage(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Say what damage the encoder undoes in aligned faces.
-
-        Parameters
-        ----------
-        images : B (S, S, 3) uint8 arrays, S the model's size
-
-        Returns
-        -------
-        (B, 2) float32 array
-            Of light and of texture, 0 to 1; all 0 of a model that undoes none.
-        """
-        if not self.config.cleans:
-            return np.zeros((len(images), 2), np.float32)
-        return self._damage.run(None, {"images": to_network(np.stack(list(images)))})[0]
+        seen = np.stack(list(images)) if cleaned else self.cleaned(images)[0]
+        return self._encoder.run(None, {"images": to_network(seen)})[0]
 
     def pictures(self, latents: np.ndarray) -> np.ndarray:
         """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""

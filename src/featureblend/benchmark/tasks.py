@@ -27,6 +27,7 @@ STAGES = {
     "landmarks": "mark 68 points in each",
     "align": "turn, scale and crop",
     "warp": "bend both to their mean shape",
+    "clean": "damage of both faces undone",
     "encode": "both faces to latents",
     "mix": "two latents to one",
     "decode": "the latents to pictures, the parents' too for the measures",
@@ -164,7 +165,7 @@ def stages(spec: Mapping[str, Any]) -> Call:
 
     from ..alignment import align_face
     from ..appraisal import appraise
-    from ..blending import Manner, blended, finished
+    from ..blending import Manner, blended, cleaned, finished
     from ..evaluate.conditions import TYPICAL
     from ..faces import FaceDetector, choose_face
     from ..image import load_image, save_image
@@ -191,6 +192,7 @@ def stages(spec: Mapping[str, Any]) -> Call:
         spent.clear()
         if not opened:
             networks: Any = Networks(spec["model"])
+            networks.cleaned = noting("clean", networks.cleaned)
             networks.latents = noting("encode", networks.latents)
             networks.mixed = noting("mix", networks.mixed)
             networks.pictures = noting("decode", networks.pictures)
@@ -209,6 +211,7 @@ def stages(spec: Mapping[str, Any]) -> Call:
             "align", lambda: [align_face(image, face.landmarks, size, template=template) for image, face in pairs]
         )()
         manner = Manner()
+        faces = cleaned(model, faces)
         made = noting("warp", blended)(model, faces, shares, manner, decode_parents=True)
         spent["warp"] -= spent["encode"] + spent["mix"] + spent["decode"]
         picture = noting("detail", finished)(made, faces, manner)

@@ -81,7 +81,7 @@ def compose(
     warped: bool = True,
     shape_weights: Sequence[float] | np.ndarray | None = None,
     surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
-    given_back: Sequence[np.ndarray] = (),
+    cleaned: Sequence[np.ndarray] = (),
     damage: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make the finished picture of a blend.
@@ -110,10 +110,10 @@ def compose(
     surroundings : 'auto', 'mean', int or sequence of N floats
         Whose hair and background: the best photo's, everyone's by weight, that photo's (from 1), or shares that sum
         to 1. With the background 'source' they are the photo's own.
-    given_back : sequence of N (s, s, 3) uint8 arrays, optional
-        What the model made of each parent, in the blend's shape; needed where one is damaged.
+    cleaned : sequence of N (s, s, 3) uint8 arrays, optional
+        The parents without their damage, in the blend's shape; needed where one is damaged.
     damage : (N, 2) array, optional
-        What the model undid of light and of texture in each, 0 to 1; their detail is rid of it
+        What was undone of light and of texture in each, 0 to 1; their detail is rid of it
         (`featureblend.compositing.damage`).
 
     Returns
@@ -142,7 +142,7 @@ def compose(
         check_surroundings(surroundings, len(faces))
     share = np.asarray(weights, np.float64)
     bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
-    undone = list(zip(given_back, damage, strict=True)) if damage is not None and damage.any() and given_back else []
+    undone = list(zip(cleaned, damage, strict=True)) if damage is not None and damage.any() and cleaned else []
     task = _Task(blend, faces, share, bending, detail, warped, surroundings, undone)
     target = faces[int(onto) - 1]
     if background == "source":
@@ -175,7 +175,7 @@ class _Task:
     warped: bool
     surroundings: Any
     undone: Sequence[tuple[np.ndarray, np.ndarray]]
-    """What the model made of each parent, and its damage; empty where none is damaged."""
+    """Each parent cleaned, and its damage; empty where none is damaged."""
 
     def around(self, size: int) -> np.ndarray:
         """(N,) shares of the parents around the face."""
@@ -265,7 +265,9 @@ def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int
 def _suitability(face: AlignedFace, size: int) -> float:
     """Say how well a photo serves for hair and background: sharp, with enough pixels, and not cut off."""
     crop = face.at(GUIDE)
-    score = focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0))
+    # Noise looks like detail: what a cleaner found to be none does not count.
+    seen = crop.image if face.cleaned is None else resized(face.cleaned, GUIDE)
+    score = focus(seen, face_mask(crop.landmarks, GUIDE, forehead=0))
     if face.photo is None:
         return score
     places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)

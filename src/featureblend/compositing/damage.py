@@ -1,7 +1,7 @@
-"""Photos without their damage at full size: what the model undid in the small picture is undone in the large one.
+"""Photos without their damage at full size: what a model undid in the small picture is undone in the large one.
 
-A model with a cleaner (`featureblend.models.cleaning`) gives a noisy, blurred or dim photo back without that, and says
-how far it undid what. A blend takes no detail from damage.
+A model's cleaner (`featureblend.models.cleaning`) gives a noisy, blurred or dim crop back without that, and says how
+far it undid what. A blend takes no detail from damage.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..alignment import resized
 
-__all__ = ["broad", "is_changed", "without_damage"]
+__all__ = ["broad", "without_damage"]
 
 BROAD = 4 / 128
 """Standard deviation of the blur that tells light from texture, as a share of the side."""
@@ -21,21 +21,21 @@ BROAD = 4 / 128
 WHOLE = 0.5
 """Damage that is undone in the large picture as far as it can be; less of it by share."""
 
-LIGHT_SEEN, TEXTURE_SEEN = (1.5, 3.0), (3.5, 5.0)
+LIGHT_SEEN, TEXTURE_SEEN = (1.5, 3.0), (2.0, 4.0)
 """Changes of light and of texture in grey levels (root mean square): up to the first a photo stays as it is, whatever
 the model says, since a little softness is no damage; from the second on it is mended in full."""
 
 
-def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[float] | np.ndarray) -> np.ndarray:
+def without_damage(photo: np.ndarray, cleaned: np.ndarray, damage: Sequence[float] | np.ndarray) -> np.ndarray:
     """Undo in a photo what a model undid in it.
 
     Parameters
     ----------
     photo : (S, S, 3) array, 0 to 255
-    given_back : (s, s, 3) array, 0 to 255
-        What the model's latent of the photo, scaled to s, decodes to.
+    cleaned : (s, s, 3) array, 0 to 255
+        What the cleaner made of the photo, scaled to s.
     damage : (2,) array
-        Of light and of texture, 0 to 1: `featureblend.networks.Networks.damage`.
+        Of light and of texture, 0 to 1: both as `featureblend.networks.Networks.cleaned` gives them.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[f
     light, texture = np.clip(np.asarray(damage, np.float32) / WHOLE, 0, 1).tolist()
     if not light and not texture:
         return photo
-    side = given_back.shape[0]
+    side = cleaned.shape[0]
     small = resized(photo, side)
-    change = given_back.astype(np.float32) - small
+    change = cleaned.astype(np.float32) - small
     brighter, detail = broad(change), small - broad(small)
     light *= _ramp(brighter, LIGHT_SEEN)
     # A photo in weak light is flat, too: its detail grows with the light, that which the model can't see as well.
@@ -68,19 +68,6 @@ def without_damage(photo: np.ndarray, given_back: np.ndarray, damage: Sequence[f
     mended = photo + resized(light * brighter + gain * detail + texture * rest, photo.shape[0])
     finer = photo - resized(small, photo.shape[0])
     return np.clip(mended + ((1 - texture) * (1 + gain) - 1) * finer, 0, 255)
-
-
-def is_changed(photo: np.ndarray, given_back: np.ndarray) -> bool:
-    """Say whether a photo comes back so changed that there may be damage to undo; if not, nobody need be asked.
-
-    Examples
-    --------
-    >>> grey = np.full((32, 32, 3), 100.0)
-    >>> is_changed(grey, grey + 1), is_changed(grey, grey + 9)
-    (False, True)
-    """
-    change = given_back.astype(np.float32) - resized(np.asarray(photo, np.float32), given_back.shape[0])
-    return _ramp(broad(change), LIGHT_SEEN) > 0 or _ramp(change, TEXTURE_SEEN) > 0
 
 
 def _ramp(change: np.ndarray, between: tuple[float, float]) -> float:

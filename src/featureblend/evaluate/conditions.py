@@ -9,7 +9,7 @@ import numpy as np
 
 from .inputs import check_pair
 
-__all__ = ["face_mask", "face_width", "head_pose", "photo_warnings", "reconstruction_errors"]
+__all__ = ["change", "face_mask", "face_width", "head_pose", "photo_warnings", "reconstruction_errors"]
 
 TURNED = 25.0
 """Yaw in degrees from which a head counts as turned: then one cheek is hidden, which no blend can show."""
@@ -20,17 +20,16 @@ SMALL = 48.0
 TYPICAL = 29.0
 """PSNR in dB of the first bundled model on people it never saw; for models that do not state theirs."""
 
-SEEN, CHANGED = 0.5, 4.0
-"""Damage from which it is said that a photo was mended, where it also comes back so many dB further from itself than is
-usual for the model: a photo that is a little soft needs no word."""
-
-LOST, UNEVEN = 20.0, 4.0
-"""More was lost than noise or blur of a usable photo, which are everywhere alike, where the PSNR is under the first, or
-inside the face so many dB lower than on the whole."""
+SEEN, CHANGED = 0.5, 35.0
+"""Damage from which it is said that a photo was mended, where that changed it to fewer dB than the second: a photo that
+is a little soft needs no word."""
 
 BADLY, BADLY_INSIDE = 5.5, 4.0
 """So many dB under the model's own mean a photo encodes badly, on the whole and inside the face. Of 400 photos of LFW
 1 in 100 lies under each: hats, scarves and busy grounds; dark glasses, hands and mouths wide open."""
+
+GRAIN = 3.0
+"""Decibels fewer are no bad encoding of a photo whose noise was taken out: the rest of its grain is not encoded."""
 
 POINTS = [30, 8, 36, 45, 48, 54]
 """Tip of the nose, chin, outer corners of the eyes, corners of the mouth among dlib's 68."""
@@ -145,6 +144,18 @@ def reconstruction_errors(photo: np.ndarray, decoded: np.ndarray, landmarks: np.
     return _decibels(squares.mean()), _decibels(squares[inside].mean() if inside.any() else squares.mean())
 
 
+def change(photo: np.ndarray, cleaned: np.ndarray) -> float:
+    """Say how near a photo without its damage is to the photo: PSNR in dB, infinite where nothing differs.
+
+    Examples
+    --------
+    >>> black = np.zeros((8, 8, 3), np.uint8)
+    >>> change(black, black), change(black, black + 255)
+    (inf, 0.0)
+    """
+    return _decibels(np.square(photo.astype(np.float64) - cleaned).mean())
+
+
 def _decibels(square: float) -> float:
     return float(10 * np.log10(255**2 / square)) if square > 0 else float("inf")
 
@@ -155,7 +166,7 @@ def photo_warnings(
     width: float | None = None,
     reconstruction: Sequence[float] | None = None,
     typical: float = TYPICAL,
-    damage: Sequence[float] | None = None,
+    mended: Sequence[float] | None = None,
 ) -> list[str]:
     """Say in plain sentences what speaks against a photo.
 
@@ -171,9 +182,9 @@ def photo_warnings(
         As `reconstruction_errors`.
     typical : float
         The model's mean PSNR on people that it never saw.
-    damage : (float, float), optional
-        Of light and of texture that the model undid, 0 to 1: a photo that comes back otherwise than it was is then
-        meant to.
+    mended : (float, float, float), optional
+        How near the photo without its damage is to the photo, in dB (`change`), and how far damage of light and of
+        texture was undone, 0 to 1.
 
     Returns
     -------
@@ -197,23 +208,24 @@ badly: 17.2 dB, where 29 dB is usual for this model; a plainer background or ano
         )
     if width is not None and width < SMALL:
         said.append(f"{name}: the face is only {width:.0f} pixels wide; a larger photo shows more of it")
-    changed = reconstruction is not None and reconstruction[0] < typical - CHANGED
-    light, texture = damage if damage and changed else (0.0, 0.0)
-    if light >= SEEN:
-        said.append(f"{name}: weak or coloured light was evened out; how bright the room was is a guess")
-    if texture >= SEEN:
-        said.append(f"{name}: noise, blur or compression was taken out; a better photo shows more of the face")
-    lost = reconstruction is not None and (reconstruction[0] < LOST or reconstruction[1] < reconstruction[0] - UNEVEN)
-    if reconstruction is not None and light < SEEN and (texture < SEEN or lost):
+    usual = typical
+    if mended is not None and mended[0] < CHANGED:
+        _, light, texture = mended
+        if light >= SEEN:
+            said.append(f"{name}: weak or coloured light was evened out; how bright the room was is a guess")
+        if texture >= SEEN:
+            said.append(f"{name}: noise, blur or compression was taken out; a better photo shows more of the face")
+            usual -= GRAIN
+    if reconstruction is not None:
         whole, inside = reconstruction
-        usual = f"where {typical:.0f} dB is usual for this model"
-        if whole < typical - BADLY:
+        of_model = f"where {typical:.0f} dB is usual for this model"
+        if whole < usual - BADLY:
             said.append(
-                f"{name} encodes badly: {whole:.1f} dB, {usual}; a plainer background or another photo may help"
+                f"{name} encodes badly: {whole:.1f} dB, {of_model}; a plainer background or another photo may help"
             )
-        elif inside < typical - BADLY_INSIDE:
+        elif inside < usual - BADLY_INSIDE:
             said.append(
-                f"{name} encodes badly inside the face: {inside:.1f} dB, {usual}; glasses, a hand or hard light may "
+                f"{name} encodes badly inside the face: {inside:.1f} dB, {of_model}; glasses, a hand or hard light may "
                 "hide part of it"
             )
     return said

@@ -78,20 +78,6 @@ class Cleaner(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def damage(self, images: Tensor) -> Tensor:
-        """Say how certain it is of damage, which is how far it undoes it.
-
-        Parameters
-        ----------
-        images : (B, 3, S, S) tensor in [-1, 1]
-
-        Returns
-        -------
-        (B, 2) float32 tensor
-            0 to 1 for each of `SIGNS`; 0 below even odds.
-        """
-        return _certainty(self.to_signs(self._judged(self._maps(images))))
-
     def undone(self, images: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the damage, and say what was seen.
 
@@ -135,6 +121,22 @@ class Cleaner(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1] to the same without what was seen of damage."""
         return self.undone(images)[0]
+
+    def cleaned(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Do as `forward`, and say how far what was undone.
+
+        Parameters
+        ----------
+        images : (B, 3, S, S) tensor in [-1, 1]
+
+        Returns
+        -------
+        cleaned : (B, 3, S, S) tensor
+        damage : (B, 2) float32 tensor
+            0 to 1 for each of `SIGNS`: how certain it is of it, 0 below even odds.
+        """
+        cleaned, signs = self.undone(images)
+        return cleaned, _certainty(signs)
 
 
 def _certainty(signs: Tensor) -> Tensor:

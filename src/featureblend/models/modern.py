@@ -154,9 +154,12 @@ class ModernAutoencoder(nn.Module):
         return self.config.image_size
 
     def encode(self, images: Tensor) -> Tensor:
-        """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior."""
+        """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior, without what is seen of damage."""
+        return self.encode_cleaned(images if self.cleaner is None else self.cleaner(images))
+
+    def encode_cleaned(self, images: Tensor) -> Tensor:
+        """Do as `encode` with pictures that the cleaner was shown already."""
         finest = 1 + self.config.encoder_blocks[0]  # layers at the stem's resolution
-        images = images if self.cleaner is None else self.cleaner(images)
         pixels = functional.pixel_unshuffle(images, self.config.patch)
         near = self.encoder[:finest](pixels)
         features = activation(self.encoder[finest:](near))

@@ -45,8 +45,9 @@ def read_start(source: str | os.PathLike[str]) -> dict[str, Any]:
     """
     if Path(source, "config.json").is_file() or not Path(source).is_dir():
         folder = find_model(source)
-        read_model_folder(folder)  # checks the files' hashes
-        weights = _exported(folder / "encoder.onnx") | _exported(folder / "decoder.onnx")
+        weights: dict[str, Tensor] = {}
+        for network in read_model_folder(folder).files:  # which also checks their hashes
+            weights |= _exported(folder / network)
         return {"ema": weights, "networks": {}}
     return RunFolder(source).load()
 

@@ -196,6 +196,7 @@ def continuum(
         raise FeatureblendError(f"{len(choices)} faces are chosen for {len(items)} photos; give one, or one a photo")
     blender = blender or Blender.from_pretrained()
     faces = [blender.find(item, one, place) for place, (item, one) in enumerate(zip(items, choices, strict=True), 1)]
+    faces = blender.cleaned(faces) if method == "latent" else faces
     side = side_of(size, faces[0], blender.image_size)
     fine = method == "latent" if detail is None else detail
     manner = Manner(method, warp, surroundings, size=side, detail=fine)

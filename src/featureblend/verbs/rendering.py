@@ -11,9 +11,10 @@ import numpy as np
 from .. import __version__
 from ..alignment import AlignedFace, rescaling, resized, transform_points
 from ..blender import Blender
+from ..blending import cleaned
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
-from ..compositing.damage import is_changed, without_damage
+from ..compositing.damage import without_damage
 from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
@@ -79,15 +80,12 @@ def finished(
     pictures = blender.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
     total = _scaled(pictures[0], side)
     if detail:
-        for (face, _, share), known in zip(parents, pictures[1:], strict=True):
+        faces = cleaned(blender.networks, [face for face, _, _ in parents])
+        for face, (_, _, share), known in zip(faces, parents, pictures[1:], strict=True):
             crop = face.at(side)
-            bent = crop.image
-            if target is not None:
-                points = transform_points(target, rescaling(side / blender.image_size))
-                bent = warp_to_shape(bent, crop.landmarks, points)
-            if is_changed(bent, known):
-                (damage,) = blender.networks.damage([face.image])
-                bent = without_damage(bent, known, damage)
+            bent = _bent(crop.image, crop.landmarks, target, side / blender.image_size)
+            if face.damage is not None and face.damage.any():
+                bent = without_damage(bent, _bent(face.sound, face.landmarks, target), face.damage)
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
             total += part * (bent - _scaled(known, side))
     return to_uint8(total)
@@ -121,14 +119,21 @@ def latents_in_shape(blender: Blender, faces: Iterable[AlignedFace], target: np.
     """
     found = []
     for batch in _batches(faces):
-        images = [face.image if target is None else warp_to_shape(face.image, face.landmarks, target) for face in batch]
-        latents = blender.latents(images)
+        images = [_bent(face.sound, face.landmarks, target) for face in cleaned(blender.networks, batch)]
+        latents = blender.networks.latents(images, cleaned=True)
         for place, face in enumerate(batch):
             # Of a code that stays as it is, the latent is known.
             if face.latent is not None and images[place] is face.image:
                 latents[place] = face.latent
         found.append(latents)
     return np.concatenate(found)
+
+
+def _bent(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
+    """Bend a picture's landmarks to `target`, which is of the model's size, in a picture `scale` times as large."""
+    if target is None:
+        return image
+    return warp_to_shape(image, landmarks, target if scale == 1 else transform_points(target, rescaling(scale)))
 
 
 def _batches(faces: Iterable[AlignedFace]) -> Iterator[list[AlignedFace]]:

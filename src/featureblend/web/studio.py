@@ -175,7 +175,8 @@ class Studio:
         if photo.which not in decoded.cut:
             face = choose_face(decoded.found, decoded.image.shape, photo.which, photo.name)
             size, template = self.blender.image_size, self.blender.config.crop
-            decoded.cut[photo.which] = align_face(decoded.image, face.landmarks, size, template=template)
+            cut = align_face(decoded.image, face.landmarks, size, template=template)
+            (decoded.cut[photo.which],) = self.blender.cleaned([cut])
         return decoded.cut[photo.which]
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
