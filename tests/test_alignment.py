@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from featureblend.alignment import align_face, crop_matrix, invert_matrix, transform_points, unalign_image
+from featureblend.alignment import align_face, crop_matrix, invert_matrix, transform_points
+from featureblend.compositing.paste import unalign_image
 from featureblend.config import CropTemplate
 from featureblend.errors import FeatureblendError
 

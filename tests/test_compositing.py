@@ -12,9 +12,9 @@ from featureblend.alignment import (
     crop_matrix,
     rescaling,
     transform_points,
-    unalign_change,
 )
 from featureblend.compositing import BACKGROUNDS, border_fade, compose, paste
+from featureblend.compositing.paste import unalign_change
 from featureblend.errors import FeatureblendError
 from featureblend.image import load_image
 

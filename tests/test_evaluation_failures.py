@@ -159,10 +159,10 @@ def test_a_reconstruction_that_fails_is_named_and_the_rest_goes_on(faces, tmp_pa
     drawn, latents = draw(faces, TINY, 128), Networks.latents
     broken = drawn.faces.images[drawn.pairs[5, 0]]
 
-    def failing(self, images):
+    def failing(self, images, **options):
         if any(np.array_equal(image, broken) for image in images):
             raise RuntimeError("too bright")
-        return latents(self, images)
+        return latents(self, images, **options)
 
     monkeypatch.setattr(Networks, "latents", failing)
     page = run(faces, tmp_path, ("latent",)).read_text()

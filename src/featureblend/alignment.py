@@ -1,8 +1,7 @@
-"""The aligned crop: FFHQ's similarity transform from landmarks, the crop it cuts, and the way back."""
+"""The aligned crop: FFHQ's similarity transform from landmarks, and the crop it cuts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -14,13 +13,13 @@ from .errors import FeatureblendError
 __all__ = [
     "AlignedFace",
     "align_face",
+    "corners",
     "crop_matrix",
     "invert_matrix",
     "rescaling",
     "resized",
     "transform_points",
-    "unalign_change",
-    "unalign_image",
+    "warped",
 ]
 
 LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = slice(36, 42), slice(42, 48), (48, 54)
@@ -242,11 +241,11 @@ def align_face(
 def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Cut a square crop from a photo, which is mirrored at its edge."""
     # Only the part of the photo that the crop shows: faster, and OpenCV refuses to warp more than 32,766 columns.
-    seen = transform_points(_corners(size, size), invert_matrix(matrix))
+    seen = transform_points(corners(size, size), invert_matrix(matrix))
     left, right = _seen_range(seen[:, 0], image.shape[1], matrix)
     top, bottom = _seen_range(seen[:, 1], image.shape[0], matrix)
     part = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
-    return _warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
+    return warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
 
 
 def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:
@@ -258,13 +257,50 @@ def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[in
     return start, int(np.clip(np.ceil(high) + 1, start + 1, length))
 
 
-def _corners(width: int, height: int) -> np.ndarray:
-    """Give the centres of a picture's four corner pixels."""
+def corners(width: int, height: int) -> np.ndarray:
+    """Give the centres of a picture's four corner pixels.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    (4, 2) float64 array
+        x, y.
+
+    Examples
+    --------
+    >>> corners(3, 2).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]
+    """
     return np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], dtype=np.float64)
 
 
-def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: int) -> np.ndarray:
-    """Map a picture to one of `size` (width, height) without aliasing."""
+def warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: int) -> np.ndarray:
+    """Map a picture by a similarity without aliasing: by cubic interpolation, of area means where it shrinks.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array
+        uint8 or float32.
+    matrix : (2, 3) array
+        Takes its pixels to the result's.
+    size : (int, int)
+        Width and height of the result.
+    border : int
+        OpenCV's name of what lies beyond the picture, such as ``cv2.BORDER_CONSTANT``.
+
+    Returns
+    -------
+    (height, width) or (height, width, C) array of the same type
+
+    Examples
+    --------
+    >>> warped(np.full((8, 8), 7, np.uint8), rescaling(0.5), (4, 4), cv2.BORDER_REFLECT_101).tolist()[0]
+    [7, 7, 7, 7]
+    """
     scale = float(np.hypot(*matrix[:, 0]))
     if scale >= 0.75:
         return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
@@ -281,79 +317,3 @@ def _warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border
     finer[:, 2] += (times - 1) / 2
     large = cv2.warpAffine(image, finer, (size[0] * times, size[1] * times), flags=cv2.INTER_CUBIC, borderMode=border)
     return cv2.resize(large, size, interpolation=cv2.INTER_AREA)
-
-
-def unalign_change(photo: np.ndarray, change: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Add a change of an aligned crop to the photo that it was cut from, by the exact inverse of `align_face`.
-
-    Where nothing changes, the photo keeps its own pixels: nothing is resampled but the change.
-
-    Parameters
-    ----------
-    photo : (H, W, 3) uint8 array
-    change : (S, S, 3) float array
-        New crop less old, in grey levels; it should fade to 0 at the crop's border.
-    matrix : (2, 3) array
-        The one that the crop was cut with.
-
-    Returns
-    -------
-    (H, W, 3) uint8 array
-
-    Examples
-    --------
-    >>> photo = np.zeros((9, 9, 3), np.uint8)
-    >>> unalign_change(photo, np.full((3, 3, 3), 7.0), np.array([[1.0, 0, -2], [0, 1, -4]]))[3:8, 3, 0].tolist()
-    [0, 7, 7, 7, 0]
-    """
-    box = _covered(change.shape, matrix, photo.shape)
-    result = photo.copy()
-    if box is not None:
-        left, top, right, bottom = box
-        part = invert_matrix(matrix) - [[0, 0, left], [0, 0, top]]
-        size = (right - left, bottom - top)
-        moved = _warped(np.asarray(change, np.float32), part, size, cv2.BORDER_CONSTANT)
-        changed = photo[top:bottom, left:right] + moved
-        result[top:bottom, left:right] = np.clip(np.floor(changed + 0.5), 0, 255).astype(np.uint8)
-    return result
-
-
-def _covered(crop: Sequence[int], matrix: np.ndarray, photo: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """Give left, top, right and bottom of what a crop covers of a photo, also partly; None if that is nothing."""
-    places = transform_points(_corners(crop[1], crop[0]), invert_matrix(matrix))
-    limit = (int(photo[1]), int(photo[0]))
-    left, top = np.clip(np.floor(places.min(axis=0)) - 1, 0, limit).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(places.max(axis=0)) + 2, 0, limit).astype(int).tolist()
-    return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def unalign_image(crop: np.ndarray, matrix: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Put a crop back where it came from: the inverse of `align_face`.
-
-    Parameters
-    ----------
-    crop : (S, S, 3) uint8 array
-    matrix : (2, 3) array
-        The one that the crop was cut with.
-    shape : sequence of int
-        Height and width of the photo.
-
-    Returns
-    -------
-    image : (H, W, 3) uint8 array
-        Black outside the crop.
-    mask : (H, W) float32 array in [0, 1]
-        1 where the crop lies.
-    """
-    height, width = int(shape[0]), int(shape[1])
-    image, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.float32)
-    back = invert_matrix(matrix)
-    # Only the part of the photo that the crop covers, and the pixels around it that it covers partly.
-    box = _covered(crop.shape, matrix, shape)
-    if box is not None:
-        left, top, right, bottom = box
-        part, size = back - [[0, 0, left], [0, 0, top]], (right - left, bottom - top)
-        covered = cv2.warpAffine(np.ones(crop.shape[:2], np.float32), part, size, flags=cv2.INTER_LINEAR)
-        mask[top:bottom, left:right] = covered
-        image[top:bottom, left:right] = _warped(crop, part, size, cv2.BORDER_REPLICATE) * (covered > 0)[..., None]
-    return image, mask

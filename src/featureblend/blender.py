@@ -21,7 +21,7 @@ from .evaluate.even import even_weight
 from .evaluate.measures import face_distances
 from .faces import FaceDetector, choose_face
 from .image import load_image, photo_name
-from .inputs import Input, read_input
+from .inputs import Input, input_name, read_input
 from .mixing import Surroundings
 from .model_folder import ModelConfig, find_model
 from .networks import Networks
@@ -241,7 +241,7 @@ class Blender:
         faces = [
             self.find(item, choice, place) for place, (item, choice) in enumerate(zip(items, choices, strict=True), 1)
         ]
-        names = [_name(item, place) for place, item in enumerate(items, 1)]
+        names = [input_name(item, place) for place, item in enumerate(items, 1)]
         if balance is not None:
             shares = self._even(faces, manner, balance)
         made = self._blend(faces, shares, manner, measures, names)
@@ -348,8 +348,3 @@ def _choices(which: Which | Sequence[Which], count: int) -> list[Which]:
     if len(choices) != count:
         raise FeatureblendError(f"{len(choices)} faces are chosen for {count} photos; give one, or one a photo")
     return choices
-
-
-def _name(item: Input, place: int) -> str:
-    """Name an input in a warning: without its folder."""
-    return Path(item.name or f"code {place}").name if isinstance(item, Code) else Path(photo_name(item, place)).name

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from .codes import CODE_SUFFIX, Code
 from .errors import FeatureblendError
-from .image import PHOTO_SUFFIXES, Photo
+from .image import PHOTO_SUFFIXES, Photo, photo_name
 
-__all__ = ["Input", "input_files", "read_input"]
+__all__ = ["Input", "input_files", "input_name", "read_input"]
 
 Input: TypeAlias = Photo | Code
 """A photo (path, PIL image, or (H, W, 3) uint8 array) or a code (`Code`, or the path of its ``.npz``)."""
@@ -43,6 +43,17 @@ def read_input(item: Input) -> Input:
     if isinstance(item, (str, os.PathLike)) and Path(item).suffix.lower() == CODE_SUFFIX:
         return Code.load(item)
     return item
+
+
+def input_name(item: Input, place: int) -> str:
+    """Name an input without its folder; one that has no name by its place in the caller's list, from 1.
+
+    Examples
+    --------
+    >>> input_name("photos/ana.jpg", 1)
+    'ana.jpg'
+    """
+    return Path(item.name or f"code {place}").name if isinstance(item, Code) else Path(photo_name(item, place)).name
 
 
 def input_files(folder: str | os.PathLike[str]) -> list[Path]:

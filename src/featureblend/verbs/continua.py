@@ -19,9 +19,8 @@ from ..blending import METHODS, Manner
 from ..classical import METHODS as CLASSICAL
 from ..classical.morph import mean_shape
 from ..errors import FeatureblendError
-from ..inputs import Input
+from ..inputs import Input, input_name
 from ..mixing import Surroundings
-from .gathering import input_name
 from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe
 from .video import write_pictures
 

@@ -16,10 +16,10 @@ from ..blender import Blender
 from ..codes import Code
 from ..errors import FeatureblendError
 from ..image import photo_name
-from ..inputs import Input, input_files
+from ..inputs import Input, input_files, input_name
 from .rendering import progress
 
-__all__ = ["FaceStore", "Gathered", "Skipped", "gather", "input_name", "inputs_of"]
+__all__ = ["FaceStore", "Gathered", "Skipped", "gather", "inputs_of"]
 
 
 class FaceStore(Sequence[AlignedFace]):
@@ -113,13 +113,6 @@ def inputs_of(source: Input | Sequence[Input]) -> tuple[list[Input], list[str]]:
         return list(files), [path.relative_to(source).as_posix() for path in files]
     items: list[Input] = list(source) if isinstance(source, (list, tuple)) else [source]  # type: ignore[list-item]
     return items, [input_name(item, place) for place, item in enumerate(items, 1)]
-
-
-def input_name(item: Input, place: int) -> str:
-    """Name an input without its folder."""
-    if isinstance(item, Code):
-        return Path(item.name).name or f"code {place}"
-    return Path(photo_name(item, place)).name
 
 
 def gather(
