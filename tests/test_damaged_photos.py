@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from featureblend.blender import Blender
+from featureblend.cli import main
 from featureblend.compositing.composing import shares_around
 from featureblend.demo import EXAMPLES
 from featureblend.evaluate.scores import psnr
 from featureblend.evaluate.spoiling import spoilt
-from featureblend.image import load_image
+from featureblend.image import load_image, save_image
 from featureblend.model_folder import CLEANER, find_model
 from featureblend.networks import Networks
-from featureblend.verbs import symmetrize
+from featureblend.verbs import continuum, mix, symmetrize, transform
 
 FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
 SAID = {"light": "evened out", "noise": "taken out", "blur": "taken out"}
@@ -92,6 +93,30 @@ def test_the_photo_itself_comes_back_without_its_noise(blender, photo):
     assert psnr(np.asarray(alone.image), face.image) > psnr(blender.find(noisy).image, face.image) + 5
 
 
-def test_verbs_bring_no_noise_back(blender, photo):
-    made, wanted = (np.asarray(symmetrize(one, blender=blender).image) for one in (spoilt(photo, "noise"), photo))
-    assert psnr(made, wanted) > psnr(blender.find(spoilt(photo, "noise")).image, blender.find(photo).image) + 5
+def test_verbs_bring_no_noise_back_and_say_so(blender, photo):
+    made, wanted = (symmetrize(one, blender=blender) for one in (spoilt(photo, "noise"), photo))
+    before = psnr(blender.find(spoilt(photo, "noise")).image, blender.find(photo).image)
+    assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > before + 5
+    assert wanted.warnings == ()
+    assert [line.split(": ")[0] for line in made.warnings] == ["photo 1"]
+    assert "taken out" in made.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda good, bad, blender: continuum([good, bad], steps=2, blender=blender),
+        lambda good, bad, blender: mix(good, eyes=bad, blender=blender),
+        lambda good, bad, blender: transform(bad, good, SECOND, blender=blender),
+    ],
+)
+def test_every_verb_of_few_photos_names_those_that_it_mended(blender, photo, tmp_path, verb):
+    dim = tmp_path / "dim.png"
+    save_image(dim, spoilt(photo, "light"))
+    assert [line.split(":")[0] for line in verb(FIRST, dim, blender).warnings] == ["dim.png"]
+
+
+def test_the_command_prints_the_warning(photo, tmp_path, capsys):
+    save_image(tmp_path / "dim.png", spoilt(photo, "light"))
+    main(["symmetrize", str(tmp_path / "dim.png"), "-o", str(tmp_path / "even.png")])
+    assert "featureblend: warning: dim.png: weak or coloured light" in capsys.readouterr().err

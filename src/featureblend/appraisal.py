@@ -17,7 +17,15 @@ from .evaluate.measures import MEANINGS as OF_PICTURES
 from .evaluate.measures import blend_measures
 from .faces import FaceDetector
 
-__all__ = ["MEANINGS", "Balancing", "Measuring", "appraise", "check_measuring", "identity_distances"]
+__all__ = [
+    "MEANINGS",
+    "Balancing",
+    "Measuring",
+    "appraise",
+    "check_measuring",
+    "identity_distances",
+    "mending_warnings",
+]
 
 Measuring = Literal["none", "pictures", "identity"]
 """How much is measured: nothing, what the pictures tell, or also who is recognised in them."""
@@ -88,11 +96,32 @@ def appraise(
     for face, name, yaw, error in zip(faces, names, yaws, errors, strict=True):
         # A code doesn't know how large its photo was.
         width = None if face.latent is not None else conditions.face_width(face.landmarks, face.matrix)
-        mended = None if face.damage is None else (conditions.change(face.image, face.sound), *face.damage.tolist())
-        warnings += conditions.photo_warnings(name, yaw, width, error, typical, mended)
+        warnings += conditions.photo_warnings(name, yaw, width, error, typical, _mended(face))
     if recognizer is not None:
         measures |= _identity(made, faces, recognizer)
     return measures, tuple(warnings)
+
+
+def mending_warnings(faces: Sequence[AlignedFace], names: Sequence[str]) -> tuple[str, ...]:
+    """Say of which photos damage was undone, and no more than that.
+
+    Parameters
+    ----------
+    faces : sequence of N AlignedFace
+        Cleaned (`featureblend.blending.cleaned`).
+    names : N strings
+        What to call the photos.
+
+    Returns
+    -------
+    tuple of str
+    """
+    pairs = zip(faces, names, strict=True)
+    return tuple(line for face, name in pairs for line in conditions.photo_warnings(name, mended=_mended(face)))
+
+
+def _mended(face: AlignedFace) -> tuple[float, ...] | None:
+    return None if face.damage is None else (conditions.change(face.image, face.sound), *face.damage.tolist())
 
 
 def _rounded(decibels: float) -> float | None:

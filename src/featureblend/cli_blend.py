@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
-from .cli_pictures import check_written, print_measures, side, whose
+from .cli_pictures import check_written, print_measures, print_warnings, side, whose
 from .errors import FeatureblendError
 
 __all__ = ["batch", "blend", "replay"]
@@ -124,8 +124,7 @@ def blend(
     warnings = [*made.warnings]
     if metadata and recipe is None and not has_room(out, made.recipe):
         warnings.append(f"{out} has no room for the recipe: keep it with --recipe FILE")
-    for warning in warnings:
-        print(f"featureblend: warning: {warning}", file=sys.stderr)
+    print_warnings(warnings)
 
 
 def replay(

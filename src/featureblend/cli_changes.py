@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Model, Out, face_choices, plain
-from .cli_pictures import Face, Size, check_written, print_measures, side, write
+from .cli_pictures import Face, Size, check_written, print_measures, print_warnings, side, write
 from .errors import FeatureblendError
 
 __all__ = ["mix", "symmetrize", "transform"]
@@ -79,6 +79,7 @@ def transform(
     options = made.recipe["options"]
     left_out = len(ends[0]) + len(ends[1]) - options["from"] - options["to"]
     print_measures({**made.measures, "photos": f"{options['from']} from, {options['to']} to, {left_out} skipped"})
+    print_warnings(made.warnings)
 
 
 def symmetrize(
@@ -129,6 +130,7 @@ def symmetrize(
     )
     write(out, made.image, made.recipe, recipe, metadata)
     print_measures(made.measures)
+    print_warnings(made.warnings)
 
 
 def mix(
@@ -185,6 +187,7 @@ def mix(
     )
     write(out, made.image, made.recipe, recipe, metadata)
     print_measures(made.measures)
+    print_warnings(made.warnings)
 
 
 def _expanded(sources: Sequence[Path]) -> list[Path]:

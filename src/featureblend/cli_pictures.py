@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from tyro.conf import arg
 
 from .arguments import keep_photos, plain
 
-__all__ = ["Face", "Size", "Whose", "check_written", "print_measures", "side", "whose", "write"]
+__all__ = ["Face", "Size", "Whose", "check_written", "print_measures", "print_warnings", "side", "whose", "write"]
 
 Face = Annotated[str, arg(metavar="FACE")]
 Size = Annotated[str | None, plain("PIXELS")]
@@ -53,3 +54,9 @@ def print_measures(measures: Mapping[str, Any]) -> None:
     """Print what a verb's picture measures, a line each."""
     for name, value in measures.items():
         print(f"  {name.replace('_', ' '):28}{value}")
+
+
+def print_warnings(warnings: Iterable[str]) -> None:
+    """Print what speaks against a picture, a line each, where it does not mix with what is read from stdout."""
+    for warning in warnings:
+        print(f"featureblend: warning: {warning}", file=sys.stderr)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Model, Out, face_choices, keep_photos, plain
-from .cli_pictures import Face, Size, Whose, check_written, print_measures, side, whose, write
+from .cli_pictures import Face, Size, Whose, check_written, print_measures, print_warnings, side, whose, write
 from .errors import FeatureblendError
 
 __all__ = ["average", "continuum", "encode"]
@@ -93,6 +93,7 @@ def continuum(
     if recipe is not None:
         write_recipe(recipe, made.recipe_for(fps, columns))
     print(out)
+    print_warnings(made.warnings)
 
 
 def average(

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import AlignedFace
+from ..appraisal import mending_warnings
 from ..blender import Blender
 from ..blending import METHODS, Manner
 from ..classical import METHODS as CLASSICAL
@@ -55,6 +56,8 @@ class Continuum:
     """Inputs by hash, steps and model: enough to make it again."""
     names: tuple[str, ...] = ()
     """What the photos are called."""
+    warnings: tuple[str, ...] = ()
+    """Of which photos damage was undone."""
 
     def save(
         self,
@@ -217,7 +220,8 @@ def continuum(
         surroundings=surroundings if method == "latent" else None,
     )
     names = tuple(input_name(item, place) for place, item in enumerate(items, 1))
-    return Continuum(tuple(map(Image.fromarray, pictures)), tuple(places), recipe, names)
+    warnings = mending_warnings(faces, names)
+    return Continuum(tuple(map(Image.fromarray, pictures)), tuple(places), recipe, names, warnings)
 
 
 def positions(count: int, steps: int, start: float, end: float, ease: str) -> list[float]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import AlignedFace
+from ..appraisal import mending_warnings
 from ..blender import Blender
 from ..errors import FeatureblendError
 from ..evaluate.distance import picture_distance
@@ -135,7 +136,7 @@ def mix(
             f"the model {blender.config.name} keeps no places in its latent: regions can't be mixed"
         )
     items = [base, *donors]
-    faces = [blender.find(item, which, place) for place, item in enumerate(items, 1)]
+    faces = blender.cleaned([blender.find(item, which, place) for place, item in enumerate(items, 1)])
     side_of(size, faces[0], blender.image_size)
     image = _mixed(blender, faces, chosen, parts, warp, size, detail)
     recipe = verb_recipe(
@@ -156,7 +157,9 @@ def mix(
         "sharpness": round(sharpness(image) / sharp, 3) if sharp > 0 else None,
         "distances": [round(picture_distance(image, crop), 2) for crop in crops],
     }
-    return Blend(Image.fromarray(image), measures, recipe, tuple(Image.fromarray(face.image) for face in faces))
+    warnings = mending_warnings(faces, [known["name"] for known in recipe["inputs"]])
+    parents = tuple(Image.fromarray(face.image) for face in faces)
+    return Blend(Image.fromarray(image), measures, recipe, parents, warnings)
 
 
 def _donors(regions: Mapping[str, Any]) -> tuple[list[Input], dict[str, tuple[int, float]]]:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import AlignedFace, rescaling, transform_points
+from ..appraisal import mending_warnings
 from ..blender import Blender
 from ..classical.morph import mean_shape
 from ..errors import FeatureblendError
@@ -91,7 +92,7 @@ def transform(
     """
     amount = _amount(amount)
     blender = blender or Blender.from_pretrained()
-    own = blender.find(photo, which, 1)
+    (own,) = blender.cleaned([blender.find(photo, which, 1)])
     side_of(size, own, blender.image_size)
     ends = []
     for source, what in ((start, "--from"), (end, "--to")):
@@ -184,8 +185,8 @@ def symmetrize(
     """
     amount = _amount(amount)
     blender = blender or Blender.from_pretrained()
-    own = blender.find(photo, which, 1)
-    other = _mirrored(own)
+    (own,) = blender.cleaned([blender.find(photo, which, 1)])
+    (other,) = blender.cleaned([_mirrored(own)])
     shares = np.array([1 - amount / 2, amount / 2])
     target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
     latents = latents_in_shape(blender, [own, other], target)
@@ -238,4 +239,5 @@ def _amount(amount: float) -> float:
 def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:
     detail = sharpness(own.at(len(image)).image)
     measures = {**more, "sharpness": round(sharpness(image) / detail, 3) if detail > 0 else None}
-    return Blend(Image.fromarray(image), measures, recipe, (Image.fromarray(own.image),))
+    warnings = mending_warnings([own], [recipe["inputs"][0]["name"]])
+    return Blend(Image.fromarray(image), measures, recipe, (Image.fromarray(own.image),), warnings)
