@@ -29,7 +29,7 @@ photos = [scene, EXAMPLES / "fourth.png"]
 # that photo's own size. Hair, body and scene stay.
 
 # %%
-faces = [blender.find(photo) for photo in photos]
+faces = blender.cleaned([blender.find(photo) for photo in photos])
 back = blender.blend_faces(faces, background="source")
 print(back.save(out / "backgrounds-source.png"), back.image.size)
 

@@ -21,10 +21,10 @@ photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
 
 # %% [markdown]
 # Finding the faces takes longer than blending them, so find them once where one pair is blended again and again.
-# That is what a slider does.
+# That is what a slider does. `cleaned` undoes damage of the photos once, too.
 
 # %%
-faces = [blender.find(photo) for photo in photos]
+faces = blender.cleaned([blender.find(photo) for photo in photos])
 pictures, labels = [], []
 for weights in ([3, 1], [1, 1], [1, 3]):
     blend = blender.blend_faces(faces, weights)

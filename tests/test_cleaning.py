@@ -131,7 +131,9 @@ def test_what_is_undone_is_what_is_said(face):
         torch.testing.assert_close(cleaned, cleaner.undone(images, said)[0])
         model = build(AUTOENCODERS, "modern", OPTIONS).eval()
         shaken(model.cleaner)
+        assert not torch.equal(model.cleaner(images), images)
         assert torch.equal(model.encode(images), model.encode_cleaned(model.cleaner(images)))
+        assert not torch.equal(model.encode(images), model.encode_cleaned(images))
     assert said.shape == (5, 2)
     assert said.min() >= 0
     assert said.max() <= 1

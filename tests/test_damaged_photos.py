@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,10 +12,12 @@ from featureblend.compositing.composing import shares_around
 from featureblend.demo import EXAMPLES
 from featureblend.evaluate.scores import psnr
 from featureblend.evaluate.spoiling import spoilt
+from featureblend.face_cache import RememberingBlender
 from featureblend.image import load_image, save_image
 from featureblend.model_folder import CLEANER, find_model
 from featureblend.networks import Networks
 from featureblend.verbs import continuum, mix, symmetrize, transform
+from featureblend.verbs.transforms import _mirrored
 
 FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
 SAID = {"light": "evened out", "noise": "taken out", "blur": "taken out"}
@@ -62,6 +65,30 @@ def test_a_face_is_cleaned_once_and_a_code_never(blender, photo):
     code = blender.find(blender.encode(spoilt(photo, "light")))
     assert blender.cleaned([code])[0] is code
     assert np.array_equal(code.sound, code.image)
+
+
+@pytest.mark.parametrize("method", ["morph", "pixel"])
+def test_other_methods_take_photos_as_they_are_whoever_found_them(blender, photo, tmp_path, method):
+    save_image(tmp_path / "noisy.png", spoilt(photo, "noise"))
+    photos = [tmp_path / "noisy.png", SECOND]
+    one, other = (each.blend(photos, method=method, detail=True) for each in (blender, RememberingBlender(blender)))
+    assert np.array_equal(one.image, other.image)
+    assert one.warnings == other.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["noise", "blur"])
+def test_a_mirror_image_is_as_sound_as_the_face(blender, photo, kind):
+    (own,) = blender.cleaned([blender.find(spoilt(photo, kind))])
+    for face in (own, blender.find(blender.encode(spoilt(photo, kind)))):
+        (mirrored,) = blender.cleaned([_mirrored(face)])
+        assert np.array_equal(mirrored.sound, face.sound[:, ::-1])
+        assert mirrored.damage is face.damage
+
+
+def test_blur_does_not_win_the_hair_by_being_sharpened(blender, photo):
+    soft = cv2.GaussianBlur(photo, (0, 0), 0.5)
+    faces = blender.cleaned([blender.find(soft), blender.find(spoilt(photo, "blur"))])
+    assert shares_around(faces, [0.5, 0.5])[0] > 0.99
 
 
 def test_a_noisy_photo_does_not_give_its_hair_for_being_sharp(blender, photo):

@@ -65,6 +65,7 @@ def test_a_network_that_is_missing_or_changed(tmp_path, name):
         ({"crop": {"nose": 1}}, "CropTemplate has no setting 'nose'"),
         ({"files": []}, "files of ModelConfig must be dict"),
         ({"files": {}}, "is damaged or changed"),
+        ({"files": {"damage.onnx": "0"}}, "names damage.onnx, which this version does not know: export"),
         ({"latent_dim": 8.5}, "latent_dim of ModelConfig must be int"),
         ({"value_range": [0, 1]}, "value_range"),
     ],

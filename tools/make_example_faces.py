@@ -1,10 +1,10 @@
 """Make the example faces that the package ships: decoded mixes of many people's codes, nobody's photo.
 
-    python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 32 --choose 14 20 31 17 28
+    python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 30 --choose 1 29 0 17 16
 
-Each face mixes a training person at random with those whose hair, background and shape are most alike, hair and
-background too: of people who differ in these a mean is a mist. Only mixes in which the detector finds a face, and
-which are no nearer to any of their parents than different people are to each other, are kept.
+Each face mixes a training person, drawn at random, with those whose hair, background and shape are most alike: of
+people who differ in these a mean is a mist. Only mixes in which the detector finds a face, of which the model would mend
+nothing, and which dlib's recogniser takes for none of the people in it, are kept.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ OF_SHAPE = 2.4
 """Grey levels that a pixel between the landmarks counts for in that comparison."""
 LARGEST_TURN = 0.12
 """Parents face the camera: the nose's tip lies this near to the middle of the eyes, as a share of their distance."""
-DIFFERENT_PEOPLE = 0.6
-"""dlib's embeddings of one person are nearer than this."""
+SAME_PERSON = 0.6
+"""dlib's recogniser takes faces whose embeddings are nearer than this for one person."""
 
 
 def frontal(landmarks: np.ndarray) -> np.ndarray:
@@ -46,6 +46,11 @@ def frontal(landmarks: np.ndarray) -> np.ndarray:
 def sharpened(image: np.ndarray) -> np.ndarray:
     """Give a mean of people, which is a little soft, about the sharpness of a photo (unsharp mask)."""
     return to_uint8(image + SHARPENING * (image.astype(np.float32) - cv2.GaussianBlur(image, (0, 0), 1)))
+
+
+def damaged(face: AlignedFace) -> bool:
+    """Say whether the model has something to mend in a face."""
+    return face.damage is not None and bool(face.damage.any())
 
 
 class Likeness:
@@ -102,22 +107,21 @@ def main() -> None:
                 for index in chosen
             ]
         )
-        if any(parent.damage is not None and parent.damage.any() for parent in parents):
+        if any(map(damaged, parents)):
             continue
         # The networks' own pictures: the photos' detail must not reach what the package ships.
-        made = np.asarray(
-            blender.blend_faces(parents, weights, detail=False, measures="none", surroundings="mean").image
-        )
+        mixed = blender.blend_faces(parents, weights, detail=False, measures="none", surroundings="mean")
+        made = sharpened(np.asarray(mixed.image))
         found = blender.detector.detect(made)
-        if not found:
+        if not found or any(map(damaged, blender.cleaned([blender.find(made)]))):
             continue
         whose = blender.detector.embedding(made, found[0].landmarks)
         near = [
             np.linalg.norm(whose - blender.detector.embedding(parent.image, parent.landmarks)) for parent in parents
         ]
-        if min(near) < DIFFERENT_PEOPLE * 0.75:
+        if min(near) < SAME_PERSON:
             continue
-        kept.append(sharpened(made))
+        kept.append(made)
         print(f"candidate {len(kept) - 1}: nearest parent at {min(near):.2f}")
     if options.sheet:
         save_image(options.sheet, grid(kept, 8))

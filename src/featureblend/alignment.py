@@ -86,7 +86,8 @@ class AlignedFace:
             image = cv2.resize(self.image, (size, size), interpolation=kind)
         else:
             image = _cut(self.photo, matrix, size)
-        return replace(self, image=image, landmarks=transform_points(self.landmarks, scaling), matrix=matrix)
+        marks = transform_points(self.landmarks, scaling)
+        return replace(self, image=image, landmarks=marks, matrix=matrix, cleaned=None, damage=None)
 
     def padded(self, frame: int) -> np.ndarray:
         """Give the crop with what the photo shows around it.

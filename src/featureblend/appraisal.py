@@ -15,6 +15,7 @@ from .evaluate import conditions
 from .evaluate.distance import balance_of_distances
 from .evaluate.measures import MEANINGS as OF_PICTURES
 from .evaluate.measures import blend_measures
+from .evaluate.scores import psnr
 from .faces import FaceDetector
 
 __all__ = [
@@ -121,7 +122,7 @@ def mending_warnings(faces: Sequence[AlignedFace], names: Sequence[str]) -> tupl
 
 
 def _mended(face: AlignedFace) -> tuple[float, ...] | None:
-    return None if face.damage is None else (conditions.change(face.image, face.sound), *face.damage.tolist())
+    return None if face.damage is None else (psnr(face.sound, face.image), *face.damage.tolist())
 
 
 def _rounded(decibels: float) -> float | None:

@@ -14,7 +14,7 @@ from PIL import Image
 from . import __version__
 from .alignment import AlignedFace, align_face
 from .appraisal import Balancing, Measuring, appraise, check_measuring, identity_distances
-from .blending import METHODS, BlendOptions, Manner, blended, cleaned, finished
+from .blending import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
 from .errors import FeatureblendError
 from .evaluate.conditions import TYPICAL
 from .evaluate.even import even_weight
@@ -262,7 +262,7 @@ class Blender:
         names: Sequence[str] | None = None,
         **options: Unpack[BlendOptions],
     ) -> Blend:
-        """Blend faces that `find` gave: what a slider calls. Parameters and errors as `blend`.
+        """Blend faces that `find`, and best `cleaned` too, gave: what a slider calls. Parameters and errors as `blend`.
 
         The recipe names no inputs, since an aligned face does not know its photo; `names` are for warnings.
         """
@@ -285,8 +285,7 @@ class Blender:
                     f"face {place} is {face.image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
                     "find it with this model"
                 )
-        if manner.method == "latent":
-            faces = self.cleaned(faces)
+        faces = as_seen(self.networks, faces, manner)
         made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
         picture = finished(made, faces, manner)
         found: dict[str, Any] = {}
@@ -304,7 +303,7 @@ class Blender:
         """Give the weights of two faces at which the blend is as near to one as to the other."""
         plain = replace(manner, background="blend", size=None)
         images, marks = [face.image for face in faces], [face.landmarks for face in faces]
-        faces = self.cleaned(faces)
+        faces = as_seen(self.networks, faces, plain)
         if by == "identity":
             known = [self.detector.embedding(face.image, face.landmarks) for face in faces]
 

@@ -20,7 +20,7 @@ from .mixing import Surroundings
 from .networks import Networks
 from .recipes import normalised_weights
 
-__all__ = ["METHODS", "BlendOptions", "Made", "Manner", "blended", "cleaned", "finished"]
+__all__ = ["METHODS", "BlendOptions", "Made", "Manner", "as_seen", "blended", "cleaned", "finished"]
 
 METHODS = ("latent", *CLASSICAL)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
@@ -201,6 +201,24 @@ def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFac
         With `cleaned` and `damage`; those that have them already, and codes, as they are.
     """
     return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in faces]
+
+
+def as_seen(networks: Networks, faces: Sequence[AlignedFace], manner: Manner) -> list[AlignedFace]:
+    """Give faces as a method sees them: `cleaned` by 'latent', as their photos are by all others.
+
+    Parameters
+    ----------
+    networks, faces
+        As in `cleaned`.
+    manner : Manner
+
+    Returns
+    -------
+    list of N AlignedFace
+    """
+    if manner.method == "latent":
+        return cleaned(networks, faces)
+    return [face if face.cleaned is None else replace(face, cleaned=None, damage=None) for face in faces]
 
 
 def _clean(networks: Networks, face: AlignedFace) -> AlignedFace:

@@ -17,7 +17,7 @@ from .inputs import Input
 __all__ = ["RememberingBlender"]
 
 ROOM = 400 << 20
-"""Bytes of photos that are kept; aligned faces, some 50 kB each, are kept of all."""
+"""Bytes of photos that are kept; aligned faces, some 100 kB each, are kept of all."""
 
 
 class RememberingBlender(Blender):

@@ -46,7 +46,7 @@ RADII = (0.30, 0.38)
 FEATURES_CENTRE, FEATURES_RADII = (0.5, 0.61), (0.27, 0.27)
 """The same of the features: brows, eyes, nose and mouth. The forehead is not among them: a fringe of one parent and the
 bare forehead of the other mix in colour, but its lines are those of the hair that is shown."""
-MOUTH_BEGINS, MOUTH_SOFT = 0.68, 0.05
+MOUTH_BEGINS, MOUTH_SOFT = 0.72, 0.05
 """Height between nose and mouth, as a share of the crop's side from above, and half the width of the change there."""
 SOFT = (0.85, 1.15)
 """Distances from the middle, in radii, between which the face fades into its surroundings."""

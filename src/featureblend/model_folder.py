@@ -157,6 +157,9 @@ def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
     config = from_dict(ModelConfig, values, str(path))
     if config.value_range != (-1.0, 1.0):
         raise FeatureblendError(f"{path}: value_range {list(config.value_range)} is not known here; [-1, 1] is due")
+    strange = sorted(set(config.files) - {"encoder.onnx", "decoder.onnx", CLEANER})
+    if strange:
+        raise FeatureblendError(f"{path} names {strange[0]}, which this version does not know: export the model again")
     for name in ("encoder.onnx", "decoder.onnx", *([CLEANER] if config.cleans else [])):
         network = Path(folder) / name
         if not network.is_file():

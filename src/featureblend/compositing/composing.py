@@ -265,9 +265,10 @@ def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int
 def _suitability(face: AlignedFace, size: int) -> float:
     """Say how well a photo serves for hair and background: sharp, with enough pixels, and not cut off."""
     crop = face.at(GUIDE)
-    # Noise looks like detail: what a cleaner found to be none does not count.
-    seen = crop.image if face.cleaned is None else resized(face.cleaned, GUIDE)
-    score = focus(seen, face_mask(crop.landmarks, GUIDE, forehead=0))
+    where = face_mask(crop.landmarks, GUIDE, forehead=0)
+    score = focus(crop.image, where)
+    if face.damage is not None and face.damage[1] > 0:  # noise looks like detail, and comes without in the blend
+        score = min(score, focus(resized(face.sound, GUIDE), where))
     if face.photo is None:
         return score
     places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .inputs import check_pair
 
-__all__ = ["change", "face_mask", "face_width", "head_pose", "photo_warnings", "reconstruction_errors"]
+__all__ = ["face_mask", "face_width", "head_pose", "photo_warnings", "reconstruction_errors"]
 
 TURNED = 25.0
 """Yaw in degrees from which a head counts as turned: then one cheek is hidden, which no blend can show."""
@@ -144,18 +144,6 @@ def reconstruction_errors(photo: np.ndarray, decoded: np.ndarray, landmarks: np.
     return _decibels(squares.mean()), _decibels(squares[inside].mean() if inside.any() else squares.mean())
 
 
-def change(photo: np.ndarray, cleaned: np.ndarray) -> float:
-    """Say how near a photo without its damage is to the photo: PSNR in dB, infinite where nothing differs.
-
-    Examples
-    --------
-    >>> black = np.zeros((8, 8, 3), np.uint8)
-    >>> change(black, black), change(black, black + 255)
-    (inf, 0.0)
-    """
-    return _decibels(np.square(photo.astype(np.float64) - cleaned).mean())
-
-
 def _decibels(square: float) -> float:
     return float(10 * np.log10(255**2 / square)) if square > 0 else float("inf")
 
@@ -183,7 +171,7 @@ def photo_warnings(
     typical : float
         The model's mean PSNR on people that it never saw.
     mended : (float, float, float), optional
-        How near the photo without its damage is to the photo, in dB (`change`), and how far damage of light and of
+        PSNR of the photo without its damage to the photo, and how far damage of light and of
         texture was undone, 0 to 1.
 
     Returns

@@ -186,7 +186,7 @@ def symmetrize(
     amount = _amount(amount)
     blender = blender or Blender.from_pretrained()
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
-    (other,) = blender.cleaned([_mirrored(own)])
+    other = _mirrored(own)
     shares = np.array([1 - amount / 2, amount / 2])
     target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
     latents = latents_in_shape(blender, [own, other], target)
@@ -227,7 +227,9 @@ def _mirrored(face: AlignedFace) -> AlignedFace:
     width = side if photo is None else photo.shape[1]
     flips = [np.array([[-1.0, 0, length - 1], [0, 1, 0], [0, 0, 1]]) for length in (side, width)]
     matrix = (flips[0] @ np.vstack([face.matrix, [0, 0, 1]]) @ flips[1])[:2]
-    return AlignedFace(np.ascontiguousarray(face.image[:, ::-1]), turned, matrix, photo=photo)
+    # Cleaned anew, the mirror image would differ a little: the cleaner knows left from right.
+    image, sound = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.sound))
+    return AlignedFace(image, turned, matrix, photo=photo, cleaned=sound, damage=face.damage)
 
 
 def _amount(amount: float) -> float:
