@@ -3,8 +3,8 @@
     python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 30 --choose 1 29 0 17 16
 
 Each face mixes a training person, drawn at random, with those whose hair, background and shape are most alike: of
-people who differ in these a mean is a mist. Only mixes in which the detector finds a face, of which the model would mend
-nothing, and which dlib's recogniser takes for none of the people in it, are kept.
+people who differ in these a mean is a mist. Only mixes in which the detector finds a face, in which the model finds
+nothing to mend, and which dlib's recogniser takes for none of the people in it, are kept.
 """
 
 from __future__ import annotations
