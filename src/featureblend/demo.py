@@ -16,7 +16,7 @@ from .sheets import labelled_row
 __all__ = ["EXAMPLES", "write_demo"]
 
 EXAMPLES = Path(__file__).parent / "examples"
-"""Faces that the bundled model made, each of the codes of eight people; no photo of a person."""
+"""Faces that the bundled model made, each of the codes of ten people; no photo of a person."""
 
 
 def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None = None) -> Blend:
