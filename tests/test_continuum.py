@@ -260,12 +260,8 @@ def test_without_metadata_there_is_no_recipe(tmp_path, walk):
 
 
 def test_eleven_steps_to_a_video_are_quick(tmp_path, blender):
-    """The figure to reach is 4 s on two free cores.
-
-    The time that passes counts what else the machine does. Then the processor's counts, of both cores: networks use
-    both, and 6 s of it are 4 that pass.
-    """
+    """The figure to reach is 4 s. The processor's time is looked at, of both cores: what passes counts others' work too."""
     blender.encode(FIRST)
-    passed, worked = time.perf_counter(), time.process_time()
+    worked = time.process_time()
     continuum([FIRST, SECOND], blender=blender).save(tmp_path / "walk.mp4")
-    assert time.perf_counter() - passed < 4 or time.process_time() - worked < 6
+    assert time.process_time() - worked < 4

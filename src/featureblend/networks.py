@@ -66,6 +66,8 @@ class Networks:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = self.threads or 0  # 0: one a core
+        # Threads that wait for more by spinning take the cores from the work between two networks.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = self.folder / name
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
