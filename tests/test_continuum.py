@@ -260,7 +260,7 @@ def test_without_metadata_there_is_no_recipe(tmp_path, walk):
 
 
 def test_eleven_steps_to_a_video_are_quick(tmp_path, blender):
-    """The figure to reach is 4 s. The processor's time is looked at, of both cores: what passes counts others' work too."""
+    """The figure to reach is 4 s: of the processor here, both cores together, since what passes counts others' work."""
     blender.encode(FIRST)
     worked = time.process_time()
     continuum([FIRST, SECOND], blender=blender).save(tmp_path / "walk.mp4")

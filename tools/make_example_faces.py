@@ -1,6 +1,7 @@
-"""Make the example faces that the package ships: decoded mixes of many people's codes, nobody's photo.
+r"""Make the example faces that the package ships: decoded mixes of many people's codes, nobody's photo.
 
-    python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 24 --seed 1 --choose 15 13 18 12 3
+    python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 24 --seed 1 \
+        --choose 15 13 18 12 3
 
 Each face mixes a training person, drawn at random, with those whose hair, background and shape are most alike: of
 people who differ in these a mean is a mist. Only mixes in which the detector finds a face, in which the model finds
