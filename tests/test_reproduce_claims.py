@@ -176,7 +176,10 @@ def test_oscillation_is_of_both_losses():
 def test_rise_and_fall_is_in_that_order():
     rise = logged(diversity=[0.0, 0.1, 0.5, 0.3, 0.02])
     assert verdict("rise-and-fall", paper_vaegan_20_published=rise) == CONFIRMED
-    assert verdict("rise-and-fall", paper_vaegan_20_published=logged(diversity=[0.0, 0.02, 0.3, 0.5])) == REFUTED
+    recovered = logged(diversity=[0.0, 0.1, 0.6, 0.05, 0.4, 0.7])
+    assert verdict("rise-and-fall", paper_vaegan_20_published=recovered) == CONFIRMED
+    for steady in ([0.0, 0.02, 0.3, 0.5], [0.6, 0.4, 0.7], []):
+        assert verdict("rise-and-fall", paper_vaegan_20_published=logged(diversity=steady)) == REFUTED
 
 
 def test_a_critic_that_pushes_nobody_explains_the_wasserstein_run():

@@ -181,9 +181,13 @@ def rise_and_fall(results: Results) -> Finding:
     fell = {}
     for name in names:
         seen, variety = results[name].logged("diversity")
-        if len(seen) and variety.max() > RISEN and variety[variety.argmax() :].min() < COLLAPSED:
-            top = int(variety.argmax())
-            fell[name] = f"{name} up to {variety[top]:.2f} at {seen[top]:,.0f} images, then {variety[top:].min():.2f}"
+        # What comes after a collapse, such as a recovery to more than before, does not undo it.
+        highest = np.maximum.accumulate(variety)
+        falls = np.where((highest > RISEN) & (variety < np.maximum(COLLAPSED, FALLEN * highest)), highest - variety, 0)
+        if falls.any():
+            low = int(falls.argmax())
+            top = int(variety[:low].argmax())
+            fell[name] = f"{name} up to {variety[top]:.2f} at {seen[top]:,.0f} images, then {variety[low]:.2f}"
     numbers = "diversity: " + ("; ".join(fell.values()) or listed(results, "diversity", *names))
     return Finding(CONFIRMED if fell else REFUTED, numbers)
 

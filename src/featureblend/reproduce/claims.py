@@ -166,7 +166,7 @@ CLAIMS: tuple[Claim, ...] = (
         "rise-and-fall",
         "3, Figure 6",
         "The generator almost began to succeed before the mode collapsed.",
-        f"diversity over {RISEN} and later under {COLLAPSED} in a published run",
+        f"diversity over {RISEN} and later under {COLLAPSED} or a third of its highest so far in a published run",
         _ALL_PUBLISHED,
         adversarial_rules.rise_and_fall,
     ),
