@@ -157,6 +157,8 @@ class Mixture:
     """(N, D) float32: theirs."""
     around: np.ndarray
     """(N,) shares in hair and background."""
+    damage: np.ndarray
+    """(N, 2) damage of light and of texture that was undone in each, 0 to 1."""
 
 
 def mixture(
@@ -183,7 +185,8 @@ def mixture(
             latents[number] = face.latent
     side = output_side(manner.size, images[0].shape[0], faces[manner.onto - 1])
     around = shares_around(faces, texture, manner.surroundings, side)
-    return Mixture(networks.mixed(latents, texture, around), list(images), latents, around)
+    damage = np.stack([np.zeros(2, np.float32) if face.damage is None else face.damage for face in faces])
+    return Mixture(networks.mixed(latents, texture, around), list(images), latents, around, damage)
 
 
 def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
@@ -282,13 +285,11 @@ def blended(
         return Made(pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, bent=True)
     if manner.method != "latent":
         return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
-    faces = cleaned(networks, faces)
-    damage = np.stack([np.zeros(2, np.float32) if face.damage is None else face.damage for face in faces])
     mixed = mixture(networks, faces, texture, shape, manner)
     alone = mixed.latent[None]
     pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])
-    return Made(pictures[0], texture, shape, mixed.encoded, parents, damage, manner.warp, mixed.around)
+    return Made(pictures[0], texture, shape, mixed.encoded, parents, mixed.damage, manner.warp, mixed.around)
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
