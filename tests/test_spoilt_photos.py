@@ -37,6 +37,11 @@ def test_each_kind_of_damage_does_what_it_says():
     assert spoilt(image, "light").std() < 0.6 * image.std()
     jumps = np.abs(np.diff(spoilt(image, "compression").astype(int), axis=1)).mean(axis=(0, 2))
     assert jumps[7::8].mean() > 1.2 * np.delete(jumps, np.s_[7::8]).mean()  # the edges of JPEG's blocks
+    small = spoilt(image, "thumbnail")
+    assert sharpness(small) < 0.5 * sharpness(image)
+    jumps = np.abs(np.diff(small.astype(int), n=2, axis=1)).mean(axis=(0, 2))
+    assert jumps[14::16].mean() > 1.2 * jumps.mean()  # blocks twice as large
+    assert spoilt(image[:1, :1], "thumbnail").shape == (1, 1, 3)
     for kind in SPOILING:
         assert np.array_equal(spoilt(image, kind, 3), spoilt(image, kind, 3))
         assert psnr(spoilt(image, kind), image) < 35
@@ -48,7 +53,7 @@ def test_the_report_shows_spoilt_faces_and_a_portrait_for_the_evaluated_model_al
     page = (finished / "report.html").read_text()
     assert page.count("<h2>Spoilt photos</h2>") == 1
     section = page[page.index("<h2>Spoilt photos</h2>") : page.index("<h2>Spread over")]
-    assert section.count("<img") == 4 * 5 * 2 + 4
+    assert section.count("<img") == 4 * (1 + len(SPOILING)) * 2 + 4
     assert "portrait, aligned" in section
     found = {line["figure"]: line for line in lines(finished) if line["figure"].startswith("psnr_")}
     assert set(found) == {f"psnr_{kind}" for kind in ("clean", *SPOILING)}

@@ -15,7 +15,7 @@ from featureblend.export import _layout
 from featureblend.mixing import mix, place_shares
 from featureblend.models import AUTOENCODERS, build
 from featureblend.train.batches import FaceBatches
-from featureblend.train.degrading import KINDS, _compressed, damaged, degraded
+from featureblend.train.degrading import KINDS, _as_jpeg, _compressed, _noisy, damaged, degraded
 from featureblend.train.groups import group_size, mixed_in_groups, mixed_pictures
 from featureblend.train.starting import read_start, take_over
 from featureblend.train.warping import MIRRORED, bent, bent_to_group_means
@@ -121,10 +121,46 @@ def test_compression_is_nearly_that_of_jpeg(channels, apart):
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", quality=30)
     theirs = np.asarray(Image.open(stream), np.float32)
-    amounts = torch.tensor([(30 - 5) / 45, 0, 0, 0.9])[:, None]  # the last: blocks begin at the border
     seen = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
-    ours = (_compressed(seen, amounts, torch.Generator()).clamp(-1, 1)[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    ours = (_as_jpeg(seen, torch.tensor([30.0])).clamp(-1, 1)[0].permute(1, 2, 0).numpy() + 1) * 127.5
     assert np.abs(ours - theirs).mean() < apart * np.abs(theirs - pixels).mean()
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.4, 0.8])
+@pytest.mark.parametrize("angle", [0.0, 0.5, 1.0])
+def test_a_face_cut_from_a_compressed_photo_stays_where_it_is(scale, angle):
+    """Turned there and back, enlarged or reduced: what is damaged lies on what is clean, and its blocks have that size."""
+    image = torch.nn.functional.interpolate(smooth(1, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
+    amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
+    made = _compressed(image, amounts, torch.Generator())
+    inside = slice(24, -24)  # what is turned in from outside is mirrored
+    apart = {
+        shift: float((made.roll(shift, (2, 3)) - image)[..., inside, inside].square().mean())
+        for shift in ((0, 0), (2, 0), (-2, 0), (0, 2), (0, -2))
+    }
+    assert min(apart, key=apart.__getitem__) == (0, 0)
+    coarse = _compressed(image, amounts.index_fill(0, torch.tensor(0), 0.0), torch.Generator())
+    assert float((coarse - image).square().mean()) > float((made - image).square().mean())
+
+
+@pytest.mark.parametrize(("scale", "blocks"), [(0.0, 6), (0.586, 16), (1.0, 32)])
+def test_blocks_are_as_large_as_the_photo_was_small(scale, blocks):
+    """Of a face of 48, 128 or 256 pixels: so many edges of blocks are seen across the picture."""
+    images = torch.nn.functional.interpolate(smooth(32, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
+    amounts = torch.tensor([0.0, 0.9, scale, 0.5, 0.0, 0.0])[:, None].expand(-1, len(images))
+    made = _compressed(images, amounts, torch.Generator())
+    profile = (made[..., 1:] - made[..., :-1]).abs().mean(dim=(0, 1, 2))
+    waves = torch.fft.rfft(profile - profile.mean(), n=128).abs()
+    assert abs(int(waves[4:40].argmax()) + 4 - blocks) <= 1
+
+
+@pytest.mark.parametrize(("as_cut", "scale"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.5), (0.9, 1.0)])
+def test_noise_is_as_strong_at_any_grain(as_cut, scale):
+    amounts = torch.tensor([0.5, 0.0, 0.0, as_cut, scale, 0.0])[:, None].expand(-1, 4)
+    noise = _noisy(torch.zeros(4, 3, 128, 128), amounts, torch.Generator().manual_seed(0))
+    assert noise.std() * 127.5 == pytest.approx(5 + 35 * 0.5, rel=0.02)
+    likeness = float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
+    assert (likeness > 0.5) == (as_cut > 0.5 and scale < 0.1)  # grains of several pixels
 
 
 def test_spoilt_pictures_stay_recognisable():

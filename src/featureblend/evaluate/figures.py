@@ -41,6 +41,7 @@ SPOILT = {
     "noise": "noisy, by 20 grey levels",
     "light": "in weak, flat, yellow light",
     "compression": "compressed by JPEG to quality 10",
+    "thumbnail": "reduced to half its size, compressed by JPEG to quality 30, and enlarged",
 }
 """The kinds of damage that a model is shown, in words."""
 

@@ -33,6 +33,9 @@ EXPOSURE, CONTRAST, TINT = 0.65, 0.7, (1.1, 1.0, 0.85)
 QUALITY = 10
 """JPEG's, of 100."""
 
+SMALLER, THUMBNAIL = 0.5, 30
+"""Share of the size and JPEG quality of a thumbnail."""
+
 
 def _blurred(image: np.ndarray, seed: int) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), BLUR * max(image.shape[:2]), borderType=cv2.BORDER_REFLECT_101)
@@ -48,9 +51,20 @@ def _lit(image: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _compressed(image: np.ndarray, seed: int) -> np.ndarray:
+    return np.asarray(_jpeg(Image.fromarray(image), QUALITY))
+
+
+def _reduced(image: np.ndarray, seed: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    small = (max(round(width * SMALLER), 1), max(round(height * SMALLER), 1))
+    thumbnail = _jpeg(Image.fromarray(image).resize(small, Image.Resampling.LANCZOS), THUMBNAIL)
+    return np.asarray(thumbnail.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _jpeg(image: Image.Image, quality: int) -> Image.Image:
     stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "JPEG", quality=QUALITY)
-    return np.asarray(Image.open(stream).convert("RGB"))
+    image.save(stream, "JPEG", quality=quality)
+    return Image.open(stream).convert("RGB")
 
 
 _WAYS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
@@ -58,6 +72,7 @@ _WAYS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "noise": _noisy,
     "light": _lit,
     "compression": _compressed,
+    "thumbnail": _reduced,
 }
 
 SPOILING = tuple(_WAYS)
@@ -72,7 +87,8 @@ def spoilt(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
     image : (H, W, 3) uint8 array, sRGB
     kind : str
         One of `SPOILING`: 'blur' (a standard deviation of 2 pixels of 128), 'noise' (of 20 grey levels), 'light' (two
-        thirds of it, flat and yellow) or 'compression' (JPEG of quality 10).
+        thirds of it, flat and yellow), 'compression' (JPEG of quality 10) or 'thumbnail' (half the size, JPEG of
+        quality 30, enlarged again).
     seed : int
         Of the noise.
 

@@ -22,8 +22,19 @@ BLOCK = 8
 SECOND = 0.25
 """Share of the spoilt pictures that are spoilt in a second way, too."""
 
-AMOUNTS = 4
+AMOUNTS = 6
 """Numbers that a way to spoil a picture draws."""
+
+AS_CUT = 0.25
+"""Share of the batches whose noise and compression have the picture's own pixels and upright blocks; the others' come
+from a photo of another size and angle, from which the face was cut out."""
+
+SMALLEST, LARGEST = 3 / 8, 2.0
+"""Side of a face in the photo that it was cut out of, as a share of the picture's; all between are as likely, on a
+logarithmic scale."""
+
+ANGLE = math.radians(12)
+"""Most by which a face was turned upright."""
 
 LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -127,7 +138,7 @@ def _generator(seed: tuple[object, ...], device: torch.device) -> torch.Generato
 def _lit(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     """Darken, flatten and tint: exposure and contrast down to a half, 15 % more red and less blue, or the other way."""
     light = (images + 1) / 2
-    exposure, contrast, *tint = (part.view(-1, 1, 1, 1) for part in moved(amounts, images.device))
+    exposure, contrast, *tint = moved(amounts[:4], images.device).view(4, -1, 1, 1, 1)
     # Colour temperature runs from blue to red; green changes with magenta, half as much.
     red, green = 0.15 * (2 * tint[0] - 1), 0.075 * (2 * tint[1] - 1)
     gain = (1 - 0.5 * exposure) * (1 + torch.cat([red, green, -red], dim=1))
@@ -157,30 +168,66 @@ def _blurred(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
 
 def _noisy(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     """Add normal noise of 5 to 40 grey levels, of all grains: as a sensor gives it, or after scaling or bending."""
-    noise = torch.randn(images.shape, generator=grain, device=images.device)
-    amount, smooth, grey, _ = (part.view(-1, 1, 1, 1) for part in moved(amounts, images.device))
+    size = images.shape[-1]
+    amount, smooth, grey = moved(amounts[:3], images.device).view(3, -1, 1, 1, 1)
+    # Fine grain of a large photo is gone once its face is small, so that noise has no finer grain than the pixels.
+    grains = size if float(amounts[3, 0]) < AS_CUT else min(_side(size, float(amounts[4, 0])), size)
+    noise = torch.randn((*images.shape[:2], grains, grains), generator=grain, device=images.device)
     smoothed = functional.avg_pool2d(functional.pad(noise, [1, 0, 1, 0], mode="reflect"), 2, 1)
     noise = torch.lerp(noise, smoothed, smooth)
     noise = torch.lerp(noise, noise.mean(dim=1, keepdim=True), grey)
+    noise = _resized(noise, size)
     noise = noise / noise.std(dim=(1, 2, 3), keepdim=True)
     return images + noise * (2 * (5 + 35 * amount) / 255)
 
 
 def _compressed(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
-    """Round the discrete cosine transform of 8 x 8 blocks as JPEG does at qualities of 5 to 50, colour at half size."""
+    """Compress as JPEG does at qualities of 5 to 50, the picture or the photo from which it was cut out.
+
+    All pictures of a batch come from photos of one size and angle.
+    """
+    quality = 5 + 45 * moved(amounts[0], images.device)
+    as_cut, scale, angle, left, top = amounts[1:, 0].tolist()
+    if as_cut < AS_CUT:
+        return _as_jpeg(images, quality)
+    size = images.shape[-1]
+    side = _side(size, scale)
+    turn = ANGLE * (2 * angle - 1)
+    left, top = int(left * 2 * BLOCK), int(top * 2 * BLOCK)
+    photo = _resized(_turned(images, turn), side)
+    right, bottom = -(left + side) % (2 * BLOCK), -(top + side) % (2 * BLOCK)
+    photo = functional.pad(photo, [left, right, top, bottom], mode="replicate")
+    photo = _as_jpeg(photo, quality).clamp(-1, 1)[..., top : top + side, left : left + side]
+    return _turned(_resized(photo, size), -turn)
+
+
+def _side(size: int, scale: float) -> int:
+    """Give how many pixels a face has in a photo, for a number between 0 and 1."""
+    return round(size * SMALLEST * (LARGEST / SMALLEST) ** scale)
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
+    return functional.interpolate(images, (side, side), mode="bicubic", antialias=True)
+
+
+def _turned(images: Tensor, angle: float) -> Tensor:
+    """Turn about the middle, by radians; what comes in from outside is mirrored."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    turn = moved(torch.tensor([[[cosine, -sine, 0], [sine, cosine, 0]]], dtype=images.dtype), images.device)
+    grid = functional.affine_grid(turn.expand(len(images), -1, -1), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+
+
+def _as_jpeg(images: Tensor, quality: Tensor) -> Tensor:
+    """Round the discrete cosine transform of 8 x 8 blocks by JPEG's tables, colour at half size."""
     turn = torch.tensor(YCBCR, dtype=images.dtype)
     back = moved(torch.linalg.inv(turn), images.device)
-    turn = moved(turn, images.device)
-    # The blocks of a photo that was cut out begin anywhere; all pictures of a batch are shifted alike.
-    shift = (int(amounts[1, 0] * 2 * BLOCK), int(amounts[2, 0] * 2 * BLOCK)) if amounts[3, 0] < 0.5 else (0, 0)
-    planes = torch.einsum("dc,bcij->bdij", turn, images.roll(shift, (2, 3)) - MIDDLE)
-    quality = 5 + 45 * moved(amounts[0], images.device)
+    planes = torch.einsum("dc,bcij->bdij", moved(turn, images.device), images - MIDDLE)
     scale = (50 / quality).view(-1, 1, 1, 1, 1, 1)
     brightness = _rounded(planes[:, :1], LUMINANCE, scale)
     colour = _rounded(functional.avg_pool2d(planes[:, 1:], 2), CHROMINANCE, scale)
     colour = functional.interpolate(colour, scale_factor=2.0, mode="bilinear")
-    whole = torch.cat([brightness, colour], dim=1)
-    return torch.einsum("dc,bcij->bdij", back, whole).roll((-shift[0], -shift[1]), (2, 3)) + MIDDLE
+    return torch.einsum("dc,bcij->bdij", back, torch.cat([brightness, colour], dim=1)) + MIDDLE
 
 
 def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) -> Tensor:
