@@ -129,7 +129,7 @@ def test_compression_is_nearly_that_of_jpeg(channels, apart):
 @pytest.mark.parametrize("scale", [0.0, 0.4, 0.8])
 @pytest.mark.parametrize("angle", [0.0, 0.5, 1.0])
 def test_a_face_cut_from_a_compressed_photo_stays_where_it_is(scale, angle):
-    """Turned there and back, enlarged or reduced: what is damaged lies on what is clean, and its blocks have that size."""
+    """Turned there and back, enlarged or reduced: what is damaged lies on what is clean."""
     image = torch.nn.functional.interpolate(smooth(1, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
     amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
     made = _compressed(image, amounts, torch.Generator())

@@ -20,19 +20,16 @@ from .faces import FaceDetector
 
 __all__ = [
     "MEANINGS",
-    "Balancing",
     "Measuring",
     "appraise",
     "check_measuring",
     "identity_distances",
+    "is_mended",
     "mending_warnings",
 ]
 
 Measuring = Literal["none", "pictures", "identity"]
 """How much is measured: nothing, what the pictures tell, or also who is recognised in them."""
-
-Balancing = Literal["pictures", "identity"]
-"""What a blend may be balanced by: how alike the pictures are, or how surely each person is recognised."""
 
 MEANINGS = {
     **OF_PICTURES,
@@ -119,6 +116,11 @@ def mending_warnings(faces: Sequence[AlignedFace], names: Sequence[str]) -> tupl
     """
     pairs = zip(faces, names, strict=True)
     return tuple(line for face, name in pairs for line in conditions.photo_warnings(name, mended=_mended(face)))
+
+
+def is_mended(face: AlignedFace) -> bool:
+    """Say whether damage was undone in a cleaned face, and so much that `mending_warnings` would name it."""
+    return bool(mending_warnings([face], [""]))
 
 
 def _mended(face: AlignedFace) -> tuple[float, ...] | None:

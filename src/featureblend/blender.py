@@ -13,12 +13,11 @@ from PIL import Image
 
 from . import __version__
 from .alignment import AlignedFace, align_face
-from .appraisal import Balancing, Measuring, appraise, check_measuring, identity_distances
+from .appraisal import Measuring, appraise, check_measuring
+from .balancing import Balancing, even_shares
 from .blending import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
 from .errors import FeatureblendError
 from .evaluate.conditions import TYPICAL
-from .evaluate.even import even_weight
-from .evaluate.measures import face_distances
 from .faces import FaceDetector, choose_face
 from .image import load_image, photo_name
 from .inputs import Input, input_name, read_input
@@ -47,6 +46,8 @@ class Blender:
     folder : path-like
         A model folder.
     detector : FaceDetector, optional
+    mend : bool
+        Whether damage of photos is undone before they are encoded: noise, blur, compression, weak light.
 
     Examples
     --------
@@ -57,25 +58,29 @@ class Blender:
     (128, 128)
     """
 
-    def __init__(self, folder: str | os.PathLike[str], detector: FaceDetector | None = None) -> None:
-        self.networks = Networks(folder)
+    def __init__(
+        self, folder: str | os.PathLike[str], detector: FaceDetector | None = None, *, mend: bool = True
+    ) -> None:
+        self.networks = Networks(folder, mend=mend)
         self.detector = detector or FaceDetector()
 
     @classmethod
-    def from_pretrained(cls, model: str | os.PathLike[str] | None = None) -> Blender:
+    def from_pretrained(cls, model: str | os.PathLike[str] | None = None, *, mend: bool = True) -> Blender:
         """Open a model.
 
         Parameters
         ----------
         model : path-like or str, optional
             A model folder, or the name of a bundled model; the default model if left out.
+        mend : bool
+            Whether damage of photos is undone before they are encoded.
 
         Raises
         ------
         FeatureblendError
             If there is none, or a file of it is missing or changed.
         """
-        return cls(find_model(model))
+        return cls(find_model(model), mend=mend)
 
     @property
     def folder(self) -> Path:
@@ -147,9 +152,13 @@ class Blender:
         if isinstance(item, Code):
             self._check_code(item, 1)
             return item
-        face = self.find(item, which)
-        (latent,) = self.latents([face.image])
-        return Code(latent, self.config.identity, photo_name(item), face.landmarks)
+        return self.code_of(self.find(item, which), photo_name(item))
+
+    def code_of(self, face: AlignedFace, name: str = "") -> Code:
+        """Give the code of a face that `find`, and best `cleaned` too, gave."""
+        (face,) = self.cleaned([face])
+        latent = self.networks.latents([face.sound], cleaned=True)[0] if face.latent is None else face.latent
+        return Code(latent, self.config.identity, name, face.landmarks)
 
     def decode(self, code: Code) -> Image.Image:
         """Give the picture that a code stands for.
@@ -243,7 +252,7 @@ class Blender:
         ]
         names = [input_name(item, place) for place, item in enumerate(items, 1)]
         if balance is not None:
-            shares = self._even(faces, manner, balance)
+            shares = even_shares(self.networks, faces, manner, balance, self.detector)
         made = self._blend(faces, shares, manner, measures, names)
         recipe = {
             **made.recipe,
@@ -299,26 +308,6 @@ class Blender:
         parents = tuple(Image.fromarray(face.image) for face in faces)
         return Blend(Image.fromarray(picture), found, self._recipe(shares, manner), parents, warnings)
 
-    def _even(self, faces: Sequence[AlignedFace], manner: Manner, by: Balancing) -> np.ndarray:
-        """Give the weights of two faces at which the blend is as near to one as to the other."""
-        plain = replace(manner, background="blend", size=None)
-        images, marks = [face.image for face in faces], [face.landmarks for face in faces]
-        faces = as_seen(self.networks, faces, plain)
-        if by == "identity":
-            known = [self.detector.embedding(face.image, face.landmarks) for face in faces]
-
-        def gap(weight: float) -> float:
-            made = blended(self.networks, faces, np.array([weight, 1 - weight]), plain)
-            image = finished(made, faces, plain)
-            if by == "identity":
-                to_first, to_second = identity_distances(image, faces, self.detector, made.shape, known)
-            else:
-                to_first, to_second = face_distances(image, images, marks, made.shape.tolist())
-            return to_first - to_second
-
-        weight = even_weight(gap)
-        return np.array([weight, 1 - weight])
-
     def _recipe(self, shares: np.ndarray, manner: Manner) -> dict[str, Any]:
         latent = manner.method == "latent"
         recipe: dict[str, Any] = {
@@ -326,7 +315,7 @@ class Blender:
             "method": manner.method,
             "weights": [float(share) for share in shares],
             "warp": manner.warp and latent,
-            "model": {"name": self.config.name, "identity": self.config.identity},
+            "model": self.networks.facts,
             "featureblend": __version__,
         }
         if latent:

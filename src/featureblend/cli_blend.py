@@ -38,6 +38,7 @@ def blend(
     identity: Flag = False,
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     json: File = None,
     recipe: File = None,
     metadata: bool = True,
@@ -69,6 +70,7 @@ def blend(
         identity: Also measure who is recognised in the blend (0.2 s a face).
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: With 'latent': bend each face to the mean shape before it is encoded.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         json: Also write the measures, the warnings and the recipe to this file.
         recipe: Also write the recipe to this file; `featureblend replay` makes the same picture from it.
         metadata: Put the recipe, and a note that the picture is synthetic, into the picture.
@@ -99,7 +101,7 @@ def blend(
     from .blender import Blender
     from .metadata import has_room, write_recipe
 
-    made = Blender.from_pretrained(model).blend(
+    made = Blender.from_pretrained(model, mend=mend).blend(
         photos,
         shares,
         method,
@@ -182,6 +184,7 @@ def batch(
     identity: Flag = False,
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     metadata: bool = True,
     quiet: Flag = False,
 ) -> None:
@@ -206,18 +209,20 @@ def batch(
         identity: Also measure who is recognised in each blend (0.2 s a face).
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: With 'latent': bend each face to the mean shape before it is encoded, in rows that do not say.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         metadata: Put the recipe, and a note that the picture is synthetic, into each picture.
         quiet: Show no progress bar.
     """
     from .batch import BatchSettings, run_batch
     from .batch_rows import every_pair, read_rows
+    from .blender import Blender
 
     if (pairs is None) == (all_pairs is None):
         raise FeatureblendError("name either a CSV file with a row for each blend, or --all-pairs FOLDER")
     defaults = {"method": method, "background": background, "size": side(size), "warp": warp}
     rows = every_pair(all_pairs, defaults) if all_pairs is not None else read_rows(pairs or Path(), defaults)
     settings = BatchSettings(suffix=suffix, measures="identity" if identity else "pictures", metadata=metadata)
-    report = run_batch(rows, out, model, settings, jobs, quiet)
+    report = run_batch(rows, out, Blender.from_pretrained(model, mend=mend), settings, jobs, quiet)
     print(report.table)
     print(f"{report.made} made, {report.kept} kept, {report.failed} failed, of {len(rows)} rows")
     if report.failed:

@@ -31,6 +31,7 @@ def transform(
     detail: bool = True,
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     recipe: File = None,
     metadata: bool = True,
     quiet: Flag = False,
@@ -51,6 +52,7 @@ def transform(
         detail: Keep the photos' own fine detail, not only what the networks draw.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: Change the shape too, not only what the face looks like.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the picture is synthetic, into the file.
         quiet: Show no progress bar.
@@ -72,7 +74,7 @@ def transform(
         keep_surroundings=keep_surroundings,
         size=side(size),
         detail=detail,
-        blender=Blender.from_pretrained(model),
+        blender=Blender.from_pretrained(model, mend=mend),
         quiet=quiet,
     )
     write(out, made.image, made.recipe, recipe, metadata)
@@ -92,6 +94,7 @@ def symmetrize(
     detail: bool = True,
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     recipe: File = None,
     metadata: bool = True,
 ) -> None:
@@ -109,6 +112,7 @@ def symmetrize(
         detail: Keep the photos' own fine detail, not only what the networks draw.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: Make the shape symmetric too.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the picture is synthetic, into the file.
     """
@@ -126,7 +130,7 @@ def symmetrize(
         keep_surroundings=keep_surroundings,
         size=side(size),
         detail=detail,
-        blender=Blender.from_pretrained(model),
+        blender=Blender.from_pretrained(model, mend=mend),
     )
     write(out, made.image, made.recipe, recipe, metadata)
     print_measures(made.measures)
@@ -145,6 +149,7 @@ def mix(
     detail: bool = True,
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     recipe: File = None,
     metadata: bool = True,
 ) -> None:
@@ -165,6 +170,7 @@ def mix(
         detail: Keep the photos' own fine detail, not only what the networks draw.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: Take the regions' shapes along.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the picture is synthetic, into the file.
     """
@@ -181,7 +187,7 @@ def mix(
     idle = [path for path in photos[1:] if path not in [donor for donor, _ in regions.values()]]
     if regions and idle:
         raise FeatureblendError(f"nothing is taken from {idle[0]}: name it, such as --eyes-from {idle[0]}")
-    blender = Blender.from_pretrained(model)
+    blender = Blender.from_pretrained(model, mend=mend)
     made = run(
         photos[0], blender=blender, which=face_choices([faces])[0], warp=warp, size=side(size), detail=detail, **regions
     )

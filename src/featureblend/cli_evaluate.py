@@ -79,6 +79,7 @@ def compare(
     methods: Annotated[tuple[str, ...], plain("NAME ...")] = (),
     faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
     model: Model = None,
+    mend: bool = True,
     json: File = None,
     quiet: Flag = False,
 ) -> None:
@@ -93,6 +94,7 @@ def compare(
             fourier, poisson, gaussian-poisson, morph; all if left out.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         model: A model folder or the name of a bundled model; the bundled one if left out.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         json: Also write the photos' names, the model and each method's measures to this file.
         quiet: Print only where the sheet is.
     """
@@ -104,7 +106,7 @@ def compare(
     if json is not None:
         require_parent(json)
     which = face_choices(faces)
-    blender = Blender.from_pretrained(model)
+    blender = Blender.from_pretrained(model, mend=mend)
     with ExitStack() as together:  # no measures are left without a sheet
         file = None if json is None else together.enter_context(atomic_path(json))
         found = run(photos, out, blender, methods or None, which * 2 if len(which) == 1 else which)

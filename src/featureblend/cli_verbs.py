@@ -35,6 +35,7 @@ def continuum(
     columns: Annotated[int | None, plain("COUNT")] = None,
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     recipe: File = None,
     metadata: bool = True,
     quiet: Flag = False,
@@ -61,6 +62,7 @@ def continuum(
         columns: Pictures a row of a contact sheet.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: With 'latent': bend each face to the shape in between before it is encoded.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the pictures are synthetic, into the file.
         quiet: Show no progress bar.
@@ -86,7 +88,7 @@ def continuum(
         surroundings=whose(surroundings),
         size=side(size),
         detail=detail if method == "latent" else None,
-        blender=Blender.from_pretrained(model),
+        blender=Blender.from_pretrained(model, mend=mend),
         quiet=quiet,
     )
     made.save(out, fps, columns=columns, metadata=metadata)
@@ -105,6 +107,7 @@ def average(
     surroundings: Whose = "mean",
     model: Model = None,
     warp: bool = True,
+    mend: bool = True,
     recipe: File = None,
     metadata: bool = True,
     quiet: Flag = False,
@@ -125,6 +128,7 @@ def average(
             photo's number.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: With 'latent': bend each face to the mean shape before it is encoded.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the picture is synthetic, into the file.
         quiet: Show no progress bar.
@@ -152,7 +156,7 @@ def average(
         which=face_choices([faces])[0],
         warp=warp,
         surroundings=whose(surroundings),
-        blender=Blender.from_pretrained(model),
+        blender=Blender.from_pretrained(model, mend=mend),
         quiet=quiet,
     )
     write(out, made.image, made.recipe, recipe, metadata)
@@ -171,6 +175,7 @@ def encode(
     out: OutPath,
     faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
     model: Model = None,
+    mend: bool = True,
     quiet: Flag = False,
 ) -> None:
     """Write a photo's code: its face as the model's numbers, which every command takes in the photo's place.
@@ -182,11 +187,14 @@ def encode(
         out: The code's file (.npz); of several photos a folder, in which each code has its photo's name.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         model: A model folder or the name of a bundled model; the bundled one if left out.
+        mend: Undo noise, blur, compression and weak light of photos before they are encoded.
         quiet: Show no progress bar.
     """
-    from .blender import Blender
+    from .appraisal import mending_warnings
+    from .blender import Blender, Code
     from .codes import CODE_SUFFIX
     from .files import require_parent
+    from .inputs import read_input
     from .verbs.rendering import progress
 
     if not photos:
@@ -207,11 +215,21 @@ def encode(
     which = face_choices(faces)
     if len(which) not in (1, len(photos)):
         raise FeatureblendError(f"{len(which)} faces are chosen for {len(photos)} photos; give one, or one a photo")
-    blender = Blender.from_pretrained(model)
+    blender = Blender.from_pretrained(model, mend=mend)
     chosen = which * len(photos) if len(which) == 1 else which
     pairs = list(zip(photos, chosen, strict=True))
-    codes = [blender.encode(photo, face) for photo, face in progress(pairs, "encode", "photo", quiet)]
+    codes: list[Code] = []
+    warnings: list[str] = []
+    for photo, face in progress(pairs, "encode", "photo", quiet):
+        item = read_input(photo)
+        if isinstance(item, Code):
+            codes.append(blender.encode(item))
+            continue
+        found = blender.cleaned([blender.find(photo, face)])
+        codes.append(blender.code_of(found[0], photo.name))
+        warnings += mending_warnings(found, [photo.name])
     if not single:
         out.mkdir(exist_ok=True)
     for code, target in zip(codes, targets, strict=True):
         print(code.save(target))
+    print_warnings(warnings)

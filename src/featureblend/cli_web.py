@@ -17,6 +17,7 @@ def web(
     host: Annotated[str, arg(metavar="ADDRESS")] = "127.0.0.1",
     browser: Flag = False,
     model: Model = None,
+    mend: bool = True,
 ) -> None:
     """Open the web page: blend photos with live sliders (needs the extra 'web').
 
@@ -29,6 +30,7 @@ def web(
         host: Address to listen at; 0.0.0.0 lets other machines in your network in, without a password.
         browser: Open the page in the browser.
         model: A model folder or the name of a bundled model; the bundled one if left out.
+        mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
     """
     import importlib.util
 
@@ -36,4 +38,4 @@ def web(
         raise FeatureblendError("the web page needs gradio: pip install 'featureblend[web]'")
     from .web import serve
 
-    serve(model, host, port, browser)
+    serve(model, host, port, browser, mend=mend)

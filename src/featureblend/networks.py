@@ -27,6 +27,8 @@ class Networks:
         A model folder.
     threads : int, optional
         Threads for each network; one a core by default.
+    mend : bool
+        Whether to undo damage, if the model can.
 
     Raises
     ------
@@ -41,12 +43,19 @@ class Networks:
     True
     """
 
-    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None) -> None:
-        self.folder, self.threads = Path(folder), threads
+    def __init__(self, folder: str | os.PathLike[str], threads: int | None = None, *, mend: bool = True) -> None:
+        self.folder, self.threads, self.mend = Path(folder), threads, mend
         self.config = read_model_folder(self.folder)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.config.name}, {self.config.identity})"
+        plain = "" if self.mend else ", mend=False"
+        return f"{type(self).__name__}({self.config.name}, {self.config.identity}{plain})"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a recipe says of them: name, identity, and whether damage was left as it was."""
+        found: dict[str, Any] = {"name": self.config.name, "identity": self.config.identity}
+        return found if self.mend else {**found, "mend": False}
 
     @cached_property
     def _encoder(self) -> Any:
@@ -96,12 +105,12 @@ class Networks:
         Returns
         -------
         cleaned : (B, S, S, 3) uint8 array
-            Sound photos, and all of a model without a cleaner, byte for byte as they are.
+            Sound photos, and all where nothing is to be mended or can be, byte for byte as they are.
         damage : (B, 2) float32 array
             How far that of light and that of texture was undone, 0 to 1.
         """
         seen = np.stack(list(images))
-        if not self.config.cleans:
+        if not (self.mend and self.config.cleans):
             return seen, np.zeros((len(seen), 2), np.float32)
         cleaned, damage = self._cleaner.run(["cleaned", "damage"], {"images": to_network(seen)})
         return from_network(cleaned), damage

@@ -220,7 +220,7 @@ def replay(
     for path in inputs:
         if Path(out).exists() and os.path.samefile(path, out):
             raise FeatureblendError(f"cannot write {out}: it is one of the photos; name another file")
-    blender = Blender(find_recipe_model(recipe, model))
+    blender = Blender(find_recipe_model(recipe, model), mend=recipe["model"].get("mend", True) is not False)
     notes = []
     if recipe["featureblend"] != __version__:
         notes.append(

@@ -9,7 +9,7 @@ import numpy as np
 
 from .inputs import check_pair
 
-__all__ = ["face_mask", "face_width", "head_pose", "photo_warnings", "reconstruction_errors"]
+__all__ = ["UNMENDED", "face_mask", "face_width", "head_pose", "photo_warnings", "reconstruction_errors"]
 
 TURNED = 25.0
 """Yaw in degrees from which a head counts as turned: then one cheek is hidden, which no blend can show."""
@@ -23,6 +23,9 @@ TYPICAL = 29.0
 SEEN, CHANGED = 0.5, 35.0
 """Damage from which it is said that a photo was mended, where that changed it to fewer dB than the second: a photo that
 is a little soft needs no word."""
+
+UNMENDED = "--no-mend leaves it as it is"
+"""What to do where damage was undone that is none."""
 
 BADLY, BADLY_INSIDE = 5.5, 4.0
 """So many dB under the model's own mean a photo encodes badly, on the whole and inside the face. Of 400 photos of LFW
@@ -200,9 +203,13 @@ badly: 17.2 dB, where 29 dB is usual for this model; a plainer background or ano
     if mended is not None and mended[0] < CHANGED:
         _, light, texture = mended
         if light >= SEEN:
-            said.append(f"{name}: weak or coloured light was evened out; how bright the room was is a guess")
+            said.append(
+                f"{name}: weak or coloured light was evened out; how bright the room was is a guess ({UNMENDED})"
+            )
         if texture >= SEEN:
-            said.append(f"{name}: noise, blur or compression was taken out; a better photo shows more of the face")
+            said.append(
+                f"{name}: noise, blur or compression was taken out; a better photo shows more of the face ({UNMENDED})"
+            )
             usual -= GRAIN
     if reconstruction is not None:
         whole, inside = reconstruction

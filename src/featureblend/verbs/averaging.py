@@ -28,7 +28,7 @@ from ..files import atomic_path
 from ..inputs import Input
 from ..mixing import Surroundings
 from ..recipes import normalised_weights
-from .gathering import Skipped, gather, inputs_of
+from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of
 from .rendering import combined, latents_in_shape, progress, verb_recipe
 
 __all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
@@ -44,13 +44,16 @@ class Average:
     image: Image.Image = field(repr=False)
     """The picture, at the model's size."""
     measures: dict[str, Any]
-    """``photos`` that were used, and ``sharpness``: fine detail, the photos' weighted mean = 1."""
+    """``photos`` that were used, how many were ``skipped``, or ``mended`` ('latent' alone), and ``sharpness``: fine
+    detail, the photos' weighted mean = 1."""
     recipe: dict[str, Any] = field(repr=False)
     """Inputs by hash, weights and model: enough to make it again. Skipped photos are not in it."""
     used: tuple[str, ...] = field(default=(), repr=False)
     """The photos that are in it, sorted as they were taken."""
     skipped: tuple[Skipped, ...] = ()
     """The photos that are not, and why."""
+    mended: tuple[str, ...] = ()
+    """The photos that are in it without their damage; without `mend`, none."""
 
 
 def average(
@@ -108,6 +111,7 @@ def average(
     wanted = [place for place, share in enumerate(shares) if share > 0]
     blender = blender or Blender.from_pretrained()
     found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
+    mended: list[int] = []
     try:
         places = [wanted[place] for place in found.places]
         skipped = sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo))
@@ -119,7 +123,8 @@ def average(
         )
         faces = progress(found.faces, "average", "face", quiet, len(places))
         if method == "latent":
-            latent = combined(blender, latents_in_shape(blender, faces, target), taken, surroundings)
+            sound = cleaned_one_by_one(blender, faces, mended)
+            latent = combined(blender, latents_in_shape(blender, sound, target), taken, surroundings)
             picture = blender.pictures(latent[None])[0]
         else:
             picture = _mean_pixels(faces, taken, target)
@@ -140,9 +145,13 @@ def average(
     measures = {
         "photos": len(places),
         "skipped": len(skipped),
+        **({"mended": len(mended)} if method == "latent" else {}),
         "sharpness": round(sharpness(picture) / detail, 3) if detail > 0 else None,
     }
-    return Average(Image.fromarray(picture), measures, recipe, tuple(names[place] for place in places), tuple(skipped))
+    used = tuple(names[place] for place in places)
+    return Average(
+        Image.fromarray(picture), measures, recipe, used, tuple(skipped), tuple(used[place] for place in mended)
+    )
 
 
 def _mean_pixels(faces: Iterable[AlignedFace], shares: np.ndarray, target: np.ndarray | None) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..alignment import AlignedFace
+from ..appraisal import is_mended
 from ..blender import Blender
 from ..codes import Code
 from ..errors import FeatureblendError
@@ -19,7 +20,7 @@ from ..image import photo_name
 from ..inputs import Input, input_files, input_name
 from .rendering import progress
 
-__all__ = ["FaceStore", "Gathered", "Skipped", "gather", "inputs_of"]
+__all__ = ["FaceStore", "Gathered", "Skipped", "cleaned_one_by_one", "gather", "inputs_of"]
 
 
 class FaceStore(Sequence[AlignedFace]):
@@ -152,6 +153,27 @@ def gather(
             continue
         found.places.append(place)
     return found
+
+
+def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], mended: list[int]) -> Iterator[AlignedFace]:
+    """Clean faces as they come.
+
+    Parameters
+    ----------
+    blender : Blender
+    faces : iterable of AlignedFace
+    mended : list of int
+        Where the places of those are put, from 0, that this changed so much that it is to be told.
+
+    Yields
+    ------
+    AlignedFace
+    """
+    for place, face in enumerate(faces):
+        (seen,) = blender.cleaned([face])
+        if is_mended(seen):
+            mended.append(place)
+        yield seen
 
 
 def _reason(text: str, name: str) -> str:

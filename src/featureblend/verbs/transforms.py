@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -14,12 +15,13 @@ from ..appraisal import mending_warnings
 from ..blender import Blender
 from ..classical.morph import mean_shape
 from ..errors import FeatureblendError
+from ..evaluate.conditions import UNMENDED
 from ..evaluate.mirror import MIRROR, symmetry
 from ..evaluate.scores import sharpness
 from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import Blend
-from .gathering import gather, inputs_of
+from .gathering import cleaned_one_by_one, gather, inputs_of
 from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe, with_surroundings
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
@@ -109,7 +111,8 @@ def transform(
         target = mean_shape([own.landmarks, *old.faces.landmarks, *new.faces.landmarks], shares) if warp else None
         faces = chain([own], old.faces, new.faces) if amount else [own]  # of 0, the others are not even encoded
         bar = progress(faces, "transform", "face", quiet, len(shares))
-        latents = latents_in_shape(blender, bar, target)
+        mended: list[int] = []
+        latents = latents_in_shape(blender, cleaned_one_by_one(blender, bar, mended), target)
         surroundings: Surroundings = 1 if keep_surroundings else "mean"
         latent = combined(blender, latents, shares[: len(latents)], surroundings)
         image = finished(blender, latent, target, [(own, latents[0], 1.0)], size, detail)
@@ -131,7 +134,13 @@ def transform(
         },
         warp=warp,
     )
-    return _changed(image, own, recipe)
+    made = _changed(image, own, recipe)
+    others = sum(place > 0 for place in mended)
+    if others:
+        count = len(shares) - 1
+        line = f"of {others} of the {count} photos of both groups damage was undone ({UNMENDED})"
+        made = replace(made, warnings=(*made.warnings, line))
+    return made
 
 
 def symmetrize(

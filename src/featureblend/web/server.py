@@ -39,6 +39,8 @@ def serve(
     port: int = 7860,
     browser: bool = False,
     say: Callable[[str], Any] | None = None,
+    *,
+    mend: bool = True,
 ) -> None:
     """Serve the page until Ctrl-C.
 
@@ -54,6 +56,8 @@ def serve(
         Open the page in the browser.
     say : callable, optional
         Is told the address when the page can be opened; printed by default.
+    mend : bool
+        As `Blender.from_pretrained`.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def serve(
     """
     if importlib.util.find_spec("gradio") is None:
         raise FeatureblendError("the web page needs gradio: pip install 'featureblend[web]'")
-    blender = Blender.from_pretrained(model)
+    blender = Blender.from_pretrained(model, mend=mend)
     port = _free_port(host, port)
     with tempfile.TemporaryDirectory(prefix="featureblend-web-") as folder:
         os.environ.update(QUIET)
