@@ -45,7 +45,9 @@ def shaken(cleaner):
     return cleaner
 
 
-@pytest.mark.parametrize(("signs", "changed"), [((-1, -1), False), ((1, -1), True), ((-1, 1), True)])
+@pytest.mark.parametrize(
+    ("signs", "changed"), [((-1, -1), False), ((3, -1), True), ((-1, 3), True), ((1.5, 2.3), False)]
+)
 def test_what_is_not_seen_is_not_touched(signs, changed):
     cleaner = shaken(Cleaner((8, 8)))
     with torch.no_grad():
@@ -54,7 +56,7 @@ def test_what_is_not_seen_is_not_touched(signs, changed):
         images = torch.rand(3, 3, 32, 32) * 2 - 1
         cleaned, said = cleaner.undone(images)
     assert torch.equal(cleaned, images) != changed
-    assert (said > 0).tolist() == [[sign > 0 for sign in signs]] * 3
+    assert torch.equal(said, torch.tensor(signs, dtype=torch.float32).expand(3, 2))
 
 
 def test_light_is_one_gain_and_offset_a_colour():

@@ -133,25 +133,26 @@ def test_a_face_cut_from_a_compressed_photo_stays_where_it_is(scale, angle):
     image = torch.nn.functional.interpolate(smooth(1, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
     amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
     made = _compressed(image, amounts, torch.Generator())
-    inside = slice(24, -24)  # what is turned in from outside is mirrored
     apart = {
-        shift: float((made.roll(shift, (2, 3)) - image)[..., inside, inside].square().mean())
+        shift: float((made.roll(shift, (2, 3)) - image).square().mean())
         for shift in ((0, 0), (2, 0), (-2, 0), (0, 2), (0, -2))
     }
     assert min(apart, key=apart.__getitem__) == (0, 0)
+    corner = (made - image)[..., :8, :8].square().mean()
+    assert corner < 20 * (made - image)[..., 32:-32, 32:-32].square().mean()  # no corner was turned away
     coarse = _compressed(image, amounts.index_fill(0, torch.tensor(0), 0.0), torch.Generator())
     assert float((coarse - image).square().mean()) > float((made - image).square().mean())
 
 
-@pytest.mark.parametrize(("scale", "blocks"), [(0.0, 6), (0.586, 16), (1.0, 32)])
+@pytest.mark.parametrize(("scale", "blocks"), [(0.0, 8), (0.5, 16), (1.0, 32)])
 def test_blocks_are_as_large_as_the_photo_was_small(scale, blocks):
-    """Of a face of 48, 128 or 256 pixels: so many edges of blocks are seen across the picture."""
+    """Of a face of 64, 128 or 256 pixels: so many edges of blocks are seen across the picture."""
     images = torch.nn.functional.interpolate(smooth(32, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
     amounts = torch.tensor([0.0, 0.9, scale, 0.5, 0.0, 0.0])[:, None].expand(-1, len(images))
     made = _compressed(images, amounts, torch.Generator())
     profile = (made[..., 1:] - made[..., :-1]).abs().mean(dim=(0, 1, 2))
     waves = torch.fft.rfft(profile - profile.mean(), n=128).abs()
-    assert abs(int(waves[4:40].argmax()) + 4 - blocks) <= 1
+    assert waves[blocks] > 4 * max(waves[blocks + apart] for apart in (-3, -1, 1, 3))
 
 
 @pytest.mark.parametrize(("as_cut", "scale"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.5), (0.9, 1.0)])

@@ -29,12 +29,15 @@ AS_CUT = 0.25
 """Share of the batches whose noise and compression have the picture's own pixels and upright blocks; the others' come
 from a photo of another size and angle, from which the face was cut out."""
 
-SMALLEST, LARGEST = 3 / 8, 2.0
+SMALLEST, LARGEST = 0.5, 2.0
 """Side of a face in the photo that it was cut out of, as a share of the picture's; all between are as likely, on a
 logarithmic scale."""
 
 ANGLE = math.radians(12)
 """Most by which a face was turned upright."""
+
+MARGIN = 8
+"""One part in so many of the side is added around a picture that is turned, or its corners would be lost."""
 
 LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -190,15 +193,17 @@ def _compressed(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tens
     as_cut, scale, angle, left, top = amounts[1:, 0].tolist()
     if as_cut < AS_CUT:
         return _as_jpeg(images, quality)
-    size = images.shape[-1]
-    side = _side(size, scale)
+    size, margin = images.shape[-1], images.shape[-1] // MARGIN
+    wide = functional.pad(images, [margin] * 4, mode="reflect")
+    side = _side(wide.shape[-1], scale)
     turn = ANGLE * (2 * angle - 1)
     left, top = int(left * 2 * BLOCK), int(top * 2 * BLOCK)
-    photo = _resized(_turned(images, turn), side)
+    photo = _resized(_turned(wide, turn), side)
     right, bottom = -(left + side) % (2 * BLOCK), -(top + side) % (2 * BLOCK)
     photo = functional.pad(photo, [left, right, top, bottom], mode="replicate")
     photo = _as_jpeg(photo, quality).clamp(-1, 1)[..., top : top + side, left : left + side]
-    return _turned(_resized(photo, size), -turn)
+    back = _turned(_resized(photo, wide.shape[-1]), -turn)
+    return back[..., margin : margin + size, margin : margin + size]
 
 
 def _side(size: int, scale: float) -> int:
