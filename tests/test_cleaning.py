@@ -1,6 +1,7 @@
 """The cleaner: what it leaves alone, what it learns, and what keeps away from damaged photos at full size."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from featureblend.evaluate.scores import psnr  # noqa: E402
 from featureblend.evaluate.spoiling import spoilt  # noqa: E402
 from featureblend.image import from_network, to_network  # noqa: E402
 from featureblend.models import AUTOENCODERS, build  # noqa: E402
-from featureblend.models.cleaning import SIGNS, Cleaner  # noqa: E402
+from featureblend.models.cleaning import RARER, SIGNS, Cleaner  # noqa: E402
+from featureblend.presets import preset  # noqa: E402
+from featureblend.train.degrading import KINDS, damaged  # noqa: E402
 from featureblend.train.trainer import Trainer  # noqa: E402
 
 OPTIONS = {**TOY.model_options, "cleaner_widths": (24, 32)}
@@ -35,6 +38,15 @@ CLEAN = dataclasses.replace(
     warmup=0,
     ema_half_life=0,
 )
+
+
+def test_the_odds_of_use_fit_what_the_preset_trains_on():
+    """One photo in twenty in weak light, and one in ten with damage of texture, as `RARER` says."""
+    ways = damaged(torch.zeros(4000, 3, 16, 16), preset("modern-clean").degrade, (0,))[1]
+    light = ways[:, KINDS.index("light")]
+    for done, rare, lower in zip((light, ways.sum(dim=1) > light), (1 / 20, 1 / 10), RARER, strict=True):
+        share = float(done.float().mean())
+        assert math.log(share / (1 - share)) - math.log(rare / (1 - rare)) == pytest.approx(lower, abs=0.2)
 
 
 def shaken(cleaner):

@@ -107,7 +107,8 @@ def test_a_hidden_face_a_small_one_and_noise_are_told(blender):
     assert any("ana.jpg encodes badly" in line for line in told), told
     made = blender.blend_faces([other, spoilt])
     assert any("photo 2 encodes badly" in line for line in made.warnings)
-    assert made.measures["reconstruction"][1] < 25 < made.measures["reconstruction"][0]
+    sound, broken = made.measures["reconstruction"]
+    assert broken < sound - 10
     [line] = blender.blend([FIRST, small]).warnings[:1]
     assert line.startswith("photo 2: the face is only ")
 

@@ -46,6 +46,14 @@ def test_a_blend_is_nearly_that_of_the_sound_photo(blender, photo, kind, size):
     assert not any("encodes badly" in line for line in made.warnings)
 
 
+@pytest.mark.parametrize("kind", ["compression", "thumbnail"])
+def test_compression_is_seen_in_photos_of_any_size(blender, photo, kind):
+    sound, bad = blender.find(photo), blender.find(spoilt(photo, kind))
+    (mended,), (damage,) = blender.networks.cleaned([bad.image])
+    assert damage.round().tolist() == [0, 1]
+    assert psnr(mended, sound.image) > psnr(bad.image, sound.image) - 0.5
+
+
 def test_sound_photos_and_models_without_a_cleaner_change_nothing(blender, photo):
     plain = Networks(blender.folder)
     plain.config = replace(plain.config, files={k: v for k, v in plain.config.files.items() if k != CLEANER})

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from featureblend.alignment import align_face
 from featureblend.blender import Blender
 from featureblend.cli import main
 from featureblend.codes import Code
+from featureblend.contenders import model_contender
 from featureblend.demo import EXAMPLES
 from featureblend.evaluate.spoiling import spoilt
 from featureblend.image import load_image, save_image
@@ -49,6 +51,26 @@ def test_a_photo_is_left_as_it_is_where_that_is_asked(blenders, noisy):
     assert np.array_equal(*map(pixels, sound))
     assert [one.recipe["model"].get("mend", True) for one in sound] == [True, False]
     assert repr(mending.networks) != repr(plain.networks)
+
+
+def test_who_blends_says_whether_mended_faces_are_taken(blenders, noisy):
+    plain = blenders[1]
+    faces = [plain.find(noisy), plain.find(SECOND)]
+    for first, second in (blenders, blenders[::-1]):
+        made, wanted = (second.blend_faces(of, [1, 0], surroundings=1) for of in (first.cleaned(faces), faces))
+        assert np.array_equal(pixels(made), pixels(wanted))
+        assert made.warnings == wanted.warnings
+
+
+def test_other_processes_leave_it_too(blenders):
+    ways = [model_contender(one, 128) for one in blenders]
+    assert [pickle.loads(pickle.dumps(way.blend)).__self__.networks.mend for way in ways] == [True, False]
+    assert [way.note.endswith("left as it is") for way in ways] == [False, True]
+
+
+def test_recipes_of_methods_that_mend_nothing_do_not_say_it(blenders, noisy):
+    mended, left = (one.blend([noisy, SECOND], method="pixel") for one in blenders)
+    assert mended.recipe == left.recipe
 
 
 def test_what_is_kept_of_one_is_not_taken_for_the_other(blenders, noisy):
@@ -92,6 +114,13 @@ def test_an_average_counts_and_names_what_it_mended(blenders, noisy):
     assert "mended" not in average([SECOND, noisy], method="morph", blender=blenders[0]).measures
 
 
+def test_an_average_counts_what_was_changed_too_little_for_a_warning(blenders, tmp_path):
+    photo = tmp_path / "compressed.png"
+    save_image(photo, spoilt(load_image(SECOND), "thumbnail"))
+    assert not any("taken out" in line for line in blenders[0].blend([photo, FIRST]).warnings)
+    assert average([FIRST, photo], blender=blenders[0]).mended == ("compressed.png",)
+
+
 def test_a_transform_counts_the_mended_photos_of_its_groups(blenders, noisy):
     made, plain = (transform(THIRD, [SECOND, noisy], [FIRST], blender=one) for one in blenders)
     assert any("of 1 of the 3 photos of both groups" in line for line in made.warnings)
@@ -124,14 +153,14 @@ def test_the_code_of_a_face_is_that_of_its_photo(blenders, noisy):
 
 def test_a_batch_makes_a_row_again_where_mending_changed(noisy, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
-    pairs.write_text(f"photo1,photo2\n{noisy},{SECOND}\n")
+    pairs.write_text(f"photo1,photo2,method\n{noisy},{SECOND},latent\n{noisy},{SECOND},pixel\n")
     batch = ["batch", str(pairs), "--out", str(tmp_path / "out"), "--quiet"]
-    for words, said in (([], "1 made, 0 kept"), ([], "0 made, 1 kept"), (["--no-mend"], "1 made, 0 kept")):
+    for words, said in (([], "2 made, 0 kept"), ([], "0 made, 2 kept"), (["--no-mend"], "1 made, 1 kept")):
         main([*batch, *words])
         assert said in capsys.readouterr().out
     with open(tmp_path / "out" / "results.csv", newline="") as stream:
-        (row,) = csv.DictReader(stream)
-    assert "taken out" not in row["warnings"]
+        rows = list(csv.DictReader(stream))
+    assert not any("taken out" in row["warnings"] for row in rows)
 
 
 def test_measures_of_a_sheet_are_of_photos_left_alone(noisy, tmp_path):
@@ -140,6 +169,8 @@ def test_measures_of_a_sheet_are_of_photos_left_alone(noisy, tmp_path):
         file = tmp_path / "sheet.json"
         line = ["compare", str(noisy), str(SECOND), "-o", str(tmp_path / "sheet.png"), "--methods", "latent", "pixel"]
         main([*line, "--json", str(file), "--quiet", *words])
-        found.append(json.loads(file.read_text())["measures"])
+        written = json.loads(file.read_text())
+        assert written["mend"] == (not words)
+        found.append(written["measures"])
     assert found[0]["latent"] != found[1]["latent"]
     assert found[0]["pixel"] == found[1]["pixel"]

@@ -134,8 +134,8 @@ def test_a_face_cut_from_a_compressed_photo_stays_where_it_is(scale, angle):
     amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
     made = _compressed(image, amounts, torch.Generator())
     apart = {
-        shift: float((made.roll(shift, (2, 3)) - image).square().mean())
-        for shift in ((0, 0), (2, 0), (-2, 0), (0, 2), (0, -2))
+        shift: float((made.roll(shift, (2, 3)) - image)[..., 4:-4, 4:-4].square().mean())
+        for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
     }
     assert min(apart, key=apart.__getitem__) == (0, 0)
     corner = (made - image)[..., :8, :8].square().mean()

@@ -201,8 +201,11 @@ def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFac
     Returns
     -------
     list of N AlignedFace
-        With `cleaned` and `damage`; those that have them already, and codes, as they are.
+        With `cleaned` and `damage`; those that have them already, and codes, as they are. Networks that leave damage
+        as it is give all photos without them.
     """
+    if not networks.mend:
+        return [_as_found(face) for face in faces]
     return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in faces]
 
 
@@ -221,7 +224,11 @@ def as_seen(networks: Networks, faces: Sequence[AlignedFace], manner: Manner) ->
     """
     if manner.method == "latent":
         return cleaned(networks, faces)
-    return [face if face.cleaned is None else replace(face, cleaned=None, damage=None) for face in faces]
+    return [_as_found(face) for face in faces]
+
+
+def _as_found(face: AlignedFace) -> AlignedFace:
+    return face if face.cleaned is None else replace(face, cleaned=None, damage=None)
 
 
 def _clean(networks: Networks, face: AlignedFace) -> AlignedFace:

@@ -111,7 +111,12 @@ def compare(
         file = None if json is None else together.enter_context(atomic_path(json))
         found = run(photos, out, blender, methods or None, which * 2 if len(which) == 1 else which)
         if file is not None:
-            facts = {"photos": [photo.name for photo in photos], "model": blender.config.identity, "measures": found}
+            facts = {
+                "photos": [photo.name for photo in photos],
+                "model": blender.config.identity,
+                "mend": mend,
+                "measures": found,
+            }
             file.write_text(_text(facts), encoding="utf-8")
     print(out)
     if quiet:

@@ -124,6 +124,8 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
     note = f"{blender.config.name}: {variant.note}"
     if inner != size:
         note += f" (works at {inner} pixels; scaled)"
+    if not blender.networks.mend:
+        note += "; damage of photos left as it is"
     return Contender(
         name,
         way.blend,
@@ -146,7 +148,7 @@ class _ModelBlend:
     variant: Variant
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened_blend, (os.path.abspath(self.networks.folder), self.size, self.variant)
+        return _opened_blend, (os.path.abspath(self.networks.folder), self.size, self.variant, self.networks.mend)
 
     @property
     def _manner(self) -> Manner:
@@ -185,12 +187,12 @@ def _given_back(networks: Networks, face: np.ndarray, size: int) -> np.ndarray:
 
 
 @lru_cache
-def _opened_networks(folder: str) -> Networks:
-    return Networks(folder, threads=1)  # one process a core already
+def _opened_networks(folder: str, mend: bool) -> Networks:
+    return Networks(folder, threads=1, mend=mend)  # one process a core already
 
 
-def _opened_blend(folder: str, size: int, variant: Variant) -> _ModelBlend:
-    return _ModelBlend(_opened_networks(folder), size, variant)
+def _opened_blend(folder: str, size: int, variant: Variant, mend: bool) -> _ModelBlend:
+    return _ModelBlend(_opened_networks(folder, mend), size, variant)
 
 
 def pca_contender(components: PrincipalComponents, path: str | os.PathLike[str] | None = None) -> Contender:

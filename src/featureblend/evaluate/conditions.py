@@ -24,7 +24,7 @@ SEEN, CHANGED = 0.5, 35.0
 """Damage from which it is said that a photo was mended, where that changed it to fewer dB than the second: a photo that
 is a little soft needs no word."""
 
-UNMENDED = "--no-mend leaves it as it is"
+UNMENDED = "--no-mend, in Python mend=False, leaves it as it is"
 """What to do where damage was undone that is none."""
 
 BADLY, BADLY_INSIDE = 5.5, 4.0

@@ -6,9 +6,9 @@ what they are.
 
 At use every correction is multiplied by how certain the network is that there is something to correct, and that is
 exactly 0 below even odds: a clean photo comes through bit by bit. Its odds are those of use, where damage is rarer than
-in training. In training it is told what was done to a picture, or
-what is not seen yet would never be learned to be undone. Own design; a residual U-Net (Ronneberger et al. 2015;
-Zhang et al. 2017, DnCNN) on squares of pixels folded into channels (Zhang et al. 2018, FFDNet).
+in training. In training it is told what was done to a picture, or what is not seen yet would never be learned to be
+undone. Own design; a residual U-Net (Ronneberger et al. 2015; Zhang et al. 2017, DnCNN) on squares of pixels folded
+into channels (Zhang et al. 2018, FFDNet).
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ SIGNS = ("light", "texture")
 is anything else."""
 
 RARER = (1.6, 2.4)
-"""By how much the logits of `SIGNS` are lower at use. In training the light of one picture in five is damaged, and the
-texture of more than half of them; of photos that people use, one in twenty and one in ten are assumed to be (Saerens,
-Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori probabilities")."""
+"""By how much the logits of `SIGNS` are lower at use. As the preset trains (`degrade` .7), the light of one picture in
+five is damaged, and the texture of more than half; of photos that people use, one in twenty and one in ten are assumed
+to be (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
+probabilities")."""
 
 MEAN_GAIN, DETAIL_GAIN = 0.5, 4.0
 """Factors of a square's mean and of its other frequencies, which bring photos' to about the same size: of plain pixels,

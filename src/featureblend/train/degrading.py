@@ -26,8 +26,9 @@ AMOUNTS = 6
 """Numbers that a way to spoil a picture draws."""
 
 AS_CUT = 0.25
-"""Share of the batches whose noise and compression have the picture's own pixels and upright blocks; the others' come
-from a photo of another size and angle, from which the face was cut out."""
+"""Share of the batches whose compression has upright blocks of the picture's own pixels, and, drawn apart, of those
+whose noise has its grain; the others' come from a photo of another size, compression's of another angle too, from which
+the face was cut out. No grain is finer than the picture's pixels, so that noise of a larger photo has those, too."""
 
 SMALLEST, LARGEST = 0.5, 2.0
 """Side of a face in the photo that it was cut out of, as a share of the picture's; all between are as likely, on a
