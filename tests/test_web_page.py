@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from featureblend.demo import EXAMPLES
+from featureblend.evaluate.spoiling import spoilt
+from featureblend.image import load_image, save_image
 
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.xdist_group("web")
@@ -52,6 +54,27 @@ def test_two_photos_a_slider_and_the_download(tab, tmp_path):
 
     again = Blender.from_pretrained().blend([FIRST, SECOND], [43, 50], which=recipe["faces"])
     assert again.image.tobytes() == opened(moved).tobytes()
+
+
+def test_damage_of_a_photo_is_undone_or_left(tab, tmp_path):
+    save_image(tmp_path / "noisy.png", spoilt(load_image(FIRST), "noise"))
+    one = tab()
+    page = one.page
+    one.put(tmp_path / "noisy.png", SECOND)
+    one.picture()
+    page.wait_for_selector("#measures .fb-warnings")
+    said = page.inner_text("#measures .fb-warnings")
+    assert "noise, blur or compression was taken out" in said
+    assert "the box below the picture" in said
+    assert "--no-mend" not in said
+    page.uncheck("#mend input")
+    page.wait_for_function("!document.querySelector('#measures').innerText.includes('taken out')")
+    with page.expect_download() as started:
+        page.click("#download")
+    started.value.save_as(tmp_path / "left.png")
+    with Image.open(tmp_path / "left.png") as picture:
+        assert json.loads(picture.text["featureblend"])["model"]["mend"] is False
+        assert picture.tobytes() == opened(one.picture()).tobytes()
 
 
 def test_what_cannot_be_blended_is_said_in_a_sentence(tab, tmp_path):

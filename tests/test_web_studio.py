@@ -14,6 +14,8 @@ from featureblend.compositing import BACKGROUNDS
 from featureblend.demo import EXAMPLES
 from featureblend.errors import FeatureblendError
 from featureblend.evaluate.figures import FIGURES
+from featureblend.evaluate.spoiling import spoilt
+from featureblend.image import load_image, save_image
 from featureblend.model_folder import find_model
 from featureblend.web import fragments
 from featureblend.web.quality import SHOWN, read_quality, record_quality
@@ -76,6 +78,27 @@ def test_the_live_picture_is_small(studio, tmp_path):
     look = Look(background="source", size="source")
     assert max(studio.preview(found, [1, 1], look).image.size) == PREVIEW
     assert studio.blend(found, [1, 1], look).image.size == (1024, 1024)
+
+
+def test_damage_is_left_where_the_look_says_so(studio, detector, tmp_path):
+    noisy, plain = tmp_path / "noisy.png", Blender(find_model(), detector, mend=False)
+    save_image(noisy, spoilt(load_image(EXAMPLES / NAMES[0]), "noise"))
+    photos = [noisy, EXAMPLES / NAMES[1]]
+    table = ()
+    for path in photos:
+        table = studio.added(table, path.name, path.read_bytes())
+    for mend, blender in ((True, studio.blender), (False, plain), (True, studio.blender)):
+        wanted, look = blender.blend(photos), Look(mend=mend)
+        assert studio.blend(table, [1, 1], look).image.tobytes() == wanted.image.tobytes()
+        shown = studio.preview(table, [1, 1], look)
+        assert shown.image.tobytes() == wanted.image.tobytes()
+        assert shown.recipe["model"] == wanted.recipe["model"]
+        measured = studio.measured(table, [1, 1], look)[0]
+        assert any("taken out" in line for line in measured.warnings) == mend
+        assert dict(studio.compared(table, [1, 1], mend))["latent"].image.tobytes() == wanted.image.tobytes()
+        way = studio.continuum(table, 3, "latent", mend)
+        assert way.frames[1].tobytes() == wanted.image.tobytes()
+    assert (studio.mends, Studio(plain).mends) == (True, False)
 
 
 def test_every_method_is_compared(studio, table):

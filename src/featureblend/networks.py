@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ class Networks:
     def __repr__(self) -> str:
         plain = "" if self.mend else ", mend=False"
         return f"{type(self).__name__}({self.config.name}, {self.config.identity}{plain})"
+
+    def leaving_damage(self) -> Networks:
+        """Give the same networks, opened no second time where they are open, that leave damage as it is."""
+        found = copy(self)
+        found.mend = False
+        return found
 
     @property
     def facts(self) -> dict[str, Any]:

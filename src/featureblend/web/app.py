@@ -18,6 +18,7 @@ import gradio as gr
 from PIL import Image
 
 from ..errors import FeatureblendError
+from ..evaluate.conditions import UNMENDED
 from . import fragments
 from .layout import EXAMPLE_FILES, FORMATS, Layout
 from .quality import read_quality
@@ -75,7 +76,7 @@ class _Page:
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.at = Layout(_quality(studio))
+        self.at = Layout(_quality(studio), studio.mends)
         self.moves: Counter[str | None] = Counter()
         """How often each open page has moved a slider."""
         self._connect()
@@ -83,7 +84,7 @@ class _Page:
     def _connect(self) -> None:
         at = self.at
         weights = [card["weight"] for card in at.cards]
-        look = [at.method, at.background, at.size]
+        look = [at.method, at.background, at.size, at.mend]
         # Gradio takes inputs in one row: what is on the table, how to blend it, and the six sliders.
         self.inputs = [at.table, *look, *weights]
         shown = [at.message, at.picture, at.download]
@@ -160,7 +161,7 @@ class _Page:
         names = [photo.name for photo in table]
         made, average = self.studio.measured(table, weights, look)
         words = verdict(made.measures, average, names)
-        drawn = fragments.measure_bars(words, bars(made.measures, average, names), made.warnings)
+        drawn = fragments.measure_bars(words, bars(made.measures, average, names), _on_page(made.warnings))
         place = min(int(before or 0), len(table) - 1)
         sides = fragments.before_after(made.parents[place], made.image, names[place])
         return {at.measures: drawn, at.sides: sides}
@@ -254,7 +255,7 @@ class _Page:
     def _continuum(self, steps: float, *values: Any) -> Update:
         table, _, look = _read(values)
         _two(table)
-        made = self.studio.continuum(table, int(steps), look.method)
+        made = self.studio.continuum(table, int(steps), look.method, look.mend)
         names = [photo.name for photo in table]
         captions = [_along(position, names) for position in made.positions]
         return {self.at.message: "", self.at.player: fragments.player(made.frames, captions)}
@@ -263,16 +264,18 @@ class _Page:
         table, _, look = _read(values)
         _two(table)
         path = _file_for(table, "continuum", FORMATS[format])
-        self.studio.continuum(table, int(steps), look.method).save(path)
+        self.studio.continuum(table, int(steps), look.method, look.mend).save(path)
         return {self.at.message: "", self.at.saved: str(path)}
 
     def _compared(self, *values: Any) -> Update:
-        table, weights, _ = _read(values)
+        table, weights, look = _read(values)
         _two(table)
         found: list[tuple[str, Image.Image, dict[str, Any]]] = [
             (photo.name, Image.fromarray(self.studio.face(photo).image), {}) for photo in table
         ]
-        found += [(method, made.image, made.measures) for method, made in self.studio.compared(table, weights)]
+        found += [
+            (method, made.image, made.measures) for method, made in self.studio.compared(table, weights, look.mend)
+        ]
         return {self.at.message: "", self.at.sheet: fragments.methods_sheet(found)}
 
     def _saved(self, *values: Any) -> Update:
@@ -285,8 +288,14 @@ class _Page:
 
 def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look]:
     """Read what every handler is given: the table, how to blend, and the six sliders."""
-    table, method, background, size, *weights = values
-    return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], Look(method, background, SIZES[size])
+    table, method, background, size, mend, *weights = values
+    look = Look(method, background, SIZES[size], bool(mend))
+    return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], look
+
+
+def _on_page(warnings: Sequence[str]) -> list[str]:
+    """Name the page's box where warnings name the option of the command line."""
+    return [line.replace(UNMENDED, "the box below the picture leaves it as it is") for line in warnings]
 
 
 def _two(table: Sequence[OnTable]) -> None:

@@ -47,10 +47,12 @@ class Layout:
     ----------
     quality : str
         HTML of the tab that says how good the model is.
+    mends : bool
+        Whether the model undoes damage of photos, so that there is a box to say that it shall not.
     """
 
-    def __init__(self, quality: str) -> None:
-        self.quality = quality
+    def __init__(self, quality: str, mends: bool) -> None:
+        self.quality, self.mends = quality, mends
         gr.HTML(
             '<header class="fb-head"><h1>featureblend</h1><p>Blend two to six faces into one. Photos stay on this '
             "computer: nothing is sent anywhere.</p></header>"
@@ -112,6 +114,13 @@ class Layout:
                 self.size = gr.Dropdown(
                     list(SIZES), value=next(iter(SIZES)), label="Size", min_width=130, elem_id="size"
                 )
+            self.mend = gr.Checkbox(
+                True,
+                label="Undo noise, blur, compression and weak light of the photos first",
+                visible=self.mends,
+                container=False,
+                elem_id="mend",
+            )
             self.download = gr.Button("Download with recipe", variant="primary", interactive=False, elem_id="download")
             self.measures = gr.HTML("", elem_id="measures")
         with gr.Tab("Before / after", id="before"):

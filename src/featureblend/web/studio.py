@@ -8,7 +8,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,8 @@ class Look:
     """One of `featureblend.compositing.BACKGROUNDS`."""
     size: int | str | None = None
     """As `Blender.blend`."""
+    mend: bool = True
+    """Whether damage of the photos is undone, where the blender does so."""
 
     def options(self, at_most: int | None = None) -> dict[str, Any]:
         """Give the arguments of `Blender.blend`, the size cut to `at_most` pixels."""
@@ -117,6 +121,20 @@ class Studio:
         self.blender = blender
         self._kept: OrderedDict[str, _Decoded] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def mends(self) -> bool:
+        """Whether damage of photos is undone, unless a `Look` says that it is not."""
+        return self.blender.networks.mend and self.blender.config.cleans
+
+    @cached_property
+    def _plain(self) -> Blender:
+        found = copy(self.blender)
+        found.networks = self.blender.networks.leaving_damage()
+        return found
+
+    def _blender(self, mend: bool) -> Blender:
+        return self.blender if mend else self._plain
 
     def warm_up(self) -> None:
         """Load the networks and the detector now, so that the first photo does not wait for them."""
@@ -192,7 +210,7 @@ class Studio:
             If all weights are 0, or there are fewer than two photos.
         """
         options = look.options(PREVIEW)
-        made = self.blender.blend_faces(self.faces(table), _some(weights), measures="none", **options)
+        made = self._blender(look.mend).blend_faces(self.faces(table), _some(weights), measures="none", **options)
         inputs = [{"name": photo.name, "sha256": photo.sha256} for photo in table]
         return replace(made, recipe={**made.recipe, "inputs": inputs, "faces": [photo.which for photo in table]})
 
@@ -207,23 +225,25 @@ class Studio:
             The measures of the plain pixel average of the same faces, to compare with.
         """
         faces, names = self.faces(table), [photo.name for photo in table]
-        made = self.blender.blend_faces(faces, _some(weights), look.method, names=names)
+        made = self._blender(look.mend).blend_faces(faces, _some(weights), look.method, names=names)
         images, shares = [face.image for face in faces], made.recipe["weights"]
         return made, blend_measures(pixel.blend(images, shares), images, shares, [face.landmarks for face in faces])
 
-    def compared(self, table: Sequence[OnTable], weights: Sequence[float]) -> Iterator[tuple[str, Blend]]:
-        """Blend what is on the table by every method, one after the other."""
+    def compared(
+        self, table: Sequence[OnTable], weights: Sequence[float], mend: bool = True
+    ) -> Iterator[tuple[str, Blend]]:
+        """Blend what is on the table by every method, one after the other; `mend` as in `Look`."""
         faces, shares = self.faces(table), _some(weights)
         for method in METHODS:
-            yield method, self.blender.blend_faces(faces, shares, method)
+            yield method, self._blender(mend).blend_faces(faces, shares, method)
 
     def blend(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:
         """Blend what is on the table as ``featureblend blend`` does, at full size and with the whole recipe."""
         with self._files(table) as paths:
             which = [photo.which for photo in table]
-            return self.blender.blend(paths, _some(weights), which=which, **look.options())
+            return self._blender(look.mend).blend(paths, _some(weights), which=which, **look.options())
 
-    def continuum(self, table: Sequence[OnTable], steps: int, method: str) -> Continuum:
+    def continuum(self, table: Sequence[OnTable], steps: int, method: str, mend: bool = True) -> Continuum:
         """Go from each photo on the table to the next.
 
         Parameters
@@ -233,10 +253,12 @@ class Studio:
             Pictures from one photo to the next, both ends counted.
         method : str
             One of `featureblend.blender.METHODS`.
+        mend : bool
+            As in `Look`.
         """
         with self._files(table) as paths:
-            which = [photo.which for photo in table]
-            return continuum(paths, steps=steps, method=method, which=which, blender=self.blender, quiet=True)
+            which, blender = [photo.which for photo in table], self._blender(mend)
+            return continuum(paths, steps=steps, method=method, which=which, blender=blender, quiet=True)
 
     @contextmanager
     def _files(self, table: Sequence[OnTable]) -> Iterator[list[Path]]:
