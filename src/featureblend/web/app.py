@@ -84,7 +84,7 @@ class _Page:
     def _connect(self) -> None:
         at = self.at
         weights = [card["weight"] for card in at.cards]
-        look = [at.method, at.background, at.size, at.mend]
+        look: list[Any] = [at.method, at.background, at.size, at.mend]
         # Gradio takes inputs in one row: what is on the table, how to blend it, and the six sliders.
         self.inputs = [at.table, *look, *weights]
         shown = [at.message, at.picture, at.download]
