@@ -144,9 +144,9 @@ def test_a_face_cut_from_a_compressed_photo_stays_where_it_is(scale, angle):
     assert float((coarse - image).square().mean()) > float((made - image).square().mean())
 
 
-@pytest.mark.parametrize(("scale", "blocks"), [(0.0, 8), (0.5, 16), (1.0, 32)])
+@pytest.mark.parametrize(("scale", "blocks"), [(0.2075, 8), (0.5, 12), (1.0, 24)])
 def test_blocks_are_as_large_as_the_photo_was_small(scale, blocks):
-    """Of a face of 64, 128 or 256 pixels: so many edges of blocks are seen across the picture."""
+    """Of a face of 64, 96 or 192 pixels: so many edges of blocks are seen across the picture."""
     images = torch.nn.functional.interpolate(smooth(32, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
     amounts = torch.tensor([0.0, 0.9, scale, 0.5, 0.0, 0.0])[:, None].expand(-1, len(images))
     made = _compressed(images, amounts, torch.Generator())
@@ -155,7 +155,7 @@ def test_blocks_are_as_large_as_the_photo_was_small(scale, blocks):
     assert waves[blocks] > 4 * max(waves[blocks + apart] for apart in (-3, -1, 1, 3))
 
 
-@pytest.mark.parametrize(("as_cut", "scale"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.5), (0.9, 1.0)])
+@pytest.mark.parametrize(("as_cut", "scale"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.75), (0.9, 1.0)])
 def test_noise_is_as_strong_at_any_grain(as_cut, scale):
     amounts = torch.tensor([0.5, 0.0, 0.0, as_cut, scale, 0.0])[:, None].expand(-1, 4)
     noise = _noisy(torch.zeros(4, 3, 128, 128), amounts, torch.Generator().manual_seed(0))

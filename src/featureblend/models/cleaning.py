@@ -27,9 +27,9 @@ SIGNS = ("light", "texture")
 """What is told apart: weak, flat or coloured light, which a gain and an offset undo; and damage of the texture, which
 is anything else."""
 
-RARER = (1.6, 2.4)
+RARER = (1.4, 2.6)
 """By how much the logits of `SIGNS` are lower at use. As the preset trains (`degrade` .7), the light of one picture in
-five is damaged, and the texture of more than half; of photos that people use, one in twenty and one in ten are assumed
+six is damaged, and the texture of more than half; of photos that people use, one in twenty and one in ten are assumed
 to be (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
 probabilities")."""
 

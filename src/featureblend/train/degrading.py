@@ -19,6 +19,10 @@ __all__ = ["KINDS", "damaged", "degraded"]
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
 
+SHARES = (1, 1, 1, 2)
+"""How often each of `KINDS` is done, in proportion: compression looks different at each size of the photo, and of its
+small faces, which are hardest to mend, too few would be seen."""
+
 SECOND = 0.25
 """Share of the spoilt pictures that are spoilt in a second way, too."""
 
@@ -30,7 +34,7 @@ AS_CUT = 0.25
 whose noise has its grain; the others' come from a photo of another size, compression's of another angle too, from which
 the face was cut out. No grain is finer than the picture's pixels, so that noise of a larger photo has those, too."""
 
-SMALLEST, LARGEST = 0.5, 2.0
+SMALLEST, LARGEST = 0.375, 1.5
 """Side of a face in the photo that it was cut out of, as a share of the picture's; all between are as likely, on a
 logarithmic scale."""
 
@@ -110,7 +114,8 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
     """
     draws = seeded(*seed, "degrade")
     count = len(images)
-    first, second = torch.randint(0, len(KINDS), (2, count), generator=draws)
+    shares = torch.tensor(SHARES, dtype=torch.float32)
+    first, second = torch.multinomial(shares, 2 * count, replacement=True, generator=draws).view(2, count)
     chosen, again = torch.rand((2, count), generator=draws)
     ways = functional.one_hot(first, len(KINDS)).bool()
     ways |= functional.one_hot(second, len(KINDS)).bool() & (again < SECOND)[:, None]
