@@ -58,7 +58,8 @@ def shaken(cleaner):
 
 
 @pytest.mark.parametrize(
-    ("signs", "changed"), [((-1, -1), False), ((3, -1), True), ((-1, 3), True), ((1.5, 2.3), False)]
+    ("signs", "changed"),
+    [((-1, -1), False), ((3, -1), True), ((-1, 3), True), ((RARER[0] - 0.1, RARER[1] - 0.1), False)],
 )
 def test_what_is_not_seen_is_not_touched(signs, changed):
     cleaner = shaken(Cleaner((8, 8)))
@@ -108,7 +109,7 @@ def test_it_learns_to_undo_damage_and_nothing_else_learns():
     dim, noisy = (np.stack([spoilt(face, kind, 0) for face in clean]) for kind in ("light", "noise"))
     assert nearness(undone(dim)[0]) > nearness(dim) + 1
     assert undone(dim)[1]["light"] > undone(clean)[1]["light"] + 1
-    assert undone(noisy)[1]["texture"] > undone(clean)[1]["texture"] + 0.5
+    assert undone(noisy)[1]["texture"] > undone(clean)[1]["texture"] + 0.2
 
 
 @pytest.mark.parametrize(
