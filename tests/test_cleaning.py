@@ -33,7 +33,7 @@ CLEAN = dataclasses.replace(
     losses=LossWeights(l1=1.0, laplacian=0.5, damage=0.2),
     gradient_penalty=0.0,
     degrade=0.7,
-    images=300 * 16,
+    images=600 * 16,
     learning_rate=3e-3,
     warmup=0,
     ema_half_life=0,
@@ -109,7 +109,7 @@ def test_it_learns_to_undo_damage_and_nothing_else_learns():
     dim, noisy = (np.stack([spoilt(face, kind, 0) for face in clean]) for kind in ("light", "noise"))
     assert nearness(undone(dim)[0]) > nearness(dim) + 1
     assert undone(dim)[1]["light"] > undone(clean)[1]["light"] + 1
-    assert undone(noisy)[1]["texture"] > undone(clean)[1]["texture"] + 0.2
+    assert undone(noisy)[1]["texture"] > undone(clean)[1]["texture"] + 0.5
 
 
 @pytest.mark.parametrize(

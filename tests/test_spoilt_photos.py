@@ -61,9 +61,10 @@ def test_the_report_shows_spoilt_faces_and_a_portrait_for_the_evaluated_model_al
     assert {(line["count"], line["left_out"]) for line in found.values()} == {(4, 0)}
     record = json.loads((finished / "methods" / "latent.json").read_text())
     assert record["spoilt"]["before"]["noise"] == pytest.approx(22, abs=1)  # 20 log10(255 / 20), less what is clipped
-    # Of faces that are drawn the cleaner takes clean ones for dim, too: nothing follows for those.
-    for kind in ("noise", "light"):
-        assert found[f"psnr_{kind}"]["value"] > record["spoilt"]["before"][kind] + 3
+    assert all(found[f"psnr_{kind}"]["value"] < found["psnr_clean"]["value"] for kind in SPOILING)
+    # Of drawn faces in weak light, of which it saw few, the cleaner brightens only some.
+    for kind, gained in (("noise", 3), ("light", 2)):
+        assert found[f"psnr_{kind}"]["value"] > record["spoilt"]["before"][kind] + gained
 
 
 def test_a_second_run_takes_the_pictures_from_the_folder(faces, finished):

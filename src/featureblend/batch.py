@@ -224,7 +224,7 @@ class _Work:
         facts = [
             [self._hashes[photo] for photo in row.photos],
             [row.weights, row.method, row.which, row.options],
-            [self.blender.config.identity, self.blender.networks.mend or row.method != "latent", __version__],
+            [self.blender.networks.facts(row.method), __version__],
             [self.settings.suffix, self.settings.measures, self.settings.metadata],
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -310,15 +310,12 @@ class Blender:
 
     def _recipe(self, shares: np.ndarray, manner: Manner) -> dict[str, Any]:
         latent = manner.method == "latent"
-        model = self.networks.facts
-        if not latent:
-            model.pop("mend", None)  # of the other methods' photos nothing is mended, whatever was asked for
         recipe: dict[str, Any] = {
             "verb": "blend",
             "method": manner.method,
             "weights": [float(share) for share in shares],
             "warp": manner.warp and latent,
-            "model": model,
+            "model": self.networks.facts(manner.method),
             "featureblend": __version__,
         }
         if latent:

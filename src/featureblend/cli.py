@@ -154,6 +154,7 @@ def export(
     name: Annotated[str | None, plain("NAME")] = None,
     data_note: Annotated[str, plain("TEXT")] = "",
     average_with: Annotated[Path | None, plain("RUN")] = None,
+    cleaner_from: Annotated[Path | None, plain("RUN")] = None,
 ) -> None:
     """Turn a training run into a model folder that the plain install can use (needs the extra 'train').
 
@@ -166,6 +167,7 @@ def export(
         name: The model's name; by default the folder's.
         data_note: What the model card says of the data.
         average_with: Export the mean of this run's weights and those of the run it started from.
+        cleaner_from: Export another run's cleaner (preset modern-clean) with this run's networks.
     """
     _need("torch", "train")
     from .data import FaceSet
@@ -173,7 +175,8 @@ def export(
     from .train.state import RunFolder
 
     faces = FaceSet.read(data or RunFolder(run).data_path())
-    export_model(run, out, faces, name=name, data=data_note, average_with=average_with, say=print)
+    others: dict[str, Any] = {"average_with": average_with, "cleaner_from": cleaner_from}
+    export_model(run, out, faces, name=name, data=data_note, say=print, **others)
     print(out)
 
 

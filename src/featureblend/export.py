@@ -62,6 +62,7 @@ def export_model(
     name: str | None = None,
     data: str = "",
     average_with: str | os.PathLike[str] | None = None,
+    cleaner_from: str | os.PathLike[str] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> ModelConfig:
     """Write a run's averaged weights as a model folder.
@@ -82,6 +83,9 @@ def export_model(
         Another run of the same networks, one that this run started from: what is exported is the mean of both runs'
         weights, which keeps part of what the second stage gained and loses most of its artefacts (WiSE-FT, Wortsman et
         al. 2022).
+    cleaner_from : path-like, optional
+        Another run, whose cleaner is exported with this run's networks: it works on pictures, so that both may be
+        trained at the same time.
     say : callable
         Called with a line at each stage.
 
@@ -98,10 +102,13 @@ def export_model(
     folder, out = RunFolder(run), Path(os.path.realpath(out))  # a link is followed, and "." has a name
     _check_target(out)
     experiment, state = folder.experiment(), folder.load()
-    model = build(AUTOENCODERS, experiment.model, experiment.model_options)
-    weights = state["ema"]
+    weights, options = state["ema"], experiment.model_options
     if average_with is not None:
         weights = _averaged(weights, RunFolder(average_with), folder)
+    cleaning: dict[str, Any] = {}
+    if cleaner_from is not None:
+        weights, options, cleaning = _with_cleaner(weights, options, RunFolder(cleaner_from), folder)
+    model = build(AUTOENCODERS, experiment.model, options)
     model.load_state_dict(weights)
     model.eval().requires_grad_(False)
     try:
@@ -141,7 +148,7 @@ def export_model(
             files={file: sha256(work / file) for file in networks},
             latent_layout=_layout(model),
             experiment=to_dict(experiment),
-            training={**_training_facts(experiment, state), "averaged_with": _run_name(average_with)},
+            training={**_training_facts(experiment, state), "averaged_with": _run_name(average_with), **cleaning},
             metrics={**metrics, "onnx_largest_difference": difference},
             data=data,
             featureblend=__version__,
@@ -165,6 +172,25 @@ def _averaged(weights: dict[str, Tensor], other: RunFolder, folder: RunFolder) -
         raise FeatureblendError(f"{other.path} and {folder.path} hold networks of other sizes: they have no mean")
     # Counters (BatchNorm's) are whole numbers: they stay the run's own.
     return {name: torch.lerp(v, others[name], 0.5) if v.is_floating_point() else v for name, v in weights.items()}
+
+
+def _with_cleaner(
+    weights: dict[str, Tensor], options: dict[str, Any], other: RunFolder, folder: RunFolder
+) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """Give weights and options with another run's cleaner in place of a run's own, and what the card says of it."""
+    experiment, state = other.experiment(), other.load()
+    widths = experiment.model_options.get("cleaner_widths")
+    if not widths:
+        raise FeatureblendError(f"{other.path} holds no cleaner: name a run such as one of the preset modern-clean")
+    if experiment.model != "modern" or folder.experiment().model != "modern":
+        raise FeatureblendError(
+            f"{folder.path} can't have the cleaner of {other.path}: only `modern` networks have one"
+        )
+    # A run's own cleaner goes: only one undoes damage.
+    kept = {name: value for name, value in weights.items() if not name.startswith("cleaner.")}
+    taken = {name: value for name, value in state["ema"].items() if name.startswith("cleaner.")}
+    facts = {"run": _run_name(other.path), "experiment": to_dict(experiment), **_training_facts(experiment, state)}
+    return {**kept, **taken}, {**options, "cleaner_widths": widths}, {"cleaner": facts}
 
 
 def _check_target(out: Path) -> None:
@@ -321,5 +347,5 @@ def _training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, 
         "hardware": state.get("hardware", platform.machine()),
         "data_sha256": state["data"],
         "started_from": state.get("started_from", ""),
-        "torch": torch.__version__,
+        "torch": state.get("torch", torch.__version__),
     }

@@ -58,11 +58,12 @@ class Networks:
         found.mend = False
         return found
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a recipe says of them: name, identity, and whether damage was left as it was."""
+    def facts(self, method: str = "latent") -> dict[str, Any]:
+        """Give what a recipe says of them: name and identity; ``mend`` where damage was left as it was, which only
+        'latent' ever undoes.
+        """
         found: dict[str, Any] = {"name": self.config.name, "identity": self.config.identity}
-        return found if self.mend else {**found, "mend": False}
+        return {**found, "mend": False} if method == "latent" and not self.mend else found
 
     @cached_property
     def _encoder(self) -> Any:

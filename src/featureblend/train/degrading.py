@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .batches import moved, seeded
+from .batches import moved, seeded, seeded_on
 
 __all__ = ["KINDS", "damaged", "degraded"]
 
@@ -128,7 +128,7 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
             places = torch.nonzero(ways[:, number]).flatten()
             if len(places):
                 at = moved(places, images.device)
-                grain = _generator((*seed, number), images.device)
+                grain = seeded_on(images.device, *seed, number, "grain")
                 spoilt = way(result[at].float(), amounts[number, :, places], grain).clamp(-1, 1)
                 result = result.index_copy(0, at, spoilt.to(images))
     return result, moved(ways, images.device)
@@ -137,11 +137,6 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
 def _amounts(kinds: int, count: int, draws: torch.Generator) -> Tensor:
     """Draw a (kinds, `AMOUNTS`, count) tensor of numbers between 0 and 1."""
     return torch.rand((kinds, AMOUNTS, count), generator=draws)
-
-
-def _generator(seed: tuple[object, ...], device: torch.device) -> torch.Generator:
-    """Give one on the device: what a whole picture needs is too much to draw elsewhere and copy."""
-    return torch.Generator(device).manual_seed(seeded(*seed, "grain").initial_seed())
 
 
 def _lit(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -50,7 +53,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
         return _with_fine(mixed, members, config, shares, shares, torch.zeros_like(shares)), shares
     channels, grid = config.spatial_channels, config.grid
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
-    mask = torch.from_numpy(outside_face(grid)).to(latent)
+    mask = _on(latent.device, outside_face, grid).to(latent)
     energy = (spatial.detach().float().square().sum(dim=2) * mask.float()).sum(dim=(2, 3))
     winner = functional.one_hot(energy.argmin(dim=1), group).to(weights)
     first = (group * (weights * winner).sum(dim=1, keepdim=True)).clamp(max=1)
@@ -61,10 +64,16 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     placed = torch.einsum("bkij,bkcij->bcij", shares, spatial)
     mixed = torch.cat([placed.flatten(1), mixed[:, placed[0].numel() :]], dim=1)
     fine = getattr(config, "fine_grid", grid)
-    masks = (torch.from_numpy(mask(fine)).to(latent) for mask in (outside_face, outside_features))
+    masks = (_on(latent.device, mask, fine).to(latent) for mask in (outside_face, outside_features))
     near, of_lines = (torch.lerp(inside, around[:, :, None, None], mask) for mask in masks)
-    lead = (weights - around)[:, :, None, None] * torch.from_numpy(above_mouth(fine)).to(latent)
+    lead = (weights - around)[:, :, None, None] * _on(latent.device, above_mouth, fine).to(latent)
     return _with_fine(mixed, members, config, near, of_lines, lead), shares
+
+
+@lru_cache(maxsize=32)
+def _on(device: torch.device, made: Callable[[Any], np.ndarray], of: float) -> Tensor:
+    """Give an array that never changes on a device: to copy it at each step would make the host wait for a GPU."""
+    return torch.from_numpy(made(of)).to(device)
 
 
 def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_lines: Tensor, lead: Tensor) -> Tensor:
@@ -85,7 +94,7 @@ def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_l
 
 
 def _broad(maps: Tensor, spread: float) -> Tensor:
-    taps = torch.from_numpy(kernel(spread)).to(maps)
+    taps = _on(maps.device, kernel, spread).to(maps)
     reach = len(taps) // 2
     flat = functional.pad(maps.flatten(0, -3)[:, None], [reach] * 4, mode="replicate")
     blurred = functional.conv2d(functional.conv2d(flat, taps[None, None, :, None]), taps[None, None, None])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .batches import moved, seeded
+from .batches import moved, seeded, seeded_on
 from .diff_augment import DiffAugment
 
 __all__ = ["Material", "Networks"]
@@ -64,9 +64,10 @@ class Material:
     """Generated pictures on their way to the critic in this phase: their gradients are what it teaches."""
 
     def noise(self, name: str, like: Tensor) -> Tensor:
-        """Draw standard normal numbers that the step and the name fix."""
+        """Draw standard normal numbers that the step and the name fix, on the device: codes are long."""
         shape = (self.world * len(like), *like.shape[1:])
-        return self._share(torch.randn(shape, generator=seeded(*self.seed, name))).to(like.dtype)
+        draws = seeded_on(like.device, *self.seed, name)
+        return torch.randn(shape, generator=draws, device=like.device)[self.rank :: self.world].to(like.dtype)
 
     def uniform(self, name: str, count: int) -> Tensor:
         """Draw `count` numbers between 0 and 1 for each sample, (B, count), that the step and the name fix."""

@@ -69,9 +69,9 @@ def _reconstruction_terms(
 
 
 def _adversarial_terms(
-    networks: Networks, material: Material, experiment: Experiment, made: dict[str, Tensor]
+    networks: Networks, material: Material, experiment: Experiment, made: dict[str, Tensor], target: Tensor
 ) -> dict[str, Tensor]:
-    """Judge what the generator made: `made` holds 'reconstruction', 'blend' or both."""
+    """Judge what the generator made: `made` holds 'reconstruction', of `target`, 'blend' or both."""
     weights, ramp, kind = experiment.losses, material.ramp, experiment.adversarial
     shares = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
     real: Tensor | None = None
@@ -87,6 +87,8 @@ def _adversarial_terms(
         if real is None and (matching or (share and kind == "relativistic")):
             with torch.no_grad():
                 real, _, real_maps = networks.discriminator.judge(augment(material.images))
+                if matching and target is not material.images:  # bent: features are compared place by place
+                    real_maps = networks.discriminator.judge(augment(target))[2]
         shown = images.detach() if experiment.detach_adversary else images.view_as(images)
         if shown.requires_grad:
             shown.retain_grad()
@@ -150,7 +152,7 @@ def reconstruct(networks: Networks, material: Material, experiment: Experiment) 
     latent, posterior = _sampled(networks, material.images, material, "noise a")
     output = networks.autoencoder.decode(latent)
     terms = _reconstruction_terms(networks, output, material.images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output})
+    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output}, material.images)
     return {**_summed(terms, output), "outputs": {"reconstruction": output.detach()}}
 
 
@@ -162,7 +164,7 @@ def blend(networks: Networks, material: Material, experiment: Experiment) -> Res
     second, _ = _sampled(networks, others, material, "noise b")
     latent = _mixed(first, second, alpha)
     output = networks.autoencoder.decode(latent)
-    terms = _adversarial_terms(networks, material, experiment, {"blend": output})
+    terms = _adversarial_terms(networks, material, experiment, {"blend": output}, material.images)
 
     def mixed(maps: Tensor) -> Tensor:
         mine, theirs = maps.split(len(alpha))
@@ -181,7 +183,7 @@ def joint(networks: Networks, material: Material, experiment: Experiment) -> Res
     images, latent, posterior, mixed, shares, alpha = _in_groups(networks, material, experiment)
     output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
     terms = _reconstruction_terms(networks, output, images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended})
+    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended}, images)
     share_out = partial(mixed_pictures, shares=shares.float())
     terms |= _blend_terms(networks, blended, mixed, share_out, images, experiment)
     made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}

@@ -89,6 +89,8 @@ class Trainer:
             self.precision = "fp32"
         torch.manual_seed(experiment.seed)  # the same first weights in every process
         self.networks = self._build()
+        if self.device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # the same few shapes at every step: worth trying its ways once
         if compiles(experiment.compile, self.device):
             compile_networks(self.networks, self.device)
         self.optimisers = self._optimisers()
@@ -298,6 +300,7 @@ class Trainer:
             "data": self.data_identity,
             "started_from": self.started_from,
             "hardware": self.hardware,
+            "torch": torch.__version__,
         }
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -201,6 +201,6 @@ def verb_recipe(
         "options": options,
         "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
         "faces": [face if isinstance(face, str) else int(face) for face in faces],
-        "model": blender.networks.facts,
+        "model": blender.networks.facts(method),
         "featureblend": __version__,
     }
