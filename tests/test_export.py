@@ -331,3 +331,50 @@ def test_runs_of_other_sizes_have_no_mean(trained, tmp_path):
     with pytest.raises(FeatureblendError, match="other sizes: they have no mean"):
         export_model(trained, tmp_path / "mean", faces(), average_with=other)
     assert not (tmp_path / "mean").exists()
+
+
+# --- another run's cleaner
+
+
+@pytest.fixture
+def cleaning(trained, tmp_path):
+    """A run like the first, with a cleaner that no longer leaves everything as it is."""
+    folder = RunFolder(shutil.copytree(trained, tmp_path / "clean-1"))
+    experiment = folder.experiment()
+    options = {**experiment.model_options, "cleaner_widths": (8, 8)}
+    folder.experiment_file.write_text(json.dumps(to_dict(dataclasses.replace(experiment, model_options=options))))
+    torch.manual_seed(0)
+    model = export_module.build(export_module.AUTOENCODERS, experiment.model, options)
+    with torch.no_grad():
+        model.cleaner.to_light.bias.fill_(0.25)
+        model.cleaner.to_signs.bias.fill_(9.0)
+    folder.save({**folder.load(), "ema": model.state_dict()})
+    return folder.path
+
+
+def test_another_runs_cleaner_goes_with_a_runs_networks(trained, exported, cleaning, tmp_path, monkeypatch):
+    write = export_module._to_onnx
+
+    def only_the_cleaner(network, example, names, path):
+        known = exported[0] / path.name
+        shutil.copy(known, path) if known.exists() else write(network, example, names, path)
+
+    monkeypatch.setattr(export_module, "_to_onnx", only_the_cleaner)
+    config = export_model(trained, tmp_path / "both", faces(), cleaner_from=cleaning)
+    assert set(config.files) == {"encoder.onnx", "decoder.onnx", CLEANER}
+    assert config.files["decoder.onnx"] == exported[1].files["decoder.onnx"]
+    assert (config.training["cleaner"]["run"], config.training["steps"]) == ("clean-1", 8)
+    assert config.experiment["model_options"] == exported[1].experiment["model_options"]
+    assert "The cleaner is that of the run `clean-1`" in " ".join(model_card(config).split())
+    (cleaned, damage) = Blender(tmp_path / "both").networks.cleaned(np.full((1, 32, 32, 3), 191, np.uint8))
+    assert damage.min() > 0.9
+    assert cleaned.mean() > 200  # 0.5 times 1.25, and 0.25 more
+
+
+def test_a_cleaner_must_be_there_and_fit(trained, cleaning, tmp_path):
+    with pytest.raises(FeatureblendError, match="holds no cleaner"):
+        export_model(trained, tmp_path / "both", faces(), cleaner_from=trained)
+    paper = run(tmp_path / "paper", "paper").path
+    with pytest.raises(FeatureblendError, match="only `modern` networks have one"):
+        export_model(paper, tmp_path / "both", faces(), cleaner_from=cleaning)
+    assert not (tmp_path / "both").exists()

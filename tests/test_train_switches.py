@@ -69,6 +69,20 @@ def test_feature_matching_compares_pictures_that_are_changed_alike():
     assert float(OBJECTIVES["reconstruct"](networks, material, experiment)["feature_matching"]) == 0
 
 
+def test_feature_matching_compares_a_bent_face_with_itself():
+    """Bent to the group's mean shape, it lies elsewhere than in its photo: features are compared place by place."""
+    losses = LossWeights(feature_matching=1.0)
+    experiment = dataclasses.replace(TOY, losses=losses, warp=1.0, adversarial="relativistic")
+    places = torch.rand(4, 68, 2, generator=torch.Generator().manual_seed(0)) * 24 + 4
+    networks, material = networks_of(experiment), material_of(landmarks=places)
+    encode, seen = networks.autoencoder.posterior, []
+    networks.autoencoder.posterior = lambda images: (seen.append(images), encode(images))[1]
+    networks.autoencoder.decode = lambda latent: torch.cat([seen[-1], seen[-1]])  # perfect reconstructions
+    result = OBJECTIVES["joint"](networks, material, experiment)
+    assert float((seen[-1] - material.images).abs().mean()) > 0.01
+    assert float(result["feature_matching"]) == 0
+
+
 def test_label_smoothing_reaches_the_critic():
     soft = dataclasses.replace(EVERYTHING, adversarial="bce", label_smoothing=0.1)
     networks = networks_of(soft)

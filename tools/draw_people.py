@@ -20,6 +20,7 @@ SIZE = 250
 
 
 def main() -> None:
+    """Write one folder a person."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--count", type=int, default=600)

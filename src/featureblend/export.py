@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import shutil
 import tempfile
 import warnings
@@ -18,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from . import __version__
-from .config import Experiment, to_dict
+from .combining import averaged, run_name, training_facts, with_cleaner
+from .config import to_dict
 from .data import FaceSet
 from .errors import FeatureblendError
 from .evaluate.held_out import held_out_figures
@@ -104,10 +104,10 @@ def export_model(
     experiment, state = folder.experiment(), folder.load()
     weights, options = state["ema"], experiment.model_options
     if average_with is not None:
-        weights = _averaged(weights, RunFolder(average_with), folder)
+        weights = averaged(weights, RunFolder(average_with), folder)
     cleaning: dict[str, Any] = {}
     if cleaner_from is not None:
-        weights, options, cleaning = _with_cleaner(weights, options, RunFolder(cleaner_from), folder)
+        weights, options, cleaning = with_cleaner(weights, options, RunFolder(cleaner_from), folder)
     model = build(AUTOENCODERS, experiment.model, options)
     model.load_state_dict(weights)
     model.eval().requires_grad_(False)
@@ -148,7 +148,7 @@ def export_model(
             files={file: sha256(work / file) for file in networks},
             latent_layout=_layout(model),
             experiment=to_dict(experiment),
-            training={**_training_facts(experiment, state), "averaged_with": _run_name(average_with), **cleaning},
+            training={**training_facts(experiment, state), "averaged_with": run_name(average_with), **cleaning},
             metrics={**metrics, "onnx_largest_difference": difference},
             data=data,
             featureblend=__version__,
@@ -163,34 +163,6 @@ def export_model(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return config
-
-
-def _averaged(weights: dict[str, Tensor], other: RunFolder, folder: RunFolder) -> dict[str, Tensor]:
-    """Give the mean of two runs' weights."""
-    others = other.load()["ema"]
-    if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in others.items()}:
-        raise FeatureblendError(f"{other.path} and {folder.path} hold networks of other sizes: they have no mean")
-    # Counters (BatchNorm's) are whole numbers: they stay the run's own.
-    return {name: torch.lerp(v, others[name], 0.5) if v.is_floating_point() else v for name, v in weights.items()}
-
-
-def _with_cleaner(
-    weights: dict[str, Tensor], options: dict[str, Any], other: RunFolder, folder: RunFolder
-) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
-    """Give weights and options with another run's cleaner in place of a run's own, and what the card says of it."""
-    experiment, state = other.experiment(), other.load()
-    widths = experiment.model_options.get("cleaner_widths")
-    if not widths:
-        raise FeatureblendError(f"{other.path} holds no cleaner: name a run such as one of the preset modern-clean")
-    if experiment.model != "modern" or folder.experiment().model != "modern":
-        raise FeatureblendError(
-            f"{folder.path} can't have the cleaner of {other.path}: only `modern` networks have one"
-        )
-    # A run's own cleaner goes: only one undoes damage.
-    kept = {name: value for name, value in weights.items() if not name.startswith("cleaner.")}
-    taken = {name: value for name, value in state["ema"].items() if name.startswith("cleaner.")}
-    facts = {"run": _run_name(other.path), "experiment": to_dict(experiment), **_training_facts(experiment, state)}
-    return {**kept, **taken}, {**options, "cleaner_widths": widths}, {"cleaner": facts}
 
 
 def _check_target(out: Path) -> None:
@@ -332,20 +304,3 @@ def _layout(model: Any) -> dict[str, Any]:
         layout["fine"] = [coarse, config.latent_dim]
         layout["fine_shape"] = [config.fine_channels, config.fine_grid, config.fine_grid]
     return layout
-
-
-def _run_name(run: str | os.PathLike[str] | None) -> str:
-    return "" if run is None else Path(run).resolve().name
-
-
-def _training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, Any]:
-    clock = state["clock"]
-    return {
-        "steps": clock["step"],
-        "images_seen": clock["step"] * experiment.batch_size,
-        "minutes": round(clock["seconds"] / 60, 1),
-        "hardware": state.get("hardware", platform.machine()),
-        "data_sha256": state["data"],
-        "started_from": state.get("started_from", ""),
-        "torch": state.get("torch", torch.__version__),
-    }

@@ -84,8 +84,16 @@ def _training(experiment: dict[str, Any], training: dict[str, Any], data: str) -
         f"`{training.get('data_sha256', '?')[:16]}...`).",
         *([f"It started from the weights of another run: `{before}`."] if before else []),
         *([f"The weights here are the mean of its own and those of the run `{mean}`."] if mean else []),
+        *([_of_the_cleaner(training["cleaner"])] if training.get("cleaner") else []),
     ]
     return "".join(f"- {line}\n" for line in lines)
+
+
+def _of_the_cleaner(training: dict[str, Any]) -> str:
+    return (
+        f"The cleaner is that of the run `{training['run']}` (preset `{training['experiment']['name']}`, "
+        f"{training['images_seen']:,} images, {training['minutes']} minutes on {training['hardware']})."
+    )
 
 
 def _repeat(experiment: dict[str, Any], training: dict[str, Any]) -> str:

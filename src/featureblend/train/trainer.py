@@ -90,7 +90,7 @@ class Trainer:
         torch.manual_seed(experiment.seed)  # the same first weights in every process
         self.networks = self._build()
         if self.device.type == "cuda":
-            torch.backends.cudnn.benchmark = True  # the same few shapes at every step: worth trying its ways once
+            torch.backends.cudnn.benchmark = True  # the same few shapes at every step
         if compiles(experiment.compile, self.device):
             compile_networks(self.networks, self.device)
         self.optimisers = self._optimisers()
@@ -300,7 +300,7 @@ class Trainer:
             "data": self.data_identity,
             "started_from": self.started_from,
             "hardware": self.hardware,
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -343,8 +343,7 @@ class Trainer:
         take_over(self.networks.autoencoder, state["ema"], name)
         begin_fine_skip(self.networks.autoencoder, state["ema"], self.faces)
         self.ema.load_state_dict(self.networks.autoencoder.state_dict())
-        critics = self.networks.named()
-        critics.pop("autoencoder")
+        critics = {name: network for name, network in self.networks.named().items() if name != "autoencoder"}
         for critic in critics.keys() & state["networks"].keys():
             with contextlib.suppress(FeatureblendError):  # of another kind: this one learns from the start
                 take_over(critics[critic], state["networks"][critic], name)
