@@ -21,10 +21,12 @@ from training_faces import PAPER, faces  # noqa: E402
 from featureblend import export as export_module  # noqa: E402
 from featureblend.blender import Blender  # noqa: E402
 from featureblend.cli import main  # noqa: E402
+from featureblend.combining import with_cleaner  # noqa: E402
 from featureblend.config import Experiment, from_dict, to_dict  # noqa: E402
 from featureblend.demo import EXAMPLES  # noqa: E402
 from featureblend.errors import FeatureblendError  # noqa: E402
 from featureblend.export import LARGEST_DIFFERENCE, PARTS, export_model  # noqa: E402
+from featureblend.image import save_image  # noqa: E402
 from featureblend.model_card import model_card, training_command  # noqa: E402
 from featureblend.model_folder import CLEANER, read_model_folder  # noqa: E402
 from featureblend.presets import PRESETS, overridden  # noqa: E402
@@ -362,7 +364,6 @@ def test_another_runs_cleaner_goes_with_a_runs_networks(trained, exported, clean
     monkeypatch.setattr(export_module, "_to_onnx", only_the_cleaner)
     config = export_model(trained, tmp_path / "both", faces(), cleaner_from=cleaning)
     assert set(config.files) == {"encoder.onnx", "decoder.onnx", CLEANER}
-    assert config.files["decoder.onnx"] == exported[1].files["decoder.onnx"]
     assert (config.training["cleaner"]["run"], config.training["steps"]) == ("clean-1", 8)
     assert config.experiment["model_options"] == exported[1].experiment["model_options"]
     assert "The cleaner is that of the run `clean-1`" in " ".join(model_card(config).split())
@@ -371,9 +372,51 @@ def test_another_runs_cleaner_goes_with_a_runs_networks(trained, exported, clean
     assert cleaned.mean() > 200  # 0.5 times 1.25, and 0.25 more
 
 
-def test_a_cleaner_must_be_there_and_fit(trained, cleaning, tmp_path):
+def test_a_runs_own_cleaner_goes(cleaning, tmp_path):
+    """It may have other widths."""
+    own = RunFolder(shutil.copytree(cleaning, tmp_path / "own"))
+    options = {**own.experiment().model_options, "cleaner_widths": (16,)}
+    model = export_module.build(export_module.AUTOENCODERS, "modern", options)
+    own.experiment_file.write_text(json.dumps(to_dict(dataclasses.replace(own.experiment(), model_options=options))))
+    own.save({**own.load(), "ema": model.state_dict()})
+    weights, taken, facts = with_cleaner(model.state_dict(), options, RunFolder(cleaning), own)
+    made = export_module.build(export_module.AUTOENCODERS, "modern", taken)
+    made.load_state_dict(weights)
+    wanted = RunFolder(cleaning).load()["ema"]
+    assert all(torch.equal(value, wanted[f"cleaner.{name}"]) for name, value in made.cleaner.state_dict().items())
+    assert torch.equal(made.to_spatial.weight, model.to_spatial.weight)
+    assert facts["cleaner"]["images_seen"] == 128
+
+
+def test_a_cleaner_must_be_there_and_fit(trained, cleaning, tmp_path, capsys):
     with pytest.raises(FeatureblendError, match="holds no cleaner"):
         export_model(trained, tmp_path / "both", faces(), cleaner_from=trained)
+    small = RunFolder(shutil.copytree(cleaning, tmp_path / "small"))
+    options = {**small.experiment().model_options, "image_size": 16}
+    small.experiment_file.write_text(
+        json.dumps(to_dict(dataclasses.replace(small.experiment(), model_options=options)))
+    )
+    with pytest.raises(FeatureblendError, match="makes 32 px, and"):
+        export_model(trained, tmp_path / "both", faces(), cleaner_from=small.path)
+    data = tmp_path / "faces"
+    data.mkdir()
+    for place, image in enumerate(faces().cropped(32).images[:3]):
+        save_image(data / f"{place}.png", image)
+    with pytest.raises(SystemExit) as stopped:
+        main(
+            [
+                "export",
+                str(trained),
+                "--data",
+                str(data),
+                "--out",
+                str(tmp_path / "both"),
+                "--cleaner-from",
+                str(trained),
+            ]
+        )
+    assert stopped.value.code == 2
+    assert "holds no cleaner" in capsys.readouterr().err
     paper = run(tmp_path / "paper", "paper").path
     with pytest.raises(FeatureblendError, match="only `modern` networks have one"):
         export_model(paper, tmp_path / "both", faces(), cleaner_from=cleaning)

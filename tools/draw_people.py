@@ -3,7 +3,7 @@
     python tools/draw_people.py drawn --count 600
 
 A cleaner that only ever saw photos takes flat, even colours for weak light; with a few drawn faces among its photos it
-learns that they are not (docs/model.md). Seeds begin far above those of tests and evaluations.
+does so less often (docs/model.md). Seeds begin far above those of tests and evaluations. Use an empty folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from featureblend.image import save_image
 
 FIRST = 1_000_000
 SIZE = 250
-"""Side of LFW's photos."""
+"""Side in pixels, as LFW's photos have; the faces fill more of it."""
 
 
 def main() -> None:

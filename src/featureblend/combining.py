@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .config import Experiment, to_dict
 from .errors import FeatureblendError
+from .models.modern import ModernConfig
 from .train.state import RunFolder
 
 __all__ = ["averaged", "run_name", "training_facts", "with_cleaner"]
@@ -38,6 +39,9 @@ def with_cleaner(
         raise FeatureblendError(
             f"{folder.path} can't have the cleaner of {other.path}: only `modern` networks have one"
         )
+    sizes = [ModernConfig(**one.model_options).image_size for one in (folder.experiment(), experiment)]
+    if sizes[0] != sizes[1]:
+        raise FeatureblendError(f"{folder.path} makes {sizes[0]} px, and {other.path} cleans {sizes[1]} px")
     # A run's own cleaner goes: only one undoes damage.
     kept = {name: value for name, value in weights.items() if not name.startswith("cleaner.")}
     taken = {name: value for name, value in state["ema"].items() if name.startswith("cleaner.")}
@@ -60,5 +64,5 @@ def training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, A
         "hardware": state.get("hardware", platform.machine()),
         "data_sha256": state["data"],
         "started_from": state.get("started_from", ""),
-        "torch": state.get("torch", torch.__version__),
+        "torch": state.get("torch", ""),
     }

@@ -74,12 +74,12 @@ several faces' latents ({config.latent_dim} numbers each) is the blend. Weights:
 
 
 def _training(experiment: dict[str, Any], training: dict[str, Any], data: str) -> str:
-    before, mean = training.get("started_from"), training.get("averaged_with")
+    before, mean, torch = training.get("started_from"), training.get("averaged_with"), training.get("torch") or "?"
     lines = [
         f"Preset: `{experiment.get('name', '?')}`, seed {experiment.get('seed', '?')}.",
         f"{training.get('images_seen', 0):,} images of {experiment.get('images', 0):,} planned, "
         f"in {training.get('steps', 0):,} steps of {experiment.get('batch_size', '?')}.",
-        f"{training.get('minutes', 0)} minutes on {training.get('hardware', '?')}, torch {training.get('torch', '?')}.",
+        f"{training.get('minutes', 0)} minutes on {training.get('hardware', '?')}, torch {torch}.",
         f"Data: {data or 'not described'} (SHA-256 over the prepared shards: "
         f"`{training.get('data_sha256', '?')[:16]}...`).",
         *([f"It started from the weights of another run: `{before}`."] if before else []),
@@ -97,10 +97,12 @@ def _of_the_cleaner(training: dict[str, Any]) -> str:
 
 
 def _repeat(experiment: dict[str, Any], training: dict[str, Any]) -> str:
-    command = training_command(experiment, training.get("started_from", ""))
-    if command is None:
-        return "Its settings are no preset's; config.json holds all of them under `experiment`.\n"
-    return f"The same training again:\n\n    {command}\n"
+    cleaner = training.get("cleaner")
+    runs = [(experiment, training), *([(cleaner["experiment"], cleaner)] if cleaner else [])]
+    commands = [training_command(one, facts.get("started_from", "")) for one, facts in runs]
+    if None in commands:
+        return "Its settings are no preset's; config.json holds all of them.\n"
+    return "The same training again:\n\n" + "".join(f"    {command}\n" for command in commands)
 
 
 def training_command(experiment: dict[str, Any], started_from: str = "") -> str | None:

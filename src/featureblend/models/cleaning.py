@@ -27,11 +27,11 @@ SIGNS = ("light", "texture")
 """What is told apart: weak, flat or coloured light, which a gain and an offset undo; and damage of the texture, which
 is anything else."""
 
-RARER = (1.4, 2.6)
+RARER = (3.7, 2.6)
 """By how much the logits of `SIGNS` are lower at use. As the preset trains (`degrade` .7), the light of one picture in
-six is damaged, and the texture of more than half; of photos that people use, one in twenty and one in ten are assumed
-to be (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
-probabilities")."""
+six is damaged, and the texture of more than half; of photos that people use, one in two hundred and one in ten are
+assumed to be (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
+probabilities"). More than that are dim, but to colour a sound photo is worse than to leave a dim one."""
 
 MEAN_GAIN, DETAIL_GAIN = 0.5, 4.0
 """Factors of a square's mean and of its other frequencies, which bring photos' to about the same size: of plain pixels,

@@ -128,6 +128,7 @@ class FaceBatches:
         self.seed, self.rank, self.world = seed, rank, world
         self.turn = _head_turn(faces.landmarks) if match_turn else None
         self.landmarks = torch.from_numpy(faces.landmarks).float().to(device)
+        self._mirrored = torch.tensor(MIRRORED, device=device)
         self._orders: dict[tuple[int, int], Tensor] = {}
 
     def _order(self, stream: int, epoch: int) -> Tensor:
@@ -180,6 +181,6 @@ class FaceBatches:
         crops = self.images.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)[face, top, left]
         crops = torch.where(flip.bool()[:, None, None, None], crops.flip(2), crops)
         marks = self.landmarks[face] - torch.stack([left, top], dim=1)[:, None]
-        mirrored_marks = torch.stack([size - 1 - marks[..., 0], marks[..., 1]], dim=-1)[:, MIRRORED]
+        mirrored_marks = torch.stack([size - 1 - marks[..., 0], marks[..., 1]], dim=-1)[:, self._mirrored]
         marks = torch.where(flip.bool()[:, None, None], mirrored_marks, marks)
         return crops.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0), marks

@@ -75,7 +75,7 @@ def _adversarial_terms(
     weights, ramp, kind = experiment.losses, material.ramp, experiment.adversarial
     shares = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
     real: Tensor | None = None
-    real_maps: list[Tensor] = []
+    maps_of_photos: list[Tensor] = []
     terms: dict[str, Tensor] = {}
     augment = material.augment(experiment.diff_augment, "generator")
     for name, images in made.items():
@@ -84,11 +84,12 @@ def _adversarial_terms(
         mixing = ramp * weights.mixing if name == "blend" else 0.0
         if not (share or matching or mixing):
             continue
-        if real is None and (matching or (share and kind == "relativistic")):
-            with torch.no_grad():
-                real, _, real_maps = networks.discriminator.judge(augment(material.images))
-                if matching and target is not material.images:  # bent: features are compared place by place
-                    real_maps = networks.discriminator.judge(augment(target))[2]
+        with torch.no_grad():
+            if real is None and share and kind == "relativistic":
+                real, _, maps_of_photos = networks.discriminator.judge(augment(material.images))
+            if matching:  # features are compared place by place, so that a bent face is compared with itself
+                known = target is material.images and maps_of_photos
+                real_maps = maps_of_photos if known else networks.discriminator.judge(augment(target))[2]
         shown = images.detach() if experiment.detach_adversary else images.view_as(images)
         if shown.requires_grad:
             shown.retain_grad()
