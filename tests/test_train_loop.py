@@ -138,7 +138,7 @@ class FakeTime:
 
 
 def test_minutes_end_within_the_slice(tmp_path, monkeypatch):
-    """With room for the last step and for saving: a machine that is lent for minutes is gone after them."""
+    """With room for the last step and for saving: a machine that is there for minutes only is gone after them."""
     clock = FakeTime()
     monkeypatch.setattr(loop, "time", clock)
     monkeypatch.setattr(loop, "TICK_SECONDS", 15.0)
