@@ -191,6 +191,6 @@ def test_a_critic_of_places_judges_each_by_what_is_seen_there_and_in_the_whole()
     torch.testing.assert_close(whole, whole[:, :1].expand_as(whole))
     changed = images.clone()
     changed[:, :, :4, :4] = 0  # a corner: the opposite one sees it only in the whole
-    moved = (critic(changed) - logits).abs()
+    moved = (critic(changed) - logits).detach().abs()
     assert float(moved[:, 0].min()) > 1e-5
     torch.testing.assert_close(critic(changed)[:, -1] - critic(changed)[:, -2], logits[:, -1] - logits[:, -2])
