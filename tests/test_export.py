@@ -402,19 +402,9 @@ def test_a_cleaner_must_be_there_and_fit(trained, cleaning, tmp_path, capsys):
     data.mkdir()
     for place, image in enumerate(faces().cropped(32).images[:3]):
         save_image(data / f"{place}.png", image)
+    words = ["export", str(trained), "--data", str(data), "--out", str(tmp_path / "both")]
     with pytest.raises(SystemExit) as stopped:
-        main(
-            [
-                "export",
-                str(trained),
-                "--data",
-                str(data),
-                "--out",
-                str(tmp_path / "both"),
-                "--cleaner-from",
-                str(trained),
-            ]
-        )
+        main([*words, "--cleaner-from", str(trained)])
     assert stopped.value.code == 2
     assert "holds no cleaner" in capsys.readouterr().err
     paper = run(tmp_path / "paper", "paper").path

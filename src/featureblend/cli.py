@@ -175,8 +175,9 @@ def export(
     from .train.state import RunFolder
 
     faces = FaceSet.read(data or RunFolder(run).data_path())
-    others: dict[str, Any] = {"average_with": average_with, "cleaner_from": cleaner_from}
-    export_model(run, out, faces, name=name, data=data_note, say=print, **others)
+    export_model(
+        run, out, faces, name=name, data=data_note, average_with=average_with, cleaner_from=cleaner_from, say=print
+    )
     print(out)
 
 

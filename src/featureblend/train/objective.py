@@ -74,8 +74,7 @@ def _adversarial_terms(
     """Judge what the generator made: `made` holds 'reconstruction', of `target`, 'blend' or both."""
     weights, ramp, kind = experiment.losses, material.ramp, experiment.adversarial
     shares = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
-    real: Tensor | None = None
-    maps_of_photos: list[Tensor] = []
+    photos: Any = None  # what the critic says of them, asked once
     terms: dict[str, Tensor] = {}
     augment = material.augment(experiment.diff_augment, "generator")
     for name, images in made.items():
@@ -85,20 +84,19 @@ def _adversarial_terms(
         if not (share or matching or mixing):
             continue
         with torch.no_grad():
-            if real is None and share and kind == "relativistic":
-                real, _, maps_of_photos = networks.discriminator.judge(augment(material.images))
+            if photos is None and ((share and kind == "relativistic") or (matching and target is material.images)):
+                photos = networks.discriminator.judge(augment(material.images))
             if matching:  # features are compared place by place, so that a bent face is compared with itself
-                known = target is material.images and maps_of_photos
-                real_maps = maps_of_photos if known else networks.discriminator.judge(augment(target))[2]
+                own = photos if target is material.images else networks.discriminator.judge(augment(target))
         shown = images.detach() if experiment.detach_adversary else images.view_as(images)
         if shown.requires_grad:
             shown.retain_grad()
         material.judged.append(shown)
         logits, mixed, maps = networks.discriminator.judge(augment(shown))
         if share:
-            terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, real)
+            terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, photos and photos[0])
         if matching:
-            terms["feature_matching"] = matching * reconstruction.feature_l1(maps, real_maps)
+            terms["feature_matching"] = matching * reconstruction.feature_l1(maps, own[2])
         if mixing:
             # ACAI: the critic should take the blend for a single face, whose mixing weight is 0.
             terms["mixing"] = mixing * _estimates(mixed).square().mean()
