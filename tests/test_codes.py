@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from featureblend.blender import Blender
 from featureblend.codes import Code
@@ -41,6 +42,21 @@ def test_the_same_code_gives_the_same_bytes(tmp_path, code):
 
 def test_landmarks_may_be_unknown(tmp_path, code):
     assert Code.load(Code(code.latent, code.model).save(tmp_path / "a.npz")).landmarks is None
+
+
+def test_a_code_says_whether_its_photo_was_mended(tmp_path, blender, code):
+    noisy = tmp_path / "noisy.png"
+    photo = np.asarray(Image.open(FIRST), np.float32)
+    noise = np.random.default_rng(0).normal(0, 25, photo.shape)
+    Image.fromarray((photo + noise).clip(0, 255).astype(np.uint8)).save(noisy)
+    plain = Blender(find_model(), blender.detector, mend=False)
+    for coder, mended in ((blender, True), (plain, False)):
+        path = coder.encode(noisy).save(tmp_path / f"{mended}.npz")
+        assert Code.load(path).mended is mended
+        assert blender.encode(path).mended is mended
+    unknown = Code(code.latent, code.model).save(tmp_path / "unknown.npz")  # as files were before
+    assert "mended" not in np.load(unknown).files
+    assert Code.load(unknown).mended is None
 
 
 def test_a_name_with_another_ending_is_refused(tmp_path, code):

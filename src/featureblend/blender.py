@@ -13,7 +13,7 @@ from PIL import Image
 
 from . import __version__
 from .alignment import AlignedFace, align_face
-from .appraisal import Measuring, appraise, check_measuring
+from .appraisal import Measuring, appraise, check_measuring, is_mended
 from .balancing import Balancing, even_shares
 from .blending import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
 from .errors import FeatureblendError
@@ -158,7 +158,8 @@ class Blender:
         """Give the code of a face that `find`, and best `cleaned` too, gave."""
         (face,) = self.cleaned([face])
         latent = self.networks.latents([face.sound], cleaned=True)[0] if face.latent is None else face.latent
-        return Code(latent, self.config.identity, name, face.landmarks)
+        mended = is_mended(face) if face.latent is None else None  # of a code's face nothing is left to compare
+        return Code(latent, self.config.identity, name, face.landmarks, mended)
 
     def decode(self, code: Code) -> Image.Image:
         """Give the picture that a code stands for.

@@ -46,12 +46,14 @@ class Code:
     """The photo it came from."""
     landmarks: np.ndarray | None = field(default=None, repr=False)
     """(68, 2) x, y in the aligned crop, where known."""
+    mended: bool | None = None
+    """Whether damage of the photo was undone before it was encoded; None where nobody knows, as of an older file."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the code to a file: numpy's ``.npz``, with nothing in it that runs when it is read.
 
-        The file holds the latent, the landmarks, the model's identity, the photo's name without its folder, and
-        featureblend's version; the same code gives the same bytes.
+        The file holds the latent, the landmarks, the model's identity, the photo's name without its folder, whether
+        its damage was undone, and featureblend's version; the same code gives the same bytes.
 
         Parameters
         ----------
@@ -81,6 +83,8 @@ class Code:
         }
         if self.landmarks is not None:
             values["landmarks"] = np.asarray(self.landmarks, np.float64)
+        if self.mended is not None:
+            values["mended"] = np.bool_(self.mended)
         with atomic_path(path) as temporary:
             try:
                 # Through an open file: by its name, numpy would add an ending of its own.
@@ -138,4 +142,8 @@ class Code:
             raise ValueError("its latent is no row of finite float32 numbers")
         if landmarks is not None and (landmarks.shape != (68, 2) or not np.isfinite(landmarks).all()):
             raise ValueError("its landmarks are no 68 points")
-        return cls(latent, str(values["model"]), str(values["name"]), landmarks)
+        mended = values.get("mended")
+        if mended is not None and (mended.shape != () or mended.dtype != np.bool_):
+            raise ValueError("it doesn't say with yes or no whether its photo was mended")
+        known = None if mended is None else bool(mended)
+        return cls(latent, str(values["model"]), str(values["name"]), landmarks, known)
