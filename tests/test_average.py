@@ -121,6 +121,15 @@ def test_a_heading_may_be_missing_and_signs_in_front_are_read_over(tmp_path):
     assert read_weights(table) == {"ana.jpg": 2, "ben.jpg": 0.5}
 
 
+def test_a_first_row_that_names_a_photo_is_no_heading(tmp_path):
+    table = tmp_path / "weights.csv"
+    table.write_text("ana.jpg,1/2\nben.jpg,1\n")
+    with pytest.raises(FeatureblendError, match=r"line 1: a photo and its weight are due"):
+        read_weights(table, ["sub/ana.jpg", "ben.jpg"])
+    table.write_text("name,weight\nben.jpg,1\n")
+    assert read_weights(table, ["sub/ana.jpg", "ben.jpg"]) == {"ben.jpg": 1}
+
+
 def test_bad_requests_are_refused(blender, tmp_path):
     with pytest.raises(FeatureblendError, match="unknown method 'magic'"):
         average(EXAMPLES, method="magic", blender=blender)
@@ -131,7 +140,8 @@ def test_bad_requests_are_refused(blender, tmp_path):
 
 
 def test_no_crop_and_no_photo_stays_in_memory(blender):
-    items, names = inputs_of(EXAMPLES)
+    items, names, left_out = inputs_of(EXAMPLES)
+    assert left_out == ()
     found = gather(blender, items, names)
     assert names == [f"{name}.png" for name in NAMES]
     assert found.places == [0, 1, 2, 3, 4]

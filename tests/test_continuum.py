@@ -181,6 +181,23 @@ def test_an_animation_holds_the_pictures(tmp_path, walk, name, tolerance):
             assert difference(frame, picture.convert("RGB")) < tolerance
 
 
+@pytest.mark.parametrize(("name", "fps", "tick"), [("walk.gif", 24, 10), ("walk.gif", 50, 10), ("walk.webp", 90, 1)])
+def test_an_animation_takes_as_long_as_it_should(tmp_path, walk, name, fps, tick):
+    with Image.open(walk.save(tmp_path / name, fps=fps)) as picture:
+        shown = []
+        for place in range(picture.n_frames):
+            picture.seek(place)
+            picture.load()
+            shown.append(picture.info["duration"])
+    assert abs(sum(shown) - 1000 * len(shown) / fps) <= tick / 2
+    assert max(shown) - min(shown) <= tick
+
+
+def test_a_gif_cannot_be_quicker_than_its_clock(tmp_path, walk):
+    with pytest.raises(FeatureblendError, match=r"60 pictures a second: a number above 0, to 50, is due of a GIF"):
+        walk.save(tmp_path / "walk.gif", fps=60)
+
+
 def test_a_contact_sheet(tmp_path, walk):
     with (
         Image.open(walk.save(tmp_path / "one.png")) as row,

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from featureblend.errors import FeatureblendError
-from featureblend.files import atomic_path, require_parent, sha256
+from featureblend.files import atomic_path, require_parent, sha256, short_name
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -77,6 +77,16 @@ def test_folders_that_are_missing_or_meant_as_files_are_named(tmp_path):
     with pytest.raises(FeatureblendError, match="it is a folder"), atomic_path(tmp_path):
         pass
     assert require_parent("a.png").name == "a.png"
+
+
+def test_a_name_longer_than_the_file_system_takes(tmp_path):
+    with pytest.raises(FeatureblendError, match=r"cannot write .*xxx"):
+        require_parent(tmp_path / ("x" * 300 + ".png"))
+    for name in ("x" * 300 + ".png", "長" * 90 + ".jpeg", "." + "x" * 300):
+        short = short_name(name)
+        assert len(short.encode()) <= 200
+        (tmp_path / short).write_bytes(b"")
+    assert short.startswith(".x")
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):

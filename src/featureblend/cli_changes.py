@@ -66,8 +66,8 @@ def transform(
     check_written([photo, *ends[0], *ends[1]], out, recipe)
     made = run(
         photo,
-        ends[0] if len(ends[0]) > 1 else ends[0][0],
-        ends[1] if len(ends[1]) > 1 else ends[1][0],
+        start[0] if len(start) == 1 else ends[0],  # of a folder the verb tells what it leaves out
+        end[0] if len(end) == 1 else ends[1],
         amount,
         which=face_choices([faces])[0],
         warp=warp,

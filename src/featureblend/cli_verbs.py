@@ -73,6 +73,9 @@ def continuum(
     from .verbs.video import check_out
 
     check_out(out, fps)
+    within = [photo for photo in photos if out.is_dir() and photo.resolve().parent == out.resolve()]
+    if within:
+        raise FeatureblendError(f"cannot write frames into {out}: the photo {within[0]} is there; name another folder")
     check_written(photos, out, recipe)
     which = face_choices(faces)
     made = run(
@@ -134,6 +137,7 @@ def average(
         quiet: Show no progress bar.
     """
     from .blender import Blender
+    from .files import require_parent
     from .image import picture_path
     from .verbs.averaging import average as run
     from .verbs.averaging import write_skipped
@@ -141,13 +145,16 @@ def average(
 
     picture_path(out)
     source = folder[0] if len(folder) == 1 and folder[0].is_dir() else list(folder)
+    missing = [path for path in folder if not path.exists()]
+    if missing:
+        raise FeatureblendError(f"no such file or folder: {missing[0]}")
     if isinstance(source, list) and len(source) == 1:
         raise FeatureblendError(f"{source[0]} is one photo; an average needs a folder, or several photos")
     mixed = [path for path in source if path.is_dir()] if isinstance(source, list) else []
     if mixed:
         raise FeatureblendError(f"{mixed[0]} is a folder beside other inputs; name one folder, or photos only")
-    files, _ = inputs_of(source)
-    table = out.with_suffix(".skipped.csv")
+    files, _, _ = inputs_of(source, every=True)
+    table = require_parent(out.with_suffix(".skipped.csv"))
     check_written([Path(str(path)) for path in files] + ([weights_csv] if weights_csv else []), out, recipe, table)
     made = run(
         source,
@@ -203,6 +210,9 @@ def encode(
     targets = [out] if single else [out / f"{photo.stem}{CODE_SUFFIX}" for photo in photos]
     if not single and out.suffix.lower() == CODE_SUFFIX:
         raise FeatureblendError(f"cannot write {len(photos)} codes to {out}: name a folder")
+    folders = [photo for photo in photos if photo.is_dir()]
+    if folders:
+        raise FeatureblendError(f"{folders[0]} is a folder; photos are due, such as {folders[0] / '*.jpg'}")
     if len(photos) == 1 and not single and not out.is_dir():
         raise FeatureblendError(f"cannot write {out}: a code's file ends in {CODE_SUFFIX}")
     twice = [target.name for place, target in enumerate(targets) if target in targets[:place]]
@@ -229,7 +239,10 @@ def encode(
         codes.append(blender.code_of(found[0], photo.name))
         warnings += mending_warnings(found, [photo.name])
     if not single:
-        out.mkdir(exist_ok=True)
+        try:
+            out.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FeatureblendError(f"cannot write {out}: {error.strerror or error}") from error
     for code, target in zip(codes, targets, strict=True):
         print(code.save(target))
     print_warnings(warnings)

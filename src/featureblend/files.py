@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from .errors import FeatureblendError
 
-__all__ = ["atomic_path", "require_parent", "sha256"]
+__all__ = ["atomic_path", "keep_inputs", "readable_name", "require_parent", "sha256", "short_name"]
 
 
 def require_parent(path: str | os.PathLike[str]) -> Path:
@@ -29,7 +30,7 @@ def require_parent(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FeatureblendError
-        If the folder is missing, or `path` is itself a folder.
+        If the folder is missing, `path` is itself a folder, or the name is longer than the file system takes.
 
     Examples
     --------
@@ -38,11 +39,69 @@ def require_parent(path: str | os.PathLike[str]) -> Path:
     featureblend.errors.FeatureblendError: cannot write missing/a.png: the folder missing does not exist
     """
     path = Path(path)
-    if path.is_dir():
+    try:
+        folder, parent = path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+    if folder:
         raise FeatureblendError(f"cannot write {path}: it is a folder; name a file in it, such as {path / 'blend.png'}")
-    if not path.parent.is_dir():
+    if not parent:
         raise FeatureblendError(f"cannot write {path}: the folder {path.parent} does not exist")
     return path
+
+
+def readable_name(name: str) -> str:
+    r"""Give a file's name as text that any file can hold: bytes that are no UTF-8 become ``\xe9`` and the like.
+
+    Examples
+    --------
+    >>> readable_name("ana.jpg"), readable_name("caf\udce9.jpg")
+    ('ana.jpg', 'caf\\xe9.jpg')
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def short_name(name: str, most: int = 200) -> str:
+    """Shorten a file's name to what every file system takes, with room for more; its ending stays.
+
+    Parameters
+    ----------
+    name : str
+    most : int
+        Bytes in UTF-8; file systems count 255.
+
+    Examples
+    --------
+    >>> short_name("ana.jpg"), short_name("ä" * 9 + ".jpg", most=11)
+    ('ana.jpg', 'äää.jpg')
+    """
+    content = os.fsencode(name)
+    if len(content) <= most:
+        return name
+    ending = os.fsencode(Path(name).suffix)[: most // 2]
+    return (content[: most - len(ending)].decode("utf-8", "ignore")) + ending.decode("utf-8", "ignore")
+
+
+def keep_inputs(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> None:
+    """Refuse to write a picture over a photo that it is made of, which its recipe knows by its hash.
+
+    Parameters
+    ----------
+    path : path-like
+        What is about to be written; nothing need be there.
+    recipe : mapping
+        With ``inputs``, as `featureblend.recipes.input_facts` gives them.
+
+    Raises
+    ------
+    FeatureblendError
+        If the file that is there is one of them.
+    """
+    if not os.path.isfile(path):
+        return
+    hashes = {one["sha256"] for one in recipe.get("inputs", ()) if "sha256" in one}
+    if hashes and sha256(path) in hashes:
+        raise FeatureblendError(f"cannot write {path}: it is one of the photos; name another file")
 
 
 @contextmanager

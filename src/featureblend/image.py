@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from .errors import FeatureblendError
-from .files import atomic_path, require_parent
+from .files import atomic_path, readable_name, require_parent
 from .sheets import grid, labelled_row
 
 __all__ = [
@@ -66,7 +66,7 @@ def photo_name(photo: Photo, position: int = 1) -> str:
     >>> photo_name(np.zeros((8, 8, 3), np.uint8), 2)
     'photo 2'
     """
-    return os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else f"photo {position}"
+    return readable_name(os.fspath(photo)) if isinstance(photo, (str, os.PathLike)) else f"photo {position}"
 
 
 def load_image(photo: Photo, position: int = 1) -> np.ndarray:

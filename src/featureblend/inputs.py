@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from .codes import CODE_SUFFIX, Code
 from .errors import FeatureblendError
 from .image import PHOTO_SUFFIXES, Photo, photo_name
+from .metadata import was_made_here
 
-__all__ = ["Input", "input_files", "input_name", "read_input"]
+__all__ = ["FolderInputs", "Input", "folder_inputs", "input_files", "input_name", "read_input"]
 
 Input: TypeAlias = Photo | Code
 """A photo (path, PIL image, or (H, W, 3) uint8 array) or a code (`Code`, or the path of its ``.npz``)."""
@@ -53,10 +55,21 @@ def input_name(item: Input, place: int) -> str:
     >>> input_name("photos/ana.jpg", 1)
     'ana.jpg'
     """
-    return Path(item.name or f"code {place}").name if isinstance(item, Code) else Path(photo_name(item, place)).name
+    return Path(photo_name(item.name or f"code {place}" if isinstance(item, Code) else item, place)).name
 
 
-def input_files(folder: str | os.PathLike[str]) -> list[Path]:
+@dataclass(frozen=True)
+class FolderInputs:
+    """What a folder holds."""
+
+    inputs: list[Path]
+    """Photos and codes, sorted by name."""
+    made_here: list[Path]
+    """Pictures that featureblend made, where there are photos too: results of before, which lie beside what they are
+    made of. In a folder of nothing else they are `inputs`."""
+
+
+def folder_inputs(folder: str | os.PathLike[str]) -> FolderInputs:
     """List the photos and codes of a folder and the folders in it, sorted by name; hidden ones are left out.
 
     Parameters
@@ -65,31 +78,49 @@ def input_files(folder: str | os.PathLike[str]) -> list[Path]:
 
     Returns
     -------
-    list of Path
+    FolderInputs
         The same order on every machine: by the names' characters, not by the language's rules.
 
     Raises
     ------
     FeatureblendError
-        If it is no folder or holds neither.
+        If it is no folder, a folder in it can't be read, or it holds neither.
 
     Examples
     --------
     >>> from featureblend.demo import EXAMPLES
-    >>> [path.stem for path in input_files(EXAMPLES)]
+    >>> [path.stem for path in folder_inputs(EXAMPLES).inputs]
     ['fifth', 'first', 'fourth', 'second', 'third']
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise FeatureblendError(f"{folder} is no folder" if folder.exists() else f"no such folder: {folder}")
     endings = (*PHOTO_SUFFIXES, CODE_SUFFIX)
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in endings
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    ]
+    found = []
+    for inside, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = [Path(inside, name) for name in names if not name.startswith(".")]
+        found += [path for path in paths if path.suffix.lower() in endings and path.is_file()]
     if not found:
         raise FeatureblendError(f"{folder} holds no photos: files that end in {', '.join(endings)} are due")
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    found.sort(key=lambda path: path.relative_to(folder).as_posix())
+    made = {path for path in found if path.suffix.lower() != CODE_SUFFIX and was_made_here(path)}
+    if len(made) == len(found):
+        return FolderInputs(found, [])
+    return FolderInputs([path for path in found if path not in made], [path for path in found if path in made])
+
+
+def _unreadable(error: OSError) -> None:
+    raise FeatureblendError(f"cannot read {error.filename}: {error.strerror or error}") from error
+
+
+def input_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """Give the `inputs` of `folder_inputs` alone.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> len(input_files(EXAMPLES))
+    5
+    """
+    return folder_inputs(folder).inputs

@@ -34,6 +34,7 @@ __all__ = [
     "save_picture",
     "source_type",
     "video_entries",
+    "was_made_here",
     "write_recipe",
 ]
 
@@ -256,6 +257,21 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{shown} holds no recipe: it was not made by featureblend, or with --no-metadata, or lost it on the way"
         )
     return found
+
+
+def was_made_here(path: str | os.PathLike[str]) -> bool:
+    """Say whether featureblend made a picture: whether it holds a recipe. What can't be read was not.
+
+    Examples
+    --------
+    >>> from featureblend.demo import EXAMPLES
+    >>> was_made_here(EXAMPLES / "first.png")
+    False
+    """
+    try:
+        return CHUNK.encode() in Path(path).read_bytes() and bool(read_recipe(path))  # the first is much quicker
+    except (OSError, FeatureblendError):
+        return False
 
 
 def _stored(path: Path) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from PIL import Image
 
 from .codes import Code
 from .errors import FeatureblendError
-from .files import sha256
+from .files import keep_inputs, readable_name, sha256
 from .image import Photo, load_image, photo_name
 from .metadata import save_picture
 
-__all__ = ["Blend", "Code", "input_facts", "normalised_weights"]
+__all__ = ["Blend", "Code", "input_facts", "normalised_weights", "plain"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class Blend:
         Raises
         ------
         FeatureblendError
-            As `featureblend.image.save_image`.
+            As `featureblend.image.save_image`, or where a photo that went in would be written over.
         """
+        keep_inputs(path, self.recipe)
         return save_picture(path, self.image, self.recipe if metadata else None)
 
 
@@ -105,6 +107,18 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
     return parts / parts.sum()
 
 
+def plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a recipe as JSON would give it back: numpy's numbers and truths as Python's, tuples as lists.
+
+    Examples
+    --------
+    >>> plain({"surroundings": np.int64(2), "warp": np.bool_(False)})
+    {'surroundings': 2, 'warp': False}
+    """
+    found: dict[str, Any] = json.loads(json.dumps(recipe, default=lambda value: value.item()))
+    return found
+
+
 def input_facts(photo: Photo | Code, position: int) -> dict[str, str]:
     """Name an input of a recipe by what it is called, without its folder, and the hash of what it holds.
 
@@ -117,8 +131,8 @@ def input_facts(photo: Photo | Code, position: int) -> dict[str, str]:
     Returns
     -------
     dict
-        ``name``, and the SHA-256 of the file (``sha256``), of the pixels of a picture in memory as RGB bytes
-        (``pixels_sha256``), or of a code's float32 numbers (``latent_sha256``).
+        ``name``, readable anywhere, and the SHA-256 of the file (``sha256``), of the pixels of a picture in memory as
+        RGB bytes (``pixels_sha256``), or of a code's float32 numbers (``latent_sha256``).
 
     Examples
     --------
@@ -126,7 +140,7 @@ def input_facts(photo: Photo | Code, position: int) -> dict[str, str]:
     'photo 2'
     """
     if isinstance(photo, Code):
-        name = Path(photo.name).name or f"code {position}"
+        name = readable_name(Path(photo.name).name) or f"code {position}"
         return {"name": name, "latent_sha256": hashlib.sha256(photo.latent.tobytes()).hexdigest()}
     name = photo_name(photo, position)
     if isinstance(photo, (str, os.PathLike)):

@@ -105,8 +105,10 @@ def average(
     """
     if method not in METHODS:
         raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
-    items, names = inputs_of(source)
-    table = read_weights(weights) if isinstance(weights, (str, os.PathLike)) else weights
+    table = weights if not isinstance(weights, (str, os.PathLike)) else None
+    items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
+    if isinstance(weights, (str, os.PathLike)):
+        table = read_weights(weights, names)
     shares, unweighted = _weights_by_name(table, names, weights)
     wanted = [place for place, share in enumerate(shares) if share > 0]
     blender = blender or Blender.from_pretrained()
@@ -114,7 +116,7 @@ def average(
     mended: list[int] = []
     try:
         places = [wanted[place] for place in found.places]
-        skipped = sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo))
+        skipped = [*sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo)), *left_out]
         if len(places) < 2:
             raise FeatureblendError(_too_few(len(places), len(items), skipped))
         taken = normalised_weights([shares[place] for place in places], len(places))
@@ -167,13 +169,15 @@ def _too_few(used: int, given: int, skipped: Sequence[Skipped]) -> str:
     return f"an average needs two or more photos, and {used} of {given} can be used{why}"
 
 
-def read_weights(path: str | os.PathLike[str]) -> dict[str, float]:
+def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dict[str, float]:
     """Read the weights of photos from a CSV file: a name and a number in each row, below a heading or none.
 
     Parameters
     ----------
     path : path-like
         Such as ``photo,weight`` and then ``ana.jpg,2``.
+    names : sequence of str, optional
+        What the photos are called: a first row that names one of them is no heading.
 
     Returns
     -------
@@ -198,8 +202,8 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, float]:
         try:
             name, weight = row[0].strip(), float(row[1])
         except (IndexError, ValueError) as error:
-            if index == 0 and len(row) > 1:  # the heading
-                continue
+            if index == 0 and len(row) > 1 and row[0].strip() not in {*names, *(Path(name).name for name in names)}:
+                continue  # the heading
             raise FeatureblendError(
                 f"{shown}, line {number}: a photo and its weight are due, such as ana.jpg,2"
             ) from error

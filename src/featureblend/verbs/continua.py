@@ -20,10 +20,11 @@ from ..blending import METHODS, Manner
 from ..classical import METHODS as CLASSICAL
 from ..classical.morph import mean_shape
 from ..errors import FeatureblendError
+from ..files import keep_inputs
 from ..inputs import Input, input_name
 from ..mixing import Surroundings
 from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe
-from .video import write_pictures
+from .video import check_out, write_pictures
 
 __all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
 
@@ -88,17 +89,21 @@ class Continuum:
         Raises
         ------
         FeatureblendError
-            If the ending is unknown, the folder to write in is missing or holds other files.
+            If the ending is unknown, the folder to write in is missing or holds other files, or a photo that went
+            in would be written over.
         """
         if columns is not None and columns < 1:
             raise FeatureblendError(f"{columns} columns: at least 1 is due")
+        path = check_out(out, fps)
+        for written in sorted(path.iterdir()) if path.is_dir() else [path]:
+            keep_inputs(written, self.recipe)
         table = [
             {"position": f"{position:.6g}", **{f"weight_{n}": f"{share:.6g}" for n, share in enumerate(shares, 1)}}
             for position in self.positions
             for shares in [_shares(position, len(self.names))]
         ]
         return write_pictures(
-            out,
+            path,
             [np.asarray(frame) for frame in self.frames],
             [_label(position, len(self.names)) for position in self.positions],
             table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,9 @@ from ..appraisal import is_mended
 from ..blender import Blender
 from ..codes import Code
 from ..errors import FeatureblendError
+from ..files import readable_name
 from ..image import photo_name
-from ..inputs import Input, input_files, input_name
+from ..inputs import Input, folder_inputs, input_name
 from .rendering import progress
 
 __all__ = ["FaceStore", "Gathered", "Skipped", "cleaned_one_by_one", "gather", "inputs_of"]
@@ -75,6 +77,9 @@ class FaceStore(Sequence[AlignedFace]):
         self._file.close()
 
 
+MADE_HERE = "featureblend made it; name the photos one by one to use it, too"
+"""Why a picture of a folder is left out."""
+
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
 
 
@@ -100,20 +105,34 @@ class Gathered:
     """The others."""
 
 
-def inputs_of(source: Input | Sequence[Input]) -> tuple[list[Input], list[str]]:
+def inputs_of(
+    source: Input | Sequence[Input], every: bool = False
+) -> tuple[list[Input], list[str], tuple[Skipped, ...]]:
     """List what a folder, a list of inputs or one input holds, with a name for each.
+
+    Parameters
+    ----------
+    source : folder, sequence of inputs, or input
+    every : bool
+        Take a folder's pictures that featureblend made, too, although there are photos beside them.
 
     Returns
     -------
     items : list
     names : list of str
         Of a folder's files, the path in the folder; of others, the file's name or the place in the list.
+    left_out : tuple of Skipped
+        The folder's pictures that featureblend made: an average is no photo of the next.
     """
     if isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
-        files = input_files(source)
-        return list(files), [path.relative_to(source).as_posix() for path in files]
+        found = folder_inputs(source)
+        files = sorted([*found.inputs, *(found.made_here if every else ())], key=Path.as_posix)
+        left_out = () if every else found.made_here
+        names = [readable_name(path.relative_to(source).as_posix()) for path in (*files, *left_out)]
+        skipped = tuple(Skipped(name, MADE_HERE) for name in names[len(files) :])
+        return list(files), names[: len(files)], skipped
     items: list[Input] = list(source) if isinstance(source, (list, tuple)) else [source]  # type: ignore[list-item]
-    return items, [input_name(item, place) for place, item in enumerate(items, 1)]
+    return items, [input_name(item, place) for place, item in enumerate(items, 1)], ()
 
 
 def gather(
@@ -177,7 +196,13 @@ def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], mended: l
 
 
 def _reason(text: str, name: str) -> str:
-    """Take the photo's own name out of a message, which stands beside it in the table."""
-    for words in (f" in {name}", f" {name}", f"{name} "):
-        text = text.replace(words, "") if name else text
-    return " ".join(text.split())
+    """Take the photo's own name out of a message, which stands beside it in the table.
+
+    Examples
+    --------
+    >>> _reason("no face found in h", "h"), _reason("no such file: h", "h"), _reason("cannot read a: a folder", "a")
+    ('no face found', 'no such file', 'cannot read: a folder')
+    """
+    if name:  # as a word, and once: names can be as short as any word of the message
+        text = re.sub(rf"(?<!\S)(in )?{re.escape(name)}(?=[:;,]?(\s|$))", "", text, count=1)
+    return re.sub(r"\s+(?=[:;,])", "", " ".join(text.split())).rstrip(":")

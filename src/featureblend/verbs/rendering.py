@@ -19,7 +19,7 @@ from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
 from ..mixing import Surroundings, outside_face
-from ..recipes import input_facts
+from ..recipes import input_facts, plain
 
 __all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "verb_recipe"]
 
@@ -193,14 +193,16 @@ def verb_recipe(
     recipe: dict[str, Any] = {"verb": verb, "method": method}
     if weights is not None:
         recipe["weights"] = [float(weight) for weight in weights]
-    recipe["warp"] = bool(warp)
+    recipe["warp"] = warp
     if surroundings is not None:
         recipe["surroundings"] = surroundings
-    return {
-        **recipe,
-        "options": options,
-        "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
-        "faces": [face if isinstance(face, str) else int(face) for face in faces],
-        "model": blender.networks.facts(method),
-        "featureblend": __version__,
-    }
+    return plain(
+        {
+            **recipe,
+            "options": options,
+            "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
+            "faces": faces,
+            "model": blender.networks.facts(method),
+            "featureblend": __version__,
+        }
+    )

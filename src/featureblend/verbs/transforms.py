@@ -29,6 +29,9 @@ __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
 MAX_AMOUNT = 10.0
 """Larger amounts are refused: a landmark would leave the picture."""
 
+SHOWN = 5
+"""So many photos that are left out are named in warnings; of the others, how many they are."""
+
 
 def transform(
     photo: Input,
@@ -96,12 +99,13 @@ def transform(
     blender = blender or Blender.from_pretrained()
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
     side_of(size, own, blender.image_size)
-    ends = []
+    ends, skipped = [], []
     for source, what in ((start, "--from"), (end, "--to")):
-        items, names = inputs_of(source)
+        items, names, left_out = inputs_of(source)
         found = gather(blender, items, names, which, quiet, f"find faces of {what}")
         if not found.faces or (found.skipped and len(items) == 1):
             raise FeatureblendError(f"{what}: {found.skipped[0].photo}: {found.skipped[0].reason}")
+        skipped += [f"{what}: {one.photo} is left out: {one.reason}" for one in (*found.skipped, *left_out)]
         ends.append(([items[place] for place in found.places], found))
     (before, old), (after, new) = ends
     try:
@@ -140,7 +144,8 @@ def transform(
         count = len(shares) - 1
         line = f"of {others} of the {count} photos of both groups damage was undone ({UNMENDED})"
         made = replace(made, warnings=(*made.warnings, line))
-    return made
+    more = [f"and {len(skipped) - SHOWN} more are left out"] if len(skipped) > SHOWN else []
+    return replace(made, warnings=(*made.warnings, *skipped[:SHOWN], *more))
 
 
 def symmetrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import re
 import shutil
@@ -41,6 +42,8 @@ _OWN = re.compile(r"frame_\d{3,}\.png|frames\.csv|recipe\.json")
 """What a folder of frames holds; a folder with anything else is left alone."""
 
 MAX_FPS = 240
+MAX_GIF_FPS = 50
+"""A GIF counts hundredths of a second, and browsers slow down what is shown for less than two."""
 
 
 def check_out(out: str | os.PathLike[str], fps: float = 10) -> Path:
@@ -70,8 +73,10 @@ def check_out(out: str | os.PathLike[str], fps: float = 10) -> Path:
     featureblend.errors.FeatureblendError: cannot write walk.avi: use .mp4, .m4v, .mov, .gif, .webp, .png, ...
     """
     path = Path(out)
-    if not 0 < fps <= MAX_FPS:
-        raise FeatureblendError(f"{fps:g} pictures a second: a number above 0, to {MAX_FPS}, is due")
+    most = MAX_GIF_FPS if path.suffix.lower() == ".gif" else MAX_FPS
+    if not 0 < fps <= most:
+        other = f" of a GIF; a video can have {MAX_FPS}" if most < MAX_FPS else ""
+        raise FeatureblendError(f"{fps:g} pictures a second: a number above 0, to {most}, is due{other}")
     if path.is_dir():
         others = sorted(entry.name for entry in path.iterdir() if not _OWN.fullmatch(entry.name))
         if others:
@@ -148,7 +153,10 @@ def _write_animation(path: Path, pictures: Sequence[np.ndarray], recipe: Mapping
     if path.suffix.lower() == ".gif":  # 256 colours, chosen anew for each picture
         frames = [frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
         options = {"disposal": 1, "optimize": False}
-    options.update(save_all=True, append_images=frames[1:], duration=1000 / fps, loop=0)
+    tick = 10 if path.suffix.lower() == ".gif" else 1  # the file counts in so many milliseconds
+    ends = [round(1000 * place / fps / tick) * tick for place in range(len(frames) + 1)]
+    shown = [after - before for before, after in itertools.pairwise(ends)]  # rounded so that they add up
+    options.update(save_all=True, append_images=frames[1:], duration=shown, loop=0)
     with atomic_path(path) as temporary:
         try:
             frames[0].save(temporary, **options, **save_options(path, recipe))

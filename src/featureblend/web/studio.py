@@ -23,6 +23,7 @@ from ..compositing import BACKGROUNDS
 from ..errors import FeatureblendError
 from ..evaluate.measures import blend_measures
 from ..faces import Face, choose_face
+from ..files import short_name
 from ..image import decode_image
 from ..verbs import Continuum, continuum
 
@@ -266,7 +267,7 @@ class Studio:
         with tempfile.TemporaryDirectory(prefix="featureblend-") as folder:
             paths = []
             for place, photo in enumerate(table, 1):
-                path = Path(folder, str(place), Path(photo.name).name or "photo")
+                path = Path(folder, str(place), short_name(Path(photo.name).name or "photo"))
                 path.parent.mkdir()
                 path.write_bytes(photo.content)
                 paths.append(path)
