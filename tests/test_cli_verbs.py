@@ -121,3 +121,11 @@ def test_a_transform(place, capsys):
 )
 def test_mistakes_are_one_line(fails, words, said):
     assert said in fails(*words.split())
+
+
+def test_photos_that_are_called_frames_are_no_frames_to_replace(place, fails):
+    (place / "frames").mkdir()
+    for number, name in enumerate(("ana.png", "ben.jpg")):
+        Image.open(name).save(place / "frames" / f"frame_{number:03}.png")
+    said = fails("continuum", "frames/frame_000.png", "frames/frame_001.png", "-o", "frames", "--steps", "3")
+    assert said.startswith("cannot write frames into frames: ")
