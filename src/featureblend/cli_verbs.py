@@ -122,7 +122,8 @@ def average(
     Example: featureblend average class-photos -o average.png
 
     Args:
-        folder: A folder of photos and codes, taken in sorted order, folders in it too; or several photos.
+        folder: A folder of photos and codes, taken in sorted order, folders in it too; or several photos. A folder's
+            pictures that featureblend made are left out where there are photos beside them, and listed.
         out: Picture to write (.png, .jpg, .webp).
         weights_csv: A file with a photo and its weight in each row; photos that are not in it are left out.
         method: Average latents (latent), pixels of faces bent to their mean shape (morph), or plain pixels.

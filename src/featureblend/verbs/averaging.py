@@ -72,7 +72,8 @@ def average(
     Parameters
     ----------
     source : folder, or sequence of photos and codes
-        Of a folder also what lies in folders in it.
+        Of a folder also what lies in folders in it; pictures that featureblend made only if there is nothing else, or
+        with `weights`.
     weights : path-like, mapping or sequence, optional
         A CSV file or a mapping of name to weight (`read_weights`), or one a photo; equal by default.
     method : {'latent', 'morph', 'pixel'}

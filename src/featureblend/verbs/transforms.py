@@ -54,7 +54,8 @@ def transform(
     photo : photo or code
         A, the face to change.
     start, end : photo, code, folder, or sequence of these
-        B and C; of several, the mean. Photos of a folder that show no face are left out.
+        B and C; of several, the mean. Photos of a folder that show no face are left out, and pictures beside them that
+        featureblend made; warnings name them.
     amount : float
         1 adds the whole difference; negative amounts take it away. From -10 to 10.
     which : 'largest', 'central' or int
