@@ -117,13 +117,13 @@ def average(
 ) -> None:
     """Average the faces of a folder, hundreds or thousands, in constant memory.
 
-    Photos that can't be used are skipped and listed, here and in a .skipped.csv file beside the picture.
+    Photos that can't be used are skipped and listed, here and in a .skipped.csv file beside the picture. So are
+    pictures in the folder that featureblend made, unless it holds nothing else.
 
     Example: featureblend average class-photos -o average.png
 
     Args:
-        folder: A folder of photos and codes, taken in sorted order, folders in it too; or several photos. A folder's
-            pictures that featureblend made are left out where there are photos beside them, and listed.
+        folder: A folder of photos and codes, taken in sorted order, folders in it too; or several photos.
         out: Picture to write (.png, .jpg, .webp).
         weights_csv: A file with a photo and its weight in each row; photos that are not in it are left out.
         method: Average latents (latent), pixels of faces bent to their mean shape (morph), or plain pixels.
