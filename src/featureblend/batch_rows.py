@@ -1,4 +1,4 @@
-"""The rows of a batch: read from a CSV file, or every pair of a folder."""
+"""The rows of a batch: read from a CSV file, or every pair of a folder; and the lines of those that are finished."""
 
 from __future__ import annotations
 
@@ -11,15 +11,22 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from .blending import Manner
 from .errors import FeatureblendError
 from .inputs import input_files
 
-__all__ = ["Row", "every_pair", "read_rows"]
+__all__ = ["OPTIONS", "TABLE", "Row", "asked_cells", "every_pair", "finished_lines", "read_rows"]
+
+TABLE = "results.csv"
+"""What the table of a batch is called, in the folder with its pictures."""
 
 OPTIONS = ("warp", "surroundings", "background", "onto", "size", "detail", "shape_weights", "texture_weights")
 """Columns that are handed on to `Blender.blend`."""
 
 OTHERS = ("photos", "a", "b", "weights", "alpha", "name", "method", "faces")
+
+MAX_BYTES = 150
+"""Of a name that is made of the photos' names: file systems take 255 bytes, and a number and an ending come on top."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,11 @@ class Row:
     """Why the row can't be done; empty where it can."""
 
 
-def every_pair(folder: str | os.PathLike[str], defaults: Mapping[str, Any] | None = None) -> list[Row]:
+def every_pair(
+    folder: str | os.PathLike[str],
+    defaults: Mapping[str, Any] | None = None,
+    out: str | os.PathLike[str] | None = None,
+) -> list[Row]:
     """List every pair of the photos and codes in a folder, in sorted order.
 
     Parameters
@@ -47,6 +58,9 @@ def every_pair(folder: str | os.PathLike[str], defaults: Mapping[str, Any] | Non
     folder : path-like
     defaults : mapping, optional
         ``method`` and options of `Blender.blend`.
+    out : path-like, optional
+        Where the blends go. What is in it is no photo if it lies inside `folder`; if it is `folder` itself, the
+        pictures that its ``results.csv`` lists are none.
 
     Raises
     ------
@@ -59,12 +73,29 @@ def every_pair(folder: str | os.PathLike[str], defaults: Mapping[str, Any] | Non
     >>> [row.name for row in every_pair(EXAMPLES)][:2]
     ['fifth+first', 'fifth+fourth']
     """
-    files = input_files(folder)
+    found = input_files(folder)
+    files = found if out is None else _without_results(found, folder, out)
     if len(files) < 2:
-        raise FeatureblendError(f"{folder} holds one photo; two or more are needed for pairs")
+        but = f" but for what is in {out}, where the blends go" if len(files) < len(found) else ""
+        raise FeatureblendError(
+            f"{folder} holds {'one photo' if files else 'no photos'}{but}; two or more are needed for pairs"
+        )
     options = dict(defaults or {})
     method = options.pop("method", "latent")
     return _named([Row("", pair, None, method, options=options) for pair in combinations(files, 2)])
+
+
+def _without_results(
+    files: Sequence[Path], folder: str | os.PathLike[str], out: str | os.PathLike[str]
+) -> Sequence[Path]:
+    """Leave out what a batch made: else the next run would blend the blends of the last."""
+    inside, results = Path(os.path.realpath(folder)), Path(os.path.realpath(out))
+    if results == inside:
+        made = {line["file"] for line in finished_lines(results / TABLE).values()}
+        return [file for file in files if file.parent != Path(folder) or file.name not in made]
+    if inside in results.parents:
+        return [file for file in files if results not in Path(os.path.realpath(file.parent), file.name).parents]
+    return files
 
 
 def read_rows(path: str | os.PathLike[str], defaults: Mapping[str, Any] | None = None) -> list[Row]:
@@ -73,7 +104,8 @@ def read_rows(path: str | os.PathLike[str], defaults: Mapping[str, Any] | None =
     Parameters
     ----------
     path : path-like
-        UTF-8; columns parted by commas, or by semicolons or tabs where the first line has no comma.
+        UTF-8; columns parted by commas, or by semicolons or tabs where the first line has no comma. Numbers have a
+        decimal point or comma.
     defaults : mapping, optional
         What holds where a row says nothing: ``method`` and options of `Blender.blend`.
 
@@ -94,6 +126,10 @@ def read_rows(path: str | os.PathLike[str], defaults: Mapping[str, Any] | None =
     except (OSError, UnicodeDecodeError) as error:
         why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or error
         raise FeatureblendError(f"cannot read {shown}: {why}") from error
+    if "\0" in text:
+        raise FeatureblendError(
+            f"cannot read {shown}: it holds a NUL character, as no list does; save it as UTF-8 text"
+        )
     first = text.partition("\n")[0]
     try:
         # Strict, and with the columns checked: what is no CSV is told as such, not row by row.
@@ -154,16 +190,30 @@ def _weights(cells: Mapping[str, str]) -> list[float] | None:
     if cells.get("weights") and cells.get("alpha"):
         raise ValueError("give weights or alpha, not both")
     if cells.get("alpha"):
-        alpha = _floats(cells["alpha"], "alpha")[0]
+        try:
+            alpha = _float(cells["alpha"])
+        except ValueError:
+            raise ValueError(f"alpha {cells['alpha']!r}: one number is due, such as 0.5") from None
         return [1 - alpha, alpha]
     return _floats(cells["weights"], "weights") if cells.get("weights") else None
 
 
 def _floats(text: str, name: str) -> list[float]:
+    words = re.split(r",?[\s;:]+", text)
+    alone = len(words) == 1 and "," in text
+    if (alone and "." in text) or any(word.count(",") > 1 for word in words):  # 0.5,0.5 or 1,2,3: no decimal commas
+        words = re.split(r"[\s;:,]+", text)
+    elif alone:
+        raise ValueError(f"{name} {text!r} may be one number or two: part them by a space, such as 0.5 0.5")
     try:
-        return [float(word) for word in re.split(r"[\s;:,]+", text)]
+        return [_float(word) for word in words]
     except ValueError:
         raise ValueError(f"{name} {text!r}: numbers are due, parted by spaces") from None
+
+
+def _float(word: str) -> float:
+    """Read a number with a decimal point, or with the decimal comma of the languages whose lists have semicolons."""
+    return float(word.replace(",", "."))
 
 
 def _yes(text: str, name: str) -> bool:
@@ -193,6 +243,38 @@ _OPTION: Mapping[str, Any] = {
 """What reads a cell of each column."""
 
 
+def asked_cells(row: Row) -> dict[str, str]:
+    """Give what a row asks for beside photos, weights and method, by column and in a list's words.
+
+    Parameters
+    ----------
+    row : Row
+
+    Returns
+    -------
+    dict
+        What its method doesn't heed is empty.
+
+    Examples
+    --------
+    >>> cells = asked_cells(Row("x", (Path("a.jpg"), Path("b.jpg")), options={"size": 256, "shape_weights": [2, 1]}))
+    >>> cells["size"], cells["background"], cells["warp"], cells["shape_weights"]
+    ('256', 'blend', 'yes', '2 1')
+    """
+    asked = {**vars(Manner()), **row.options}
+    if row.method != "latent":
+        asked |= {"warp": None, "surroundings": None}
+    return {"faces": " ".join(map(str, row.which)), **{name: _cell(asked[name]) for name in OPTIONS}}
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "" if value is None else "yes" if value else "no"
+    if isinstance(value, (str, int)):
+        return str(value)
+    return " ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
+
+
 def _named(rows: Sequence[Row]) -> list[Row]:
     """Name the rows that have no name after their photos; a number parts those that would share one."""
     taken: set[str] = set()
@@ -200,15 +282,59 @@ def _named(rows: Sequence[Row]) -> list[Row]:
         if row.name and row.name in taken:
             raise FeatureblendError(f"two rows are called {row.name}: each needs a name of its own")
         taken.add(row.name)
+    numbers: dict[str, int] = {}
     found = []
     for row in rows:
         name = row.name
         if not name:
-            plain = name = "+".join(photo.stem for photo in row.photos)[:150] or "row"
-            number = 1
+            plain = name = _joined([photo.stem for photo in row.photos])
             while name in taken:
-                number += 1
-                name = f"{plain}-{number}"
+                numbers[plain] = numbers.get(plain, 1) + 1
+                name = f"{plain}-{numbers[plain]}"
             taken.add(name)
         found.append(replace(row, name=name))
     return found
+
+
+def _joined(stems: Sequence[str]) -> str:
+    """Make a name that every file system takes; where it would be too long, each photo keeps the start of its own."""
+    stems = [re.sub(r"[\ud800-\udfff]", "_", stem) for stem in stems]  # bytes that are no UTF-8
+    name = "+".join(stems)
+    if len(name.encode()) > MAX_BYTES:
+        name = "+".join(_cut(stem, max(MAX_BYTES // len(stems) - 1, 8)) for stem in stems)
+    return _cut(name, MAX_BYTES) or "row"
+
+
+def _cut(text: str, most: int) -> str:
+    """Shorten to so many bytes of UTF-8, without cutting a character."""
+    return text.encode()[:most].decode(errors="ignore")
+
+
+def finished_lines(table: str | os.PathLike[str]) -> dict[str, dict[str, str]]:
+    """Read the lines of finished rows by name; a line cut off by a stop is none, so that its row is made again.
+
+    Parameters
+    ----------
+    table : path-like
+        A batch's ``results.csv``; it may be missing.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FeatureblendError
+        If it can't be read or is no such table.
+    """
+    try:
+        with open(table, newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream, restkey="")
+            if not {"name", "file", "status", "key"} <= set(reader.fieldnames or ()):
+                raise FeatureblendError(f"{table} is no table of a batch: name another folder, or move it away")
+            lines = [line for line in reader if line["status"] == "done" and len(line["key"] or "") == 16]
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise FeatureblendError(f"cannot read {table}: {error}") from error
+    return {line["name"]: {title: cell for title, cell in line.items() if title} for line in lines}
