@@ -9,24 +9,27 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .appraisal import MEANINGS, Measuring
-from .batch_rows import Row
+from .batch_rows import OPTIONS, TABLE, Row, asked_cells, finished_lines
 from .blender import Blender
 from .errors import FeatureblendError
 from .face_cache import RememberingBlender
-from .files import atomic_path, sha256
+from .files import atomic_path, readable_name, sha256
 from .image import picture_path
 
 __all__ = ["BatchReport", "BatchSettings", "run_batch"]
 
-TABLE = "results.csv"
 LISTS = ("distances", "similarity", "reconstruction", "reconstruction_inside_face", "yaw", "identity_distances")
 """The measures that have a number for each photo, and so a column for each."""
+
+MAX_NAME = 255
+"""Bytes of a file's name that file systems take."""
 
 SAME_PERSON = 0.6
 """dlib takes two embeddings nearer than this for one person."""
@@ -95,7 +98,8 @@ def run_batch(
     Raises
     ------
     FeatureblendError
-        If the folder or a picture of that format can't be written, or there is no such model.
+        If the folder or a picture of that format can't be written, a row's picture would replace a row's photo, or
+        there is no such model.
     KeyboardInterrupt
         When stopped, after the rows at work are finished.
     """
@@ -109,8 +113,10 @@ def run_batch(
     except OSError as error:
         raise FeatureblendError(f"cannot write to {out}: {error.strerror or error}") from error
     picture_path(out / f"name{settings.suffix}")
+    before = finished_lines(out / TABLE)
+    _keep_photos(rows, out, settings.suffix, before)
     blender = model if isinstance(model, Blender) else Blender.from_pretrained(model)
-    work = _Work(blender, out, settings, rows)
+    work = _Work(blender, out, settings, rows, before)
     stopped = _all_rows(work, rows, jobs, quiet)
     work.finish()
     if stopped:
@@ -119,6 +125,43 @@ def run_batch(
         )
     failures = tuple((row.name, work.lines[row.name]["error"]) for row in rows if work.lines[row.name]["error"])
     return BatchReport(work.table, work.made, work.kept, failures)
+
+
+def _keep_photos(rows: Sequence[Row], out: Path, suffix: str, before: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse the list if a picture would replace a photo, of any row: that row may be read later, or again."""
+    photos = _owners((photo, row.name) for row in rows for photo in row.photos)
+    lines = [(line["name"], (line.get("photos") or "").split(";")) for line in before.values()]
+    earlier = _owners((photo, name) for name, paths in lines for photo in paths if photo)
+    made = {line["file"] for line in before.values()}  # of which blends may have been made since: they are no photos
+    for row in rows:
+        if row.problem:
+            continue
+        picture = out / f"{row.name}{suffix}"
+        for place in _places(picture):
+            owner = photos.get(place) or (None if picture.name in made else earlier.get(place))
+            if owner:
+                raise FeatureblendError(
+                    f"row {row.name} would write over {picture}, which is a photo of row {owner}: "
+                    "name another folder with --out, or give the row another name"
+                )
+
+
+def _owners(photos: Iterable[tuple[str | os.PathLike[str], str]]) -> dict[Any, str]:
+    owners: dict[Any, str] = {}
+    for photo, name in dict(photos).items():  # each photo is looked up once
+        owners |= dict.fromkeys(_places(photo), name)
+    return owners
+
+
+def _places(path: str | os.PathLike[str]) -> list[Any]:
+    """Give what two names of one file share: where it is, and, with links or where case counts not, which it is."""
+    places: list[Any] = []
+    try:
+        places.append(os.path.realpath(path))
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return places
+    return [*places, (found.st_dev, found.st_ino)]
 
 
 def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> bool:
@@ -151,11 +194,18 @@ def _taken(waiting: set[Future[None]], bar: Any) -> set[Future[None]]:
 class _Work:
     """The rows' common part: the model, the faces found so far, and the table."""
 
-    def __init__(self, blender: Blender, out: Path, settings: BatchSettings, rows: Sequence[Row]) -> None:
+    def __init__(
+        self,
+        blender: Blender,
+        out: Path,
+        settings: BatchSettings,
+        rows: Sequence[Row],
+        before: dict[str, dict[str, str]],
+    ) -> None:
         self.blender, self.out, self.settings, self.rows = RememberingBlender(blender), out, settings, rows
         self.table = out / TABLE
-        self.columns = _columns(max((len(row.photos) for row in rows), default=2), settings.measures)
-        self.before = _finished_before(self.table)
+        self.before = before
+        self.columns = _columns(max((len(row.photos) for row in rows), default=2), settings.measures, before.values())
         self.lines: dict[str, dict[str, str]] = {}
         self.made = self.kept = 0
         self._hashes: dict[Path, str] = {}
@@ -166,8 +216,9 @@ class _Work:
         """Make one row's picture and line, unless they are there."""
         line = dict.fromkeys(self.columns, "") | {
             "name": row.name,
-            "photos": ";".join(str(photo) for photo in row.photos),
+            "photos": ";".join(readable_name(str(photo)) for photo in row.photos),
             "method": row.method,
+            **({} if row.problem else asked_cells(row)),
         }
         kept = False
         try:
@@ -176,25 +227,27 @@ class _Work:
             line["key"] = self._key(row)
             before = self.before.get(row.name)
             if before and before.get("key") == line["key"] and (self.out / before["file"]).is_file():
-                line, kept = {**dict.fromkeys(self.columns, ""), **before}, True
+                line, kept = {**line, **before}, True
             else:
                 line |= self._blend(row)
         except FeatureblendError as error:
-            line |= {"status": "failed", "error": " ".join(str(error).split())}
+            line |= _failed(str(error))
+        except UnicodeError as error:
+            line |= _failed(f"a name in it is no UTF-8, rename the file: {error}")
+        except OSError as error:
+            line |= _failed(f"{readable_name(str(error.filename or row.name))}: {error.strerror or error}")
         with self._turn:
             self.lines[row.name] = line
             self.kept += kept
             self.made += not kept and line["status"] == "done"
             if not kept:
-                with open(self.table, "a", newline="", encoding="utf-8") as stream:
-                    csv.DictWriter(stream, self.columns, extrasaction="ignore").writerow(line)
+                self._write([line], again=False)
 
     def _blend(self, row: Row) -> dict[str, str]:
         which = row.which * len(row.photos) if len(row.which) == 1 else row.which
         file = f"{row.name}{self.settings.suffix}"
-        for photo in row.photos:
-            if os.path.realpath(photo) == os.path.realpath(self.out / file):
-                raise FeatureblendError(f"cannot write {self.out / file}: it is one of the photos; name another folder")
+        if (length := len(os.fsencode(file))) > MAX_NAME:
+            raise FeatureblendError(f"its name makes a file name of {length} bytes, over {MAX_NAME}: shorten it")
         made = self.blender.blend(
             row.photos,
             row.weights,
@@ -219,8 +272,7 @@ class _Work:
                 try:
                     self._hashes[photo] = sha256(photo)
                 except OSError as error:
-                    what = "no such file" if isinstance(error, FileNotFoundError) else "cannot read"
-                    raise FeatureblendError(f"{what}: {photo}") from error
+                    raise FeatureblendError(_unreadable(photo, error)) from error
         facts = [
             [self._hashes[photo] for photo in row.photos],
             [row.weights, row.method, row.which, row.options],
@@ -237,20 +289,44 @@ class _Work:
             [line for line in own if line] + [line for line in self.before.values() if line["name"] not in names]
         )
 
-    def _write(self, lines: Iterable[Mapping[str, str]]) -> None:
-        with atomic_path(self.table) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, self.columns, extrasaction="ignore", restval="")
-            writer.writeheader()
-            writer.writerows(lines)
+    def _write(self, lines: Iterable[Mapping[str, str]], again: bool = True) -> None:
+        """Write the table anew, or add to it."""
+        try:
+            with (
+                atomic_path(self.table) if again else nullcontext(self.table) as table,
+                open(table, "w" if again else "a", newline="", encoding="utf-8", errors="backslashreplace") as stream,
+            ):
+                writer = csv.DictWriter(stream, self.columns, extrasaction="ignore", restval="")
+                if again:
+                    writer.writeheader()
+                writer.writerows(lines)
+        except OSError as error:  # without a table no row can be told finished: this ends the batch
+            raise FeatureblendError(f"cannot write {self.table}: {error.strerror or error}") from error
 
 
-def _columns(photos: int, measures: Measuring) -> list[str]:
-    found = ["name", "file", "status", "error", "photos", "weights", "method"]
+def _failed(reason: str) -> dict[str, str]:
+    return {"status": "failed", "error": " ".join(reason.split())}
+
+
+def _unreadable(photo: Path, error: OSError) -> str:
+    shown = readable_name(str(photo))
+    if isinstance(error, FileNotFoundError):
+        return f"no such file: {shown}"
+    if isinstance(error, IsADirectoryError):
+        return f"{shown} is a folder; a photo is due here"
+    return f"cannot read {shown}: {error.strerror or error}"
+
+
+def _columns(photos: int, measures: Measuring, before: Iterable[Mapping[str, str]]) -> list[str]:
+    found = ["name", "file", "status", "error", "photos", "weights", "method", "faces", *OPTIONS]
     for name in MEANINGS:
         if measures == "none" or (name.startswith("identity") and measures != "identity"):
             continue
         found += [f"{name}_{place}" for place in range(1, photos + 1)] if name in LISTS else [name]
-    return [*found, *(["every_parent_matches"] if measures == "identity" else []), "warnings", "key"]
+    found += ["every_parent_matches"] if measures == "identity" else []
+    last = ("warnings", "key")  # a line that has its key is whole
+    others = dict.fromkeys(title for line in before for title in line if title not in (*found, *last))
+    return [*found, *others, *last]
 
 
 def _cells(measures: Mapping[str, Any]) -> dict[str, str]:
@@ -262,18 +338,3 @@ def _cells(measures: Mapping[str, Any]) -> dict[str, str]:
         # What MMPMR counts: a morph works only if every contributor is taken for it.
         cells["every_parent_matches"] = str(max(measures["identity_distances"]) < SAME_PERSON).lower()
     return cells
-
-
-def _finished_before(table: Path) -> dict[str, dict[str, str]]:
-    """Read the lines of an earlier run that are whole; a line cut off by a stop is made again."""
-    try:
-        with open(table, newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            if not {"name", "file", "status", "key"} <= set(reader.fieldnames or ()):
-                raise FeatureblendError(f"{table} is no table of a batch: name another folder, or move it away")
-            lines = [line for line in reader if line["status"] == "done" and len(line["key"] or "") == 16]
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FeatureblendError(f"cannot read {table}: {error}") from error
-    return {line["name"]: line for line in lines}

@@ -192,7 +192,8 @@ def batch(
 
     The list's first line names its columns: photo1, photo2, ... (or photos, parted by ';'), and where wanted weights
     ('2 1') or alpha (the second photo's weight), name, method, faces, warp, surroundings, background, onto, size,
-    detail, shape_weights, texture_weights. Photos are named from the list's folder.
+    detail, shape_weights, texture_weights. Photos are named from the list's folder. Numbers have a decimal point or
+    comma, and spaces between them.
 
     Example: featureblend batch pairs.csv --out morphs --jobs 2
     Example: featureblend batch --all-pairs portraits --out morphs --identity
@@ -200,7 +201,8 @@ def batch(
     Args:
         pairs: A CSV file with a row for each blend.
         out: The folder for the pictures and for results.csv; rows that are finished there are kept.
-        all_pairs: In place of a list: every pair of the photos and codes in this folder, half and half.
+        all_pairs: In place of a list: every pair of the photos and codes in this folder, half and half; blends in
+            the --out folder are left out.
         jobs: Rows at a time; one a core if left out.
         method: For rows that name none.
         background: For rows that name none.
@@ -220,7 +222,7 @@ def batch(
     if (pairs is None) == (all_pairs is None):
         raise FeatureblendError("name either a CSV file with a row for each blend, or --all-pairs FOLDER")
     defaults = {"method": method, "background": background, "size": side(size), "warp": warp}
-    rows = every_pair(all_pairs, defaults) if all_pairs is not None else read_rows(pairs or Path(), defaults)
+    rows = every_pair(all_pairs, defaults, out) if all_pairs is not None else read_rows(pairs or Path(), defaults)
     settings = BatchSettings(suffix=suffix, measures="identity" if identity else "pictures", metadata=metadata)
     report = run_batch(rows, out, Blender.from_pretrained(model, mend=mend), settings, jobs, quiet)
     print(report.table)
