@@ -11,9 +11,11 @@ import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
+from featureblend import replaying
 from featureblend.blender import Blender
 from featureblend.cli import main
 from featureblend.errors import FeatureblendError
+from featureblend.files import sha256
 from featureblend.metadata import read_recipe
 from featureblend.model_folder import BUNDLED, DEFAULT_MODEL
 from featureblend.replaying import find_inputs, find_recipe_model, replay
@@ -134,6 +136,91 @@ def test_damaged_recipes(place, detector, change):
         replay({**recipe, **change}, "out.png", folders=["."])
     assert "\n" not in str(raised.value)
     assert not (place / "out.png").exists()
+
+
+def test_files_that_can_not_be_read_stop_no_search(fails, place, capsys, monkeypatch):
+    main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"])
+    (place / "old").mkdir()
+    shutil.move("ana.png", "old/renamed.png")
+    shutil.copy("ben.jpg", "old/aaa.png")
+
+    def guarded(path):
+        if path.name == "aaa.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return sha256(path)
+
+    monkeypatch.setattr(replaying, "_HASHERS", {"sha256": guarded})
+    capsys.readouterr()
+    main(["replay", "out.png", "-o", "again.png", "--inputs-dir", "old", "."])
+    assert capsys.readouterr().out == "again.png\n  the same, byte for byte\n"
+    os.remove("old/renamed.png")
+    message = fails("replay", "out.png", "-o", "third.png", "--inputs-dir", "old", ".")
+    assert "ana.png (sha256 " in message
+    assert message.endswith("(it may be old/aaa.png, which can't be read: Permission denied)")
+
+
+@pytest.fixture
+def walk(place, capsys):
+    """A folder of frames."""
+    main(["continuum", "ana.png", "ben.jpg", "-o", "walk", "--steps", "4", "--method", "pixel", "--quiet"])
+    capsys.readouterr()
+    return place / "walk"
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("named", ["walk", "walk/recipe.json"])
+def test_a_folder_of_frames_is_made_again_beside_it(walk, place, capsys, named):
+    before = contents(walk)
+    main(["replay", named])
+    assert capsys.readouterr().out == "walk-again\n  the same, byte for byte\n"
+    assert contents(place / "walk-again") == before == contents(walk)
+    assert len(before) == 6
+
+
+def test_a_frame_is_made_again_and_never_left_in_the_folder(walk, place, capsys, monkeypatch):
+    before = contents(walk)
+    main(["replay", "walk/frame_002.png"])
+    assert capsys.readouterr().out == "frame_002-again.png\n  the same, byte for byte\n"
+    shutil.copy("walk/frame_001.png", "renamed.png")
+    main(["replay", "renamed.png"])
+    assert (place / "renamed-again.png").read_bytes() == before["frame_001.png"]
+    monkeypatch.chdir(walk)
+    main(["replay", "frame_003.png", "-o", "../named.jpg", "--inputs-dir", ".."])
+    main(["replay", "recipe.json"])
+    assert contents(walk) == before
+    assert contents(place / "walk-again") == before
+    with Image.open("../named.jpg") as named, Image.open("frame_003.png") as frame:
+        assert named.size == frame.size
+
+
+def test_frames_become_a_film_or_a_sheet_where_that_is_asked(walk, place, capsys):
+    main(["replay", "walk/frame_002.png", "-o", "walk.gif"])
+    main(["replay", "walk", "-o", "sheet.png"])
+    main(["replay", "sheet.png", "-o", "again.png", "--quiet"])
+    assert (place / "again.png").read_bytes() == (place / "sheet.png").read_bytes()
+    with Image.open("walk.gif") as film, Image.open("sheet.png") as sheet, Image.open("walk/frame_002.png") as frame:
+        assert film.n_frames == 4
+        assert sheet.width > 3 * frame.width
+
+
+def test_frames_that_differ_are_told(walk, capsys):
+    main(["replay", "walk", "--no-metadata"])
+    assert capsys.readouterr().out == "walk-again\n  not the same bytes as walk/recipe.json\n"
+
+
+def test_a_continuum_is_refused_before_any_work(walk, fails, monkeypatch):
+    monkeypatch.setattr(replaying, "Blender", lambda *words, **settings: pytest.fail("work was begun"))
+    assert "cannot write a.doc: use .mp4" in fails("replay", "walk", "-o", "a.doc")
+    assert "the folder no does not exist" in fails("replay", "walk", "-o", "no/again")
+
+
+def test_a_transparent_background_is_replayed_only_where_there_is_transparency(fails, capsys):
+    main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--quiet"])
+    capsys.readouterr()
+    assert "cannot write cut.jpg: .jpg has no transparency" in fails("replay", "cut.png", "-o", "cut.jpg")
 
 
 def test_other_verbs_are_replayed_by_their_own_module(place, capsys):

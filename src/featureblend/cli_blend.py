@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
-from .cli_pictures import check_written, print_measures, print_warnings, side, whose
+from .cli_pictures import check_alpha, check_written, idle_options, print_measures, print_warnings, side, whose
 from .errors import FeatureblendError
 
 __all__ = ["batch", "blend", "replay"]
@@ -91,6 +92,7 @@ def blend(
         "detail": _either(detail, no_detail),
     }
     picture_path(out)
+    check_alpha(out, background)
     check_written(photos, out, recipe, *([json] if json is not None else []))
     if json is not None:
         require_parent(json)
@@ -123,7 +125,7 @@ def blend(
     if balance:
         print(f"  {'weights':28}{' '.join(f'{share:.3f}' for share in made.recipe['weights'])}")
     print_measures(made.measures)
-    warnings = [*made.warnings]
+    warnings = [*idle_options(method, warp, surroundings, mend, background, onto, size), *made.warnings]
     if metadata and recipe is None and not has_room(out, made.recipe):
         warnings.append(f"{out} has no room for the recipe: keep it with --recipe FILE")
     print_warnings(warnings)
@@ -131,7 +133,7 @@ def blend(
 
 def replay(
     made: Positional[Annotated[Path, plain("RECIPE_OR_PICTURE")]],
-    out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")] = None,
+    out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE_OR_FOLDER", help_behavior_hint="")] = None,
     photos: Annotated[tuple[Path, ...], plain("PHOTO ...")] = (),
     inputs_dir: Annotated[tuple[Path, ...], plain("FOLDER ...")] = (),
     model: Model = None,
@@ -145,8 +147,8 @@ def replay(
     Example: featureblend replay blend.png --inputs-dir photos -o again.png
 
     Args:
-        made: A picture or video that featureblend made, or the recipe that --recipe wrote.
-        out: What to write; by default beside it, with '-again' after its name.
+        made: A picture, video or folder of frames that featureblend made, or the recipe that --recipe wrote.
+        out: What to write; by default beside it, with '-again' after its name (of a frame, beside its folder).
         photos: The photos and codes that went in, in any order.
         inputs_dir: Folders to look for them; by default the recipe's own and this one.
         model: The folder of the recipe's model, if it is not a bundled one.
@@ -154,22 +156,26 @@ def replay(
         quiet: Print only where the file is.
     """
     from .metadata import read_recipe
+    from .replaying import is_same, likely_folders, replayed_path
     from .replaying import replay as run
 
+    if os.path.isfile(made / "recipe.json"):  # a folder of frames
+        made = made / "recipe.json"
     recipe = read_recipe(made)
     if out is None:
-        out = made.with_name(f"{made.stem}-again{'.png' if made.suffix.lower() == '.json' else made.suffix}")
+        out = replayed_path(made, recipe)
     keep_photos([made, *photos], [out])
-    folders = inputs_dir or (() if photos else tuple(dict.fromkeys([made.parent, Path()])))
-    done = run(recipe, out, photos, folders, model, metadata)
+    options = recipe.get("options")
+    check_alpha(out, options.get("background") if isinstance(options, dict) else None)
+    done = run(made, out, photos, inputs_dir or (() if photos else likely_folders(made, recipe)), model, metadata)
     print(done.path)
     if quiet:
         return
     for note in done.notes:
         print(f"featureblend: warning: {note}", file=sys.stderr)
-    if made.suffix.lower() == done.path.suffix.lower() and done.path.is_file() and made.suffix.lower() != ".json":
-        same = made.read_bytes() == done.path.read_bytes()
-        print(f"  {'the same, byte for byte' if same else f'not the same bytes as {made}'}")
+    same = is_same(made, done.path, recipe)
+    if same is not None:
+        print("  the same, byte for byte" if same else f"  not the same bytes as {made}")
 
 
 def batch(

@@ -11,8 +11,21 @@ from typing import Annotated, Any
 from tyro.conf import arg
 
 from .arguments import keep_photos, plain
+from .errors import FeatureblendError
 
-__all__ = ["Face", "Size", "Whose", "check_written", "print_measures", "print_warnings", "side", "whose", "write"]
+__all__ = [
+    "Face",
+    "Size",
+    "Whose",
+    "check_alpha",
+    "check_written",
+    "idle_options",
+    "print_measures",
+    "print_warnings",
+    "side",
+    "whose",
+    "write",
+]
 
 Face = Annotated[str, arg(metavar="FACE")]
 Size = Annotated[str | None, plain("PIXELS")]
@@ -38,16 +51,36 @@ def check_written(photos: Sequence[Path], out: Path, recipe: Path | None, *more:
         require_parent(recipe)
 
 
+def check_alpha(out: Path, background: str | None) -> None:
+    """Refuse a transparent background where the format has no transparency, before any work."""
+    if background == "transparent" and out.suffix.lower() not in (".png", ".apng", ".webp", ".tif", ".tiff"):
+        raise FeatureblendError(f"cannot write {out}: {out.suffix} has no transparency; use .png or .webp")
+
+
+def idle_options(
+    method: str, warp: bool, surroundings: str, mend: bool, background: str, onto: int, size: str | None
+) -> list[str]:
+    """Name the options that were given and do nothing here, each in a sentence."""
+    of_latent = {"--surroundings": surroundings != "auto", "--no-warp": not warp, "--no-mend": not mend}
+    given = [option for option, said in of_latent.items() if said]
+    idle = [f"{option} does nothing with the method {method!r}" for option in given if method != "latent"]
+    if onto != 1 and background != "source" and size != "source":
+        idle.append("--onto does nothing without --background source, or --size source")
+    return idle
+
+
 def write(out: Path, image: Any, recipe: Mapping[str, Any], recipe_file: Path | None, metadata: bool) -> None:
     """Write a picture, and its recipe beside it if asked: together or not at all."""
     from .files import atomic_path
-    from .metadata import save_picture, write_recipe
+    from .metadata import has_room, save_picture, write_recipe
 
     with ExitStack() as both:
         if recipe_file is not None:
             write_recipe(both.enter_context(atomic_path(recipe_file)), recipe)
         save_picture(out, image, recipe if metadata else None)
     print(out)
+    if metadata and recipe_file is None and not has_room(out, recipe):
+        print_warnings([f"{out} has no room for the recipe: keep it with --recipe FILE"])
 
 
 def print_measures(measures: Mapping[str, Any]) -> None:

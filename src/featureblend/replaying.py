@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from . import __version__
 from .blender import Blender
 from .codes import CODE_SUFFIX, Code
 from .errors import FeatureblendError
-from .files import require_parent, sha256
+from .files import sha256
 from .image import PHOTO_SUFFIXES, load_image, picture_path
 from .metadata import read_recipe
 from .model_folder import BUNDLED, bundled_models, find_model, read_model_folder
+from .verbs.replaying import VERBS, repeat
+from .verbs.video import SHEETS, TABLE, check_out
 
-__all__ = ["Replayed", "find_inputs", "find_recipe_model", "replay"]
+__all__ = ["Replayed", "find_inputs", "find_recipe_model", "is_same", "likely_folders", "replay", "replayed_path"]
 
 HASHES = ("sha256", "pixels_sha256", "latent_sha256")
 """What a recipe may know an input by: the file, the pixels of a picture in memory, a code's numbers."""
@@ -75,7 +78,7 @@ def find_inputs(
     for folder in folders:
         if not Path(folder).is_dir():
             raise FeatureblendError(f"{folder} is no folder" if Path(folder).exists() else f"no such folder: {folder}")
-    seen: dict[tuple[str, Path], str | None] = {}
+    seen: dict[tuple[str, Path], str | OSError | None] = {}
     return [_found(facts, [Path(path) for path in files], folders, seen) for facts in recipe["inputs"]]
 
 
@@ -83,7 +86,7 @@ def _found(
     facts: Mapping[str, Any],
     files: Sequence[Path],
     folders: Sequence[str | os.PathLike[str]],
-    seen: dict[tuple[str, Path], str | None],
+    seen: dict[tuple[str, Path], str | OSError | None],
 ) -> Path:
     if not isinstance(facts, Mapping):
         raise FeatureblendError(f"the recipe is damaged: {facts!r} is no input")
@@ -91,22 +94,35 @@ def _found(
     name = Path(str(facts.get("name", ""))).name or "an input"
     if kind is None:
         raise FeatureblendError(f"the recipe does not say what {name} holds: its hash is missing")
-    namesakes = []
+    namesakes, unreadable = [], ""
     for path in _candidates(name, files, folders):
         if (kind, path) not in seen:
-            seen[kind, path] = _HASHERS[kind](path)
-        if seen[kind, path] == facts[kind]:
+            seen[kind, path] = _hash(kind, path)
+        found = seen[kind, path]
+        if found == facts[kind]:
             return path
-        if path.name == name:
-            namesakes.append(path)
+        if isinstance(found, OSError):
+            unreadable = unreadable or f" (it may be {path}, which can't be read: {found.strerror or found})"
+        elif path.name == name:
+            namesakes.append((path, found or "none"))
     if namesakes:
+        path, found = namesakes[0]
         raise FeatureblendError(
-            f"{namesakes[0]} is not the {name} of the recipe: {kind} {(seen[kind, namesakes[0]] or 'none')[:12]}…, not "
-            f"{facts[kind][:12]}…; name the right one with --photos or its folder with --inputs-dir"
+            f"{path} is not the {name} of the recipe: {kind} {found[:12]}…, not {facts[kind][:12]}…; name the right "
+            f"one with --photos or its folder with --inputs-dir{unreadable}"
         )
     raise FeatureblendError(
         f"{name} ({kind} {facts[kind][:12]}…) was not found: name it with --photos, or its folder with --inputs-dir"
+        f"{unreadable}"
     )
+
+
+def _hash(kind: str, path: Path) -> str | OSError | None:
+    """Hash what a file holds; what can't be read may be no input at all, and stops no search."""
+    try:
+        return _HASHERS[kind](path)
+    except OSError as error:
+        return error
 
 
 def _candidates(name: str, files: Sequence[Path], folders: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
@@ -115,8 +131,8 @@ def _candidates(name: str, files: Sequence[Path], folders: Sequence[str | os.Pat
     inside = [
         path
         for folder in folders
-        for path in sorted(Path(folder).rglob("*"))
-        if path.suffix.lower() in (*PHOTO_SUFFIXES, CODE_SUFFIX) and path.is_file()
+        for path in sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
+        if path.suffix.lower() in (*PHOTO_SUFFIXES, CODE_SUFFIX) and os.path.isfile(path)
     ]
     yield from (path for path in inside if path.name == name)
     yield from (path for path in inside if path.name != name)
@@ -170,6 +186,74 @@ def find_recipe_model(recipe: Mapping[str, Any], model: str | os.PathLike[str] |
     )
 
 
+NOT_REPLAYED = ("compare", "demo")
+"""Verbs whose pictures say what they are made of, and that running the command again is the way to have them again."""
+
+
+def replayed_path(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
+    """Name what a replay writes where nothing is said: beside what was made, with ``-again`` after its name.
+
+    Of a folder of frames, the recipe makes another folder, and a frame a picture: beside the folder, where they are
+    in nobody's way.
+
+    Parameters
+    ----------
+    made : path-like
+        The picture, video or recipe's file that is replayed.
+    recipe : mapping
+        What it holds.
+
+    Examples
+    --------
+    >>> replayed_path("photos/blend.jpg", {}).as_posix(), replayed_path("blend.json", {}).as_posix()
+    ('photos/blend-again.jpg', 'blend-again.png')
+    """
+    made = Path(made)
+    alone = made.suffix.lower() == ".json"
+    folder = _frames_folder(made, recipe)
+    if folder is not None and alone:
+        return folder.with_name(f"{folder.name}-again")
+    return (folder or made).with_name(f"{made.stem}-again{'.png' if alone else made.suffix}")
+
+
+def likely_folders(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> tuple[Path, ...]:
+    """List where the inputs are looked for where nothing is said: beside what was made, and here.
+
+    Examples
+    --------
+    >>> [folder.as_posix() for folder in likely_folders("photos/blend.jpg", {})]
+    ['photos', '.']
+    """
+    return tuple(dict.fromkeys([(_frames_folder(Path(made), recipe) or Path(made)).parent, Path()]))
+
+
+def _frames_folder(made: Path, recipe: Mapping[str, Any]) -> Path | None:
+    """Give the folder of frames that a file is part of."""
+    if recipe.get("verb") != "continuum" or not os.path.isfile(made.parent / TABLE):
+        return None
+    return made.parent if made.parent.name not in ("", "..") else Path(os.path.abspath(made.parent))
+
+
+def is_same(made: str | os.PathLike[str], again: Path, recipe: Mapping[str, Any]) -> bool | None:
+    """Say whether a replay gave the same bytes; None where it gave something of another kind.
+
+    Parameters
+    ----------
+    made : path-like
+        What was replayed.
+    again : Path
+        What came of it.
+    recipe : mapping
+    """
+    made = Path(made)
+    if again.is_dir():
+        folder = _frames_folder(made, recipe)
+        pairs = [] if folder is None else [(folder / path.name, path) for path in again.iterdir()]
+    else:
+        pairs = [(made, again)] if made.suffix.lower() == again.suffix.lower() else []
+    return all(old.is_file() and old.read_bytes() == new.read_bytes() for old, new in pairs) if pairs else None
+
+
 def replay(
     recipe: Mapping[str, Any] | str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -183,9 +267,10 @@ def replay(
     Parameters
     ----------
     recipe : mapping or path-like
-        A recipe, its file, or a picture or video that holds one.
+        A recipe, its file, or a picture or video that holds one. The path of a frame of a continuum makes that frame
+        again, where `out` is a picture.
     out : path-like
-        The file to write.
+        The file to write; of a continuum also a folder, which gets its frames.
     files, folders
         Where the inputs may be, as `find_inputs`.
     model : path-like or str, optional
@@ -202,20 +287,23 @@ def replay(
     FeatureblendError
         If an input, or the model, is missing or another one; or the recipe is damaged.
     """
+    made = None if isinstance(recipe, Mapping) else Path(recipe)
     if not isinstance(recipe, Mapping):
         recipe = read_recipe(recipe)
     verb = recipe.get("verb", "blend")
-    again: Callable[..., Path]
-    if verb == "blend":
-        again = _blend_again
-        picture_path(out)
-    else:
-        from .verbs.replaying import VERBS, repeat
-
-        if verb not in VERBS:
-            raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
-        again = repeat
-        require_parent(out) if Path(out).suffix else None
+    if verb in NOT_REPLAYED:
+        raise FeatureblendError(f"what `featureblend {verb}` made is not replayed: run `featureblend {verb}` again")
+    if verb != "blend" and verb not in VERBS:
+        raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
+    again: Callable[..., Path] = _blend_again if verb == "blend" else repeat
+    check_out(out) if verb == "continuum" else picture_path(out)
+    if (
+        verb == "continuum"
+        and made is not None
+        and made.suffix.lower() == ".png"
+        and Path(out).suffix.lower() in SHEETS
+    ):
+        again = partial(repeat, like=load_image(made))
     inputs = find_inputs(recipe, files, folders)
     for path in inputs:
         if Path(out).exists() and os.path.samefile(path, out):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..blender import Blender
 from ..inputs import Input
 from ..metadata import save_picture
@@ -27,6 +29,7 @@ def repeat(
     blender: Blender,
     out: str | os.PathLike[str],
     metadata: bool = True,
+    like: np.ndarray | None = None,
 ) -> Path:
     """Make a verb's file again.
 
@@ -42,6 +45,8 @@ def repeat(
         What to write.
     metadata : bool
         Put the recipe into the file.
+    like : (H, W, 3) uint8 array, optional
+        The picture that a continuum's recipe was found in: where it is one of the frames, that frame is made.
 
     Returns
     -------
@@ -54,6 +59,8 @@ def repeat(
     KeyError, TypeError, ValueError, IndexError
         If the recipe is damaged.
     """
+    if like is not None:
+        return _continuum(recipe, list(inputs), blender, Path(out), metadata, like)
     return VERBS[recipe["verb"]](recipe, list(inputs), blender, Path(out), metadata)
 
 
@@ -67,7 +74,14 @@ def _picture(out: Path, image: Any, made: Mapping[str, Any], recipe: Mapping[str
     return save_picture(out, image, _named(made, recipe) if metadata else None)
 
 
-def _continuum(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+def _continuum(
+    recipe: Mapping[str, Any],
+    inputs: list[Input],
+    blender: Blender,
+    out: Path,
+    metadata: bool,
+    like: np.ndarray | None = None,
+) -> Path:
     options = dict(recipe["options"])
     file = {name: options.pop(name) for name in ("fps", "columns") if name in options}
     known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
@@ -82,6 +96,11 @@ def _continuum(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender,
         blender=blender,
     )
     named = type(made)(made.frames, made.positions, _named(made.recipe, recipe), made.names)
+    frames = [np.asarray(frame) for frame in named.frames]
+    if like is not None and like.shape == frames[0].shape:  # a contact sheet is larger
+        # The nearest, since another machine may differ by a grey level; the recipe does not say which one it was.
+        frame = min(frames, key=lambda frame: int(np.abs(frame.astype(int) - like).sum()))
+        return save_picture(out, frame, named.recipe_for(**file) if metadata else None)
     return named.save(out, **file, metadata=metadata)
 
 
