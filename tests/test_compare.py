@@ -12,6 +12,9 @@ from featureblend.classical import METHODS as CLASSICAL
 from featureblend.cli import main
 from featureblend.comparison import METHODS, compare
 from featureblend.errors import FeatureblendError
+from featureblend.files import sha256
+from featureblend.metadata import read_recipe
+from featureblend.replaying import replay
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,27 @@ def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
 
 def test_only_the_methods_that_are_asked_for(tmp_path, blender, photos):
     assert list(compare(photos, tmp_path / "a.png", blender, ["morph", "latent"])) == ["latent", "morph"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_the_sheet_says_what_it_is_and_is_not_replayed(tmp_path, blender, photos, suffix):
+    out = tmp_path / f"sheet{suffix}"
+    compare(photos, out, blender, ["pixel", "latent"], [1, "largest"])
+    assert b"digitalsourcetype/compositeSynthetic" in out.read_bytes()
+    facts = read_recipe(out)
+    assert (facts["methods"], facts["faces"]) == (["latent", "pixel"], [1, "largest"])
+    assert [one["sha256"] for one in facts["inputs"]] == [sha256(photo) for photo in photos]
+    with pytest.raises(FeatureblendError, match="run `featureblend compare` again"):
+        replay(out, tmp_path / "again.png", photos)
+
+
+def test_no_photo_is_written_over(tmp_path, blender, photos):
+    kept = tmp_path / "ana.png"
+    Image.open(photos[0]).save(kept)
+    before = kept.read_bytes()
+    with pytest.raises(FeatureblendError, match="it is one of the photos"):
+        compare([kept, photos[1]], kept, blender, ["pixel"])
+    assert kept.read_bytes() == before
 
 
 def test_the_measures_are_those_of_the_blend(tmp_path, blender, photos):

@@ -8,6 +8,7 @@ from featureblend import blender as blender_module
 from featureblend.cli import main
 from featureblend.demo import EXAMPLES, write_demo
 from featureblend.errors import FeatureblendError
+from featureblend.metadata import read_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,17 @@ def test_the_demo_writes_three_pictures_in_a_row_and_says_where(tmp_path, monkey
     thirds = [row[:384, start : start + 350] for start in (0, row.shape[1] // 3, 2 * row.shape[1] // 3)]
     assert all(np.abs(one - other).mean() > 1 for one, other in ((thirds[0], thirds[1]), (thirds[1], thirds[2])))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo.png"]
+
+
+def test_the_picture_says_what_it_is_and_is_not_replayed(tmp_path, capsys):
+    out = tmp_path / "demo.png"
+    write_demo(out)
+    assert b"digitalsourcetype/compositeWithTrainedAlgorithmicMedia" in out.read_bytes()
+    assert [one["name"] for one in read_recipe(out)["inputs"]] == ["first.png", "second.png"]
+    with pytest.raises(SystemExit) as stop:
+        main(["replay", str(out)])
+    assert stop.value.code == 2
+    assert "run `featureblend demo` again" in capsys.readouterr().err
 
 
 def test_the_blend_is_that_of_the_examples(tmp_path, detector):

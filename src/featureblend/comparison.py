@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from . import __version__
 from .blender import Blender
 from .blending import BlendOptions
 from .errors import FeatureblendError
-from .files import require_parent
-from .image import Photo, photo_name, save_image
+from .files import keep_inputs, require_parent
+from .image import Photo, photo_name
+from .metadata import save_picture
 from .method_names import VARIANTS, check_methods, default_methods, method_names, variant_of
+from .recipes import input_facts
 from .sheets import labelled_sheet
 
 __all__ = ["METHODS", "compare"]
@@ -44,6 +47,8 @@ def compare(
     which: Sequence[int | str] = ("largest", "largest"),
 ) -> dict[str, dict[str, Any]]:
     """Blend two photos half and half by several methods, and lay the blends side by side.
+
+    The sheet says what it is made of, and that it is synthetic.
 
     Parameters
     ----------
@@ -98,7 +103,17 @@ def compare(
         found[method] = made.measures
         pictures.append(np.asarray(made.image))
         labels.append(f"{method}\n{_caption(made.measures)}")
-    save_image(out, _sheet(pictures, labels, max(1, round(192 / blender.image_size))))
+    facts = {
+        "verb": "compare",
+        "method": "several",
+        "methods": list(chosen),
+        "inputs": [input_facts(photo, place) for place, photo in enumerate(photos, 1)],
+        "faces": list(which),
+        "model": blender.networks.facts("latent"),
+        "featureblend": __version__,
+    }
+    keep_inputs(out, facts)
+    save_picture(out, _sheet(pictures, labels, max(1, round(192 / blender.image_size))), facts)
     return found
 
 

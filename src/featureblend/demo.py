@@ -10,7 +10,7 @@ import numpy as np
 from .blender import Blend, Blender
 from .errors import FeatureblendError
 from .files import require_parent
-from .image import save_image
+from .metadata import save_picture
 from .sheets import labelled_row
 
 __all__ = ["EXAMPLES", "write_demo"]
@@ -21,6 +21,8 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None = None) -> Blend:
     """Blend the example faces and write first, blend and second side by side, labelled.
+
+    The picture says what it is made of, and that it is synthetic.
 
     Parameters
     ----------
@@ -48,5 +50,6 @@ def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None
     made = Blender.from_pretrained(model).blend(photos)
     pictures = [made.parents[0], made.image, made.parents[1]]
     labels = ["first", f"blend, 50 : 50\nghosting {made.measures['ghosting']}", "second"]
-    save_image(out, labelled_row([np.asarray(picture) for picture in pictures], labels, scale=3))
+    sheet = labelled_row([np.asarray(picture) for picture in pictures], labels, scale=3)
+    save_picture(out, sheet, {**made.recipe, "verb": "demo"})
     return made
