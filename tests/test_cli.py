@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -203,7 +205,73 @@ def test_ctrl_c_and_bugs(place, capsys, monkeypatch):
     assert sorted(os.listdir(place)) == ["ana.png", "ben.jpg"]
 
 
-# --- before any work; the Tab key
+def test_ctrl_c_while_modules_are_imported():
+    code = """
+import sys
+
+class Stop:
+    def find_spec(self, name, *rest):
+        if name == "tyro":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Stop())
+from featureblend.cli import main
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "featureblend: stopped\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied", "a b.png"), "cannot read or write a b.png: Permission denied"),
+        (OSError(36, "File name too long", b"b.png"), "cannot read or write b.png: File name too long"),
+        (OSError(28, "No space left on device"), "cannot go on: No space left on device"),
+        (OSError("broken"), "cannot go on: broken"),
+    ],
+)
+def test_an_error_of_the_system_that_nothing_foresaw_is_one_line(place, capsys, monkeypatch, error, line):
+    def failing(*words, **settings):
+        raise error
+
+    monkeypatch.setattr(blender_module.Blender, "blend", failing)
+    with pytest.raises(SystemExit) as stop:
+        main(["blend", "ana.png", "ben.jpg", "-o", "out.png"])
+    assert (stop.value.code, capsys.readouterr().err) == (2, f"featureblend: {line}\n")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["blend", "--help"], ["train", "--list"], ["completion", "bash"]])
+def test_a_reader_that_goes_away_makes_no_traceback(words):
+    """As `| head` does; what is printed is too short to be noticed before the end."""
+    gone, pipe = os.pipe()
+    os.close(gone)
+    done = subprocess.run([sys.executable, "-m", "featureblend", *words], stdout=pipe, stderr=subprocess.PIPE)
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+# --- options that do nothing
+
+
+def test_options_that_do_nothing_are_named(place, capsys):
+    words = ["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel"]
+    main([*words, "--surroundings", "2", "--no-warp", "--no-mend", "--onto", "2"])
+    told = capsys.readouterr().err.splitlines()
+    for option in ("--surroundings", "--no-warp", "--no-mend"):
+        assert f"featureblend: warning: {option} does nothing with the method 'pixel'" in told
+    assert "featureblend: warning: --onto does nothing without --background source, or --size source" in told
+    main([*words, "--onto", "2", "--size", "source"])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_format_without_room_for_the_recipe_is_named(place, capsys):
+    main(["symmetrize", "ana.png", "-o", "out.bmp"])
+    assert "out.bmp has no room for the recipe: keep it with --recipe FILE" in capsys.readouterr().err
+    main(["symmetrize", "ana.png", "-o", "out.bmp", "--recipe", "out.json"])
+    assert capsys.readouterr().err == ""
+
+
+# --- before any work
 
 
 def test_a_wrong_ending_is_refused_before_any_work(place, capsys, monkeypatch):
@@ -212,16 +280,6 @@ def test_a_wrong_ending_is_refused_before_any_work(place, capsys, monkeypatch):
         main(["blend", "ana.png", "ben.jpg", "-o", "out.doc"])
     assert stop.value.code == 2
     assert ".doc is no picture format" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_knows_every_command_and_option(shell, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["completion", shell])
-    script = capsys.readouterr().out
-    assert not stop.value.code
-    assert all(f"'{name}'" in script for name in COMMANDS)
-    assert all(option in script for option in ("--surroundings", "--inputs-dir", "--all-pairs", "--no-metadata"))
 
 
 def test_every_help_has_an_example():

@@ -12,6 +12,7 @@ from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
 from featureblend.arguments import _in_one_line
+from featureblend.blender import Blender
 from featureblend.cli import main
 from featureblend.model_folder import BUNDLED, DEFAULT_MODEL
 
@@ -72,7 +73,8 @@ def test_a_name_over_two_lines_still_gives_one(fails):
         (["ana.png", "ben.jpg", "--model", "missing"], "no bundled model is called missing (bundled: lfw-128)"),
         (["ana.png", "ben.jpg", "--model", "."], ". is no model folder: config.json is missing"),
         (["ana.png", "ben.jpg", "--json", "ana.png"], "cannot write ana.png: it is one of the photos"),
-        (["ana.png", "ben.jpg", "--json", "./out.png"], "cannot write out.png: the picture goes there"),
+        (["ana.png", "ben.jpg", "--json", "./out.png"], "cannot write out.png: another file of this command goes"),
+        (["ana.png", "ben.jpg", "--json", "a.json", "--recipe", "a.json"], "cannot write a.json: another file of this"),
         (["ana.png", "ben.jpg", "--json", "no/out.json"], "cannot write no/out.json: the folder no does not exist"),
         (["ana.png", "ben.jpg", "--recipe", "ben.jpg"], "cannot write ben.jpg: it is one of the photos"),
         (["ana.png", "ben.jpg", "--recipe", "no/a.json"], "cannot write no/a.json: the folder no does not exist"),
@@ -112,6 +114,20 @@ def test_settings_that_do_not_fit(fails, words, message):
 )
 def test_outputs_that_can_not_be_written(fails, out, message):
     assert message in fails("blend", "ana.png", "ben.jpg", "-o", out, "--json", "out.json")
+
+
+@pytest.mark.parametrize("out", ["out.jpg", "out.BMP", "out.gif"])
+def test_a_transparent_background_needs_a_format_that_has_it(fails, monkeypatch, out):
+    monkeypatch.setattr(Blender, "from_pretrained", lambda *words, **settings: pytest.fail("work was begun"))
+    message = f"{out[3:]} has no transparency; use .png or .webp"
+    assert message in fails("blend", "ana.png", "ben.jpg", "-o", out, "--background", "transparent")
+
+
+def test_what_is_read_and_is_no_photo_is_no_photo_in_the_message(fails, place):
+    (place / "weights.csv").write_text("ana.png,1\nben.jpg,2\n")
+    words = ["average", "ana.png", "ben.jpg", "-o", "out.png", "--weights-csv", "weights.csv"]
+    assert "cannot write weights.csv: it is one of the inputs" in fails(*words, "--recipe", "weights.csv")
+    assert "cannot write out.skipped.csv: another file of this" in fails(*words, "--recipe", "out.skipped.csv")
 
 
 def test_a_result_that_is_there_is_kept_when_the_next_blend_fails(fails, place):

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from tyro.conf import Positional, arg
+try:
+    import os
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import Annotated, Any, Literal, NoReturn
 
-from . import __version__
-from .arguments import File, Flag, Folder, Model, Out, OutFolder, parsed, plain
-from .cli_benchmark import benchmark
-from .cli_blend import batch, blend, replay
-from .cli_changes import mix, symmetrize, transform
-from .cli_evaluate import compare, evaluate
-from .cli_pictures import print_measures
-from .cli_reproduce import reproduce
-from .cli_verbs import average, continuum, encode
-from .cli_web import web
-from .errors import FeatureblendError
+    from tyro.conf import Positional, arg
+
+    from . import __version__
+    from .arguments import File, Flag, Folder, Model, Out, OutFolder, completion_script, parsed, plain
+    from .cli_benchmark import benchmark
+    from .cli_blend import batch, blend, replay
+    from .cli_changes import mix, symmetrize, transform
+    from .cli_evaluate import compare, evaluate
+    from .cli_pictures import print_measures
+    from .cli_reproduce import reproduce
+    from .cli_verbs import average, continuum, encode
+    from .cli_web import web
+    from .errors import FeatureblendError
+except KeyboardInterrupt:  # Ctrl-C while these are imported, which takes longer than many a command
+    sys.stderr.write("featureblend: stopped\n")
+    raise SystemExit(130) from None
 
 __all__ = ["main"]
 
@@ -191,10 +196,7 @@ def completion(shell: Positional[Literal["bash", "zsh", "fish"]]) -> None:
     Args:
         shell: Your shell.
     """
-    import tyro
-
-    words, settings = ["--tyro-print-completion", shell], (tyro.conf.DisallowNone,)
-    tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="featureblend", args=words, config=settings)
+    print(completion_script(COMMANDS, shell), end="")
 
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -254,7 +256,7 @@ def _json(value: Any) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; `FeatureblendError` becomes one line on stderr and exit code 2.
+    """Run the command line; `FeatureblendError`, and an `OSError` as a last resort, become one line and exit code 2.
 
     Parameters
     ----------
@@ -262,22 +264,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Without the program's name; by default those of the process.
     """
     words = sys.argv[1:] if arguments is None else [*arguments]
-    if not words or words[0] in ("-h", "--help"):
-        print(_overview(), end="")
-        return
-    if words[0] == "--version":
-        print(f"featureblend {__version__}")
-        return
     try:
-        if words[0] not in COMMANDS:
-            raise FeatureblendError(f"unknown command {words[0]!r}: use one of {', '.join(COMMANDS)}")
-        parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])()
+        try:
+            _run(words)
+        finally:
+            print(end="", flush=True)  # here, where a pipe that was closed makes no traceback
     except FeatureblendError as error:
-        print(f"featureblend: {' '.join(str(error).splitlines())}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _stop(str(error), 2)
     except KeyboardInterrupt as stop:
-        print(f"featureblend: {str(stop) or 'stopped'}", file=sys.stderr)
-        raise SystemExit(130) from None
+        _stop(str(stop) or "stopped", 130)
     except BrokenPipeError:  # `featureblend train --list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
+    except OSError as error:  # one that nothing foresaw
+        where = "go on" if error.filename is None else f"read or write {os.fsdecode(error.filename)}"
+        _stop(f"cannot {where}: {error.strerror or error}", 2)
+
+
+def _run(words: Sequence[str]) -> None:
+    if not words or words[0] in ("-h", "--help"):
+        print(_overview(), end="")
+    elif words[0] == "--version":
+        print(f"featureblend {__version__}")
+    elif words[0] in COMMANDS:
+        parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])()
+    else:
+        raise FeatureblendError(f"unknown command {words[0]!r}: use one of {', '.join(COMMANDS)}")
+
+
+def _stop(reason: str, code: int) -> NoReturn:
+    print(f"featureblend: {' '.join(reason.splitlines())}", file=sys.stderr)
+    raise SystemExit(code) from None
