@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 
-from featureblend.batch import run_batch
+from featureblend.batch import BatchSettings, run_batch
 from featureblend.batch_rows import OPTIONS, every_pair, read_rows
 from featureblend.blender import Blender
 from featureblend.cli import main
@@ -242,3 +242,11 @@ def test_measures_of_another_list_stay(place, capsys):
     known = {line["name"]: line["identity_distances_1"] for line in table("out")}
     assert float(known["x"]) > 0
     assert known["y"] == ""
+
+
+def test_a_transparent_row_of_a_format_without_transparency_fails_alone(place, blender):
+    (place / "x.csv").write_text("a,b,name,background\nana.png,ben.jpg,plain,\nana.png,ben.jpg,seen,transparent\n")
+    report = run_batch(read_rows("x.csv"), "out", blender, BatchSettings(".jpg"), quiet=True)
+    assert report.failures == (("seen", "cannot write out/seen.jpg: .jpg has no transparency; use .png or .webp"),)
+    assert not Path("out/seen.jpg").exists()
+    assert Path("out/plain.jpg").exists()

@@ -248,6 +248,7 @@ class _Work:
         file = f"{row.name}{self.settings.suffix}"
         if (length := len(os.fsencode(file))) > MAX_NAME:
             raise FeatureblendError(f"its name makes a file name of {length} bytes, over {MAX_NAME}: shorten it")
+        picture_path(self.out / file, row.options.get("background") == "transparent")
         made = self.blender.blend(
             row.photos,
             row.weights,

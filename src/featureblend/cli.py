@@ -13,7 +13,7 @@ try:
     from tyro.conf import Positional, arg
 
     from . import __version__
-    from .arguments import File, Flag, Folder, Model, Out, OutFolder, completion_script, parsed, plain
+    from .arguments import File, Flag, Folder, Model, Out, OutFolder, parsed, plain
     from .cli_benchmark import benchmark
     from .cli_blend import batch, blend, replay
     from .cli_changes import mix, symmetrize, transform
@@ -22,6 +22,7 @@ try:
     from .cli_reproduce import reproduce
     from .cli_verbs import average, continuum, encode
     from .cli_web import web
+    from .completing import completion_script
     from .errors import FeatureblendError
 except KeyboardInterrupt:  # Ctrl-C while these are imported, which takes longer than many a command
     sys.stderr.write("featureblend: stopped\n")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
-from .cli_pictures import check_alpha, check_written, idle_options, print_measures, print_warnings, side, whose
+from .cli_pictures import check_written, idle_options, print_measures, print_warnings, side, whose
 from .errors import FeatureblendError
 
 __all__ = ["batch", "blend", "replay"]
@@ -91,8 +91,7 @@ def blend(
         "size": side(size),
         "detail": _either(detail, no_detail),
     }
-    picture_path(out)
-    check_alpha(out, background)
+    picture_path(out, background == "transparent")
     check_written(photos, out, recipe, *([json] if json is not None else []))
     if json is not None:
         require_parent(json)
@@ -155,6 +154,7 @@ def replay(
         metadata: Put the recipe, and a note that the file is synthetic, into it.
         quiet: Print only where the file is.
     """
+    from .image import picture_path
     from .metadata import read_recipe
     from .replaying import is_same, likely_folders, replayed_path
     from .replaying import replay as run
@@ -166,7 +166,8 @@ def replay(
         out = replayed_path(made, recipe)
     keep_photos([made, *photos], [out])
     options = recipe.get("options")
-    check_alpha(out, options.get("background") if isinstance(options, dict) else None)
+    if isinstance(options, dict) and options.get("background") == "transparent":
+        picture_path(out, transparent=True)
     done = run(made, out, photos, inputs_dir or (() if photos else likely_folders(made, recipe)), model, metadata)
     print(done.path)
     if quiet:

@@ -11,13 +11,11 @@ from typing import Annotated, Any
 from tyro.conf import arg
 
 from .arguments import keep_photos, plain
-from .errors import FeatureblendError
 
 __all__ = [
     "Face",
     "Size",
     "Whose",
-    "check_alpha",
     "check_written",
     "idle_options",
     "print_measures",
@@ -49,12 +47,6 @@ def check_written(photos: Sequence[Path], out: Path, recipe: Path | None, *more:
     keep_photos(photos, [path for path in (out, recipe, *more) if path is not None])
     if recipe is not None:
         require_parent(recipe)
-
-
-def check_alpha(out: Path, background: str | None) -> None:
-    """Refuse a transparent background where the format has no transparency, before any work."""
-    if background == "transparent" and out.suffix.lower() not in (".png", ".apng", ".webp", ".tif", ".tiff"):
-        raise FeatureblendError(f"cannot write {out}: {out.suffix} has no transparency; use .png or .webp")
 
 
 def idle_options(

@@ -44,6 +44,9 @@ MAX_PIXELS = 100_000_000
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 """File endings that are taken for photos when a folder is read."""
 
+TRANSPARENT = (".png", ".apng", ".webp", ".tif", ".tiff")
+"""File endings of pictures that can have places to see through."""
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -240,13 +243,13 @@ def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
     return image
 
 
-def picture_path(path: str | os.PathLike[str]) -> Path:
+def picture_path(path: str | os.PathLike[str], transparent: bool = False) -> Path:
     """Return `path` as a `Path`, having checked that a picture can be written there: before any work is done.
 
     Raises
     ------
     FeatureblendError
-        If the folder is missing, or the suffix names no picture format.
+        If the folder is missing, or the suffix names no picture format, or none that can be `transparent`.
 
     Examples
     --------
@@ -260,6 +263,8 @@ def picture_path(path: str | os.PathLike[str]) -> Path:
         raise FeatureblendError(
             f"cannot write {path}: {path.suffix or 'no suffix'} is no picture format; use .png or .jpg"
         )
+    if transparent and path.suffix.lower() not in TRANSPARENT:
+        raise FeatureblendError(f"cannot write {path}: {path.suffix} has no transparency; use .png or .webp")
     return path
 
 

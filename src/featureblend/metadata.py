@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from .errors import FeatureblendError
@@ -44,6 +44,9 @@ CHUNK = "featureblend"
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 OWN = "https://featureblend.invalid/recipe/1/"
 """Namespace of the recipe in XMP: a name, which leads nowhere."""
+
+SHEETS = ("compare", "demo")
+"""What lays photos beside what is made of them."""
 
 MAX_JPEG = 65_000
 """A JPEG block of XMP holds fewer than 65,504 bytes."""
@@ -89,7 +92,8 @@ def source_type(recipe: Mapping[str, Any]) -> str:
 def _description(recipe: Mapping[str, Any]) -> str:
     return (
         f"Synthetic picture: {recipe.get('verb', 'blend')} of {len(recipe.get('inputs') or ())} "
-        f"inputs, made by featureblend {recipe.get('featureblend', '')}. It shows nobody who exists."
+        f"inputs, made by featureblend {recipe.get('featureblend', '')}. "
+        + ("Its blends show nobody who exists." if recipe.get("verb") in SHEETS else "It shows nobody who exists.")
     )
 
 
@@ -288,6 +292,8 @@ def _stored(path: Path) -> Any:
                 picture.load()  # PNG chunks may stand behind the pixels
                 info, text = picture.info, getattr(picture, "text", {})
                 packet = info.get("xmp") or (picture.tag_v2.get(700) if hasattr(picture, "tag_v2") else None)
+        except UnidentifiedImageError:  # no picture of a known kind: so it holds nothing
+            return None
         except OSError:
             raise
         except Exception:  # damage makes Pillow's decoders raise errors of any kind
