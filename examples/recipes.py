@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Recipes: the same file again
 #
-# Every picture, animation and video of a blend holds its recipe: inputs by hash, weights, method, model, version. It names no
+# Every picture and video of a blend holds its recipe: inputs by hash, weights, method, model, version. It names no
 # folder. `replay` makes the file again, byte for byte on one machine.
 
 # %%
