@@ -176,6 +176,6 @@ def test_constant_learning_rates():
 def test_weights_are_clipped_after_each_of_the_critics_steps():
     trainer = Trainer(dataclasses.replace(TOY, critic_clip=(-0.01, 0.01)), faces())
     trainer.step()
-    largest = max(float(parameter.abs().max()) for parameter in trainer.networks.discriminator.parameters())
+    largest = max(float(parameter.detach().abs().max()) for parameter in trainer.networks.discriminator.parameters())
     assert largest == pytest.approx(0.01)
     assert any(float(parameter.abs().max()) > 0.05 for parameter in trainer.networks.autoencoder.parameters())
