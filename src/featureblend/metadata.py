@@ -28,6 +28,7 @@ from .files import atomic_path
 from .image import picture_path, save_image
 
 __all__ = [
+    "SHOWN_TOGETHER",
     "has_room",
     "read_recipe",
     "save_options",
@@ -45,8 +46,8 @@ IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 OWN = "https://featureblend.invalid/recipe/1/"
 """Namespace of the recipe in XMP: a name, which leads nowhere."""
 
-SHEETS = ("compare", "demo")
-"""What lays photos beside what is made of them."""
+SHOWN_TOGETHER = ("compare", "demo")
+"""Verbs whose pictures lay photos beside what is made of them. Running the command again is the way to have one again."""
 
 MAX_JPEG = 65_000
 """A JPEG block of XMP holds fewer than 65,504 bytes."""
@@ -93,7 +94,11 @@ def _description(recipe: Mapping[str, Any]) -> str:
     return (
         f"Synthetic picture: {recipe.get('verb', 'blend')} of {len(recipe.get('inputs') or ())} "
         f"inputs, made by featureblend {recipe.get('featureblend', '')}. "
-        + ("Its blends show nobody who exists." if recipe.get("verb") in SHEETS else "It shows nobody who exists.")
+        + (
+            "Its blends show nobody who exists."
+            if recipe.get("verb") in SHOWN_TOGETHER
+            else "It shows nobody who exists."
+        )
     )
 
 

@@ -17,7 +17,7 @@ from .codes import CODE_SUFFIX, Code
 from .errors import FeatureblendError
 from .files import sha256
 from .image import PHOTO_SUFFIXES, load_image, picture_path
-from .metadata import read_recipe
+from .metadata import SHOWN_TOGETHER, read_recipe
 from .model_folder import BUNDLED, bundled_models, find_model, read_model_folder
 from .verbs.replaying import VERBS, repeat
 from .verbs.video import SHEETS, TABLE, check_out
@@ -186,10 +186,6 @@ def find_recipe_model(recipe: Mapping[str, Any], model: str | os.PathLike[str] |
     )
 
 
-NOT_REPLAYED = ("compare", "demo")
-"""Verbs whose pictures say what they are made of, and that running the command again is the way to have them again."""
-
-
 def replayed_path(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
     """Name what a replay writes where nothing is said: beside what was made, with ``-again`` after its name.
 
@@ -291,7 +287,7 @@ def replay(
     if not isinstance(recipe, Mapping):
         recipe = read_recipe(recipe)
     verb = recipe.get("verb", "blend")
-    if verb in NOT_REPLAYED:
+    if verb in SHOWN_TOGETHER:
         raise FeatureblendError(f"what `featureblend {verb}` made is not replayed: run `featureblend {verb}` again")
     if verb != "blend" and verb not in VERBS:
         raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
