@@ -47,7 +47,7 @@ OWN = "https://featureblend.invalid/recipe/1/"
 """Namespace of the recipe in XMP: a name, which leads nowhere."""
 
 SHOWN_TOGETHER = ("compare", "demo")
-"""Verbs whose pictures lay photos beside what is made of them. Running the command again is the way to have one again."""
+"""Verbs whose pictures lay photos beside what is made of them; to have one again, the command is run again."""
 
 MAX_JPEG = 65_000
 """A JPEG block of XMP holds fewer than 65,504 bytes."""
