@@ -120,7 +120,8 @@ class Experiment:
     critic_clip: tuple[float, float] | None = None
     """Bounds that the discriminator's weights are clipped to after each of its steps (Arjovsky et al. 2017)."""
     diff_augment: str = ""
-    """Changes of all that the discriminator sees: any of 'color,translation,cutout' (Zhao et al. 2020), at random, and 'grey'."""
+    """Changes of all that the discriminator sees: any of 'color,translation,cutout' (at random, Zhao et al. 2020) and
+    'grey' (brightness alone)."""
     perceptual_options: dict[str, Any] = field(default_factory=dict)
     """Of the VGG behind `losses.perceptual`: `name` ('vgg16'; 'vgg11', ...) and `width`, its channels over VGG's."""
     vgg_weights: str = ""
