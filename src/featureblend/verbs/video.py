@@ -30,7 +30,7 @@ SHEETS = (".png", ".jpg", ".jpeg")
 ENCODING = {"crf": "16", "preset": "slow", "tune": "animation", "x264-params": "mbtree=0"}
 """x264's options. A constant rate factor of 16 is hardly to be told from the pictures: 42 to 43 dB of a continuum.
 "mbtree" spends more on blocks that later pictures repeat. Without it a file of that quality is up to a quarter larger,
-but with it x264 165 reads memory that it never wrote, where a picture isn't a multiple of 128 wide, and the same
+but with it x264 165 reads memory that it never wrote, at many widths (such as 64 and 300, not 128), and the same
 pictures make another file now and then (`tests/test_continuum.py` shows it).
 """
 
