@@ -12,7 +12,7 @@ from featureblend.blender import Blender
 from featureblend.codes import Code
 from featureblend.demo import EXAMPLES
 from featureblend.errors import FeatureblendError
-from featureblend.inputs import folder_inputs, input_files
+from featureblend.inputs import input_files, made_here
 from featureblend.metadata import read_recipe, save_picture, was_made_here
 from featureblend.model_folder import find_model
 from featureblend.verbs import average, continuum, transform
@@ -41,9 +41,10 @@ def add_results(blender, folder):
 
 def test_results_are_told_from_photos(blender, folder):
     results = add_results(blender, folder)
-    found = folder_inputs(folder)
-    assert [path.name for path in found.inputs] == ["first.png", "second.png"]
-    assert found.made_here == sorted(path for path in results if path.suffix != ".gif")  # a GIF is no photo
+    assert [path.name for path in input_files(folder)] == ["first.png", "second.png"]
+    every = input_files(folder, every=True)
+    assert sorted(made_here(every)) == sorted(path for path in results if path.suffix != ".gif")  # a GIF is no photo
+    assert made_here(every) == {*every} - {*input_files(folder)}
     assert all(map(was_made_here, results))
     assert not was_made_here(FIRST)
     assert not was_made_here(folder / "missing.png")

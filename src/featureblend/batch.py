@@ -20,7 +20,7 @@ from .batch_rows import OPTIONS, TABLE, Row, asked_cells, finished_lines
 from .blender import Blender
 from .errors import FeatureblendError
 from .face_cache import RememberingBlender
-from .files import atomic_path, readable_name, sha256
+from .files import atomic_path, read_error, readable_name, sha256
 from .image import picture_path
 
 __all__ = ["BatchReport", "BatchSettings", "run_batch"]
@@ -273,7 +273,7 @@ class _Work:
                 try:
                     self._hashes[photo] = sha256(photo)
                 except OSError as error:
-                    raise FeatureblendError(_unreadable(photo, error)) from error
+                    raise read_error(readable_name(str(photo)), error, "a photo") from error
         facts = [
             [self._hashes[photo] for photo in row.photos],
             [row.weights, row.method, row.which, row.options],
@@ -307,15 +307,6 @@ class _Work:
 
 def _failed(reason: str) -> dict[str, str]:
     return {"status": "failed", "error": " ".join(reason.split())}
-
-
-def _unreadable(photo: Path, error: OSError) -> str:
-    shown = readable_name(str(photo))
-    if isinstance(error, FileNotFoundError):
-        return f"no such file: {shown}"
-    if isinstance(error, IsADirectoryError):
-        return f"{shown} is a folder; a photo is due here"
-    return f"cannot read {shown}: {error.strerror or error}"
 
 
 def _columns(photos: int, measures: Measuring, before: Iterable[Mapping[str, str]]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .blending import Manner
 from .errors import FeatureblendError
+from .files import cut
 from .inputs import input_files
 
 __all__ = ["OPTIONS", "TABLE", "Row", "asked_cells", "every_pair", "finished_lines", "read_rows"]
@@ -301,13 +302,8 @@ def _joined(stems: Sequence[str]) -> str:
     stems = [re.sub(r"[\ud800-\udfff]", "_", stem) for stem in stems]  # bytes that are no UTF-8
     name = "+".join(stems)
     if len(name.encode()) > MAX_BYTES:
-        name = "+".join(_cut(stem, max(MAX_BYTES // len(stems) - 1, 8)) for stem in stems)
-    return _cut(name, MAX_BYTES) or "row"
-
-
-def _cut(text: str, most: int) -> str:
-    """Shorten to so many bytes of UTF-8, without cutting a character."""
-    return text.encode()[:most].decode(errors="ignore")
+        name = "+".join(cut(stem, max(MAX_BYTES // len(stems) - 1, 8)) for stem in stems)
+    return cut(name, MAX_BYTES) or "row"
 
 
 def finished_lines(table: str | os.PathLike[str]) -> dict[str, dict[str, str]]:

@@ -24,7 +24,7 @@ from .inputs import Input, input_name, read_input
 from .mixing import Surroundings
 from .model_folder import ModelConfig, find_model
 from .networks import Networks
-from .recipes import Blend, Code, input_facts, normalised_weights, plain
+from .recipes import Blend, Code, as_json, input_facts, normalised_weights
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -321,7 +321,7 @@ class Blender:
         }
         if latent:
             recipe["surroundings"] = manner.surroundings
-        return plain({**recipe, "options": manner.options()})
+        return as_json({**recipe, "options": manner.options()})
 
 
 def _checked(count: int, weights: Sequence[float] | np.ndarray | None, manner: Manner) -> np.ndarray:

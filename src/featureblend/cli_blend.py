@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
-from .cli_pictures import check_written, idle_options, print_measures, print_warnings, side, whose
+from .cli_pictures import check_written, idle_options, print_measures, print_warnings, room_warnings, side, whose
 from .errors import FeatureblendError
 
 __all__ = ["batch", "blend", "replay"]
@@ -100,7 +100,7 @@ def blend(
     which = face_choices(faces)
 
     from .blender import Blender
-    from .metadata import has_room, write_recipe
+    from .metadata import write_recipe
 
     made = Blender.from_pretrained(model, mend=mend).blend(
         photos,
@@ -124,10 +124,8 @@ def blend(
     if balance:
         print(f"  {'weights':28}{' '.join(f'{share:.3f}' for share in made.recipe['weights'])}")
     print_measures(made.measures)
-    warnings = [*idle_options(method, warp, surroundings, mend, background, onto, size), *made.warnings]
-    if metadata and recipe is None and not has_room(out, made.recipe):
-        warnings.append(f"{out} has no room for the recipe: keep it with --recipe FILE")
-    print_warnings(warnings)
+    idle = idle_options(method, warp, surroundings, mend, background, onto, size)
+    print_warnings([*idle, *made.warnings, *room_warnings(out, made.recipe, recipe, metadata)])
 
 
 def replay(

@@ -20,6 +20,7 @@ __all__ = [
     "idle_options",
     "print_measures",
     "print_warnings",
+    "room_warnings",
     "side",
     "whose",
     "write",
@@ -61,18 +62,25 @@ def idle_options(
     return idle
 
 
+def room_warnings(out: Path, recipe: Mapping[str, Any], recipe_file: Path | None, metadata: bool) -> list[str]:
+    """Say so where a picture is to hold its recipe and can't, and nothing else does."""
+    from .metadata import has_room
+
+    lost = metadata and recipe_file is None and not has_room(out, recipe)
+    return [f"{out} has no room for the recipe: keep it with --recipe FILE"] if lost else []
+
+
 def write(out: Path, image: Any, recipe: Mapping[str, Any], recipe_file: Path | None, metadata: bool) -> None:
     """Write a picture, and its recipe beside it if asked: together or not at all."""
     from .files import atomic_path
-    from .metadata import has_room, save_picture, write_recipe
+    from .metadata import save_picture, write_recipe
 
     with ExitStack() as both:
         if recipe_file is not None:
             write_recipe(both.enter_context(atomic_path(recipe_file)), recipe)
         save_picture(out, image, recipe if metadata else None)
     print(out)
-    if metadata and recipe_file is None and not has_room(out, recipe):
-        print_warnings([f"{out} has no room for the recipe: keep it with --recipe FILE"])
+    print_warnings(room_warnings(out, recipe, recipe_file, metadata))
 
 
 def print_measures(measures: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import FeatureblendError
-from .files import atomic_path, require_parent
+from .files import atomic_path, read_error, require_parent
 
 __all__ = ["CODE_SUFFIX", "Code"]
 
@@ -122,10 +122,8 @@ class Code:
                 if any(entry.file_size > MAX_BYTES for entry in zipfile.ZipFile(path).infolist()):
                     raise ValueError("it is far too large")
                 return cls._from_values({name: stored[name] for name in stored.files})
-        except FileNotFoundError as error:
-            raise FeatureblendError(f"no such file: {shown}") from error
-        except IsADirectoryError as error:
-            raise FeatureblendError(f"{shown} is a folder; a code is due here") from error
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise read_error(shown, error, "a code") from error
         except (ValueError, KeyError, TypeError, EOFError, OSError, NotImplementedError, zipfile.BadZipFile) as error:
             reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error).splitlines()[0:1]
             why = reason if isinstance(reason, str) else "".join(reason)

@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import FeatureblendError
 
-__all__ = ["atomic_path", "keep_inputs", "readable_name", "require_parent", "sha256", "short_name"]
+__all__ = ["atomic_path", "cut", "keep_inputs", "read_error", "readable_name", "require_parent", "sha256", "short_name"]
 
 
 def require_parent(path: str | os.PathLike[str]) -> Path:
@@ -50,6 +50,30 @@ def require_parent(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def read_error(name: str, error: Exception, due: str) -> FeatureblendError:
+    """Say in one line why a file can't be read.
+
+    Parameters
+    ----------
+    name : str
+        What the file is called.
+    error : Exception
+        What reading it raised.
+    due : str
+        What is to be in its place where it is a folder, such as ``"a photo"``.
+
+    Examples
+    --------
+    >>> print(read_error("ana.jpg", FileNotFoundError(), "a photo"))
+    no such file: ana.jpg
+    """
+    if isinstance(error, FileNotFoundError):
+        return FeatureblendError(f"no such file: {name}")
+    if isinstance(error, IsADirectoryError):
+        return FeatureblendError(f"{name} is a folder; {due} is due here")
+    return FeatureblendError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}")
+
+
 def readable_name(name: str) -> str:
     r"""Give a file's name as text that any file can hold: bytes that are no UTF-8 become ``\xe9`` and the like.
 
@@ -75,11 +99,21 @@ def short_name(name: str, most: int = 200) -> str:
     >>> short_name("ana.jpg"), short_name("ä" * 9 + ".jpg", most=11)
     ('ana.jpg', 'äää.jpg')
     """
-    content = os.fsencode(name)
-    if len(content) <= most:
+    if len(os.fsencode(name)) <= most:
         return name
-    ending = os.fsencode(Path(name).suffix)[: most // 2]
-    return (content[: most - len(ending)].decode("utf-8", "ignore")) + ending.decode("utf-8", "ignore")
+    ending = cut(Path(name).suffix, most // 2)
+    return cut(name, most - len(os.fsencode(ending))) + ending
+
+
+def cut(text: str, most: int) -> str:
+    """Shorten to so many bytes of UTF-8, without cutting a character.
+
+    Examples
+    --------
+    >>> cut("äää", 5)
+    'ää'
+    """
+    return os.fsencode(text)[:most].decode("utf-8", "ignore")
 
 
 def keep_inputs(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> None:

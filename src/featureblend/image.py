@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from .errors import FeatureblendError
-from .files import atomic_path, readable_name, require_parent
+from .files import atomic_path, read_error, readable_name, require_parent
 from .sheets import grid, labelled_row
 
 __all__ = [
@@ -111,12 +111,8 @@ def load_image(photo: Photo, position: int = 1) -> np.ndarray:
     try:
         with open(photo, "rb") as stream:
             return _read(stream, name)
-    except FileNotFoundError as error:
-        raise FeatureblendError(f"no such file: {name}") from error
-    except IsADirectoryError as error:
-        raise FeatureblendError(f"{name} is a folder; a photo is due here") from error
     except (OSError, ValueError) as error:
-        raise FeatureblendError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
+        raise read_error(name, error, "a photo") from error
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:

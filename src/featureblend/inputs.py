@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from .errors import FeatureblendError
 from .image import PHOTO_SUFFIXES, Photo, photo_name
 from .metadata import was_made_here
 
-__all__ = ["FolderInputs", "Input", "folder_inputs", "input_files", "input_name", "read_input"]
+__all__ = ["Input", "input_files", "input_name", "made_here", "read_input"]
 
 Input: TypeAlias = Photo | Code
 """A photo (path, PIL image, or (H, W, 3) uint8 array) or a code (`Code`, or the path of its ``.npz``)."""
@@ -58,27 +58,18 @@ def input_name(item: Input, place: int) -> str:
     return Path(photo_name(item.name or f"code {place}" if isinstance(item, Code) else item, place)).name
 
 
-@dataclass(frozen=True)
-class FolderInputs:
-    """What a folder holds."""
-
-    inputs: list[Path]
-    """Photos and codes, sorted by name."""
-    made_here: list[Path]
-    """Pictures that featureblend made, where there are photos too: results of before, which lie beside what they are
-    made of. In a folder of nothing else they are `inputs`."""
-
-
-def folder_inputs(folder: str | os.PathLike[str]) -> FolderInputs:
+def input_files(folder: str | os.PathLike[str], every: bool = False) -> list[Path]:
     """List the photos and codes of a folder and the folders in it, sorted by name; hidden ones are left out.
 
     Parameters
     ----------
     folder : path-like
+    every : bool
+        List pictures `made_here`, too.
 
     Returns
     -------
-    FolderInputs
+    list of Path
         The same order on every machine: by the names' characters, not by the language's rules.
 
     Raises
@@ -89,7 +80,7 @@ def folder_inputs(folder: str | os.PathLike[str]) -> FolderInputs:
     Examples
     --------
     >>> from featureblend.demo import EXAMPLES
-    >>> [path.stem for path in folder_inputs(EXAMPLES).inputs]
+    >>> [path.stem for path in input_files(EXAMPLES)]
     ['fifth', 'first', 'fourth', 'second', 'third']
     """
     folder = Path(folder)
@@ -104,23 +95,25 @@ def folder_inputs(folder: str | os.PathLike[str]) -> FolderInputs:
     if not found:
         raise FeatureblendError(f"{folder} holds no photos: files that end in {', '.join(endings)} are due")
     found.sort(key=lambda path: path.relative_to(folder).as_posix())
-    made = {path for path in found if path.suffix.lower() != CODE_SUFFIX and was_made_here(path)}
-    if len(made) == len(found):
-        return FolderInputs(found, [])
-    return FolderInputs([path for path in found if path not in made], [path for path in found if path in made])
+    results = set() if every else made_here(found)
+    return [path for path in found if path not in results]
 
 
 def _unreadable(error: OSError) -> None:
     raise FeatureblendError(f"cannot read {error.filename}: {error.strerror or error}") from error
 
 
-def input_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Give the `inputs` of `folder_inputs` alone.
+def made_here(files: Iterable[Path]) -> set[Path]:
+    """Tell the pictures that featureblend made, where there are photos too: results of before, beside their photos.
+
+    Of nothing but such pictures, none: they are what is to be blended.
 
     Examples
     --------
     >>> from featureblend.demo import EXAMPLES
-    >>> len(input_files(EXAMPLES))
-    5
+    >>> made_here(input_files(EXAMPLES, every=True))
+    set()
     """
-    return folder_inputs(folder).inputs
+    files = list(files)
+    made = {path for path in files if path.suffix.lower() != CODE_SUFFIX and was_made_here(path)}
+    return made if len(made) < len(files) else set()

@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from .errors import FeatureblendError
-from .files import atomic_path
+from .files import atomic_path, read_error
 from .image import picture_path, save_image
 
 __all__ = [
@@ -91,14 +91,10 @@ def source_type(recipe: Mapping[str, Any]) -> str:
 
 
 def _description(recipe: Mapping[str, Any]) -> str:
+    shows = "Its blends show" if recipe.get("verb") in SHOWN_TOGETHER else "It shows"
     return (
         f"Synthetic picture: {recipe.get('verb', 'blend')} of {len(recipe.get('inputs') or ())} "
-        f"inputs, made by featureblend {recipe.get('featureblend', '')}. "
-        + (
-            "Its blends show nobody who exists."
-            if recipe.get("verb") in SHOWN_TOGETHER
-            else "It shows nobody who exists."
-        )
+        f"inputs, made by featureblend {recipe.get('featureblend', '')}. {shows} nobody who exists."
     )
 
 
@@ -253,12 +249,8 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     shown = os.fspath(path)
     try:
         found = _stored(Path(path))
-    except FileNotFoundError as error:
-        raise FeatureblendError(f"no such file: {shown}") from error
-    except IsADirectoryError as error:
-        raise FeatureblendError(f"{shown} is a folder; a recipe or a picture is due here") from error
     except OSError as error:
-        raise FeatureblendError(f"cannot read {shown}: {error.strerror or error}") from error
+        raise read_error(shown, error, "a recipe or a picture") from error
     if isinstance(found, dict):
         found = found.get(CHUNK) if isinstance(found.get(CHUNK), dict) else found.get("recipe", found)
     if not isinstance(found, dict) or not isinstance(found.get("inputs"), list) or "featureblend" not in found:

@@ -19,7 +19,7 @@ from .files import keep_inputs, readable_name, sha256
 from .image import Photo, load_image, photo_name
 from .metadata import save_picture
 
-__all__ = ["Blend", "Code", "input_facts", "normalised_weights", "plain"]
+__all__ = ["Blend", "Code", "as_json", "input_facts", "normalised_weights"]
 
 
 @dataclass(frozen=True)
@@ -107,12 +107,12 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
     return parts / parts.sum()
 
 
-def plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Give a recipe as JSON would give it back: numpy's numbers and truths as Python's, tuples as lists.
 
     Examples
     --------
-    >>> plain({"surroundings": np.int64(2), "warp": np.bool_(False)})
+    >>> as_json({"surroundings": np.int64(2), "warp": np.bool_(False)})
     {'surroundings': 2, 'warp': False}
     """
     found: dict[str, Any] = json.loads(json.dumps(recipe, default=lambda value: value.item()))

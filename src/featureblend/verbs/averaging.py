@@ -106,10 +106,8 @@ def average(
     """
     if method not in METHODS:
         raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
-    table = weights if not isinstance(weights, (str, os.PathLike)) else None
     items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
-    if isinstance(weights, (str, os.PathLike)):
-        table = read_weights(weights, names)
+    table = read_weights(weights, names) if isinstance(weights, (str, os.PathLike)) else weights
     shares, unweighted = _weights_by_name(table, names, weights)
     wanted = [place for place, share in enumerate(shares) if share > 0]
     blender = blender or Blender.from_pretrained()

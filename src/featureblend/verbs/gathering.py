@@ -19,7 +19,7 @@ from ..codes import Code
 from ..errors import FeatureblendError
 from ..files import readable_name
 from ..image import photo_name
-from ..inputs import Input, folder_inputs, input_name
+from ..inputs import Input, input_files, input_name, made_here
 from .rendering import progress
 
 __all__ = ["FaceStore", "Gathered", "Skipped", "cleaned_one_by_one", "gather", "inputs_of"]
@@ -125,12 +125,12 @@ def inputs_of(
         The folder's pictures that featureblend made: an average is no photo of the next.
     """
     if isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
-        found = folder_inputs(source)
-        files = sorted([*found.inputs, *(found.made_here if every else ())], key=Path.as_posix)
-        left_out = () if every else found.made_here
-        names = [readable_name(path.relative_to(source).as_posix()) for path in (*files, *left_out)]
-        skipped = tuple(Skipped(name, MADE_HERE) for name in names[len(files) :])
-        return list(files), names[: len(files)], skipped
+        files = input_files(source, every=True)
+        results = set() if every else made_here(files)
+        names = {path: readable_name(path.relative_to(source).as_posix()) for path in files}
+        taken: list[Input] = [path for path in files if path not in results]
+        skipped = tuple(Skipped(names[path], MADE_HERE) for path in files if path in results)
+        return taken, [name for path, name in names.items() if path not in results], skipped
     items: list[Input] = list(source) if isinstance(source, (list, tuple)) else [source]  # type: ignore[list-item]
     return items, [input_name(item, place) for place, item in enumerate(items, 1)], ()
 

@@ -19,7 +19,7 @@ from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
 from ..mixing import Surroundings, outside_face
-from ..recipes import input_facts, plain
+from ..recipes import as_json, input_facts
 
 __all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "verb_recipe"]
 
@@ -196,7 +196,7 @@ def verb_recipe(
     recipe["warp"] = warp
     if surroundings is not None:
         recipe["surroundings"] = surroundings
-    return plain(
+    return as_json(
         {
             **recipe,
             "options": options,
