@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean web browser docs pictures
+.PHONY: demo test test-photos lint clean web browser docs pictures
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -15,6 +15,14 @@ web: $(VENV)/web.stamp
 
 test: $(VENV)/dev.stamp lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --doctest-modules src tests
+
+# The tests on real photos, which are no part of the project: a folder beside it, or SHARED=FOLDER, holds them.
+SHARED ?= ../shared
+test-photos: $(VENV)/dev.stamp
+	@test -f "$(SHARED)/data/lfw-deepfunneled.tar" || { \
+		echo "test-photos: no $(SHARED)/data/lfw-deepfunneled.tar; name the folder with SHARED=FOLDER" >&2; exit 1; }
+	OMP_NUM_THREADS=1 FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
+		-m real_photos tests
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests tools examples

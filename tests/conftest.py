@@ -1,12 +1,11 @@
-"""Fixtures that several test files share: photos with faces, real ones where the shared data is at hand."""
+"""Fixtures that several test files share: photos with faces, and a detector."""
 
 import signal
-import tarfile
-from pathlib import Path
 
 import pytest
 from drawn_faces import draw_face
 from PIL import Image
+from real_photos import lfw_photos
 
 from featureblend.faces import FaceDetector
 
@@ -14,32 +13,31 @@ from featureblend.faces import FaceDetector
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-LFW = Path(__file__).parents[2] / "shared" / "data" / "lfw-deepfunneled.tar"
 COUNT = 36
 
 
-@pytest.fixture(scope="session")
-def lfw_is_real():
-    """Whether `lfw_photos` are photos; dlib finds the drawn faces too, but they are more alike."""
-    return LFW.is_file()
+@pytest.fixture(scope="session", params=["drawn", pytest.param("real", marks=pytest.mark.real_photos)])
+def face_source(request):
+    """Where `face_photos` come from; dlib finds the drawn faces too, but they are more alike."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def lfw_photos(tmp_path_factory, lfw_is_real):
+def face_photos(tmp_path_factory, face_source):
     """36 photos of 36 people, 250 px, as ``Person_Name/Person_Name_0001.jpg`` in one folder; never to be changed."""
-    folder = tmp_path_factory.mktemp("lfw")
-    if lfw_is_real:
-        with tarfile.open(LFW) as tar:
-            firsts = [member for member in tar if member.name.endswith("_0001.jpg")]
-            for member in firsts[:: len(firsts) // COUNT][:COUNT]:
-                path = folder / Path(*Path(member.name).parts[-2:])
-                path.parent.mkdir()
-                path.write_bytes(tar.extractfile(member).read())
+    folder = tmp_path_factory.mktemp("people")
+
+    def path_of(person):
+        (folder / person).mkdir()
+        return folder / person / f"{person}_0001.jpg"
+
+    if face_source == "real":
+        photos = lfw_photos(one_a_person=True)
+        for person, data in photos[:: len(photos) // COUNT][:COUNT]:
+            path_of(person).write_bytes(data)
     else:
         for seed in range(COUNT):
-            path = folder / f"Drawn_Face_{seed}" / f"Drawn_Face_{seed}_0001.jpg"
-            path.parent.mkdir()
-            Image.fromarray(draw_face(seed, 250)[0]).save(path, quality=95)
+            Image.fromarray(draw_face(seed, 250)[0]).save(path_of(f"Drawn_Face_{seed}"), quality=95)
     return sorted(folder.glob("*/*.jpg"))
 
 

@@ -25,8 +25,8 @@ def blender(detector):
 
 
 @pytest.fixture(scope="module")
-def photos(lfw_photos):
-    return lfw_photos[:2]
+def photos(face_photos):
+    return face_photos[:2]
 
 
 def test_every_method_is_on_the_sheet(tmp_path, blender, photos):

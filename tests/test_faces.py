@@ -31,9 +31,9 @@ def face_at(x, y, side):
 
 
 @pytest.fixture(scope="module")
-def found(detector, lfw_photos):
+def found(detector, face_photos):
     """The photos and the faces in each."""
-    images = [load_image(path) for path in lfw_photos[:30]]
+    images = [load_image(path) for path in face_photos[:30]]
     return [(image, detector.detect(image)) for image in images]
 
 
@@ -246,7 +246,7 @@ def test_a_turned_phone_photo_is_searched_upright(detector, astronaut, tmp_path)
     assert overlap(face.box, detector.detect(astronaut)[0].box) > 0.8
 
 
-def test_embeddings_are_near_for_one_person_and_far_for_two(detector, found, lfw_is_real):
+def test_embeddings_are_near_for_one_person_and_far_for_two(detector, found, face_source):
     codes, again = [], []
     for image, faces in found[:8]:
         if faces:
@@ -256,7 +256,7 @@ def test_embeddings_are_near_for_one_person_and_far_for_two(detector, found, lfw
             again.append(detector.embedding(crop.image, crop.landmarks))
     assert codes[0].shape == (128,)
     between = np.linalg.norm(np.array(codes)[:, None] - codes, axis=2)[np.triu_indices(len(codes), 1)]
-    assert between.mean() > (0.6 if lfw_is_real else 0.3)
+    assert between.mean() > (0.6 if face_source == "real" else 0.3)
     assert np.linalg.norm(np.array(codes) - again, axis=1).mean() < between.mean() / 2
     image, faces = found[0]
     assert (
@@ -267,12 +267,12 @@ def test_embeddings_are_near_for_one_person_and_far_for_two(detector, found, lfw
     )
 
 
-def test_the_packaged_detector_is_dlibs_own(lfw_photos, astronaut):
+def test_the_packaged_detector_is_dlibs_own(face_photos, astronaut):
     """The file exists to load faster, not to find other faces."""
     import dlib
 
     own, packaged = dlib.get_frontal_face_detector(), FaceDetector()._hog
-    for image in [astronaut, *(load_image(path) for path in lfw_photos[:6])]:
+    for image in [astronaut, *(load_image(path) for path in face_photos[:6])]:
         expected, found = own.run(image, 1, -0.5), packaged.run(image, 1, -0.5)
         assert [str(box) for box in found[0]] == [str(box) for box in expected[0]]
         assert list(found[1]) == list(expected[1])

@@ -36,9 +36,9 @@ def no_cnn(detector):
 
 
 @pytest.fixture(scope="module")
-def people(lfw_photos):
+def people(face_photos):
     """A dozen photos of as many people."""
-    return lfw_photos[:12]
+    return face_photos[:12]
 
 
 @pytest.fixture

@@ -1,19 +1,15 @@
 """Every score of realism orders pictures as a person would: real > slightly blurred > pixel average of two > noise.
 
-On photos where LFW lies beside the repository (shared/data), and on drawn faces everywhere. "Slightly blurred" is a
+On drawn faces, and on real ones where the photos are asked for. "Slightly blurred" is a
 Gaussian of half a pixel at 128 pixels. Two scores are blind somewhere, and say so in their documentation: 1-NN
 accuracy sees blur from about .6 pixels, and ghosting takes noise for clean.
 """
-
-import io
-import tarfile
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from drawn_faces import draw_faces
-from PIL import Image
+from real_photos import lfw_photos, opened
 
 from featureblend.classical.morph import blend as morph
 from featureblend.evaluate import (
@@ -29,20 +25,15 @@ from featureblend.evaluate import (
 )
 from featureblend.faces import FaceDetector
 
-PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "lfw-deepfunneled.tar"
 COUNT = 150
 
 
 def photos(count):
     """The central 170 pixels of LFW photos, one a person, at 128 pixels: roughly aligned as they come."""
-    chosen = []
-    with tarfile.open(PHOTOS) as tar:
-        for member in tar:
-            if member.name.endswith("_0001.jpg"):
-                image = np.asarray(Image.open(io.BytesIO(tar.extractfile(member).read())).convert("RGB"))
-                chosen.append(cv2.resize(image[40:210, 40:210], (128, 128), interpolation=cv2.INTER_AREA))
-                if len(chosen) == count:
-                    break
+    chosen = [
+        cv2.resize(np.asarray(opened(data))[40:210, 40:210], (128, 128), interpolation=cv2.INTER_AREA)
+        for _, data in lfw_photos(count, one_a_person=True)
+    ]
     # The tar is in the order of first names; the sets must not be.
     return np.stack(chosen)[np.random.default_rng(0).permutation(len(chosen))]
 
@@ -64,13 +55,9 @@ class Sets:
         self.reference_features = image_features(self.reference)
 
 
-@pytest.fixture(scope="module", params=["photos", "drawn"])
-def sets(request):
-    if request.param == "photos":
-        if not PHOTOS.exists():
-            pytest.skip(f"{PHOTOS} is not here")
-        return Sets(photos(4 * COUNT))
-    return Sets(draw_faces(range(4 * COUNT))[0])
+@pytest.fixture(scope="module")
+def sets(face_source):
+    return Sets(photos(4 * COUNT) if face_source == "real" else draw_faces(range(4 * COUNT))[0])
 
 
 def assert_rising(values):
@@ -134,7 +121,7 @@ def test_ghosting_where_it_applies(sets):
     assert min(found["average"]) > 0.25
 
 
-@pytest.mark.skipif(not PHOTOS.exists(), reason=f"{PHOTOS} is not here")
+@pytest.mark.real_photos
 def test_a_morph_of_photos_is_clean_inside_the_face_and_ghosted_outside():
     detector, faces = FaceDetector(use_cnn=False), []
     for image in photos(120)[:28]:

@@ -1,18 +1,15 @@
-"""Small faces to train on in tests: real photos where the shared data lies beside the project, else drawn ones."""
+"""Small faces to train on in tests."""
 
 import dataclasses
 import functools
-import io
-import tarfile
-from pathlib import Path
 
 import numpy as np
+from drawn_faces import draw_face
 from PIL import Image
+from real_photos import lfw_photos, opened
 
 from featureblend.data import FaceSet, person_split
 from featureblend.presets import preset
-
-PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "lfw-deepfunneled.tar"
 
 TOY = preset("toy")
 
@@ -27,28 +24,18 @@ PAPER = dataclasses.replace(
 
 def _photos(count):
     """The middle of the first photos: LFW's deep funnelling put the faces there."""
-    pictures, people = [], []
-    with tarfile.open(PHOTOS) as tar:
-        for member in tar:
-            if member.name.endswith(".jpg"):
-                with Image.open(io.BytesIO(tar.extractfile(member).read())) as photo:
-                    pictures.append(photo.convert("RGB").crop((55, 55, 195, 195)))
-                people.append(member.name.split("/")[-2])
-            if len(pictures) == count:
-                break
-    return pictures, people
+    photos = lfw_photos(count)
+    return [opened(data).crop((55, 55, 195, 195)) for _, data in photos], [person for person, _ in photos]
 
 
 def _drawings(count):
-    from drawn_faces import draw_face
-
     return [Image.fromarray(draw_face(seed)[0]) for seed in range(count)], [f"drawing {seed}" for seed in range(count)]
 
 
 @functools.cache
-def faces(count=600, side=40, margin=1.25):
-    """A FaceSet split by person, with a margin for random shifts."""
-    pictures, people = _photos(count) if PHOTOS.is_file() else _drawings(count)
+def faces(count=600, side=40, margin=1.25, source="drawn"):
+    """A FaceSet split by person, with a margin for random shifts; real faces are for tests marked `real_photos`."""
+    pictures, people = (_photos if source == "real" else _drawings)(count)
     images = np.stack([np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS)) for picture in pictures])
     splits = np.array([person_split(person) for person in people])
     return dataclasses.replace(
