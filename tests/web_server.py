@@ -38,6 +38,7 @@ class Server:
 
     def __init__(self, folder):
         self.home, self.work, self.log = folder / "home", folder / "work", folder / "sockets.log"
+        self.temporary = folder / "temporary"
         for name in ("home", "work", "guard", "temporary"):
             (folder / name).mkdir()
         (folder / "guard" / "sitecustomize.py").write_text(GUARD)
@@ -45,7 +46,7 @@ class Server:
         environment = {
             **kept,
             "HOME": str(self.home),
-            "TMPDIR": str(folder / "temporary"),
+            "TMPDIR": str(self.temporary),
             "PYTHONPATH": str(folder / "guard"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "SOCKET_LOG": str(self.log),
@@ -75,6 +76,22 @@ def server(tmp_path_factory):
     running = Server(tmp_path_factory.mktemp("web"))
     yield running
     running.stop()
+
+
+@pytest.fixture
+def server_of(tmp_path):
+    """Start servers that a test ends itself."""
+    started = []
+
+    def start():
+        folder = tmp_path / f"web-{len(started)}"
+        folder.mkdir()
+        started.append(Server(folder))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
 
 
 @pytest.fixture(scope="module")

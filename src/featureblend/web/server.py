@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..blender import Blender
@@ -42,7 +42,7 @@ def serve(
     *,
     mend: bool = True,
 ) -> None:
-    """Serve the page until Ctrl-C.
+    """Serve the page until Ctrl-C, SIGTERM or a closed terminal (SIGHUP); each removes the folder of uploads.
 
     Parameters
     ----------
@@ -68,10 +68,12 @@ def serve(
         raise FeatureblendError("the web page needs gradio: pip install 'featureblend[web]'")
     blender = Blender.from_pretrained(model, mend=mend)
     port = _free_port(host, port)
-    with tempfile.TemporaryDirectory(prefix="featureblend-web-") as folder:
+    from .uploads import Stopped, ending_on_signals, upload_folder
+
+    with suppress(Stopped), ending_on_signals(), upload_folder() as folder:
         os.environ.update(QUIET)
-        os.environ["GRADIO_TEMP_DIR"] = folder
-        os.environ["MPLCONFIGDIR"] = folder  # matplotlib, where it is there, writes a list of fonts
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)
+        os.environ["MPLCONFIGDIR"] = str(folder)  # matplotlib, where it is there, writes a list of fonts
         _run(blender, host, port, browser, say or _say)
 
 

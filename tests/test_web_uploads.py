@@ -1,0 +1,107 @@
+"""What the server leaves behind, however it ends: the real command in a process of its own, and signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+pytest_plugins = ["web_server"]
+pytestmark = pytest.mark.xdist_group("web")
+
+SCRIPT = """
+import signal, sys, time
+from pathlib import Path
+from featureblend.web.uploads import Stopped, ending_on_signals, upload_folder
+if "--nohup" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+try:
+    with ending_on_signals(), upload_folder() as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "photo.jpg").write_bytes(b"photo")
+        print(folder, flush=True)
+        sys.stdin.readline()
+except Stopped:
+    print("stopped")
+"""
+"""What `serve` does with its folder, without the page, which takes seconds to start."""
+
+
+class Owner:
+    """A process that has an upload folder until it is told to go."""
+
+    def __init__(self, temporary, *words):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, *words], env={**os.environ, "TMPDIR": str(temporary)}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        self.folder = self.process.stdout.readline().strip()
+        assert self.folder, self.process.stderr.read()
+
+    def end(self, number=None):
+        """Send a signal, or the line that the process waits for; what it said then."""
+        if number is not None:
+            self.process.send_signal(number)
+        out, errors = self.process.communicate("" if number is not None else "\n", timeout=30)
+        assert errors == ""
+        return out.strip()
+
+
+def left(temporary):
+    return sorted(path.name for path in temporary.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_server_that_is_told_to_end_leaves_nothing(server_of, number):
+    server = server_of()
+    urllib.request.urlopen(server.address, timeout=20).close()
+    (folder,) = server.temporary.iterdir()  # nothing temporary lies beside the folder
+    (folder / "photo.jpg").write_bytes(b"photo")
+    server.process.send_signal(number)
+    assert server.process.wait(30) == 0
+    assert left(server.temporary) == []
+    assert "Traceback" not in server.errors.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_folder_goes_with_its_process(tmp_path, number):
+    assert Owner(tmp_path).end(number) == "stopped"
+    assert left(tmp_path) == []
+
+
+def test_what_a_killed_server_left_goes_at_the_next_start_and_no_other_servers_folder(tmp_path):
+    running, killed = Owner(tmp_path), Owner(tmp_path)
+    killed.end(signal.SIGKILL)
+    assert len(left(tmp_path)) == 2
+    next_one = Owner(tmp_path)
+    assert {str(tmp_path / name) for name in left(tmp_path)} == {running.folder, next_one.folder}
+    assert os.listdir(os.path.join(running.folder, "deep")) == ["photo.jpg"]
+    for owner in (running, next_one):
+        owner.end()
+    assert left(tmp_path) == []
+
+
+def test_a_folder_without_a_lock_file_stays(tmp_path):
+    (tmp_path / "featureblend-web-mine").mkdir()
+    Owner(tmp_path).end()
+    assert left(tmp_path) == ["featureblend-web-mine"]
+
+
+def test_a_link_to_a_folder_is_not_followed(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "server.lock").touch()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (temporary / "featureblend-web-link").symlink_to(kept)
+    Owner(temporary).end()
+    assert (kept / "server.lock").exists()
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(tmp_path):
+    owner = Owner(tmp_path, "--nohup")
+    owner.process.send_signal(signal.SIGHUP)
+    assert owner.end() == ""  # it lived on to read its line
+    assert left(tmp_path) == []
