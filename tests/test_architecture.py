@@ -38,11 +38,6 @@ def test_import_is_fast():
     assert min(float(python(code)) for _ in range(5)) <= 0.1
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_files_are_short(path):
-    assert len(path.read_text().splitlines()) <= 350
-
-
 @pytest.mark.parametrize(
     "package", [path.parent for path in FILES if path.name == "__init__.py"], ids=lambda path: path.name
 )

@@ -209,7 +209,7 @@ def test_lines_name_the_features_used_and_what_is_not_measured():
     assert "--inception-weights FILE" in bare[1]
     assert "--lpips-weights FILE" in bare[2]
     full = feature_lines({"inception": "Inception v3 (x)", "lpips": "LPIPS (y)"})
-    assert full[1] == "features: Inception FID and KID on Inception v3 (x)"
+    assert full[1] == "features: FID and KID on Inception v3 (x)"
     assert full[2] == "features: LPIPS on LPIPS (y)"
 
 

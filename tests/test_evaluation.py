@@ -75,7 +75,7 @@ def test_the_report_holds_all_of_itself(finished):
     assert not re.search(r"https?:|url\(|@import|<script|<link", page)
     assert page.count("data:image/jpeg;base64,") >= 12 * 6
     assert "on patch-statistics-v1, not Inception" in page
-    assert "not measured: Inception FID and KID (give their weights with --inception-weights FILE)" in page
+    assert "not measured: FID and KID (give the weights with --inception-weights FILE)" in page
     assert page.count("<svg") >= 8
     assert "class=best" in page
     assert "No pair was left out" in page
@@ -130,7 +130,7 @@ def test_a_further_model_brings_two_methods(faces, tmp_path):
 
     run(faces, tmp_path, ("latent", "twin", "twin-unwarped"), also=(f"twin={find_model()}",))
     value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path)}
-    assert value["twin", "fid"] == value["latent", "fid"] != value["twin-unwarped", "fid"]
+    assert value["twin", "patch_fid"] == value["latent", "patch_fid"] != value["twin-unwarped", "patch_fid"]
     with pytest.raises(FeatureblendError, match="the name latent is taken"):
         parse_also(["latent=somewhere"])
 
@@ -165,7 +165,7 @@ def test_pca_agrees_with_an_outside_oracle():
 
 
 def test_the_best_is_the_nearest_to_the_ideal():
-    ideals = {"kid": 0, "nn_accuracy": 0.5, "sharpness": 1, "diversity": 1}
+    ideals = {"patch_kid": 0, "nn_accuracy": 0.5, "sharpness": 1, "diversity": 1}
     for name, ideal in ideals.items():
         assert badness(FIGURES[name], ideal) < badness(FIGURES[name], ideal + 0.2)
     assert badness(FIGURES["nn_accuracy"], 0.4) == pytest.approx(badness(FIGURES["nn_accuracy"], 0.6))

@@ -34,7 +34,9 @@ def test_a_method_that_fails_on_a_pair_is_named_and_counted(faces, tmp_path, mon
     monkeypatch.setitem(CLASSICAL, "pixel", failing)
     page = run(faces, tmp_path, ("pixel", "morph")).read_text()
     counts = {(line["method"], line["figure"]): (line["count"], line["left_out"]) for line in lines(tmp_path)}
-    assert counts["pixel", "ghosting"] == counts["pixel", "kid"] == counts["pixel", "spectrum_distance"] == (11, 1)
+    assert (
+        counts["pixel", "ghosting"] == counts["pixel", "patch_kid"] == counts["pixel", "spectrum_distance"] == (11, 1)
+    )
     assert counts["pixel", "path_length"] == (2, 0)
     assert counts["morph", "ghosting"] == (12, 0)
     assert "pixel: 1 of 12 pairs left out" in page

@@ -93,5 +93,5 @@ def test_a_bundled_paper_model_is_in_the_table_by_itself(faces, tmp_path, monkey
     assert not any("paper" in line for line in said)
     page = run(faces, tmp_path / "out", ("latent", "paper")).read_text()
     value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path / "out")}
-    assert value["paper", "fid"] == value["latent", "fid"]
+    assert value["paper", "patch_fid"] == value["latent", "patch_fid"]
     assert "not measured: the paper" not in page

@@ -25,10 +25,10 @@ def row(method, figure, value, **more):
 
 
 ROWS = [
-    row(REAL, "kid", 0.001, features="patch-statistics-v1"),
-    row("latent", "kid", 0.02, features="patch-statistics-v1", model="abc"),
+    row(REAL, "patch_kid", 0.001, features="patch-statistics-v1"),
+    row("latent", "patch_kid", 0.02, features="patch-statistics-v1", model="abc"),
     row("latent", "sharpness", 0.5, model="abc"),
-    row("pixel", "kid", 0.03, features="patch-statistics-v1"),
+    row("pixel", "patch_kid", 0.03, features="patch-statistics-v1"),
     row("pixel", "sharpness", 0.5),
 ]
 
@@ -40,8 +40,8 @@ def results(folder, rows):
 
 
 def test_the_best_is_bold_and_real_is_not_in_the_race():
-    lines = markdown_table(ROWS, ["kid", "sharpness"]).splitlines()
-    assert lines[:2] == ["| method | KID | sharpness |", "|---|---|---|"]
+    lines = markdown_table(ROWS, ["patch_kid", "sharpness"]).splitlines()
+    assert lines[:2] == ["| method | patch-KID | sharpness |", "|---|---|---|"]
     assert lines[2:5] == [
         "| *real* | 0.0010 | – |",
         "| latent | **0.0200** | **0.50** |",
@@ -63,11 +63,11 @@ def test_a_place_takes_the_methods_and_figures_that_it_names():
 
 def test_a_place_takes_the_first_results_that_have_its_figures():
     text = (
-        "<!-- evaluation: figures=kid -->\n<!-- end of evaluation -->\nbetween\n"
+        "<!-- evaluation: figures=patch_kid -->\n<!-- end of evaluation -->\nbetween\n"
         "<!-- evaluation: figures=mmpmr -->\n<!-- end of evaluation -->\n"
         "<!-- evaluation: figures=cycle_error -->\nkept\n<!-- end of evaluation -->\n"
     )
-    made = pasted(text, [ROWS, [row("morph", "mmpmr", 0.25, protocol="other"), row("morph", "kid", 9.0)]])
+    made = pasted(text, [ROWS, [row("morph", "mmpmr", 0.25, protocol="other"), row("morph", "patch_kid", 9.0)]])
     assert "0.0200" in made
     assert "9.0" not in made
     assert "0.250" in made
@@ -130,9 +130,23 @@ def test_mistakes_are_one_line(tmp_path, capsys):
 
 
 def test_a_method_called_best_alone_is_not_marked():
-    assert "**" not in markdown_table([row("latent", "kid", 0.1)]).replace("**best", "")
+    assert "**" not in markdown_table([row("latent", "patch_kid", 0.1)]).replace("**best", "")
 
 
 def test_results_of_other_figures_only_are_refused(tmp_path):
     with pytest.raises(FeatureblendError, match="no figures that are known"):
         read_metrics(results(tmp_path / "old", [row("latent", "forgotten", 1.0)]))
+
+
+def test_figures_under_their_former_names_are_read(tmp_path):
+    """'kid' was on patch statistics: it must not be taken for Inception's KID, nor be lost."""
+    old = read_metrics(results(tmp_path / "old", [row("latent", "kid", 0.25), row("latent", "inception_kid", 0.5)]))
+    assert {line["figure"]: line["value"] for line in old} == {"patch_kid": 0.25, "inception_kid": 0.5}
+    place = "<!-- evaluation: figures=kid,inception_kid -->\n<!-- end of evaluation -->"
+    assert "| method | patch-KID | KID |" in pasted(place, [old])
+
+
+def test_only_what_stands_on_inception_is_called_kid_or_fid():
+    assert {figure.name for figure in FIGURES.values() if figure.title in ("KID", "FID")} == {
+        figure.name for figure in FIGURES.values() if figure.network == "inception"
+    }

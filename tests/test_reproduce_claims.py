@@ -209,7 +209,7 @@ def test_smoothing_makes_less_sure():
 
 def test_merges_are_judged_beside_pixels():
     def line(kid, ghosting):
-        return {"kid": {"value": kid}, "ghosting": {"value": ghosting}}
+        return {"patch_kid": {"value": kid}, "ghosting": {"value": ghosting}}
 
     pixel = {"pixel": line(0.2, 0.3)}
     assert MERGING_CLAIM.judge(pixel).verdict == MISSING

@@ -18,10 +18,11 @@ from typing import Any
 
 from PIL import Image
 
+from featureblend.evaluate.figures import current_name
 from featureblend.files import atomic_path
 
 MERGING = {
-    "kid": ("KID", 3),
+    "patch_kid": ("patch-KID", 3),
     "sharpness": ("sharpness", 2),
     "ghosting": ("ghosting", 3),
     "ghosting_inside": ("ghosting inside", 3),
@@ -66,9 +67,13 @@ def claims(results: dict[str, Any]) -> str:
 
 def merging(results: dict[str, Any]) -> str:
     """Give how good the merges of every system are."""
+    measured = {
+        method: {current_name(figure): value for figure, value in row.items()}
+        for method, row in results["merging"].items()
+    }
     rows = [
         [method, *(f"{row[name]:.{digits}f}" if name in row else "–" for name, (_, digits) in MERGING.items())]
-        for method, row in results["merging"].items()
+        for method, row in measured.items()
     ]
     return table(["method", *(title for title, _ in MERGING.values())], rows)
 

@@ -21,6 +21,7 @@ __all__ = [
     "Figure",
     "badness",
     "best_methods",
+    "current_name",
     "figure_rows",
     "sections",
     "shown_value",
@@ -73,15 +74,37 @@ class Figure:
 FIGURES = {
     figure.name: figure
     for figure in (
-        Figure("kid", "KID", "distance to real faces, cubic kernel; 0 ideal", "low", 4, True, FEATURES_NAME),
-        Figure("fid", "FID", "Fréchet distance to real faces; depends on the count", "low", 2, True, FEATURES_NAME),
         Figure(
-            "inception_kid", "KID Inception", "as KID, on Inception's features", "low", 4, True, network="inception"
+            "patch_kid",
+            "patch-KID",
+            "distance to real faces on patch statistics, cubic kernel; 0 ideal; no KID on Inception's features",
+            "low",
+            4,
+            True,
+            FEATURES_NAME,
+        ),
+        Figure(
+            "patch_fid",
+            "patch-FID",
+            "Fréchet distance to real faces on patch statistics; depends on the count",
+            "low",
+            2,
+            True,
+            FEATURES_NAME,
+        ),
+        Figure(
+            "inception_kid",
+            "KID",
+            "distance to real faces on Inception's features",
+            "low",
+            4,
+            True,
+            network="inception",
         ),
         Figure(
             "inception_fid",
-            "FID Inception",
-            "as FID, on Inception's features; a published one is of 10,000 pictures or more",
+            "FID",
+            "Fréchet distance to real faces on Inception's features; published ones are of 10,000 pictures or more",
             "low",
             2,
             True,
@@ -166,9 +189,23 @@ FIGURES = {
 }
 """Every figure by name, in the order of the table."""
 
+FORMER_NAMES = {"kid": "patch_kid", "fid": "patch_fid"}
+"""Names of figures in files of earlier versions. 'kid' was never Inception's KID, which others mean by it."""
+
+
+def current_name(figure: str) -> str:
+    """Name of a figure today, given the name in a file that an earlier version may have written.
+
+    Examples
+    --------
+    >>> current_name("kid"), current_name("inception_kid")
+    ('patch_kid', 'inception_kid')
+    """
+    return FORMER_NAMES.get(figure, figure)
+
 
 SECTIONS = {
-    "kid": "How real the blends are",
+    "patch_kid": "How real the blends are",
     "balance": "How evenly they lie between their parents, and how various they are",
     "path_irregularity": "The way from one parent to the other",
     "reconstruction_psnr": "What the autoencoder loses",
@@ -249,7 +286,7 @@ def shown_value(figure: Figure, value: float) -> str:
 
     Examples
     --------
-    >>> shown_value(FIGURES["kid"], -0.00001)
+    >>> shown_value(FIGURES["patch_kid"], -0.00001)
     '0.0000'
     """
     return f"{round(value, figure.digits) + 0.0:.{figure.digits}f}"

@@ -79,23 +79,23 @@ def feature_lines(names: Mapping[str, str]) -> list[str]:
     --------
     >>> for line in feature_lines({}):
     ...     print(line)
-    features: KID, FID, 1-NN, critic AUC and ACAI mean distance on patch-statistics-v1, not Inception: they compare \
-with each other, never with published figures
-    not measured: Inception FID and KID (give their weights with --inception-weights FILE)
-    not measured: LPIPS (give its weights with --lpips-weights FILE)
+    features: patch-KID, patch-FID, 1-NN, critic AUC and ACAI mean distance on patch-statistics-v1, not Inception: \
+they compare with each other, never with published figures
+    not measured: FID and KID (give the weights with --inception-weights FILE)
+    not measured: LPIPS (give the weights with --lpips-weights FILE)
     """
     lines = [
-        f"features: KID, FID, 1-NN, critic AUC and ACAI mean distance on {FEATURES_NAME}, not Inception: they compare "
-        "with each other, never with published figures"
+        f"features: patch-KID, patch-FID, 1-NN, critic AUC and ACAI mean distance on {FEATURES_NAME}, not "
+        "Inception: they compare with each other, never with published figures"
     ]
-    for kind, what, verb, option in (
-        ("inception", "Inception FID and KID", "their", "--inception-weights"),
-        ("lpips", "LPIPS", "its", "--lpips-weights"),
+    for kind, what, option in (
+        ("inception", "FID and KID", "--inception-weights"),
+        ("lpips", "LPIPS", "--lpips-weights"),
     ):
         if kind in names:
             lines.append(f"features: {what} on {names[kind]}")
         else:
-            lines.append(f"not measured: {what} (give {verb} weights with {option} FILE)")
+            lines.append(f"not measured: {what} (give the weights with {option} FILE)")
     return lines
 
 

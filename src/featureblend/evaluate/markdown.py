@@ -2,7 +2,7 @@
 
 A place says what it shows, so that pasting again needs nothing but the results::
 
-    <!-- evaluation: figures=kid,ghosting methods=latent,pixel -->
+    <!-- evaluation: figures=patch_kid,ghosting methods=latent,pixel -->
     what stands here is replaced
     <!-- end of evaluation -->
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FeatureblendError
-from .figures import FIGURES, REAL, best_methods, shown_value
+from .figures import FIGURES, REAL, best_methods, current_name, shown_value
 
 __all__ = ["markdown_table", "pasted", "read_metrics"]
 
@@ -42,6 +42,7 @@ def read_metrics(folder: str | os.PathLike[str]) -> list[Row]:
     path = Path(folder) / "metrics.jsonl"
     try:
         rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows = [{**row, "figure": current_name(row["figure"])} for row in rows]
         known = [row for row in rows if row["figure"] in FIGURES and {"method", "value", "protocol"} <= set(row)]
     except OSError as error:
         raise FeatureblendError(f"cannot read {path}: {error.strerror}; `featureblend evaluate` writes it") from error
@@ -157,7 +158,7 @@ def _asked(what: str, source: str) -> dict[str, list[str]]:
         key, _, names = word.partition("=")
         if key not in asked or not names:
             raise FeatureblendError(f"{source}: {word!r} is not known in a place; figures=A,B or methods=A,B are")
-        asked[key] = names.split(",")
+        asked[key] = [current_name(name) if key == "figures" else name for name in names.split(",")]
     for name in asked["figures"]:
         if name not in FIGURES:
             raise FeatureblendError(f"{source}: there is no figure {name!r}; use some of {', '.join(FIGURES)}")

@@ -160,8 +160,8 @@ def score_set(
     real = reference.features
     even = min(len(features), len(real))
     return {
-        "kid": kid(real, features),
-        "fid": fid(real, features),
+        "patch_kid": kid(real, features),
+        "patch_fid": fid(real, features),
         "nn_accuracy": nearest_neighbour_accuracy(real[:even], features[:even]).overall,
         "critic_auc": fresh_critic_auc(real, features, run=run),
         "diversity": diversity(blends, parents),

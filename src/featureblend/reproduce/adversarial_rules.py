@@ -286,21 +286,24 @@ def latent_more_real(values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> F
         Explained where the bundled model's blends are, and no system's of the paper.
     """
 
-    def scores(method: str) -> tuple[float, float] | None:
+    def scores(method: str) -> tuple[float, ...] | None:
         rows = values.get(method, {})
-        return (rows["kid"]["value"], rows["ghosting"]["value"]) if {"kid", "ghosting"} <= set(rows) else None
+        needed = ("patch_kid", "ghosting")
+        return tuple(rows[name]["value"] for name in needed) if set(needed) <= set(rows) else None
 
     found = {method: pair for method in values if (pair := scores(method)) is not None}
     systems = [method for method in found if method.startswith("paper-") or method == "aae"]
     if "pixel" not in found or not systems:
         return Finding(MISSING, "no merges were measured")
-    kid, ghosts = found["pixel"]
-    better = [method for method, pair in found.items() if pair[0] < kid and pair[1] < ghosts]
+    distance, ghosts = found["pixel"]
+    better = [method for method, pair in found.items() if pair[0] < distance and pair[1] < ghosts]
     ours = [method for method in systems if method in better]
     best = min(ours or systems, key=lambda method: found[method])
     verdict = CONFIRMED if ours else (EXPLAINED if "featureblend" in better else REFUTED)
     shown = [method for method in ("pixel", best, "featureblend") if method in found]
-    numbers = "; ".join(f"{method} KID {found[method][0]:.3f}, ghosting {found[method][1]:.3f}" for method in shown)
+    numbers = "; ".join(
+        f"{method} patch-KID {found[method][0]:.3f}, ghosting {found[method][1]:.3f}" for method in shown
+    )
     return Finding(
         verdict, f"{numbers}; {len(ours)} of {len(systems)} systems of the paper are ahead of pixels in both"
     )

@@ -241,8 +241,8 @@ MERGING_CLAIM = Claim(
     "latent-blends",
     "1",
     "Blending based on the latent feature space produces more realistic images than blending in pixel space.",
-    "a lower KID and less ghosting than the pixel average; explained where only the bundled model, trained on blends, "
-    "has both",
+    "a lower patch-KID and less ghosting than the pixel average; explained where only the bundled model, trained "
+    "on blends, has both",
     (),
     adversarial_rules.latent_more_real,
 )

@@ -30,7 +30,7 @@ PAIRS = 8
 """Pairs shown of every method."""
 
 MERGING_SCORES = (
-    "kid",
+    "patch_kid",
     "critic_auc",
     "sharpness",
     "ghosting",
@@ -160,7 +160,7 @@ def _merging(reproduction: Reproduction) -> list[str]:
         "by each system, by the bundled model (<i>featureblend</i>), and by what needs no learning.</p>",
         _scores(merged),
         "<p class=soft>Green: best in its column. <i>real</i>: the parents themselves. A blurred or collapsed system "
-        "has no ghosts to show: read sharpness and diversity beside ghosting. KID and critic AUC stand on patch "
+        "has no ghosts to show: read sharpness and diversity beside ghosting. patch-KID and critic AUC stand on patch "
         "statistics, not Inception.</p>",
         _pairs(merged),
         "<h3>Methods</h3><dl>",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FeatureblendError
-from ..evaluate.figures import FIGURES, badness
+from ..evaluate.figures import FIGURES, badness, current_name
 from ..files import atomic_path
 from ..model_folder import read_model_folder
 
@@ -26,7 +26,7 @@ FILE = "evaluation.json"
 SHOWN = (
     "ghosting",
     "sharpness",
-    "kid",
+    "patch_kid",
     "critic_auc",
     "balance_inside",
     "mmpmr",
@@ -143,8 +143,8 @@ def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str
         lines = [json.loads(line) for line in Path(metrics).read_text().splitlines() if line.strip()]
         values: dict[str, dict[str, Any]] = {}
         for line in lines:
-            if line["figure"] in SHOWN:
-                values.setdefault(line["method"], {})[line["figure"]] = line["value"]
+            if (figure := current_name(line["figure"])) in SHOWN:
+                values.setdefault(line["method"], {})[figure] = line["value"]
         own = next(line for line in lines if line["method"] == "latent")
         count = max(line["count"] for line in lines if line["method"] == "latent")
     except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
@@ -179,7 +179,10 @@ def read_quality(model: str | os.PathLike[str]) -> Quality | None:
         record = json.loads(path.read_text())
         methods = record["methods"]
         names = sorted(methods, key=lambda name: (name == "real", [*TITLES, name].index(name)))
-        rows = [Row(name, TITLES.get(name, name), dict(methods[name])) for name in names]
+        rows = [
+            Row(name, TITLES.get(name, name), {current_name(figure): value for figure, value in methods[name].items()})
+            for name in names
+        ]
         columns = [_column(name, rows) for name in SHOWN if any(row.values.get(name) is not None for row in rows)]
         return Quality(record["model"], record["protocol"], int(record["count"]), rows, columns)
     except FileNotFoundError:
