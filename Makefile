@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-photos lint clean web browser docs pictures
+.PHONY: demo test test-photos measurement lint clean web browser docs pictures
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -23,6 +23,10 @@ test-photos: $(VENV)/dev.stamp
 		echo "test-photos: no $(SHARED)/data/lfw-deepfunneled.tar; name the folder with SHARED=FOLDER" >&2; exit 1; }
 	OMP_NUM_THREADS=1 FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
 		-m real_photos tests
+
+# After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.
+measurement: $(VENV)/dev.stamp
+	$(BIN)/python tools/measurement.py --renew
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests tools examples

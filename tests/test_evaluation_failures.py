@@ -60,7 +60,7 @@ def test_identity_is_measured_and_cached_in_the_folder(faces, tmp_path, monkeypa
     assert 0 <= found["mmpmr"]["value"] <= 1
     assert found["mmpmr"]["count"] == 40  # everybody has a second photo
     assert found["weaker_parent"]["value"] > 0.5
-    assert list((tmp_path / "embeddings").glob("*/*.npy"))
+    assert list((tmp_path / "embeddings").rglob("*.npy"))
     assert "Faces match above" in page
     run(faces, tmp_path, ("pixel",), MANY)  # what is there already is shown without being asked for
     assert "mmpmr" in {line["figure"] for line in lines(tmp_path)}

@@ -33,7 +33,7 @@ from .measuring import Measured, measure_method, measure_real
 from .method_names import check_methods, default_methods, method_names, parse_also, variant_of
 from .model_folder import bundled_models
 from .perception import check_identity, measure_identity, measure_networks, measure_real_networks
-from .results import Results
+from .results import Results, kept_line
 from .spoilt_photos import measure_spoilt
 from .workers import Workers
 
@@ -152,7 +152,7 @@ def evaluate(
         say(line)
     if "paper" not in further:
         say("not measured: the paper's VAE as meant (give its model folder with --also paper=FOLDER)")
-    results = Results(Path(out), drawn, identity, networks.names)
+    results = Results(Path(out), drawn, identity, networks.names, say)
     reference = Reference(drawn.faces.images[drawn.reference], source.training)
     evaluation = _Evaluation(drawn, reference, results, identity, networks, jobs or os.cpu_count() or 1, quiet)
     return evaluation.run(methods or default_methods(blenders), _Builder(source, blenders))
@@ -214,6 +214,8 @@ class _Evaluation:
         every = (REAL, *names)
         found = {name: self.results.load(name, build.model(name), identity=name != REAL) for name in every}
         todo = [name for name in every if found[name] is None]
+        if len(todo) < len(every):
+            self.results.say(kept_line([name for name in every if name not in todo]))
         size = {name: self.drawn.protocol.count * (2 if self.identity and name != REAL else 1) for name in every}
         with ExitStack() as stack:
             total = sum(size.values())
@@ -244,8 +246,7 @@ class _Evaluation:
             measure_spoilt(measured, self.drawn, build.blenders[name], contender.encode, contender.decode, self.pool)
         measure_networks(measured, made, self.drawn, self.networks, self.real_rows, self.pool)
         if self.identity:
-            embeddings = self.results.out / "embeddings"
-            measure_identity(measured, made, self.drawn, embeddings, self.pool, step)
+            measure_identity(measured, made, self.drawn, self.results.embeddings, self.pool, step)
         return measured
 
     def _written(self, found: dict[str, Measured]) -> Path:

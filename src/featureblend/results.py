@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .classical import METHODS as CLASSICAL
+from .evaluate.figures import REAL
 from .evaluate.protocols import Drawn
 from .files import atomic_path
 from .measuring import Measured
 
-__all__ = ["Results"]
+__all__ = ["VERSIONS_FILE", "Results", "kept_line", "measurement_versions"]
 
-NOT_MEASURING = (
-    "report.py",
-    "plots.py",
-    "pictures.py",
-    "spoilt_section.py",
-    "markdown.py",
-    "measures.py",
-    "conditions.py",
-    "held_out.py",
-)
-"""Modules of `evaluate` that no result depends on."""
+VERSIONS_FILE = Path(__file__).parent / "evaluate" / "versions.json"
+"""The version of each part of the measurement. `python tools/measurement.py --renew` raises them; a test holds them."""
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, int]:
+    return json.loads(VERSIONS_FILE.read_text())  # type: ignore[no-any-return]
+
+
+def measurement_versions(method: str) -> dict[str, int]:
+    """Versions that a method's scores depend on: of the scoring, and of what makes the method's blends.
+
+    Parameters
+    ----------
+    method : str
+        A method's name, or `REAL`. All variants of all models share the version of 'latent'.
+
+    Examples
+    --------
+    >>> list(measurement_versions("latent-network")), list(measurement_versions("morph"))
+    (['scores', 'identity', 'latent'], ['scores', 'identity', 'morph'])
+    """
+    groups = ["scores", "identity"]
+    if method != REAL:
+        groups.append(method if method in ("pca", *CLASSICAL) else "latent")
+    return {group: _versions().get(group, 0) for group in groups}
+
+
+def _told(versions: Mapping[str, int]) -> str:
+    return "version " + ", ".join(f"{group} {number}" for group, number in versions.items())
+
+
+def kept_line(methods: Sequence[str]) -> str:
+    """Line that tells which methods' kept scores still hold, and their versions.
+
+    Examples
+    --------
+    >>> kept_line(["real"])  # doctest: +ELLIPSIS
+    'kept scores hold, not measured again: real (version scores ..., identity ...)'
+    """
+    versions: dict[str, int] = {}
+    for method in methods:
+        versions |= measurement_versions(method)
+    return f"kept scores hold, not measured again: {', '.join(methods)} ({_told(versions)})"
 
 
 class Results:
@@ -41,16 +77,33 @@ class Results:
         Whether results without figures of identity do not count; those of real faces have none.
     networks : mapping of str to str
         As `Extractors.names`: results without these do not count.
+    say : callable
+        Told which kept results are of another version of the measurement, a line each.
     """
 
-    def __init__(self, out: Path, drawn: Drawn, identity: bool, networks: dict[str, str]) -> None:
-        self.out, self.identity, self.networks = out, identity, networks
+    def __init__(
+        self,
+        out: Path,
+        drawn: Drawn,
+        identity: bool,
+        networks: dict[str, str],
+        say: Callable[[str], Any] = str,
+    ) -> None:
+        self.out, self.identity, self.networks, self.say = out, identity, networks, say
         self.base = {
             "protocol": asdict(drawn.protocol),
             "data": drawn.faces.identity,
             "size": int(drawn.faces.images.shape[1]),
-            "code": _code_hash(),
         }
+
+    def _key(self, name: str, model: str) -> dict[str, Any]:
+        """What kept results must have been measured with."""
+        return {**self.base, "versions": measurement_versions(name), "weights": model}
+
+    @property
+    def embeddings(self) -> Path:
+        """Folder of the recogniser's embeddings, which are kept for today's version of 'identity'."""
+        return self.out / "embeddings" / f"version-{measurement_versions(REAL)['identity']}"
 
     def _path(self, name: str) -> Path:
         return self.out / "methods" / f"{name}.json"
@@ -73,7 +126,13 @@ class Results:
                 sheets = {key: arrays[key] for key in arrays.files if not key.isdecimal()}
         except (OSError, ValueError, EOFError):
             return None
-        if not isinstance(record, dict) or record.get("key") != {**self.base, "weights": model}:
+        if not isinstance(record, dict):
+            return None
+        key, due = record.get("key"), self._key(name, model)
+        if key != due:
+            if isinstance(key, dict) and key.get("versions") != due["versions"]:
+                before = _told(key["versions"]) if isinstance(key.get("versions"), dict) else "an earlier featureblend"
+                self.say(f"{name}: kept scores are of {before}; now {_told(due['versions'])}: measured again")
             return None
         if self.identity and identity and not record.get("identity"):
             return None
@@ -90,27 +149,5 @@ class Results:
             pictures: dict[str, Any] = {str(index): image for index, image in measured.pictures.items()}
             np.savez_compressed(stream, **pictures | measured.sheets)
         with atomic_path(path) as temporary:
-            record = {"key": {**self.base, "weights": model}, **measured.record}
+            record = {"key": self._key(name, model), **measured.record}
             temporary.write_text(json.dumps(record, sort_keys=True) + "\n")
-
-
-def _code_hash() -> str:
-    """Hash the code that makes and measures blends: results of other code are measured again."""
-    here = Path(__file__).parent
-    names = (
-        "alignment.py",
-        "blending.py",
-        "contenders.py",
-        "measuring.py",
-        "method_names.py",
-        "mixing.py",
-        "networks.py",
-        "perception.py",
-        "spoilt_photos.py",
-    )
-    folders = ("classical", "compositing", "evaluate")
-    files = [path for folder in folders for path in here.glob(f"{folder}/*.py")] + [here / name for name in names]
-    digest = hashlib.sha256()
-    for path in sorted(path for path in files if path.name not in NOT_MEASURING):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
