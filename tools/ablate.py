@@ -1,7 +1,6 @@
 """Train small variants of the bundled model's recipe for equal time, and measure them on the same pairs.
 
     python tools/ablate.py faces.tar --out out/ablations --minutes 3 [--only recipe no-warp ...]
-    python tools/paste_table.py out/ablations/evaluation --into docs/model.md
 
 Every variant is the preset `modern` at 64 px with fewer channels and one change, from the same first weights: a
 reconstruction run of the same networks, made first (variants with other networks start from what fits of it). Each is

@@ -130,7 +130,7 @@ def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
         The weighted mean, times ``sqrt(mean energy / energy of the mean)``, which is 1 for a single parent and at most
         ``sqrt(min(n, 4 / n))``, with n the number of parents that count at a place (``1 / sum(shares^2)``): sqrt(2),
         what two that have nothing in common need, for two, and 1 from four on, of whose mean only noise would be
-        stretched (mixes of eight had a weave all over; docs/model.md).
+        stretched (mixes of eight had a weave all over).
 
     Examples
     --------

@@ -291,7 +291,7 @@ class ModernDiscriminator(nn.Module):
         logits = heads[:, 0]
         if self.place_head is not None:
             logits = logits[:, None] + self.place_head(activation(maps[-2])).flatten(1).float()
-        # A share lies between 0 and 1/2; without bounds the generator found a square to climb (docs/model.md).
+        # A share lies between 0 and 1/2; without bounds the generator drives the square up without end.
         return logits, 0.5 * torch.sigmoid(heads[:, 1]), maps
 
     def forward(self, images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ __all__ = ["OUR_PRESETS"]
 JOINT = Phase("joint", "autoencoder")
 DISCRIMINATE = Phase("discriminate", "discriminator")
 
-# The decoder goes on to 64 x 64, so that its head unfolds only 2 x 2 pixels (docs/model.md).
+# The decoder goes on to 64 x 64, so that its head unfolds only 2 x 2 pixels: 4 x 4 left a lattice of that period.
 _MODERN: dict[str, Any] = {"detail_widths": (32,)}
 _FINE: dict[str, Any] = {**_MODERN, "fine_channels": 20, "fine_skip": True}
 _MODERN_RECONSTRUCTION = LossWeights(l1=1.0, ssim=0.5, laplacian=0.5, kl=1.0)
@@ -38,8 +38,7 @@ _MODERN_JOINT = Experiment(
         anchor=0.5,
     ),
     adversarial="relativistic",
-    # StyleGAN2's rule for R1, 0.0002 * size^2 / batch, halved; ten times that left the critic too weak
-    # (docs/model.md).
+    # StyleGAN2's rule for R1, 0.0002 * size^2 / batch, halved; with ten times that the critic guessed (loss .86).
     gradient_penalty=0.1,
     adversarial_start=2_000,
     adversarial_ramp=8_000,

@@ -3,7 +3,7 @@
 Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training": colour, translation and cutout, with
 the paper's ranges. Since the generator's gradient goes through the change, the generator does not learn to make
 changed pictures, and a critic of ten thousand photos cannot learn them by heart. A policy of our own, ``grey``, leaves
-the critic brightness alone; what came of it is in docs/model.md, section 12.
+the critic brightness alone; it did not rid blends of coloured patches.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ def keep_freed_memory() -> bool:
 
     By default an allocation over 32 MB at most is a fresh mapping, whose every page faults at its
     first touch and is zeroed by the kernel. A training step frees and takes the same sizes again
-    and again: on two cores, steps of the modern autoencoder ran 6 to 10 times faster with this
-    (measured; see docs/model.md). Call it before the first large tensor is made.
+    and again: on two cores, steps of the modern autoencoder ran 6 to 10 times faster with this.
+    Call it before the first large tensor is made.
     """
     if not sys.platform.startswith("linux"):
         return False

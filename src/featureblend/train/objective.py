@@ -254,7 +254,7 @@ def _penalty(critic: Any, material: Material, experiment: Experiment, augment: C
     def judge(images: Tensor) -> Tensor:
         # The class's own method: a compiled one, which may stand in its place, has no second derivative.
         # Of a critic of places the mean logit is penalised: places look at the same pixels, so that the sum of their
-        # penalties is a hundred times that of one logit, and a critic under it learns nothing (docs/model.md).
+        # penalties is a hundred times that of one logit, and a critic under it learns nothing.
         return type(critic).judge(critic, augment(images))[0].reshape(len(images), -1).mean(dim=1)
 
     with torch.autocast(fake.device.type, enabled=False):  # its gradient's gradient underflows in bf16
