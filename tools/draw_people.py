@@ -3,8 +3,8 @@
     python tools/draw_people.py drawn --count 600
 
 A cleaner that only ever saw photos takes flat, even colours for weak light; with a few drawn faces among its photos it
-does so for one drawn face in fourteen instead of two in three. Seeds begin far above those of tests and evaluations. Use an empty
-folder.
+does so for one drawn face in fourteen instead of two in three. Seeds begin far above those of tests and evaluations.
+Use an empty folder.
 """
 
 from __future__ import annotations
