@@ -19,7 +19,7 @@ __all__ = ["averaged", "run_name", "training_facts", "with_cleaner"]
 
 
 def averaged(weights: dict[str, Tensor], other: RunFolder, folder: RunFolder) -> dict[str, Tensor]:
-    """Give the mean of two runs' weights."""
+    """The mean of two runs' weights."""
     others = other.load()["ema"]
     if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in others.items()}:
         raise FeatureblendError(f"{other.path} and {folder.path} hold networks of other sizes: they have no mean")
@@ -30,7 +30,7 @@ def averaged(weights: dict[str, Tensor], other: RunFolder, folder: RunFolder) ->
 def with_cleaner(
     weights: dict[str, Tensor], options: dict[str, Any], other: RunFolder, folder: RunFolder
 ) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
-    """Give weights and options with another run's cleaner in place of a run's own, and what the card says of it."""
+    """Weights and options with the cleaner of another run, and the note for the model card."""
     experiment, state = other.experiment(), other.load()
     widths = experiment.model_options.get("cleaner_widths")
     if not widths:
@@ -50,12 +50,12 @@ def with_cleaner(
 
 
 def run_name(run: str | os.PathLike[str] | None) -> str:
-    """Give a run folder's own name; none for no run."""
+    """The name of a run's folder; empty for no run."""
     return "" if run is None else Path(run).resolve().name
 
 
 def training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, Any]:
-    """Give what a model's settings and card say of how a run went."""
+    """Facts about a run for the model's settings and its card."""
     clock = state["clock"]
     return {
         "steps": clock["step"],

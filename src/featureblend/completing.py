@@ -81,7 +81,7 @@ def _escaped(help: str) -> str:
 
 
 def _known_words() -> dict[str, tuple[str, ...]]:
-    """Give the words that options know, by the option's name, or the command's and the option's."""
+    """Words that options take as values, by the option's name, or by the command's and the option's."""
     from .benchmark.settings import METHODS as TIMED
     from .benchmark.settings import PARTS
     from .blending import METHODS

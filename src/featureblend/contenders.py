@@ -63,7 +63,7 @@ def _classical_blend(name: str, images: np.ndarray, landmarks: np.ndarray, share
 
 
 def classical_contender(name: str) -> Contender:
-    """Return the classical blend of that name."""
+    """The classical blend of that name."""
     return Contender(name, partial(_classical_blend, name), NOTES.get(name, ""), portable=True)
 
 
@@ -74,7 +74,7 @@ def latent_contender(
     encode: Callable[[np.ndarray], np.ndarray],
     decode: Callable[[np.ndarray], np.ndarray],
 ) -> Contender:
-    """Return the blend by the weighted mean of two latents, of faces as they are.
+    """Blend by the weighted mean of two latents, of faces that are not warped.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class _LatentMean:
 
 
 def model_contender(blender: Blender, size: int, name: str = "latent") -> Contender:
-    """Return a model's blend.
+    """A model's blend.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def _opened_blend(folder: str, size: int, variant: Variant, mend: bool) -> _Mode
 
 
 def pca_contender(components: PrincipalComponents, path: str | os.PathLike[str] | None = None) -> Contender:
-    """Return the blend by principal components, of faces as they are.
+    """Blend by principal components, of faces that are not warped.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class _Data:
         return faces.chosen(np.arange(len(faces))[:limit])
 
     def training(self) -> np.ndarray | None:
-        """Return small copies of training faces, to look for the nearest; None where there are none."""
+        """Small copies of the training faces, to find the nearest; None if there are none."""
         try:
             faces = self.split("train", TRAINING_FACES)
         except FeatureblendError:
@@ -180,7 +180,7 @@ class _Builder:
         return min(self.blenders["latent"].config.latent_dim, PCA_WIDTH)
 
     def model(self, name: str) -> str:
-        """Say which weights a method has, as far as that is known before it is built."""
+        """The weights of a method, as far as they are known before it is built."""
         base, _ = variant_of(name)
         if base in self.blenders:
             return self.blenders[base].config.identity

@@ -16,7 +16,7 @@ __all__ = ["atomic_path", "cut", "keep_inputs", "read_error", "readable_name", "
 
 
 def require_parent(path: str | os.PathLike[str]) -> Path:
-    """Return `path` as a `Path`, having checked that a file can be written there.
+    """`path` as a `Path`, after checking that a file can be written there.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def require_parent(path: str | os.PathLike[str]) -> Path:
 
 
 def read_error(name: str, error: Exception, due: str) -> FeatureblendError:
-    """Say in one line why a file can't be read.
+    """One line that tells why a file can't be read.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def read_error(name: str, error: Exception, due: str) -> FeatureblendError:
 
 
 def readable_name(name: str) -> str:
-    r"""Give a file's name as text that any file can hold: bytes that are no UTF-8 become ``\xe9`` and the like.
+    r"""A file's name as text that any file can hold: bytes that are not UTF-8 become ``\xe9`` and the like.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def keep_inputs(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> None
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name beside `path`, and rename it to `path` only when the block ends well.
+    """Provide a temporary name beside `path`; rename it to `path` only if the block succeeds.
 
     A reader never sees half a file, and a failure leaves what was there before.
 
@@ -182,7 +182,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """Return the SHA-256 of a file's bytes in hexadecimal, read in pieces."""
+    """SHA-256 of a file's bytes in hexadecimal, read in pieces."""
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while piece := stream.read(1 << 20):

@@ -56,7 +56,7 @@ def kept(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]
     ----------
     function : callable
         What it gives, an array or a tuple of arrays, depends on its arguments alone: arrays, sequences of arrays, and
-        what tells itself apart by its `repr`.
+        objects whose `repr` identifies them.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def keep(limit: int) -> None:
 
 @contextmanager
 def keeping(limit: int) -> Iterator[None]:
-    """Do as `keep` for a while, and forget all at the end."""
+    """Keep results, as `keep` does, inside a block; forget them at its end."""
     keep(limit)
     try:
         yield

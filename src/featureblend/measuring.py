@@ -98,7 +98,7 @@ def _said(error: Exception) -> str:
 
 
 def _batches(*columns: Sequence[Any] | np.ndarray) -> Iterator[tuple[Any, ...]]:
-    """Give the columns' rows in batches: for each column an iterable of its parts."""
+    """Split columns into batches of rows: for each column an iterable of its parts."""
     starts = range(0, len(columns[0]), BATCH)
     return zip(*[[column[at : at + BATCH] for column in columns] for at in starts], strict=True)
 
@@ -293,7 +293,7 @@ def _given_back(contender: Contender, images: np.ndarray) -> np.ndarray:
 
 @kept
 def _likeness(again: np.ndarray, parent: np.ndarray) -> np.ndarray:
-    """Return the first of LATENT_FIGURES, in their order."""
+    """The first three of LATENT_FIGURES, in their order."""
     return np.array([score(again, parent) for score in (psnr, ssim, ms_ssim)])
 
 

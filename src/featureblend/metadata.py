@@ -59,7 +59,7 @@ VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 
 def source_type(recipe: Mapping[str, Any]) -> str:
-    """Name IPTC's digital source type of what a recipe makes.
+    """IPTC's digital source type of what a recipe makes.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def _xmp(recipe: Mapping[str, Any], with_recipe: bool = True) -> bytes:
 
 
 def has_room(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> bool:
-    """Say whether the format of `path` has room for this recipe.
+    """Whether the format of `path` can hold this recipe.
 
     BMP has none; a JPEG holds the recipes of about 400 inputs. Then the picture still says that it is synthetic where
     it can, and ``--recipe FILE`` keeps the recipe.
@@ -136,7 +136,7 @@ def has_room(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> bool:
 
 
 def save_options(path: str | os.PathLike[str], recipe: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Give what Pillow's ``save`` needs to put a recipe into a picture.
+    """Options for Pillow's ``save`` that put a recipe into a picture.
 
     Parameters
     ----------
@@ -173,12 +173,12 @@ def save_options(path: str | os.PathLike[str], recipe: Mapping[str, Any] | None)
 
 
 def _wrapped(recipe: Mapping[str, Any]) -> str:
-    """Give the recipe with the note in front, for places that hold one text."""
+    """The recipe preceded by the note, for formats with a single text field."""
     return _text({"digital_source_type": IPTC + source_type(recipe), CHUNK: recipe})
 
 
 def video_entries(recipe: Mapping[str, Any] | None) -> dict[str, str]:
-    """Give the entries of a video file's metadata: ``container.metadata.update(video_entries(recipe))``.
+    """Entries of a video's metadata: ``container.metadata.update(video_entries(recipe))``.
 
     Examples
     --------
@@ -261,7 +261,7 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def was_made_here(path: str | os.PathLike[str]) -> bool:
-    """Say whether featureblend made a picture: whether it holds a recipe. What can't be read was not.
+    """Whether featureblend made a picture, that is, whether it holds a recipe; False if it can't be read.
 
     Examples
     --------

@@ -61,7 +61,7 @@ NOTES = {
 
 
 def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
-    """List the methods in the order of the tables.
+    """All methods, in the order of the tables.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def default_methods(models: Mapping[str, Blender]) -> tuple[str, ...]:
-    """List the methods that are worth a line: a plain mean only where a model's blend is anything else.
+    """The methods worth a line: a plain mean only if the model's own blend differs from it.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def variant_of(method: str) -> tuple[str, str]:
 
 
 def check_methods(methods: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return the methods in the tables' order, each once.
+    """The methods in the tables' order, without duplicates.
 
     Raises
     ------

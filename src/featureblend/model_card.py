@@ -106,7 +106,7 @@ def _repeat(experiment: dict[str, Any], training: dict[str, Any]) -> str:
 
 
 def training_command(experiment: dict[str, Any], started_from: str = "") -> str | None:
-    """Give the command that trains the same again.
+    """The command that repeats the training.
 
     Parameters
     ----------

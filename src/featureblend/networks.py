@@ -53,15 +53,13 @@ class Networks:
         return f"{type(self).__name__}({self.config.name}, {self.config.identity}{plain})"
 
     def leaving_damage(self) -> Networks:
-        """Give the same networks, opened no second time where they are open, that leave damage as it is."""
+        """The same networks without restoration; those that are open are not opened again."""
         found = copy(self)
         found.mend = False
         return found
 
     def facts(self, method: str = "latent") -> dict[str, Any]:
-        """Give what a recipe says of them: name and identity; ``mend`` where damage was left as it was, which only
-        'latent' ever undoes.
-        """
+        """The networks' entry in a recipe: name, identity, and ``mend: False`` if 'latent' left damage as it was."""
         found: dict[str, Any] = {"name": self.config.name, "identity": self.config.identity}
         return {**found, "mend": False} if method == "latent" and not self.mend else found
 

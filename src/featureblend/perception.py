@@ -51,7 +51,7 @@ def check_identity(drawn: Drawn) -> None:
 
 
 def _faces_known(drawn: Drawn) -> list[int]:
-    """List the faces whose identity is looked up: the parents, and their people's other photos."""
+    """Indices of the faces whose identity is needed: the parents, and their people's other photos."""
     probes = drawn.probes()
     used = sorted({*drawn.parents.tolist(), *probes[probes >= 0].tolist()})
     return [index for index in used if np.isfinite(drawn.faces.landmarks[index]).all()]

@@ -126,7 +126,7 @@ def _hash(kind: str, path: Path) -> str | OSError | None:
 
 
 def _candidates(name: str, files: Sequence[Path], folders: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
-    """List the files that may be the input, the likeliest first."""
+    """Files that may be the input, the likeliest first."""
     yield from files
     inside = [
         path
@@ -187,7 +187,7 @@ def find_recipe_model(recipe: Mapping[str, Any], model: str | os.PathLike[str] |
 
 
 def replayed_path(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
-    """Name what a replay writes where nothing is said: beside what was made, with ``-again`` after its name.
+    """Default output of a replay: beside the original, with ``-again`` after its name.
 
     Of a folder of frames, the recipe makes another folder, and a frame a picture: beside the folder, where they are
     in nobody's way.
@@ -213,7 +213,7 @@ def replayed_path(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Pa
 
 
 def likely_folders(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> tuple[Path, ...]:
-    """List where the inputs are looked for where nothing is said: beside what was made, and here.
+    """Folders searched for inputs by default: the original's, and the current one.
 
     Examples
     --------
@@ -224,14 +224,14 @@ def likely_folders(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> t
 
 
 def _frames_folder(made: Path, recipe: Mapping[str, Any]) -> Path | None:
-    """Give the folder of frames that a file is part of."""
+    """The folder of frames that a file is part of."""
     if recipe.get("verb") != "continuum" or not os.path.isfile(made.parent / TABLE):
         return None
     return made.parent if made.parent.name not in ("", "..") else Path(os.path.abspath(made.parent))
 
 
 def is_same(made: str | os.PathLike[str], again: Path, recipe: Mapping[str, Any]) -> bool | None:
-    """Say whether a replay gave the same bytes; None where it gave something of another kind.
+    """Whether a replay gave the same bytes; None if it made a file of another kind.
 
     Parameters
     ----------

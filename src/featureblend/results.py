@@ -109,7 +109,7 @@ class Results:
         return self.out / "methods" / f"{name}.json"
 
     def load(self, name: str, model: str, identity: bool = True) -> Measured | None:
-        """Return a method's results, if they are there and were measured as they would be now.
+        """A method's kept results, or None unless they were measured as they would be now.
 
         Parameters
         ----------

@@ -36,7 +36,7 @@ SPLITS = {"train": 0.85, "validation": 0.05, "test": 0.10}
 
 
 def person_split(person: str) -> str:
-    """Say which split a person belongs to, by a hash of the name: the same everywhere and for ever.
+    """Split of a person, by a hash of the name: the same everywhere and always.
 
     Notes
     -----
@@ -59,7 +59,7 @@ def person_split(person: str) -> str:
 
 
 def person_names(photos: Sequence[str]) -> list[str]:
-    """Say who each photo shows, as far as the names tell.
+    """Person that each photo shows, as far as file names tell.
 
     Where the photos lie in several folders, the folder's name is the person. Otherwise it is the
     file's name without a number at its end; but if that leaves one name for all of them, as with
@@ -128,7 +128,7 @@ def write_shard(path: str | os.PathLike[str], samples: Iterable[FaceSample], fir
 
 
 def read_shard(path: str | os.PathLike[str]) -> Iterator[FaceSample]:
-    """Give the samples of a shard in order.
+    """Iterate over the samples of a shard in order.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def _sample(picture: bytes, facts: bytes) -> FaceSample:
 
 
 def shard_paths(path: str | os.PathLike[str]) -> list[Path]:
-    """List the shards that a name stands for: one tar, ``faces-00000.tar`` and on, or a folder's tars.
+    """The shards that a name stands for: one tar, ``faces-00000.tar`` and so on, or a folder's tars.
 
     Parameters
     ----------
@@ -200,6 +200,6 @@ def shard_paths(path: str | os.PathLike[str]) -> list[Path]:
 
 
 def numbered_shards(path: str | os.PathLike[str]) -> list[Path]:
-    """List ``faces-00000.tar`` and on, for ``faces.tar``, as far as they are there."""
+    """The existing shards ``faces-00000.tar`` and so on of ``faces.tar``."""
     path = Path(path)
     return sorted(path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9]{escape(path.suffix)}"))

@@ -88,7 +88,7 @@ def _given_back(encode: Coder, decode: Coder, face: np.ndarray, seed: int) -> Gi
 
 
 def _portrait(blender: Blender, drawn: Drawn) -> np.ndarray:
-    """Give scikit-image's portrait of an astronaut aligned and given back, a test face, and the blend of both.
+    """scikit-image's portrait of an astronaut aligned and reproduced, a test face, and the blend of both.
 
     Returns
     -------

@@ -115,7 +115,7 @@ def _start_worker(limit: int) -> None:
 
 
 def end_with_parent(grace: float = 0.0) -> None:
-    """See to it that this process ends when the one that started it was killed: that can tell nobody.
+    """End this process when its parent is killed, since a killed parent can't end it.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "dlib-bin", "onnxruntim
 
 
 def machine_facts() -> dict[str, Any]:
-    """Say what machine this is and which versions of what do the work. No name of a host or user is among it.
+    """Facts about the machine and the versions of the libraries; no host or user name is among them.
 
     Examples
     --------

@@ -70,7 +70,7 @@ class Worker:
         self.end()
 
     def measure(self) -> dict[str, Any]:
-        """Do the task once more.
+        """Run the task once more.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A benchmark: every task in a process of its own, all in turns, so that a busy machine hurts all alike."""
+"""A benchmark: tasks take turns, each in its own process, so that a busy machine slows all of them equally."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _scaled(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def _entries(methods: Sequence[str], reference: str, parts: Sequence[str], common: dict[str, Any]) -> list[Entry]:
-    """List what is to be timed."""
+    """List the tasks to be timed."""
     asked = []
     for name in methods:
         plain = "latent" if name.startswith("latent") else "classical"

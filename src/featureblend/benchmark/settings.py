@@ -45,7 +45,7 @@ class BenchmarkSettings:
     """Seconds after which a method that gives no answer is left out; a training step may take five times as long."""
 
     def check(self) -> tuple[str, ...]:
-        """Give the methods in the table's order.
+        """The methods asked for, in the table's order.
 
         Raises
         ------

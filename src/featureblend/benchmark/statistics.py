@@ -11,7 +11,7 @@ __all__ = ["ratios", "spread"]
 
 
 def spread(values: Sequence[float], factor: float = 1.0, digits: int = 4) -> dict[str, float] | None:
-    """Give median and quartiles.
+    """Median and quartiles.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def ratios(times: Sequence[float], reference: Sequence[float]) -> list[float]:
 
 
 def most(values: Sequence[Any]) -> float | None:
-    """Give the largest, in megabytes; None where one is unknown.
+    """The largest value, in megabytes; None if any is unknown.
 
     Examples
     --------

@@ -77,7 +77,7 @@ def timed(call: Any) -> tuple[float, dict[str, float] | None]:
 
 
 def memory() -> dict[str, int | None]:
-    """Say how many bytes of this process are in memory now, and at most so far; None where the system doesn't tell."""
+    """Bytes of memory this process uses now, and its peak; None if the system doesn't report them."""
     try:
         with open("/proc/self/status") as status:
             lines = dict(line.split(":", 1) for line in status)

@@ -22,7 +22,7 @@ __all__ = ["blend", "periodic_spectrum"]
 
 
 def _frequencies(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two frequency axes, in radians a pixel, of the half spectrum that `numpy.fft.rfft2` gives."""
+    """The two frequency axes, in radians a pixel, of the half spectrum that `numpy.fft.rfft2` gives."""
     return 2 * np.pi * np.fft.fftfreq(height)[:, None], 2 * np.pi * np.fft.rfftfreq(width)[None, :]
 
 
@@ -141,13 +141,13 @@ def blend(
 
 
 def _radius(height: int, width: int) -> np.ndarray:
-    """Return each frequency's distance from zero in cycles over the smaller side, on the half spectrum."""
+    """Each frequency's distance from zero in cycles over the smaller side, on the half spectrum."""
     vertical, horizontal = _frequencies(height, width)
     return np.hypot(vertical, horizontal) * min(height, width) / (2 * np.pi)
 
 
 def _ring_amplitude(spectrum: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Return the root mean square of each ring one cycle wide, smoothed over five, kept off zero for the logarithm."""
+    """Root mean square of each ring one cycle wide, smoothed over five rings and kept above zero for the logarithm."""
     power = (spectrum.real**2 + spectrum.imag**2).sum(axis=-1)
     rings = np.rint(radius).astype(int).ravel()
     mean = np.bincount(rings, power.ravel()) / np.maximum(np.bincount(rings), 1)

@@ -35,7 +35,7 @@ GRID_CELLS = 42
 
 
 def mean_shape(landmarks: Sequence[np.ndarray], weights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return the weighted mean of landmark sets.
+    """The weighted mean of landmark sets.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _check_landmarks(points: np.ndarray, name: str) -> np.ndarray:
 
 
 def _border(height: int, width: int) -> np.ndarray:
-    """Return `BORDER_POINTS` points along each side of the crop, each corner once."""
+    """`BORDER_POINTS` points along each side of the crop, each corner once."""
     along = np.linspace(0, 1, BORDER_POINTS)[:-1]
     zero, one = np.zeros_like(along), np.ones_like(along)
     x = np.concatenate([along, one, 1 - along, zero])
@@ -85,14 +85,14 @@ def _border(height: int, width: int) -> np.ndarray:
 
 
 def _kernel(squared: np.ndarray) -> np.ndarray:
-    """Return r^2 log r^2 of squared distances, 0 at 0: the thin-plate kernel up to a factor."""
+    """The thin-plate kernel r^2 log r^2 of squared distances, up to a factor; 0 at 0."""
     floored = np.maximum(squared, 1e-12)
     floored *= cv2.log(floored)
     return floored
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the (len(a), len(b)) squared distances; rounding may leave them a hair below 0."""
+    """The (len(a), len(b)) squared distances, which rounding may leave slightly below 0."""
     squared = a @ (-2 * b.T)
     squared += (a**2).sum(axis=1)[:, None]
     squared += (b**2).sum(axis=1)
@@ -103,7 +103,7 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def warp_map(
     shape: tuple[int, int], landmarks: np.ndarray, target: np.ndarray, *, stiffness: float = STIFFNESS
 ) -> np.ndarray:
-    """Say for each pixel of the warped picture where in the original it comes from.
+    """For each pixel of the warped picture, the position in the original that it is read from.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def warp_map(
 
 
 def _cubic(side: int, nodes: np.ndarray) -> np.ndarray:
-    """Return the (side, nodes) matrix of cubic convolution from evenly spaced nodes to each pixel of a side."""
+    """The (side, nodes) matrix of cubic convolution from evenly spaced nodes to each pixel of a side."""
     distance = np.abs(np.arange(side)[:, None] - nodes[None, :]) / (nodes[1] - nodes[0])
     near = (1.5 * distance - 2.5) * distance**2 + 1
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2

@@ -17,7 +17,7 @@ __all__ = ["blend", "weighted_mean"]
 
 
 def weighted_mean(images: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """Return the weighted mean of pictures, unrounded, as a float64 array of their shape.
+    """The weighted mean of pictures, unrounded, as a float64 array of their shape.
 
     Examples
     --------

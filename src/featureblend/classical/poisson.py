@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _gradient(image: np.ndarray) -> np.ndarray:
-    """Return forward differences, (H, W, 2 C): down then right, zero across the last row and column."""
+    """Forward differences, (H, W, 2 C): down then right, zero across the last row and column."""
     values = np.asarray(image, dtype=np.float64)
     down, right = np.zeros_like(values), np.zeros_like(values)
     down[:-1] = values[1:] - values[:-1]
@@ -36,7 +36,7 @@ def _gradient(image: np.ndarray) -> np.ndarray:
 
 
 def _divergence(field: np.ndarray) -> np.ndarray:
-    """Return the backward-difference divergence of `_gradient`'s layout: minus its adjoint."""
+    """The backward-difference divergence of `_gradient`'s layout: minus its adjoint."""
     down, right = np.split(field, 2, axis=-1)
     result = down + right
     result[1:] -= down[:-1]
@@ -117,7 +117,7 @@ def solve_dirichlet(divergence: np.ndarray, boundary: np.ndarray) -> np.ndarray:
 
 
 def _laplacian_eigenvalues(height: int, width: int) -> np.ndarray:
-    """Return those of minus the periodic five-point Laplacian, on the half spectrum of `numpy.fft.rfft2`."""
+    """Eigenvalues of minus the periodic five-point Laplacian, on the half spectrum of `numpy.fft.rfft2`."""
     vertical = 2 - 2 * np.cos(2 * np.pi * np.fft.fftfreq(height))
     horizontal = 2 - 2 * np.cos(2 * np.pi * np.fft.rfftfreq(width))
     return vertical[:, None] + horizontal[None, :]
@@ -169,14 +169,14 @@ def _mirrored_spectrum(image: np.ndarray) -> np.ndarray:
 
 
 def _blur_eigenvalues(height: int, width: int, sigma: float) -> np.ndarray:
-    """Return the eigenvalues of a periodic Gaussian blur, on the half spectrum of `numpy.fft.rfft2`."""
+    """The eigenvalues of a periodic Gaussian blur, on the half spectrum of `numpy.fft.rfft2`."""
     vertical = np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(height) * sigma) ** 2)
     horizontal = np.exp(-0.5 * (2 * np.pi * np.fft.rfftfreq(width) * sigma) ** 2)
     return vertical[:, None] * horizontal[None, :]
 
 
 def face_region(height: int, width: int) -> np.ndarray:
-    """Return a soft mask of the inner face in an aligned crop: 1 inside an ellipse, 0 outside.
+    """A soft mask of the inner face in an aligned crop: 1 inside an ellipse, 0 outside.
 
     Returns
     -------

@@ -67,5 +67,5 @@ class Strongest:
         self._energy = np.maximum(energy, self._energy)
 
     def values(self) -> np.ndarray:
-        """Return the (H, W, C) values kept."""
+        """The selected values, (H, W, C)."""
         return self._sum / self._count[..., None]

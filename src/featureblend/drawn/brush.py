@@ -79,7 +79,7 @@ def rounded(points: np.ndarray, times: int, closed: bool = True) -> np.ndarray:
 
 
 def clouds(rng: np.random.Generator, side: int, octaves: tuple[int, ...]) -> np.ndarray:
-    """Return smooth noise of unit order, (side, side) float32: one value a cell, for each grid of so many cells."""
+    """Smooth noise of unit order, (side, side) float32: a sum of grids of random values, one per count in `octaves`."""
     total = np.zeros((side, side), np.float32)
     for cells in octaves:
         grid = rng.standard_normal((cells, cells), dtype=np.float32)

@@ -81,7 +81,7 @@ def draw_face(seed: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _head(rng: np.random.Generator) -> np.ndarray:
-    """Return 68 points in space: x to the viewer's right, y down, z to the viewer; the jaw spans x from -1 to 1."""
+    """The 68 landmarks in space: x rightwards, y down, z towards the viewer; the jaw spans x from -1 to 1."""
     width, length = rng.uniform(0.92, 1.08), rng.uniform(0.92, 1.1)
     around = np.linspace(0, np.pi, 17)
     square = rng.uniform(0.02, 0.2)
@@ -126,7 +126,7 @@ def _head(rng: np.random.Generator) -> np.ndarray:
 
 
 def _camera(rng: np.random.Generator, size: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function that takes points in space to pixels of the picture."""
+    """A function that projects points in space to pixels of the picture."""
     yaw, pitch, roll = rng.normal(0, (0.18, 0.07, 0.04))
     turn_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     turn_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])

@@ -79,7 +79,7 @@ def _lab(image: np.ndarray) -> np.ndarray:
 
 
 def balance_of_distances(to_a: float, to_b: float, between: float) -> float:
-    """Say how unevenly a blend of two lies between them: |d(blend, A) - d(blend, B)| / d(A, B).
+    """Imbalance of a blend between its two parents: |d(blend, A) - d(blend, B)| / d(A, B).
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def balance_of_distances(to_a: float, to_b: float, between: float) -> float:
 
 
 def balance(blend: np.ndarray, a: np.ndarray, b: np.ndarray, distance: Distance = picture_distance) -> float:
-    """Say how unevenly a blend of A and B lies between them; see `balance_of_distances`.
+    """Imbalance of a blend between A and B; see `balance_of_distances`.
 
     Parameters
     ----------

@@ -194,7 +194,7 @@ FORMER_NAMES = {"kid": "patch_kid", "fid": "patch_fid"}
 
 
 def current_name(figure: str) -> str:
-    """Name of a figure today, given the name in a file that an earlier version may have written.
+    """Today's name of a figure that an earlier version may have written under another.
 
     Examples
     --------
@@ -216,7 +216,7 @@ SECTIONS = {
 
 
 def sections() -> dict[str, list[Figure]]:
-    """Return the figures of each table by its head.
+    """The figures of each table, by its heading.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def sections() -> dict[str, list[Figure]]:
 
 
 def badness(figure: Figure, value: float, real: float | None = None) -> float | None:
-    """Say how far a value is from the figure's ideal, to find the best: less is better; None where there is no better.
+    """Distance of a value from the figure's ideal, to rank methods; None for figures without an ideal.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ def badness(figure: Figure, value: float, real: float | None = None) -> float | 
 
 
 def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> set[str]:
-    """Name the best methods of a figure: several, where they are equal as shown; none where there is one method only.
+    """Names of a figure's best methods: several if they are equal as shown, none if there is only one method.
 
     Parameters
     ----------

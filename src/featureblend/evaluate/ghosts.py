@@ -157,7 +157,7 @@ def ghosting(
 
 
 def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return the (H, W) bool mask of the landmarks' convex hull: the face from the brows to the chin.
+    """The (H, W) bool mask of the landmarks' convex hull: the face from the brows to the chin.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def _fit(blend: np.ndarray, parents: list[np.ndarray]) -> _Fit:
 
 
 def _doubled(amounts: np.ndarray, guessed: np.ndarray, prior: np.ndarray, index: int) -> np.ndarray:
-    """Return 4 s (1 - s), s the share of parent `index`, at each place."""
+    """4 s (1 - s) at each place, where s is the share of parent `index`."""
     own = amounts[..., index]
     # A guess at another parent may fill this one up to full strength, no more: an outline at full strength is clean.
     room = np.maximum(1 - own, 0)[..., None]
@@ -217,7 +217,7 @@ def _doubled(amounts: np.ndarray, guessed: np.ndarray, prior: np.ndarray, index:
 
 
 def _unshared(parents: list[np.ndarray], strength: list[np.ndarray]) -> list[np.ndarray]:
-    """Return for each parent, at each pixel, the part of its edge that is not near an edge of every other parent."""
+    """For each parent and pixel, the part of its edge that is not near an edge of every other parent."""
     angles = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
     near = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
     bins = [
@@ -244,7 +244,7 @@ def _warped(grey: np.ndarray, landmarks: np.ndarray, target: np.ndarray) -> np.n
 
 
 def _gradient(grey: np.ndarray) -> np.ndarray:
-    """Return the (2, H, W) gradient of smoothed luma, in grey levels a pixel."""
+    """The (2, H, W) gradient of the smoothed luma, in grey levels per pixel."""
     smooth = cv2.GaussianBlur(grey, (0, 0), EDGE_SCALE)
     return np.stack([cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)]) / 32
 

@@ -56,7 +56,7 @@ class EmbeddingCache:
         self.folder, self.embed, self.name = Path(folder), embed, name
 
     def __call__(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """Return a picture's embedding, from the disk if it is there."""
+        """A picture's embedding, read from the disk if it is there."""
         digest = hashlib.sha256(f"{self.name} {image.shape}".encode())
         digest.update(np.ascontiguousarray(image).tobytes())
         digest.update(np.ascontiguousarray(landmarks, dtype=np.float64).tobytes())
@@ -74,7 +74,7 @@ class EmbeddingCache:
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return 1 - |a - b| of embeddings: 1 for equal ones; dlib takes more than 0.4 for one person.
+    """1 - |a - b| of two embeddings: 1 for equal ones; above 0.4, dlib takes them for one person.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def impostor_similarities(embeddings: np.ndarray, people: np.ndarray) -> np.ndarray:
-    """Return the similarities of all pairs of faces of different people.
+    """The similarities of all pairs of faces of different people.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def impostor_similarities(embeddings: np.ndarray, people: np.ndarray) -> np.ndar
 
 
 def match_threshold(impostors: np.ndarray, false_match_rate: float = FALSE_MATCH_RATE) -> float:
-    """Return the lowest of the impostors' similarities that at most this share of them exceeds.
+    """The lowest impostor similarity that at most a share `false_match_rate` of the impostors exceeds.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def mmpmr(similarities: np.ndarray, threshold: float) -> float:
 
 
 def weaker_parent(similarities: np.ndarray) -> np.ndarray:
-    """Return each blend's similarity to the contributor that it is least like.
+    """Each blend's similarity to the contributor that it is least like.
 
     Parameters
     ----------

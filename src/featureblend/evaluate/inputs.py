@@ -17,7 +17,7 @@ Pictures = np.ndarray | Sequence[np.ndarray]
 
 
 def as_stack(images: Pictures, name: str = "the pictures") -> np.ndarray:
-    """Return pictures as one (N, H, W, 3) uint8 array; a single picture becomes a stack of one.
+    """Pictures as one (N, H, W, 3) uint8 array; a single picture becomes a stack of one.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def as_stack(images: Pictures, name: str = "the pictures") -> np.ndarray:
 
 
 def as_rows(values: Pictures, name: str, minimum: int = 1) -> np.ndarray:
-    """Return vectors as an (N, D) float64 array, each checked to be finite.
+    """Vectors as an (N, D) float64 array, checked to be finite.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def as_rows(values: Pictures, name: str, minimum: int = 1) -> np.ndarray:
 
 
 def check_pair(image: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return two pictures as they are, having checked that they can be compared pixel by pixel.
+    """Two pictures, unchanged, after checking that they can be compared pixel by pixel.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def check_pair(image: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np
 
 
 def luma(image: np.ndarray) -> np.ndarray:
-    """Return the luma of a picture, 0.299 R + 0.587 G + 0.114 B of the sRGB values (Rec. 601), as float32 in [0, 255].
+    """The luma of a picture, 0.299 R + 0.587 G + 0.114 B of the sRGB values (Rec. 601), as float32 in [0, 255].
 
     Examples
     --------
@@ -105,7 +105,7 @@ def luma(image: np.ndarray) -> np.ndarray:
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the (N, M) squared Euclidean distances of (N, D) and (M, D) rows, by their inner products.
+    """The (N, M) squared Euclidean distances of (N, D) and (M, D) rows, by their inner products.
 
     Rounding leaves about 1e-16 of the rows' squared norms (float64): centre them first where that matters.
 

@@ -68,7 +68,7 @@ class Extractors:
 
 
 def feature_lines(names: Mapping[str, str]) -> list[str]:
-    """Say in plain lines which features the figures stand on, and what is not measured.
+    """Plain lines that tell which features the figures stand on, and what is not measured.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def _batches(images: np.ndarray) -> list[np.ndarray]:
 
 
 def inception_rows(networks: Extractors, images: np.ndarray, run: Run = map) -> np.ndarray:
-    """Return Inception's (N, 2048) features of (N, H, W, 3) uint8 pictures."""
+    """Inception's (N, 2048) features of (N, H, W, 3) uint8 pictures."""
     assert networks.inception is not None
     return np.concatenate(list(run(partial(_described, networks.inception), _batches(images))))
 
@@ -252,7 +252,7 @@ def lpips_pairs(
 
 
 def lpips_path(networks: Extractors, continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray) -> float | None:
-    """Return the length of a continuum from A to B over their distance, by LPIPS; None where A and B are equal."""
+    """The length of a continuum from A to B over their distance, by LPIPS; None where A and B are equal."""
     pictures = np.stack([*continuum, b])
     before = np.stack([*continuum[:-1], a])
     *steps, between = _compared(networks.lpips, before, np.concatenate([pictures[1:-1], pictures[-1:]]))

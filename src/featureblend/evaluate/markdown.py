@@ -107,7 +107,7 @@ def markdown_table(rows: Sequence[Row], figures: Sequence[str] = (), methods: Se
 
 
 def pasted(text: str, results: Sequence[Sequence[Row]], source: str = "the document") -> str:
-    r"""Return a document with the tables of its places made anew.
+    r"""A document whose marked tables are made anew.
 
     Parameters
     ----------

@@ -119,7 +119,7 @@ def _face(
 
 
 def similarities(distances: Sequence[float], apart: Sequence[Sequence[float]]) -> list[float | None]:
-    """Say how alike a blend is to each parent, on a scale that the parents set themselves.
+    """Similarity of a blend to each parent, on a scale set by the parents' distance.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ def _contrast(grey: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the (2, 3) matrix of the least-squares turn, scale and shift that takes `source` to `target`."""
+    """The (2, 3) matrix of the least-squares rotation, scale and shift from `source` to `target`."""
     # As complex numbers: target = a source + b.
     x, y = (points @ (1, 1j) for points in (source, target))
     a = np.vdot(x - x.mean(), y - y.mean()) / np.vdot(x - x.mean(), x - x.mean())

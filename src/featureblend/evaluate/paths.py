@@ -23,7 +23,7 @@ __all__ = [
 
 
 def path_lengths(continuum: Sequence[np.ndarray] | np.ndarray, distance: Distance = picture_distance) -> np.ndarray:
-    """Return the distance of each step of a continuum.
+    """Distance of each step of a continuum.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def boundary_error(
 def path_positions(
     continuum: Sequence[np.ndarray] | np.ndarray, a: np.ndarray, b: np.ndarray, distance: Distance = picture_distance
 ) -> np.ndarray:
-    """Say where between A and B each picture of a continuum lies: d(x, A) / (d(x, A) + d(x, B)).
+    """Position of each picture of a continuum between A and B: d(x, A) / (d(x, A) + d(x, B)).
 
     Returns
     -------

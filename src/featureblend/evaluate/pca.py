@@ -35,7 +35,7 @@ class PrincipalComponents:
 
     @property
     def identity(self) -> str:
-        """Name the basis in reports."""
+        """Name of the basis in reports."""
         return hashlib.sha256(self.mean.tobytes() + self.basis.tobytes()).hexdigest()[:12]
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -57,11 +57,11 @@ class PrincipalComponents:
         return cls(mean, basis, (shape[0], shape[1], shape[2]), faces)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Return the (N, K) float32 latents of (N, H, W, 3) uint8 pictures."""
+        """The (N, K) float32 latents of (N, H, W, 3) uint8 pictures."""
         return (as_stack(images).reshape(len(images), -1) - self.mean) @ self.basis.T
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Return the (N, H, W, 3) uint8 pictures of (N, K) latents."""
+        """The (N, H, W, 3) uint8 pictures of (N, K) latents."""
         values = np.asarray(latents, dtype=np.float32) @ self.basis + self.mean
         return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8).reshape(-1, *self.shape)
 

@@ -48,7 +48,7 @@ PROTOCOLS = {
 
 
 def find_protocol(name: str) -> Protocol:
-    """Return the protocol of that name.
+    """The protocol of that name.
 
     Raises
     ------

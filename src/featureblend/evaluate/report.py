@@ -92,14 +92,14 @@ class ReportMethod:
 
 
 def worst_pairs(record: Mapping[str, Any]) -> list[int]:
-    """List a method's most ghosted pairs, the worst first."""
+    """A method's most ghosted pairs, the worst first."""
     ghosts = record["scores"].get("ghosting", [])
     order = sorted((-value, index) for index, value in enumerate(ghosts) if value is not None)
     return [index for _, index in order[:WORST]]
 
 
 def shown_pairs(record: Mapping[str, Any]) -> list[int]:
-    """List the pairs whose blends the report shows: the first, and the most ghosted."""
+    """The pairs whose blends the report shows: the first ones, and the most ghosted."""
     return sorted({*range(min(EXAMPLES, record["count"])), *worst_pairs(record)})
 
 
@@ -201,7 +201,7 @@ def _table(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> str:
 
 
 def _features(methods: Sequence[ReportMethod]) -> str:
-    """Say what the figures stand on: the lines that the command prints, and what else is not in the table."""
+    """Lines that tell what the figures stand on, as the command prints them, and what is missing from the table."""
     names: dict[str, str] = {}
     for method in methods:
         names |= method.record["networks"]

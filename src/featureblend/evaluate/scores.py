@@ -229,7 +229,7 @@ def _check_side(image: np.ndarray) -> None:
 
 
 def _similarity(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the maps of SSIM, and of its contrast and structure part; beyond the border the pictures are mirrored."""
+    """Maps of SSIM and of its contrast-structure term, with pictures mirrored beyond the border."""
 
     def local(values: np.ndarray) -> np.ndarray:
         return cv2.GaussianBlur(values, (WINDOW, WINDOW), 1.5)
@@ -242,7 +242,7 @@ def _similarity(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _inner(values: np.ndarray) -> np.ndarray:
-    """Return the part of a map where the window lies wholly inside the picture."""
+    """The part of a map where the window lies entirely inside the picture."""
     margin = WINDOW // 2
     return values[margin:-margin, margin:-margin]
 

@@ -129,7 +129,7 @@ def score_path(continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray, re
 
 
 def nearest_training(images: np.ndarray, reference: Reference) -> list[float]:
-    """Return each picture's distance to the nearest training face; empty where there is none to compare with."""
+    """Each picture's distance to the nearest training face; empty if there are no training faces."""
     if reference.training is None or not len(images):
         return []
     return nearest_distances(images, reference.training).distances.tolist()

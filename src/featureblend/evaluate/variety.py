@@ -26,7 +26,7 @@ class Nearest(NamedTuple):
 
 
 def _small_rows(values: Pictures, name: str) -> np.ndarray:
-    """Return pictures as float32 rows of their 32 x 32 copies; features as float32 rows."""
+    """Pictures as float32 rows of their 32 x 32 copies, or features as float32 rows."""
     array = np.asarray(values)
     if array.dtype != np.uint8:
         return as_rows(array, name).astype(np.float32)

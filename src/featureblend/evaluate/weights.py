@@ -34,7 +34,7 @@ class WeightsFile:
 
     @property
     def label(self) -> str:
-        """Name it beside a figure.
+        """Short name, shown beside a figure.
 
         Examples
         --------

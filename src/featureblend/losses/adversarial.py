@@ -42,7 +42,7 @@ def _unknown(kind: str) -> FeatureblendError:
 
 
 def generator_loss(kind: str, fake: Tensor, real: Tensor | None = None) -> Tensor:
-    """Say how little a generated batch convinces.
+    """Generator's loss: high if the critic takes the generated batch for generated.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def generator_loss(kind: str, fake: Tensor, real: Tensor | None = None) -> Tenso
 
 
 def discriminator_loss(kind: str, fake: Tensor, real: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Say how badly the critic tells real from generated; parameters as `generator_loss`, `real` always due.
+    """Critic's loss: high if it can't tell real from generated; parameters as `generator_loss`, `real` required.
 
     Parameters
     ----------
@@ -205,5 +205,5 @@ def clip_weights(network: nn.Module, bounds: tuple[float, float]) -> None:
 
 
 def mixing_target(alpha: Tensor) -> Tensor:
-    """Give the smaller parent's share, 0 to 1/2: which parent came first can't be seen (ACAI, section 3)."""
+    """The smaller parent's share, 0 to 1/2: a picture can't show which parent came first (ACAI, section 3)."""
     return torch.minimum(alpha, 1 - alpha)

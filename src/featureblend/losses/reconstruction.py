@@ -98,7 +98,7 @@ def anchor_l1(blend: Tensor, target: Tensor, factor: int = 8) -> Tensor:
 
 
 def band_energies(images: Tensor, levels: int = 2, window: int = 8) -> list[Tensor]:
-    """Give how much detail there is at each place: the local mean square of each band of a Laplacian pyramid.
+    """Amount of detail at each place: the local mean square of each band of a Laplacian pyramid.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def activation(values: Tensor) -> Tensor:
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    """Give a 3 x 3 convolution that keeps the size (or halves it, with stride 2), He-initialised."""
+    """A 3 x 3 convolution that keeps the size, or halves it with stride 2; He-initialised."""
     layer = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
     nn.init.kaiming_normal_(layer.weight, a=SLOPE)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # there is a bias

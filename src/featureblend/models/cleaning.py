@@ -45,7 +45,7 @@ HIDDEN = 128
 
 
 class Cleaner(nn.Module):
-    """Give pictures without the damage that was seen in them.
+    """Network that removes the damage it finds in pictures.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Cleaner(nn.Module):
         return self.undone(images)[0]
 
     def cleaned(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Do as `forward`, and say how far what was undone.
+        """The restored pictures, as `forward` gives them, and how much was changed.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ def _certainty(signs: Tensor) -> Tensor:
 
 
 def _frequencies(patch: int) -> Tensor:
-    """Give the (3 patch^2, 3 patch^2, 1, 1) discrete cosine transform of each colour of squares, times the gains."""
+    """The (3 patch^2, 3 patch^2, 1, 1) discrete cosine transform of each colour of squares, scaled."""
     place = torch.arange(patch, dtype=torch.float64)
     basis = torch.cos(math.pi / patch * (place[None] + 0.5) * place[:, None]) * math.sqrt(2 / patch)
     basis[0] /= math.sqrt(2)

@@ -66,7 +66,7 @@ class GaussianPosterior:
         object.__setattr__(self, "log_variance", self.log_variance.clamp(*LOG_VARIANCE_RANGE))
 
     def mode(self) -> Tensor:
-        """Return the most probable latent, which is the mean: shape (B, ...)."""
+        """The most probable latent, which is the mean: shape (B, ...)."""
         return self.mean
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
@@ -89,7 +89,7 @@ class GaussianPosterior:
         return self.mean + torch.exp(0.5 * self.log_variance) * noise.to(self.mean.device)
 
     def kl(self) -> Tensor:
-        """Return the divergence KL(posterior || N(0, I)), summed over all latent dimensions.
+        """The divergence KL(posterior || N(0, I)), summed over all latent dimensions.
 
         Returns
         -------
@@ -255,7 +255,7 @@ def _per_sample(values: Tensor | float, latent: Tensor, dtype: torch.dtype) -> T
 
 
 def _stack(latents: Tensor | Sequence[Tensor], weights: Tensor | Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Return latents (N, B, ...) in their own type, and weights (N, 1 or B, 1, ...) in at least float32."""
+    """Latents (N, B, ...) in their own type, and weights (N, 1 or B, 1, ...) in at least float32."""
     stacked = latents if isinstance(latents, Tensor) else torch.stack(list(latents))
     tensor = torch.as_tensor(weights, dtype=_wide(stacked), device=stacked.device)
     if tensor.shape not in (stacked.shape[:1], stacked.shape[:2]):

@@ -158,7 +158,7 @@ class ModernAutoencoder(nn.Module):
         return self.encode_cleaned(images if self.cleaner is None else self.cleaner(images))
 
     def encode_cleaned(self, images: Tensor) -> Tensor:
-        """Do as `encode` with pictures that the cleaner was shown already."""
+        """Latents as from `encode`, of pictures that the cleaner has already restored."""
         finest = 1 + self.config.encoder_blocks[0]  # layers at the stem's resolution
         pixels = functional.pixel_unshuffle(images, self.config.patch)
         near = self.encoder[:finest](pixels)
@@ -276,7 +276,7 @@ class ModernDiscriminator(nn.Module):
             nn.init.zeros_(self.place_head.bias)  # type: ignore[arg-type]  # there is a bias
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Give the feature maps of each resolution, finest first: what feature matching compares."""
+        """Feature maps of each resolution, finest first, for feature matching."""
         values = self.stem(functional.pixel_unshuffle(images, self.config.patch))
         maps = []
         for level in self.levels:
@@ -285,7 +285,7 @@ class ModernDiscriminator(nn.Module):
         return maps
 
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Give float32 logits (B,) or (B, places), mixing estimates (B,) and the `features`, from one pass."""
+        """Float32 logits (B,) or (B, places), mixing estimates (B,) and the `features`, from one pass."""
         maps = self.features(images)
         heads = self.heads(self.minibatch(activation(self.last(maps[-1])).flatten(1))).float()
         logits = heads[:, 0]
@@ -295,9 +295,9 @@ class ModernDiscriminator(nn.Module):
         return logits, 0.5 * torch.sigmoid(heads[:, 1]), maps
 
     def forward(self, images: Tensor) -> Tensor:
-        """Give the (B,) or (B, places) logits: larger is more real."""
+        """The (B,) or (B, places) logits: larger is more real."""
         return self.judge(images)[0]
 
     def mixing(self, images: Tensor) -> Tensor:
-        """Give the (B,) estimates of the smaller parent's share: 0 for a single face, 1/2 for an even blend."""
+        """Estimates (B,) of the smaller parent's share: 0 for a single face, 1/2 for an even blend."""
         return self.judge(images)[1]

@@ -238,7 +238,7 @@ class PaperDiscriminator(nn.Module):
         self.logit = nn.Linear(80, 1)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Return what feature matching compares, from fine to coarse, for (B, 3, image_size, image_size) in [-1, 1].
+        """Maps for feature matching, from fine to coarse, of (B, 3, image_size, image_size) in [-1, 1].
 
         Returns
         -------
@@ -250,12 +250,12 @@ class PaperDiscriminator(nn.Module):
         return [*maps, wide, torch.relu(self.hidden2(self.minibatch(wide)))]
 
     def judge(self, images: Tensor) -> tuple[Tensor, None, list[Tensor]]:
-        """Return float32 logits (B,), None where other discriminators estimate the mixing, and the `features`."""
+        """Float32 logits (B,), None (this discriminator estimates no mixing), and the `features`."""
         maps = self.features(images)
         return self.logit(maps[-1]).squeeze(1).float(), None, maps
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return a raw logit for each image, (B,): high where it looks real."""
+        """A raw logit for each image, (B,): high where it looks real."""
         return self.judge(images)[0]
 
 

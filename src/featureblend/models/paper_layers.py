@@ -16,7 +16,7 @@ __all__ = ["PaperDecoder", "PaperTrunk", "check_choice", "paper_sizes", "paper_w
 
 
 def paper_sizes(image_size: int, padding: str = "paper") -> tuple[int, ...]:
-    """Return the sides of the encoder's maps: the image, then after each convolution and pooling.
+    """Sides of the encoder's maps: of the image, then after each convolution and pooling.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def paper_sizes(image_size: int, padding: str = "paper") -> tuple[int, ...]:
 
 
 def paper_widths(width: float = 1.0) -> tuple[int, int, int]:
-    """Return the channels of the three chunks: the paper's 8, 16 and 32 times `width`.
+    """The channels of the three chunks: the paper's 8, 16 and 32 times `width`.
 
     Examples
     --------
@@ -167,7 +167,7 @@ class _Pairs:
     def __call__(
         self, inputs: int, middle: int, outputs: int, kernel: int, first: int, second: int, image: bool = False
     ) -> list[nn.Module]:
-        """Give the layers of a chunk; `first` and `second` are paddings, `image` says that pixels come out."""
+        """The layers of a chunk; `first` and `second` are paddings, `image` says that pixels come out."""
         both: list[nn.Module] = [
             self.kind(inputs, middle, kernel, padding=first),
             self.kind(middle + inputs * self.multi_scale, outputs, kernel, padding=second),

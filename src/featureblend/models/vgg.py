@@ -46,7 +46,7 @@ _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 
 
 def vgg11_sizes(image_size: int) -> tuple[int, ...]:
-    """Return the side of the feature map before the first pooling and after each of the five.
+    """The side of the feature map before the first pooling and after each of the five.
 
     Raises
     ------
@@ -232,7 +232,7 @@ class VGGFeatures(nn.Module):
         return super().train(False)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Give the four maps of (B, 3, S, S) in [-1, 1], with S at least 8, from fine to coarse."""
+        """The four maps of (B, 3, S, S) in [-1, 1], with S at least 8, from fine to coarse."""
         values = self.network.normalised((images + 1) / 2)
         maps = []
         for layer in self.network.features:

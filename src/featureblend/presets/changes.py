@@ -14,7 +14,7 @@ __all__ = ["overridden", "quick", "resized"]
 
 
 def resized(experiment: Experiment, image_size: int, width: float | None = None) -> Experiment:
-    """Give one of the paper's experiments at another image size, such as 128 px for aligned faces.
+    """One of the paper's experiments at another image size, such as 128 px for aligned faces.
 
     Below 250 px the paper's convolutions keep the sizes of their maps (``padding="same"``), or too little of an image
     would be left; the divergence's weight, which counts numbers of an image, stays what it is.
@@ -56,7 +56,7 @@ def resized(experiment: Experiment, image_size: int, width: float | None = None)
 
 
 def quick(experiment: Experiment, images: int = 640) -> Experiment:
-    """Give one of the paper's experiments at a size that trains in seconds, to see its machinery and its flaw.
+    """One of the paper's experiments at a size that trains in seconds, to try its machinery and show its flaw.
 
     64 px, half the channels (VGG an eighth), a tenth of the latent, 16 images a step; the Wasserstein critic makes at
     most 6 updates a step at first, and then 2. Weights files are done without: see `Experiment.from_scratch`.

@@ -45,7 +45,7 @@ _PAPER: dict[str, Any] = {
 
 
 def _rates(autoencoder: float, betas: tuple[float, float], critic: float | None = None) -> dict[str, Any]:
-    """Give the settings of constant learning rates."""
+    """The settings of constant learning rates."""
     settings: dict[str, Any] = {"learning_rate": autoencoder, "final_learning_rate": None, "betas": betas}
     if critic is not None:
         settings |= {"discriminator_learning_rate": critic, "discriminator_betas": betas}

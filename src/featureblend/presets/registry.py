@@ -16,7 +16,7 @@ PRESETS: Mapping[str, Experiment] = {experiment.name: experiment for experiment 
 
 
 def preset(name: str) -> Experiment:
-    """Give the experiment of that name.
+    """The experiment of that name.
 
     Raises
     ------

@@ -64,7 +64,7 @@ def sharp_but_wrong(results: Results) -> Finding:
 
 
 def risen(result: RunResult) -> bool:
-    """Say whether outputs were ever various, and not the one picture for all inputs that every network begins with.
+    """Whether outputs ever varied: every network begins with one picture for all inputs.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def _highest(result: RunResult) -> float:
 
 
 def collapsed(result: RunResult) -> bool:
-    """Say whether outputs were various and are nearly one at the run's end: by the limits of the loop's own watch.
+    """Whether outputs varied and are nearly equal at the run's end, by the limits of the training loop's watch.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def _lowest_loss(result: RunResult) -> float:
 
 
 def oscillation(result: RunResult) -> float:
-    """Say whether the two losses of an adversarial run swing against each other.
+    """Correlation of the changes of the two adversarial losses.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def oscillation(result: RunResult) -> float:
 
 
 def _swing(result: RunResult) -> float:
-    """Give the usual change of the discriminator's loss from line to line."""
+    """Standard deviation of the discriminator's loss from line to line."""
     _, losses = result.logged("discriminator")
     return float(np.diff(losses).std()) if len(losses) > 1 else 0.0
 
@@ -205,7 +205,7 @@ def wgan_keeps_modes(results: Results) -> Finding:
 
 
 def critic_push(result: RunResult) -> float:
-    """Give the median gradient that the generator got from its critic; NaN where that was not logged."""
+    """Median gradient that the generator got from its critic; NaN if it was not logged."""
     _, pushes = result.logged("gradient_adversarial")
     return float(np.median(pushes)) if len(pushes) else float("nan")
 

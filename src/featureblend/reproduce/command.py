@@ -146,7 +146,7 @@ def _quick(experiment: Experiment) -> Experiment:
 
 
 def _network_of(path: str | os.PathLike[str]) -> str:
-    """Say which network a file of torchvision's weights belongs to, by its hash."""
+    """The network that a file of torchvision's weights belongs to, by its hash."""
     if not Path(path).is_file():
         raise FeatureblendError(f"no such file: {path}; --vgg-weights takes torchvision's weights of a VGG")
     digest = sha256(path)
@@ -157,7 +157,7 @@ def _network_of(path: str | os.PathLike[str]) -> str:
 
 
 def _with_weights(experiment: Experiment, files: Mapping[str, str]) -> Experiment:
-    """Name the weights that an experiment's VGG starts from, or say that there are none."""
+    """The experiment with the weights that its VGG starts from; without a file, marked to start from scratch."""
     encoder = str(experiment.model_options.get("encoder", ""))
     network = encoder if encoder.startswith("vgg") else str(experiment.perceptual_options.get("name", ""))
     if not network:
@@ -218,7 +218,7 @@ def _written(
 
 
 def _bears(claim: Claim, figures: Sequence[Figure]) -> bool:
-    """Say whether all that a claim is judged by is part of the figures asked for."""
+    """Whether the figures asked for include everything that a claim is judged by."""
     return set(claim.needs) <= set(every_preset(figures))
 
 

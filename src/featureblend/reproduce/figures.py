@@ -118,7 +118,7 @@ def _label(name: str) -> str:
 
 
 def _style(name: str, names: Iterable[str]) -> dict[str, Any]:
-    """Give a system one colour; dashed as published, solid as meant."""
+    """Line style of a system: one colour each; dashed as published, solid as meant."""
     systems = list(dict.fromkeys(other.removesuffix(PUBLISHED) for other in names))
     colour = COLOURS[systems.index(name.removesuffix(PUBLISHED)) % len(COLOURS)]
     published = name.endswith(PUBLISHED)

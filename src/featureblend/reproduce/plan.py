@@ -17,7 +17,7 @@ SHARES = ("01", "05", "10", "20", "50")
 
 
 def _both(*names: str) -> tuple[str, ...]:
-    """Name each system as published and as meant."""
+    """Names of each system as published and as meant."""
     return tuple(name + ending for name in names for ending in (PUBLISHED, ""))
 
 
@@ -109,7 +109,7 @@ def figures_named(words: Sequence[str]) -> tuple[Figure, ...]:
 
 
 def every_preset(figures: Sequence[Figure]) -> tuple[str, ...]:
-    """List the presets that some figures need, each once.
+    """The presets that some figures need, without duplicates.
 
     Examples
     --------

@@ -91,7 +91,7 @@ class RunResult:
         return 1000 * self.seconds / max(1, self.images)
 
     def logged(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Give a logged number over images seen, as two arrays; empty where it was not logged."""
+        """A logged number and the images seen at each line, as two arrays; empty if it was not logged."""
         points = [(line["images"], line[name]) for line in self.history if name in line]
         both = np.array(points, dtype=np.float64).reshape(-1, 2)
         return both[:, 0], both[:, 1]

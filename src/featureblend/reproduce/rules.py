@@ -76,7 +76,7 @@ Results = Mapping[str, RunResult]
 
 
 def told_apart(published: bool, meant: bool) -> str:
-    """Tell a claim that holds however it is run from one that only its flaw makes true."""
+    """Verdict on a claim: confirmed if it holds in both forms, explained if only the published flaw makes it true."""
     if not published:
         return REFUTED
     return CONFIRMED if meant else EXPLAINED

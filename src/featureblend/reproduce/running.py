@@ -136,7 +136,7 @@ def _round(
     quiet: bool,
     say: Callable[[str], None],
 ) -> bool:
-    """Give every run that is due a slice; say whether there is time for another round."""
+    """Run one slice of every run that is due; True if there is time for another round."""
     going: dict[Future[str], str] = {}
     left = list(due)
     while left or going:

@@ -103,7 +103,7 @@ def _ratio(outputs: Tensor, inputs: Tensor) -> float:
 
 
 def margin(line: Mapping[str, Any]) -> float | None:
-    """Give the real logit less the mean of the generated ones of a log's line; None where there is no critic.
+    """Mean logit of real pictures minus that of generated ones in a line of the log; None without a critic.
 
     Examples
     --------
@@ -239,7 +239,7 @@ class CollapseGuard:
 
     @property
     def message(self) -> str:
-        """Say what was seen, what is kept, and what to do; empty where nothing was seen."""
+        """What was noticed, what is kept, and what to do; empty if nothing was noticed."""
         if not self.signs:
             return ""
         good = self.folder.good_images()

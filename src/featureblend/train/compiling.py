@@ -19,7 +19,7 @@ COMPILERS = ("g++", "c++", "clang++")
 
 
 def compiles(when: str, device: torch.device | str) -> bool:
-    """Say whether a run compiles: ``Experiment.compile`` and the device decide."""
+    """Whether a run is compiled, as ``Experiment.compile`` and the device decide."""
     return when == "always" or (when == "cuda" and torch.device(device).type == "cuda")
 
 

@@ -208,7 +208,7 @@ def _compressed(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tens
 
 
 def _side(size: int, scale: float) -> int:
-    """Give how many pixels a face has in a photo, for a number between 0 and 1."""
+    """Side of a face in its photo, in pixels, for a number between 0 and 1."""
     return round(size * SMALLEST * (LARGEST / SMALLEST) ** scale)
 
 

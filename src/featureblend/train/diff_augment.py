@@ -82,7 +82,7 @@ class DiffAugment:
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Give each channel the brightness."""
+    """Replace each channel by the brightness."""
     luma = images.new_tensor(LUMA)[:, None, None]
     return (images * luma).sum(1, keepdim=True).expand_as(images)
 

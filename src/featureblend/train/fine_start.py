@@ -113,5 +113,5 @@ def fit_fine_skip(autoencoder: Any, images: Tensor, old: int) -> None:
 
 
 def _places(images: Tensor, patch: int) -> Tensor:
-    """Give (B, 3, S, S) as one row a place, in double precision: pixels beside each other are nearly alike."""
+    """(B, 3, S, S) as one row per place, in double precision, since neighbouring pixels are nearly equal."""
     return functional.pixel_unshuffle(images, patch).permute(0, 2, 3, 1).flatten(0, 2).double().cpu()

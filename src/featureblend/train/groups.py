@@ -19,7 +19,7 @@ __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
 
 def group_size(experiment: Experiment, material: Any) -> int:
-    """Give how many faces this step's blends are of: 2, and in a quarter of the steps 3 to `experiment.parents`."""
+    """Number of faces in this step's blends: 2, and in a quarter of the steps 3 to `experiment.parents`."""
     largest = experiment.parents
     chance, size = material.chance("parents", 2).tolist()
     group = 3 + int(size * (largest - 2)) if largest > 2 and chance < 0.25 else 2
@@ -72,7 +72,7 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
 
 @lru_cache(maxsize=32)
 def _on(device: torch.device, made: Callable[[Any], np.ndarray], of: float) -> Tensor:
-    """Give an array that never changes on a device: to copy it at each step would make the host wait for a GPU."""
+    """A constant array on a device, cached: copying it at each step would make the host wait for the GPU."""
     return torch.from_numpy(made(of)).to(device)
 
 

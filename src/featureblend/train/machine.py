@@ -34,7 +34,7 @@ def keep_freed_memory() -> bool:
 
 
 def computes_in_bf16(device: torch.device | str) -> bool:
-    """Say whether a device has instructions for bfloat16, or only emulates it.
+    """Whether a device has bfloat16 instructions, rather than emulating them.
 
     On a CPU with AVX2 alone a matrix product in bfloat16 took fifty to ninety times as long as in float32 (measured;
     whole training steps were not). Asked of oneDNN, not timed: a run that is resumed must come to the same answer on a

@@ -10,7 +10,7 @@ __all__ = ["adversarial_ramp", "learning_rate_factor", "times_due"]
 
 
 def learning_rate_factor(images: int, experiment: Experiment, start: float) -> float:
-    """Give the learning rate over its start: a linear warm-up, then half a cosine down to the final rate."""
+    """Learning rate relative to its start: a linear warm-up, then half a cosine down to the final rate."""
     warm = min(1.0, (images + experiment.batch_size) / max(1, experiment.warmup))
     done = min(1.0, images / max(1, experiment.images))
     end = 1.0 if experiment.final_learning_rate is None else experiment.final_learning_rate / start
@@ -18,7 +18,7 @@ def learning_rate_factor(images: int, experiment: Experiment, start: float) -> f
 
 
 def adversarial_ramp(images: int, experiment: Experiment) -> float:
-    """Give the factor on the adversarial terms: 0 before their start, then linearly up to 1."""
+    """Factor on the adversarial terms: 0 before their start, then linearly up to 1."""
     since = images - experiment.adversarial_start
     if since < 0:
         return 0.0
@@ -26,7 +26,7 @@ def adversarial_ramp(images: int, experiment: Experiment) -> float:
 
 
 def times_due(phase: Phase, step: int) -> int:
-    """Give how often a phase is done at a step.
+    """How often a phase runs at a step.
 
     Examples
     --------

@@ -114,7 +114,7 @@ class RunFolder:
             temporary.write_text(json.dumps(facts, indent=2) + "\n")
 
     def data_path(self) -> Path:
-        """Give the prepared faces that the run was trained on.
+        """The prepared faces that the run was trained on.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class RunFolder:
             path.write_text(json.dumps({"images": images}) + "\n")
 
     def good_images(self) -> int | None:
-        """Give the images seen before the last good checkpoint; None where there is none."""
+        """Images seen before the last good checkpoint; None if there is none."""
         try:
             return int(json.loads((self.good / GOOD_FACTS).read_text())["images"])
         except (OSError, ValueError, KeyError, TypeError):

@@ -85,7 +85,7 @@ def _bent(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
 
 
 def _kernel(left: Tensor, right: Tensor) -> Tensor:
-    """Give r^2 log r for all pairs, the thin plate's own function; 0 at r = 0."""
+    """r^2 log r for all pairs, the thin-plate kernel; 0 at r = 0."""
     squares = (left[..., :, None, :] - right[..., None, :, :]).square().sum(dim=-1)
     return 0.5 * squares * squares.clamp(min=1e-12).log()
 

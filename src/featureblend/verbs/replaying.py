@@ -65,7 +65,7 @@ def repeat(
 
 
 def _named(made: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the inputs the names that they had: a file that was renamed since leaves the recipe as it is."""
+    """Give the inputs the names in the recipe, so that renamed files leave it unchanged."""
     pairs = zip(made["inputs"], recipe["inputs"], strict=True)
     return {**made, "inputs": [{**now, "name": then["name"]} for now, then in pairs]}
 
@@ -119,7 +119,7 @@ def _average(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, o
 
 
 def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
-    """Give the options that the verbs which change one face have in common."""
+    """Options shared by the operations that change one face."""
     names = ("keep_surroundings", "size", "detail")
     options = {name: recipe["options"][name] for name in names if name in recipe["options"]}
     return {"which": recipe["faces"][0], "warp": recipe["warp"], "blender": blender, **options}

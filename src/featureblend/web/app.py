@@ -125,7 +125,7 @@ class _Page:
         return guarded(work, self.at.message)
 
     def _shown(self, table: Sequence[OnTable], weights: Sequence[float], look: Look, said: str = "") -> Update:
-        """Give the live picture and the line below it."""
+        """Updates of the live picture and the line below it."""
         at = self.at
         if len(table) < 2:
             return {
@@ -294,7 +294,7 @@ def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look
 
 
 def _on_page(warnings: Sequence[str]) -> list[str]:
-    """Name the page's box where warnings name the option of the command line."""
+    """Warnings that name the page's box instead of the command line's option."""
     return [line.replace(UNMENDED, "the box below the picture leaves it as it is") for line in warnings]
 
 
@@ -304,19 +304,19 @@ def _two(table: Sequence[OnTable]) -> None:
 
 
 def _along(position: float, names: Sequence[str]) -> str:
-    """Say where in a continuum a picture stands; position 1.25 is a quarter of the way from the second to the third."""
+    """Caption of a position in a continuum; 1.25 is a quarter of the way from the second to the third photo."""
     start = min(max(int(position), 0), len(names) - 2)
     return shares(names[start : start + 2], [start + 1 - position, position - start])
 
 
 def _file_for(table: Sequence[OnTable], what: str, suffix: str) -> Path:
-    """Name a file for the download after the photos, in the folder that goes when the server stops."""
+    """Path for a download, named after the photos, in the folder that is removed when the server stops."""
     stems = "-".join(re.sub(r"[^\w]+", "-", Path(photo.name).stem).strip("-")[:20] for photo in table)
     return Path(tempfile.mkdtemp(dir=os.environ.get("GRADIO_TEMP_DIR"))) / f"{what}-{stems[:80]}{suffix}"
 
 
 def _quality(studio: Studio) -> str:
-    """Give the tab that says how good the model is."""
+    """Content of the tab on the model's quality."""
     config = studio.blender.config
     try:
         quality = read_quality(studio.blender.folder)

@@ -34,7 +34,7 @@ OPAQUE_LIMIT = 300 * 300
 
 
 def empty(photos: int, ready: str = "") -> str:
-    """Say what is still missing where a picture will be; `ready` once there are two photos."""
+    """Placeholder that tells what is missing; `ready` is its text once there are two photos."""
     text = (
         ("Add two photos to see their blend here.", "Add one more photo to see a blend.")[photos]
         if photos < 2

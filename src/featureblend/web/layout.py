@@ -35,7 +35,7 @@ FORMATS = {"MP4 video": ".mp4", "GIF": ".gif", "WebP": ".webp", "PNG contact she
 
 
 def theme() -> gr.themes.Base:
-    """Give the page's look: the system's own fonts, so that none is fetched."""
+    """The page's look, with the system's own fonts, so that none is downloaded."""
     fonts, mono = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
     return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=fonts, font_mono=mono)
 

@@ -105,7 +105,7 @@ class Quality:
     """In the order of `SHOWN`."""
 
     def summary(self) -> str:
-        """Say what was measured, in two sentences."""
+        """What was measured, in two sentences."""
         return (
             f"Every method blended the same {self.count:,} pairs of people that the model never saw in training "
             f"(protocol {self.protocol}), half and half. The best figure of each column is bold; real photos are there "
@@ -113,7 +113,7 @@ class Quality:
         )
 
     def doubt(self, model: str) -> str:
-        """Say so if the figures are another model's; nothing otherwise."""
+        """A note if the figures belong to another model; empty otherwise."""
         if model == self.model:
             return ""
         return f"These figures are of the model {self.model}; the one in use, {model}, was not measured yet."

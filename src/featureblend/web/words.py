@@ -26,7 +26,7 @@ class Bar:
 
 
 def shares(names: Sequence[str], weights: Sequence[float]) -> str:
-    """Say how much of each photo is in the blend.
+    """The share of each photo in the blend, as text.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def shares(names: Sequence[str], weights: Sequence[float]) -> str:
 
 
 def verdict(measures: Mapping[str, Any], average: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Say in plain sentences how good a blend is, beside the pixel average of the same faces.
+    """Plain sentences on a blend's quality, compared with the pixel average of the same faces.
 
     Parameters
     ----------
