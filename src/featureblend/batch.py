@@ -18,6 +18,7 @@ from . import __version__
 from .appraisal import MEANINGS, Measuring
 from .batch_rows import OPTIONS, TABLE, Row, asked_cells, finished_lines
 from .blender import Blender
+from .console import Progress
 from .errors import FeatureblendError
 from .face_cache import RememberingBlender
 from .files import atomic_path, read_error, readable_name, sha256
@@ -166,9 +167,7 @@ def _places(path: str | os.PathLike[str]) -> list[Any]:
 
 def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> bool:
     """Work through the rows; say whether Ctrl-C stopped it."""
-    from tqdm import tqdm
-
-    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(rows), unit="row", disable=quiet) as bar:
+    with ThreadPoolExecutor(jobs) as pool, Progress(total=len(rows), desc="batch", unit="row", disable=quiet) as bar:
         waiting: set[Future[None]] = set()
         try:
             for row in rows:  # few at a time, so that a list of a million rows is no million tasks

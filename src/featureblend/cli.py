@@ -23,6 +23,7 @@ try:
     from .cli_verbs import average, continuum, encode
     from .cli_web import web
     from .completing import completion_script
+    from .console import accept_any_text
     from .errors import FeatureblendError
 except KeyboardInterrupt:  # Ctrl-C while these are imported, which takes longer than many a command
     sys.stderr.write("featureblend: stopped\n")
@@ -265,6 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Without the program's name; by default those of the process.
     """
     words = sys.argv[1:] if arguments is None else [*arguments]
+    accept_any_text()
     try:
         try:
             _run(words)

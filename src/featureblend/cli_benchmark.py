@@ -77,5 +77,5 @@ def benchmark(
         if json is not None:
             both.enter_context(atomic_path(json)).write_text(dumps(report, indent=2, allow_nan=False) + "\n")
         if out is not None:
-            both.enter_context(atomic_path(out)).write_text(text)
+            both.enter_context(atomic_path(out)).write_text(text, encoding="utf-8")
     print(text, end="")

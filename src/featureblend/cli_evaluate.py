@@ -100,7 +100,7 @@ def compare(
     """
     from .blender import Blender
     from .comparison import compare as run
-    from .files import atomic_path, require_parent
+    from .files import atomic_path, readable_name, require_parent
 
     keep_photos(photos, [path for path in (out, json) if path is not None])
     if json is not None:
@@ -112,7 +112,7 @@ def compare(
         found = run(photos, out, blender, methods or None, which * 2 if len(which) == 1 else which)
         if file is not None:
             facts = {
-                "photos": [photo.name for photo in photos],
+                "photos": [readable_name(photo.name) for photo in photos],
                 "model": blender.config.identity,
                 "mend": mend,
                 "measures": found,

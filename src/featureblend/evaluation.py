@@ -14,9 +14,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from .blender import Blender
+from .console import Progress
 from .contenders import Contender, classical_contender, model_contender, pca_contender
 from .data import FaceSet
 from .errors import FeatureblendError
@@ -221,7 +221,7 @@ class _Evaluation:
             total = sum(size.values())
             done = total - sum(size[name] for name in todo)
             bar = stack.enter_context(
-                tqdm(total=total, initial=done, desc=self.drawn.protocol.name, unit="pair", disable=self.quiet)
+                Progress(total=total, initial=done, desc=self.drawn.protocol.name, unit="pair", disable=self.quiet)
             )
             if self.jobs > 1 and todo:
                 self.pool = self.reference.run = stack.enter_context(Workers(self.jobs, KEPT)).map

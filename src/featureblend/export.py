@@ -153,8 +153,8 @@ def export_model(
             data=data,
             featureblend=__version__,
         )
-        (work / "config.json").write_text(config.to_json())
-        (work / "README.md").write_text(model_card(config))
+        (work / "config.json").write_text(config.to_json(), encoding="utf-8")
+        (work / "README.md").write_text(model_card(config), encoding="utf-8")
         config = read_model_folder(work)  # as every reader will see it
         work.chmod(0o755)
         if out.exists():

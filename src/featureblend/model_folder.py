@@ -143,7 +143,7 @@ def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
     """
     path = Path(folder) / "config.json"
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FeatureblendError(
             f"{folder} is no model folder: config.json is missing; `featureblend export` makes one"

@@ -23,9 +23,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from PIL import Image
-from tqdm import tqdm
 
 from .alignment import align_face
+from .console import Progress
 from .errors import FeatureblendError
 from .faces import FaceDetector, choose_face
 from .files import atomic_path, require_parent
@@ -229,7 +229,7 @@ def _prepare_chunks(
     total, left = (sum(len(chunk.photos) for chunk in some) for some in (chunks, todo))
     with (
         ExitStack() as stack,
-        tqdm(total=total, initial=total - left, desc="prepare", unit="photo", disable=quiet) as bar,
+        Progress(total=total, initial=total - left, desc="prepare", unit="photo", disable=quiet) as bar,
     ):
         results: Iterator[int] = map(work, todo)
         if jobs > 1 and len(todo) > 1:

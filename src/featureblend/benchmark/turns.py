@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
+from ..console import Progress
 from .processes import Broken, Worker
 
 __all__ = ["Entry", "Turns"]
@@ -55,7 +54,7 @@ class Turns:
         self.rounds = 0
         """Rounds done."""
         self._workers: dict[Entry, Worker] = {}
-        self._bar = tqdm(desc="benchmark", total=expected, unit="timing", disable=quiet)
+        self._bar = Progress(desc="benchmark", total=expected, unit="timing", disable=quiet)
 
     def __enter__(self) -> Turns:
         return self

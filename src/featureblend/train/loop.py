@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..config import Experiment
+from ..console import Progress
 from ..data import FaceSet
 from ..errors import FeatureblendError, TrainingBrokeDown
 from .collapse import ON_COLLAPSE, CollapseGuard, diversities, margin
@@ -218,7 +219,7 @@ def _loop(
 ) -> None:
     main = trainer.accelerator.is_main_process
     sums, ticked = _Sums(trainer), trainer.images_seen
-    with tqdm(
+    with Progress(
         total=trainer.experiment.images,
         initial=trainer.images_seen,
         desc=trainer.experiment.name,

@@ -15,6 +15,7 @@ from ..blending import cleaned
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
 from ..compositing.damage import without_damage
+from ..console import Progress
 from ..errors import FeatureblendError
 from ..fine_mixing import sum_fine
 from ..inputs import Input
@@ -37,9 +38,7 @@ T = TypeVar("T")
 
 def progress(steps: Iterable[T], what: str, unit: str, quiet: bool, total: int | None = None) -> Iterable[T]:
     """Show a bar on stderr while `steps` are done, if that takes more than a second."""
-    from tqdm import tqdm
-
-    return tqdm(steps, desc=what, unit=unit, disable=quiet, delay=PATIENCE, total=total)
+    return Progress(steps, desc=what, unit=unit, disable=quiet, delay=PATIENCE, total=total)
 
 
 def finished(

@@ -1,0 +1,59 @@
+"""The terminal: any text can be printed on it, and a progress bar is drawn on nothing else."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import os
+import sys
+from typing import Any
+
+from tqdm import tqdm
+
+__all__ = ["Progress", "accept_any_text"]
+
+
+def accept_any_text() -> None:
+    r"""Let stdout and stderr take every text, whatever the terminal can show.
+
+    A character that the encoding lacks is written as an escape such as ``\u9854``, and a byte of a file's name that is
+    no text as that byte, so that a name can be piped to another program. A stream that is closed takes all and
+    shows nothing.
+    """
+    codecs.register_error("featureblend", _as_bytes_or_escaped)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the shell (>&-) or missing (pythonw)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  lives as long as the process
+        elif hasattr(stream, "reconfigure"):  # in a notebook or a test it may be no file
+            stream.reconfigure(errors="featureblend")
+
+
+def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.lookup_error("backslashreplace")(error)
+
+
+class Progress(tqdm):  # type: ignore[type-arg]
+    """tqdm's bar on a terminal; elsewhere, in a log say, one line at the end."""
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._delay = settings.pop("delay", 0.0)
+        super().__init__(*arguments, delay=self._delay if self._on_terminal else math.inf, **settings)
+
+    def display(self, *arguments: Any, **settings: Any) -> Any:
+        """Draw the bar where there is a terminal."""
+        return super().display(*arguments, **settings) if self._on_terminal else None
+
+    def close(self) -> None:
+        """End the bar; where there is none, say in one line what was done, unless it took less than its delay."""
+        tell = not getattr(self, "disable", True) and not self._on_terminal
+        super().close()
+        taken = self.format_dict["elapsed"] if tell else 0
+        if tell and taken >= self._delay:
+            done = self.format_sizeof(self.n) if self.unit_scale else self.n
+            of = "" if self.total in (None, self.n) else f" of {self.total:,}"
+            sys.stderr.write(f"{self.desc}: {done}{of} {self.unit}s in {self.format_interval(taken)}\n")
