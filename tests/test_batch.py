@@ -193,7 +193,7 @@ def test_rows_of_every_kind(place):
     [
         ("", "its first line names no photos"),
         ("photo1,photo2\n", "holds no rows"),
-        ("photo1,photo2,colour\na,b,c\n", "unknown column 'colour'"),
+        ("photo1,photo2,weigths\na,b,c\n", "unknown column 'weigths' in the first line; perhaps weights is meant"),
         ("photo1,weights\na,1\n", "names no photos"),
         ("photo1,photo2,photo1\na,b,c\n", "names a column twice"),
         ("a,b,name\na.png,b.png,x\na.png,b.png,x\n", "two rows are called x"),

@@ -21,7 +21,7 @@ def one_row(tmp_path):
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
-@pytest.mark.parametrize("cell", ["0,25", "0.25", ",25", " 0,25 ", "2,5e-1"])
+@pytest.mark.parametrize("cell", ["0,25", "0.25", ",25", " 0,25 ", "2,5e-1", "25%", "25,0 %"])
 def test_alpha_is_one_number(one_row, cell, delimiter):
     row = one_row("alpha", cell, delimiter)
     assert (row.weights, row.problem) == ([0.75, 0.25], "")
@@ -31,10 +31,17 @@ def test_alpha_in_quotes_has_a_decimal_comma_too(one_row):
     assert one_row("alpha", '"0,25"', ",").weights == [0.75, 0.25]
 
 
-@pytest.mark.parametrize("cell", ["0.5 0.9", "0,5 0,9", "0.5,0.9", "0,5,0,9", "1 000,5", "1.000,5", "half", "50%"])
+@pytest.mark.parametrize("cell", ["0.5 0.9", "0,5 0,9", "0.5,0.9", "0,5,0,9", "1 000,5", "1.000,5", "half"])
 def test_alpha_of_more_or_less_than_one_number_fails(one_row, cell):
     row = one_row("alpha", cell)
     assert row.problem == f"line 2: alpha {cell!r}: one number is due, such as 0.5"
+    assert row.weights is None
+
+
+@pytest.mark.parametrize("cell", ["50", "1,5", "-0.5", "120%", "nan"])
+def test_alpha_outside_its_range_is_not_taken_for_a_percentage(one_row, cell):
+    row = one_row("alpha", cell)
+    assert row.problem == f"line 2: alpha {cell!r}: a number from 0 to 1 is due, or a percentage such as 50%"
     assert row.weights is None
 
 
@@ -42,6 +49,9 @@ def test_alpha_of_more_or_less_than_one_number_fails(one_row, cell):
     ("cell", "numbers"),
     [
         ("2 1", [2, 1]),
+        ("50% 50%", [0.5, 0.5]),
+        ("50 %, 50 %", [0.5, 0.5]),
+        ("12,5% 87,5%", [0.125, 0.875]),
         ("0,25 0,75", [0.25, 0.75]),
         ("1 0,5", [1, 0.5]),
         ("0,5:0,25", [0.5, 0.25]),

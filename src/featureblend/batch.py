@@ -108,6 +108,7 @@ def run_batch(
     jobs = (os.cpu_count() or 1) if jobs is None else jobs
     if jobs < 1:
         raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
+    _columns(rows, settings.measures, ())  # before anything is written
     out = Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def _keep_photos(rows: Sequence[Row], out: Path, suffix: str, before: Mapping[st
     for row in rows:
         if row.problem:
             continue
-        picture = out / f"{row.name}{suffix}"
+        picture = out / f"{row.name}{row.suffix or suffix}"
         for place in _places(picture):
             owner = photos.get(place) or (None if picture.name in made else earlier.get(place))
             if owner:
@@ -204,7 +205,7 @@ class _Work:
         self.blender, self.out, self.settings, self.rows = RememberingBlender(blender), out, settings, rows
         self.table = out / TABLE
         self.before = before
-        self.columns = _columns(max((len(row.photos) for row in rows), default=2), settings.measures, before.values())
+        self.columns = _columns(rows, settings.measures, before.values())
         self.lines: dict[str, dict[str, str]] = {}
         self.made = self.kept = 0
         self._hashes: dict[Path, str] = {}
@@ -218,6 +219,7 @@ class _Work:
             "photos": ";".join(readable_name(str(photo)) for photo in row.photos),
             "method": row.method,
             **({} if row.problem else asked_cells(row)),
+            **row.extra,
         }
         kept = False
         try:
@@ -226,7 +228,7 @@ class _Work:
             line["key"] = self._key(row)
             before = self.before.get(row.name)
             if before and before.get("key") == line["key"] and (self.out / before["file"]).is_file():
-                line, kept = {**line, **before}, True
+                line, kept = {**line, **before, **row.extra}, True
             else:
                 line |= self._blend(row)
         except FeatureblendError as error:
@@ -244,7 +246,7 @@ class _Work:
 
     def _blend(self, row: Row) -> dict[str, str]:
         which = row.which * len(row.photos) if len(row.which) == 1 else row.which
-        file = f"{row.name}{self.settings.suffix}"
+        file = f"{row.name}{row.suffix or self.settings.suffix}"
         if (length := len(os.fsencode(file))) > MAX_NAME:
             raise FeatureblendError(f"its name makes a file name of {length} bytes, over {MAX_NAME}: shorten it")
         picture_path(self.out / file, row.options.get("background") == "transparent")
@@ -277,7 +279,7 @@ class _Work:
             [self._hashes[photo] for photo in row.photos],
             [row.weights, row.method, row.which, row.options],
             [self.blender.networks.facts(row.method), __version__],
-            [self.settings.suffix, self.settings.measures, self.settings.metadata],
+            [row.suffix or self.settings.suffix, self.settings.measures, self.settings.metadata],
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -308,7 +310,8 @@ def _failed(reason: str) -> dict[str, str]:
     return {"status": "failed", "error": " ".join(reason.split())}
 
 
-def _columns(photos: int, measures: Measuring, before: Iterable[Mapping[str, str]]) -> list[str]:
+def _columns(rows: Sequence[Row], measures: Measuring, before: Iterable[Mapping[str, str]]) -> list[str]:
+    photos = max((len(row.photos) for row in rows), default=2)
     found = ["name", "file", "status", "error", "photos", "weights", "method", "faces", *OPTIONS]
     for name in MEANINGS:
         if measures == "none" or (name.startswith("identity") and measures != "identity"):
@@ -316,6 +319,10 @@ def _columns(photos: int, measures: Measuring, before: Iterable[Mapping[str, str
         found += [f"{name}_{place}" for place in range(1, photos + 1)] if name in LISTS else [name]
     found += ["every_parent_matches"] if measures == "identity" else []
     last = ("warnings", "key")  # a line that has its key is whole
+    own = dict.fromkeys(title for row in rows for title in row.extra)
+    if taken := [title for title in own if title in (*found, *last)]:
+        raise FeatureblendError(f"the list has a column {taken[0]!r}, which {TABLE} fills itself: give it another name")
+    found += own
     others = dict.fromkeys(title for line in before for title in line if title not in (*found, *last))
     return [*found, *others, *last]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from difflib import get_close_matches
+from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from .blending import Manner
 from .errors import FeatureblendError
 from .files import cut
 from .inputs import input_files
+from .tables import as_on_disk, parse_number, parse_numbers, read_table
 
 __all__ = ["OPTIONS", "TABLE", "Row", "asked_cells", "every_pair", "finished_lines", "read_rows"]
 
@@ -25,6 +26,9 @@ OPTIONS = ("warp", "surroundings", "background", "onto", "size", "detail", "shap
 """Columns that are handed on to `Blender.blend`."""
 
 OTHERS = ("photos", "a", "b", "weights", "alpha", "name", "method", "faces")
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+"""Endings that make a row's name that of a picture file."""
 
 MAX_BYTES = 150
 """Of a name that is made of the photos' names: file systems take 255 bytes, and a number and an ending come on top."""
@@ -43,6 +47,10 @@ class Row:
     """Which face, once or one a photo."""
     options: dict[str, Any] = field(default_factory=dict)
     """The rest of what `Blender.blend` takes."""
+    suffix: str = ""
+    """Its picture's ending, where the name has one; else the batch's."""
+    extra: dict[str, str] = field(default_factory=dict)
+    """Cells of the list's other columns, by column: they go into the results as they are."""
     problem: str = ""
     """Why the row can't be done; empty where it can."""
 
@@ -105,8 +113,8 @@ def read_rows(path: str | os.PathLike[str], defaults: Mapping[str, Any] | None =
     Parameters
     ----------
     path : path-like
-        UTF-8; columns parted by commas, or by semicolons or tabs where the first line has no comma. Numbers have a
-        decimal point or comma.
+        As `featureblend.tables.read_table`. Its first line names the columns; those that are not known here are
+        kept as they are. Numbers have a decimal point or comma, or are percentages.
     defaults : mapping, optional
         What holds where a row says nothing: ``method`` and options of `Blender.blend`.
 
@@ -117,46 +125,33 @@ def read_rows(path: str | os.PathLike[str], defaults: Mapping[str, Any] | None =
     Raises
     ------
     FeatureblendError
-        If the file can't be read, has an unknown column or none for photos, no row, or a name twice.
+        If the file can't be read, has no column for photos, one whose name is a slip, no row, or a name twice.
     """
     shown = os.fspath(path)
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise FeatureblendError(f"no such file: {shown}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        why = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or error
-        raise FeatureblendError(f"cannot read {shown}: {why}") from error
-    if "\0" in text:
-        raise FeatureblendError(
-            f"cannot read {shown}: it holds a NUL character, as no list does; save it as UTF-8 text"
-        )
-    first = text.partition("\n")[0]
-    try:
-        # Strict, and with the columns checked: what is no CSV is told as such, not row by row.
-        table = csv.DictReader(text.splitlines(), delimiter=next((d for d in ",;\t" if d in first), ","), strict=True)
-        columns = [(column or "").strip().lower() for column in table.fieldnames or ()]
-        _check_columns(columns, shown)
-        table.fieldnames = columns
-        lines = [(table.line_num, line) for line in table if any(_texts(line))]
-    except csv.Error as error:
-        raise FeatureblendError(f"cannot read {shown}: {error}") from error
+    table = [(number, [cell.strip() for cell in cells]) for number, cells in read_table(path)]
+    (_, heading), *lines = table or [(1, [])]
+    while heading and not heading[-1]:  # spreadsheets write empty columns behind the last
+        heading.pop()
+    columns = [name.lower() if _is_known(name.lower()) else name for name in heading]
+    _check_columns(columns, shown)
     if not lines:
         raise FeatureblendError(f"{shown} holds no rows below its first line, which names the columns")
     folder = Path(path).parent
-    return _named([_row(line, number, folder, dict(defaults or {})) for number, line in lines])
+    return _named([_row(columns, cells, number, folder, dict(defaults or {})) for number, cells in lines])
 
 
-def _texts(line: Mapping[str | None, Any]) -> list[str]:
-    return [value for value in line.values() if isinstance(value, str) and value.strip()]
+def _is_known(column: str) -> bool:
+    return _is_photo(column) or column in OPTIONS + OTHERS
 
 
 def _check_columns(columns: Sequence[str], shown: str) -> None:
     for column in columns:
-        if not _is_photo(column) and column not in OPTIONS + OTHERS:
-            known = ", ".join(("photo1", "photo2", *OTHERS, *OPTIONS))
-            raise FeatureblendError(f"{shown}: unknown column {column!r} in the first line; known are {known}")
-    if len(set(columns)) < len(columns):
+        if not _is_known(column):  # the user's own, unless it is a slip: a weight must not go unheeded
+            meant = get_close_matches(column.lower(), (*OTHERS, *OPTIONS), 1, 0.8)
+            if meant or not column:
+                hint = f"perhaps {meant[0]} is meant" if meant else "give it a name"
+                raise FeatureblendError(f"{shown}: unknown column {column!r} in the first line; {hint}")
+    if len({column.lower() for column in columns}) < len(columns):
         raise FeatureblendError(f"{shown}: the first line names a column twice")
     if sum(map(_is_photo, columns)) < 2 and "photos" not in columns and not {"a", "b"} <= set(columns):
         raise FeatureblendError(f"{shown}: its first line names no photos; such as: photo1,photo2,weights")
@@ -166,15 +161,18 @@ def _is_photo(column: str) -> bool:
     return re.fullmatch(r"photo[ _-]?\w+", column) is not None and column != "photos"
 
 
-def _row(line: dict[str | None, Any], number: int, folder: Path, defaults: dict[str, Any]) -> Row:
-    cells = {str(key): (value or "").strip() for key, value in line.items() if key is not None}
+def _row(columns: Sequence[str], line: Sequence[str], number: int, folder: Path, defaults: dict[str, Any]) -> Row:
+    cells = dict(zip(columns, line, strict=False))
     words = [word.strip() for word in cells.get("photos", "").split(";")]
     words += [value for column, value in cells.items() if _is_photo(column) or column in ("a", "b")]
-    photos = tuple(folder / word for word in words if word)
-    name, method = cells.get("name", ""), cells.get("method") or defaults.pop("method", "latent")
+    photos = tuple(as_on_disk(folder / word) for word in words if word)
+    name, method = cells.get("name", ""), cells.get("method") or defaults.get("method", "latent")
     defaults.pop("method", None)
+    suffix = Path(name).suffix if Path(name).suffix.lower() in PICTURES else ""
+    known = {"name": name.removesuffix(suffix), "suffix": suffix, "method": method}
+    known["extra"] = {column: value for column, value in cells.items() if not _is_known(column)}
     try:
-        if None in line:
+        if any(line[len(columns) :]):
             raise ValueError("it has more cells than the first line has columns")
         if name and (name != Path(name).name or name.startswith(".") or "\\" in name):
             raise ValueError(f"name {name!r}: a plain name is due, without a folder")
@@ -182,9 +180,9 @@ def _row(line: dict[str | None, Any], number: int, folder: Path, defaults: dict[
             raise ValueError("two or more photos are needed for a blend")
         given = {key: _OPTION[key](cells[key], key) for key in OPTIONS if cells.get(key)}
         which = [_place(word) for word in cells.get("faces", "").replace(";", " ").split()] or ["largest"]
-        return Row(name, photos, _weights(cells), method, which, defaults | given)
+        return Row(photos=photos, weights=_weights(cells), which=which, options=defaults | given, **known)
     except ValueError as error:
-        return Row(name, photos, method=method, problem=f"line {number}: {error}")
+        return Row(photos=photos, problem=f"line {number}: {error}", **known)
 
 
 def _weights(cells: Mapping[str, str]) -> list[float] | None:
@@ -192,29 +190,13 @@ def _weights(cells: Mapping[str, str]) -> list[float] | None:
         raise ValueError("give weights or alpha, not both")
     if cells.get("alpha"):
         try:
-            alpha = _float(cells["alpha"])
+            alpha = parse_number(cells["alpha"])
         except ValueError:
             raise ValueError(f"alpha {cells['alpha']!r}: one number is due, such as 0.5") from None
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha {cells['alpha']!r}: a number from 0 to 1 is due, or a percentage such as 50%")
         return [1 - alpha, alpha]
-    return _floats(cells["weights"], "weights") if cells.get("weights") else None
-
-
-def _floats(text: str, name: str) -> list[float]:
-    words = re.split(r",?[\s;:]+", text)
-    alone = len(words) == 1 and "," in text
-    if (alone and "." in text) or any(word.count(",") > 1 for word in words):  # 0.5,0.5 or 1,2,3: no decimal commas
-        words = re.split(r"[\s;:,]+", text)
-    elif alone:
-        raise ValueError(f"{name} {text!r} may be one number or two: part them by a space, such as 0.5 0.5")
-    try:
-        return [_float(word) for word in words]
-    except ValueError:
-        raise ValueError(f"{name} {text!r}: numbers are due, parted by spaces") from None
-
-
-def _float(word: str) -> float:
-    """Read a number with a decimal point, or with the decimal comma of the languages whose lists have semicolons."""
-    return float(word.replace(",", "."))
+    return parse_numbers(cells["weights"], "weights") if cells.get("weights") else None
 
 
 def _yes(text: str, name: str) -> bool:
@@ -238,8 +220,8 @@ _OPTION: Mapping[str, Any] = {
     "size": _place,
     "onto": _place,
     "background": _word,
-    "shape_weights": _floats,
-    "texture_weights": _floats,
+    "shape_weights": parse_numbers,
+    "texture_weights": parse_numbers,
 }
 """What reads a cell of each column."""
 
@@ -323,14 +305,10 @@ def finished_lines(table: str | os.PathLike[str]) -> dict[str, dict[str, str]]:
     FeatureblendError
         If it can't be read or is no such table.
     """
-    try:
-        with open(table, newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream, restkey="")
-            if not {"name", "file", "status", "key"} <= set(reader.fieldnames or ()):
-                raise FeatureblendError(f"{table} is no table of a batch: name another folder, or move it away")
-            lines = [line for line in reader if line["status"] == "done" and len(line["key"] or "") == 16]
-    except FileNotFoundError:
+    if not os.path.exists(table):
         return {}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FeatureblendError(f"cannot read {table}: {error}") from error
-    return {line["name"]: {title: cell for title, cell in line.items() if title} for line in lines}
+    (_, columns), *lines = read_table(table, strict=False) or [(1, [])]
+    if not {"name", "file", "status", "key"} <= set(columns):
+        raise FeatureblendError(f"{table} is no table of a batch: name another folder, or move it away")
+    found = [dict(zip_longest(columns, line[: len(columns)], fillvalue="")) for _, line in lines]
+    return {line["name"]: line for line in found if line["status"] == "done" and len(line["key"]) == 16}

@@ -197,8 +197,8 @@ def batch(
 
     The list's first line names its columns: photo1, photo2, ... (or photos, parted by ';'), and where wanted weights
     ('2 1') or alpha (the second photo's weight), name, method, faces, warp, surroundings, background, onto, size,
-    detail, shape_weights, texture_weights. Photos are named from the list's folder. Numbers have a decimal point or
-    comma, and spaces between them.
+    detail, shape_weights, texture_weights; other columns go into results.csv as they are. Photos are named from the
+    list's folder. Numbers have a decimal point or comma, or are percentages, and spaces between them.
 
     Example: featureblend batch pairs.csv --out morphs --jobs 2
     Example: featureblend batch --all-pairs portraits --out morphs --identity

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from ..files import atomic_path
 from ..inputs import Input
 from ..mixing import Surroundings
 from ..recipes import normalised_weights
+from ..tables import parse_number, read_table
 from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of
 from .rendering import combined, latents_in_shape, progress, verb_recipe
 
@@ -174,7 +176,8 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
     Parameters
     ----------
     path : path-like
-        Such as ``photo,weight`` and then ``ana.jpg,2``.
+        As `featureblend.tables.read_table`, such as ``photo,weight`` and then ``ana.jpg,2``. A heading with ``photo``
+        and ``weight`` says which columns these are; else they are the first two. Other columns are left aside.
     names : sequence of str, optional
         What the photos are called: a first row that names one of them is no heading.
 
@@ -189,31 +192,34 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
         If it can't be read, a row is something else, or a photo has two.
     """
     shown = os.fspath(path)
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            rows = [(number, row) for number, row in enumerate(csv.reader(stream), 1) if any(map(str.strip, row))]
-    except FileNotFoundError as error:
-        raise FeatureblendError(f"no such file: {shown}") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FeatureblendError(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from error
+    known = {_composed(one) for name in names for one in (name, Path(name).name)}
     found: dict[str, float] = {}
-    for index, (number, row) in enumerate(rows):
+    photo, weight = 0, 1
+    for index, (number, row) in enumerate(read_table(path)):
         try:
-            name, weight = row[0].strip(), float(row[1])
+            name, share = row[photo].strip(), parse_number(row[weight])
         except (IndexError, ValueError) as error:
-            if index == 0 and len(row) > 1 and row[0].strip() not in {*names, *(Path(name).name for name in names)}:
-                continue  # the heading
+            titles = [cell.strip().lower() for cell in row]
+            if index == 0 and len(row) > 1 and _composed(row[0].strip()) not in known:
+                if {"photo", "weight"} <= set(titles):
+                    photo, weight = titles.index("photo"), titles.index("weight")
+                continue
             raise FeatureblendError(
                 f"{shown}, line {number}: a photo and its weight are due, such as ana.jpg,2"
             ) from error
-        if not math.isfinite(weight) or weight < 0:
+        if not math.isfinite(share) or share < 0:
             raise FeatureblendError(f"{shown}, line {number}: the weight of {name} must be a number of 0 or more")
         if name in found:
             raise FeatureblendError(f"{shown}, line {number}: {name} has a weight already")
-        found[name] = weight
+        found[name] = share
     if not found:
         raise FeatureblendError(f"{shown} holds no weights: rows such as ana.jpg,2 are due")
     return found
+
+
+def _composed(name: str) -> str:
+    """Give a name in the form in which accents are parts of their letters: file systems differ in that."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _weights_by_name(
@@ -225,11 +231,12 @@ def _weights_by_name(
     if not isinstance(table, Mapping):
         return [float(share) for share in normalised_weights(table, len(names))], []
     where = os.fspath(said) if isinstance(said, (str, os.PathLike)) else "the weights"
-    short = [Path(name).name for name in names]
+    whole = [_composed(name) for name in names]
+    short = [Path(name).name for name in whole]
     shares: list[float] = [math.nan] * len(names)
     for key, weight in table.items():
-        places = [place for place, name in enumerate(names) if name == key]
-        places = places or [place for place, name in enumerate(short) if name == key]
+        places = [place for place, name in enumerate(whole) if name == _composed(key)]
+        places = places or [place for place, name in enumerate(short) if name == _composed(key)]
         if len(places) != 1:
             many = f"{len(places)} photos are called that; write the folder too" if places else "there is no such photo"
             raise FeatureblendError(f"{where} names {key}: {many}")
