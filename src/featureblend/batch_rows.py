@@ -169,8 +169,8 @@ def _row(columns: Sequence[str], line: Sequence[str], number: int, folder: Path,
     name, method = cells.get("name", ""), cells.get("method") or defaults.get("method", "latent")
     defaults.pop("method", None)
     suffix = Path(name).suffix if Path(name).suffix.lower() in PICTURES else ""
-    known = {"name": name.removesuffix(suffix), "suffix": suffix, "method": method}
-    known["extra"] = {column: value for column, value in cells.items() if not _is_known(column)}
+    extra = {column: value for column, value in cells.items() if not _is_known(column)}
+    row = Row(name.removesuffix(suffix), photos, method=method, suffix=suffix, extra=extra)
     try:
         if any(line[len(columns) :]):
             raise ValueError("it has more cells than the first line has columns")
@@ -180,9 +180,9 @@ def _row(columns: Sequence[str], line: Sequence[str], number: int, folder: Path,
             raise ValueError("two or more photos are needed for a blend")
         given = {key: _OPTION[key](cells[key], key) for key in OPTIONS if cells.get(key)}
         which = [_place(word) for word in cells.get("faces", "").replace(";", " ").split()] or ["largest"]
-        return Row(photos=photos, weights=_weights(cells), which=which, options=defaults | given, **known)
+        return replace(row, weights=_weights(cells), which=which, options=defaults | given)
     except ValueError as error:
-        return Row(photos=photos, problem=f"line {number}: {error}", **known)
+        return replace(row, problem=f"line {number}: {error}")
 
 
 def _weights(cells: Mapping[str, str]) -> list[float] | None:
