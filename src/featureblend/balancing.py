@@ -1,4 +1,4 @@
-"""Weights at which a blend is as much one of two people as the other."""
+"""Weights at which a blend is equally close to two people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Balancing = Literal["pictures", "identity"]
 def even_shares(
     networks: Networks, faces: Sequence[AlignedFace], manner: Manner, by: Balancing, recognizer: FaceDetector
 ) -> np.ndarray:
-    """Search the weights of two faces at which the blend is as near to one as to the other.
+    """Find the weights of two faces at which the blend is equally close to both.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Codes: what the encoder gives for one face, and the file that holds one."""
+"""Codes: a face's latent and landmarks, and the file that holds them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_BYTES = 1 << 24
 
 @dataclass(frozen=True, eq=False)  # arrays have no single answer to ==
 class Code:
-    """What the encoder gives for one face: blends are weighted means of latents.
+    """The latent and landmarks of one face.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Code:
     """Whether damage of the photo was undone before it was encoded; None where nobody knows, as of an older file."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the code to a file: numpy's ``.npz``, with nothing in it that runs when it is read.
+        """Write the code to a numpy ``.npz`` file without pickled objects.
 
         The file holds the latent, the landmarks, the model's identity, the photo's name without its folder, whether
         its damage was undone, and featureblend's version; the same code gives the same bytes.
@@ -96,7 +96,7 @@ class Code:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Code:
-        """Read a code's file. Pickled objects are refused unread, so that a file from anywhere can do no harm.
+        """Read a code's file. Files with pickled objects are refused, so that reading never runs code.
 
         Parameters
         ----------

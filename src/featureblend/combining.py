@@ -1,4 +1,4 @@
-"""Models made of two runs: the mean of their weights, or one with the other's cleaner; and what is said of it."""
+"""Models made from two runs: the mean of their weights, or one with the other's cleaner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shell needs to complete commands, options and their values at the Tab key: shtab writes it."""
+"""Tab completion of commands, options and values for shells, written by shtab."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["completion_script"]
 
 
 def completion_script(commands: Mapping[str, Callable[..., None]], shell: str) -> str:
-    """Write what makes a shell complete commands, options and their values.
+    """Script that makes a shell complete commands, options and values.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def completion_script(commands: Mapping[str, Callable[..., None]], shell: str) -
 def _add_arguments(
     parser: argparse.ArgumentParser, name: str, command: Callable[..., None], known: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """Add what a command takes, by its signature and the help in its docstring."""
+    """Add a command's arguments, from its signature and docstring."""
     import shtab
 
     text = inspect.cleandoc(command.__doc__ or "").partition("\nArgs:\n")[2]

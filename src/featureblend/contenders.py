@@ -1,4 +1,4 @@
-"""Everything that can blend a pair, behind one face: what evaluation and comparison put side by side."""
+"""Every method of blending a pair, behind one interface, for evaluation and comparison."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
 
 @dataclass(frozen=True)
 class _ModelBlend:
-    """A model's way to blend, which another process opens for itself."""
+    """A model's blend; when pickled, another process opens the model itself."""
 
     networks: Networks
     size: int

@@ -1,4 +1,4 @@
-"""The demonstration: two example faces, which no camera saw, become one."""
+"""The demonstration: two synthetic example faces are blended."""
 
 from __future__ import annotations
 

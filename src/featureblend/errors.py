@@ -1,8 +1,8 @@
-"""The one error that a user is meant to read, and a kind of it."""
+"""Errors that users are meant to read."""
 
 
 class FeatureblendError(Exception):
-    """Something the user can mend: one line that says what is wrong, with which file, and what to do.
+    """An error the user can fix: one line that says what is wrong, with which file, and what to do.
 
     The command line prints the message on stderr and ends with exit code 2; every other
     exception is a bug in featureblend and keeps its traceback.
@@ -16,4 +16,4 @@ class FeatureblendError(Exception):
 
 
 class TrainingBrokeDown(FeatureblendError):
-    """A loss is no longer a number; what was saved before is whole."""
+    """A loss became NaN or infinite; the last saved checkpoint is intact."""

@@ -1,4 +1,4 @@
-"""Files on disk: writing without leaving halves behind, and hashes that name a file's content."""
+"""Files on disk: atomic writes, content hashes, and names."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def readable_name(name: str) -> str:
 
 
 def short_name(name: str, most: int = 200) -> str:
-    """Shorten a file's name to what every file system takes, with room for more; its ending stays.
+    """Shorten a file's name to what every file system accepts, with some room; the suffix stays.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def short_name(name: str, most: int = 200) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Shorten to so many bytes of UTF-8, without cutting a character.
+    """Shorten text to a number of UTF-8 bytes, without splitting a character.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def cut(text: str, most: int) -> str:
 
 
 def keep_inputs(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> None:
-    """Refuse to write a picture over a photo that it is made of, which its recipe knows by its hash.
+    """Refuse to overwrite a photo that the picture was made from, as its recipe tells by hash.
 
     Parameters
     ----------

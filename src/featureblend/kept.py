@@ -50,7 +50,7 @@ _store = _Store(0)
 
 
 def kept(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a function's results be kept, where its process keeps any.
+    """Decorator: memoize a function's results, in processes that called `keep`.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def kept(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]
 
 
 def keep(limit: int) -> None:
-    """Keep results of `kept` functions in this process from now on, up to so many bytes; forget those of before.
+    """Memoize results of `kept` functions in this process, up to a number of bytes; earlier ones are forgotten.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def keep(limit: int) -> None:
 
 @contextmanager
 def keeping(limit: int) -> Iterator[None]:
-    """Keep results, as `keep` does, inside a block; forget them at its end."""
+    """Memoize results, as `keep` does, inside a block; forget them at its end."""
     keep(limit)
     try:
         yield
@@ -116,7 +116,7 @@ def keeping(limit: int) -> Iterator[None]:
 
 
 def _add(digest: Any, value: Any) -> None:
-    """Add an argument to a hash, so that no two that differ are written alike."""
+    """Add an argument to a hash, unambiguously."""
     if isinstance(value, np.ndarray):
         digest.update(f"array {value.dtype.str} {value.shape} ".encode())
         digest.update(np.ascontiguousarray(value).tobytes())

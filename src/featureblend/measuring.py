@@ -37,7 +37,7 @@ Run = Callable[..., Iterable[Any]]
 
 @dataclass(frozen=True)
 class Measured:
-    """What is kept of a method."""
+    """The kept results of a method."""
 
     record: dict[str, Any]
     """Plain numbers, ready for JSON: scores of each pair, of all together, and the pairs left out."""
@@ -239,7 +239,7 @@ def _path_scored(
 
 
 def _latent_scores(contender: Contender, drawn: Drawn, made: Made, reference: Reference, run: Run) -> Columns:
-    """Measure what the autoencoder loses: of the parents, and of the blends' latents."""
+    """Measure the autoencoder's errors, on the parents and on the blends' latents."""
     if contender.encode is None:
         return {}, {}
     images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
@@ -298,7 +298,7 @@ def _likeness(again: np.ndarray, parent: np.ndarray) -> np.ndarray:
 
 
 def measure_real(drawn: Drawn, reference: Reference, run: Run = map) -> Measured:
-    """Measure the parents themselves as if they were blends: the line that a method is held by."""
+    """Measure the parents themselves as if they were blends, as the line to compare with."""
     indices = drawn.parents
     images, landmarks = drawn.faces.images[indices], drawn.faces.landmarks[indices].astype(np.float64)
     task = partial(_real_scored, real=reference.features)

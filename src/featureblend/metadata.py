@@ -1,4 +1,4 @@
-"""What a picture says about itself: its recipe, and that it is synthetic.
+"""Metadata of pictures: the recipe, and the mark that they are synthetic.
 
 The recipe goes, as JSON, where each format has room: a PNG text chunk, XMP in JPEG, WebP and TIFF, a comment in GIF and
 MP4. Beside it stands IPTC's *digital source type*, by which newsrooms, search engines and social networks tell
@@ -224,7 +224,7 @@ def write_recipe(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Pat
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the recipe out of a picture, a video, or a recipe's own file.
+    """Read the recipe from a picture, a video, or a recipe file.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The methods that blends are compared by: their names, in the order of the tables, and what each does."""
+"""The methods of an evaluation: names, order in the tables, and a note on each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to blend with a model."""
+    """A variant of a model's blend."""
 
     note: str
     """What it does, in a few words."""

@@ -1,4 +1,4 @@
-"""The model card: what a model was made from, what it can do as measured, what it must not be taken for."""
+"""The model card: training data, measured quality, limits."""
 
 from __future__ import annotations
 

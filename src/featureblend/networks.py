@@ -20,7 +20,7 @@ __all__ = ["Networks"]
 
 
 class Networks:
-    """Encoder, decoder and what else one model folder has, opened when they are first needed.
+    """Encoder, decoder and cleaner of a model folder, opened when first needed.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class Networks:
         shares: Sequence[float] | np.ndarray,
         surroundings: Surroundings | np.ndarray = "auto",
     ) -> np.ndarray:
-        """Make one latent of several: the one place where latents are mixed.
+        """Mix several latents into one, the only place where this is done.
 
         Parameters
         ----------

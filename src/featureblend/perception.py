@@ -1,4 +1,4 @@
-"""What is measured on request, by networks of others: who is recognised (dlib), Inception's FID and KID, LPIPS."""
+"""Optional measures by published networks: identity (dlib), Inception's FID and KID, LPIPS."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["check_identity", "measure_identity", "measure_networks", "measure_re
 
 
 def check_identity(drawn: Drawn) -> None:
-    """Refuse a draw on which identity can't be measured, before anything is.
+    """Check, before any measurement, that identity can be measured on a draw.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def measure_identity(
 def measure_networks(
     measured: Measured, made: Made, drawn: Drawn, networks: Extractors, real: np.ndarray | None, run: Run = map
 ) -> None:
-    """Add the figures of Inception and LPIPS, as far as their weights are at hand, to a method's record.
+    """Add the figures of Inception and LPIPS, if their weights were given, to a method's record.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def measure_networks(
 def measure_real_networks(
     measured: Measured, drawn: Drawn, networks: Extractors, real: np.ndarray | None, run: Run = map
 ) -> None:
-    """Add Inception's figures of the parents themselves: what a blend could reach."""
+    """Add Inception's figures of the parents themselves, the level a blend could reach."""
     measured.record["networks"] = networks.names
     count = measured.record["set_count"]
     if networks.inception and real is not None and count >= LEAST_BLENDS:

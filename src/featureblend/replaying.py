@@ -30,7 +30,7 @@ HASHES = ("sha256", "pixels_sha256", "latent_sha256")
 
 @dataclass(frozen=True)
 class Replayed:
-    """What `replay` made."""
+    """The result of `replay`."""
 
     path: Path
     """The file that was written."""
@@ -45,7 +45,7 @@ def find_inputs(
     files: Sequence[str | os.PathLike[str]] = (),
     folders: Sequence[str | os.PathLike[str]] = (),
 ) -> list[Path]:
-    """Find a recipe's inputs by what they hold; their names and folders may have changed.
+    """Find a recipe's inputs by content; their names and folders may have changed.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _found(
 
 
 def _hash(kind: str, path: Path) -> str | OSError | None:
-    """Hash what a file holds; what can't be read may be no input at all, and stops no search."""
+    """Hash of a file's content; None if it can't be read, so that the search goes on."""
     try:
         return _HASHERS[kind](path)
     except OSError as error:

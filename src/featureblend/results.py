@@ -66,7 +66,7 @@ def kept_line(methods: Sequence[str]) -> str:
 
 
 class Results:
-    """The results of each method, and what they must have been measured with to count.
+    """The kept results of each method, and the conditions under which they hold.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Results:
         }
 
     def _key(self, name: str, model: str) -> dict[str, Any]:
-        """What kept results must have been measured with."""
+        """The conditions under which kept results hold."""
         return {**self.base, "versions": measurement_versions(name), "weights": model}
 
     @property
@@ -142,7 +142,7 @@ class Results:
         return Measured(record, pictures, sheets)
 
     def save(self, name: str, model: str, measured: Measured) -> None:
-        """Keep a method's results; the pictures first, so that a stop in between leaves nothing that counts."""
+        """Keep a method's results, the pictures first, so that an interrupted write is not taken for a result."""
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path.with_suffix(".npz")) as temporary, open(temporary, "wb") as stream:

@@ -94,7 +94,7 @@ def person_names(photos: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class FaceSample:
-    """One prepared face as it lies in a shard."""
+    """One prepared face in a shard."""
 
     picture: bytes
     """The encoded crop (WebP)."""

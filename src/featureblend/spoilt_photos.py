@@ -1,4 +1,4 @@
-"""Photos that are not as the model's training photos: spoilt test faces, and a portrait from elsewhere."""
+"""Photos unlike the model's training photos: damaged test faces, and a portrait from another source."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Coder = Callable[[np.ndarray], np.ndarray]
 def measure_spoilt(
     measured: Measured, drawn: Drawn, blender: Blender, encode: Coder, decode: Coder, run: Run = map
 ) -> None:
-    """Add what a model makes of spoilt test faces and of a portrait from elsewhere to its record.
+    """Add a model's results on damaged test faces and on a portrait from another source to its record.
 
     Parameters
     ----------

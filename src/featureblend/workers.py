@@ -1,4 +1,4 @@
-"""Worker processes that remember: a task goes to the process that had its like before, unless another one is idle."""
+"""Worker processes with memory: a task goes to the process that had a similar one before, unless another is idle."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Speed and memory of every method and stage, in processes of their own, as ratios within one run."""
+"""Speed and memory of every method and stage, each in its own process, as ratios within one run."""

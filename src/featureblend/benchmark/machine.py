@@ -1,4 +1,4 @@
-"""What a benchmark ran on: a time without it says little."""
+"""The machine and library versions of a benchmark, without which its times mean little."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers from the side of the one who asks: started, asked, given up on, and ended."""
+"""Worker processes as the benchmark sees them: start, ask, time out, end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Broken(FeatureblendError):
 
 
 class Worker:
-    """A process that does one task, again and again.
+    """A process that runs one task repeatedly.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def benchmark(
     which: Sequence[int | str] = ("largest", "largest"),
     quiet: bool = True,
 ) -> dict[str, Any]:
-    """Time every method and stage, and say how much memory each holds.
+    """Measure the time and memory of every method and stage.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _inputs(
     settings: BenchmarkSettings,
     folder: Path,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Find the faces and lay down what the tasks work on; also say what it is."""
+    """Find the faces and write the tasks' inputs; also return a description of them."""
     size = settings.size or blender.image_size
     paths, shown, faces = [], [], []
     for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1):
@@ -171,7 +171,7 @@ def _entries(methods: Sequence[str], reference: str, parts: Sequence[str], commo
 
 
 def _training(settings: BenchmarkSettings, common: dict[str, Any], turns: Turns, quiet: bool) -> dict[str, Any] | None:
-    """Time a preset's training step, alone, in a process of its own."""
+    """Time a preset's training step, alone, in its own process."""
     spec = {**common, "task": "training", "name": settings.train, "steps": TRAINING_STEPS}
     entry = Entry("training", str(settings.train), spec, "torch", "'featureblend[train]'")
     with Turns(settings.patience * 5, 1, quiet) as alone:
@@ -220,7 +220,7 @@ def method_rows(entries: Sequence[Entry], reference: str) -> list[dict[str, Any]
 
 
 def stage_rows(entry: Entry) -> list[dict[str, Any]]:
-    """Turn the laps of each round into a row a stage; a share is of the same round's sum, on-demand stages apart."""
+    """Turn the laps of each round into a row per stage; shares are of the round's sum, without on-demand stages."""
     rounds = [sample["laps"] for sample in entry.samples]
     sums = [sum(laps[name] for name in STAGES) for laps in rounds]
     return [

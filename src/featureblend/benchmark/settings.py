@@ -1,4 +1,4 @@
-"""What can be asked of a benchmark."""
+"""Settings of a benchmark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples to figures: medians with their middle half, and ratios taken round by round."""
+"""Statistics of samples: medians, quartiles, and ratios within each round."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def spread(values: Sequence[float], factor: float = 1.0, digits: int = 4) -> dic
 
 
 def ratios(times: Sequence[float], reference: Sequence[float]) -> list[float]:
-    """Divide each round's time by the reference's of the same round, so that a slow moment of the machine cancels.
+    """Ratio of each round's time to the reference's in the same round, so that slow moments of the machine cancel.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A benchmark as text: tables in Markdown, in columns that also line up in a terminal."""
+"""A benchmark as Markdown tables, with columns aligned for the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["as_text"]
 
 
 def as_text(report: Mapping[str, Any]) -> str:
-    """Lay out what `featureblend.benchmark.run.benchmark` returned.
+    """Format the result of `featureblend.benchmark.run.benchmark`.
 
     Returns
     -------
@@ -113,12 +113,12 @@ def _middle(values: Mapping[str, float] | None) -> str:
 
 
 def _share(row: Mapping[str, Any]) -> str:
-    """Show a stage's share of the way; one that is done on demand adds to the whole."""
+    """Format a stage's share of the whole; on-demand stages are added to it."""
     return ("+" if row["on_demand"] else "") + f"{100 * row['share']['median']:.1f} %"
 
 
 def _number(value: float | None) -> str:
-    """Show three digits, and all that are whole.
+    """Format a number with three digits, or all those before the point.
 
     Examples
     --------

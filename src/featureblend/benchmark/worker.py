@@ -1,4 +1,4 @@
-"""A process of its own that gets one task ready, does it when asked, and says how long it took and how much it holds.
+"""A process that prepares one task, runs it on request, and reports its time and memory.
 
 It answers in lines of JSON on what was its standard output; what the task prints goes to standard error. One
 process a task keeps apart what each imports, opens and holds, and a task that brings its process down takes no
@@ -24,7 +24,7 @@ LEAST = 0.02
 
 
 def main() -> None:
-    """Serve the task that the first line on standard input describes, a call a further line, until there is no more."""
+    """Run the task described by the first line of standard input, once for each further line."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def timed(call: Any) -> tuple[float, dict[str, float] | None]:
-    """Time a task that has waited: once where it is long, else many times after one that warms the caches.
+    """Time a task: once if it is long, otherwise many times after one call that warms the caches.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def _kilobytes(field: str) -> int:
 
 
 def _forget_peak() -> None:
-    """Let the peak begin anew, so that what an import took for a moment does not count as the task's."""
+    """Reset the memory peak, so that imports don't count as the task's."""
     try:
         with open("/proc/self/clear_refs", "w") as reset:
             reset.write("5")

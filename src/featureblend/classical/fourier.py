@@ -22,7 +22,7 @@ __all__ = ["blend", "periodic_spectrum"]
 
 
 def _frequencies(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The two frequency axes, in radians a pixel, of the half spectrum that `numpy.fft.rfft2` gives."""
+    """The two frequency axes, in radians per pixel, of the half spectrum that `numpy.fft.rfft2` gives."""
     return 2 * np.pi * np.fft.fftfreq(height)[:, None], 2 * np.pi * np.fft.rfftfreq(width)[None, :]
 
 
@@ -71,7 +71,7 @@ def blend(
     max_gain: float = 3.0,
     detail: int | None = None,
 ) -> np.ndarray:
-    r"""Blend photos by frequency: the weighted mean, with the amplitude that averaging cost given back.
+    r"""Blend photos by frequency: the weighted mean, with the amplitude lost by averaging restored.
 
     Below `cutoff` the blend is the weighted mean. Above it, each frequency keeps the phase of the weighted mean, and
     each ring of frequencies is given the weighted geometric mean of the photos' amplitudes there.

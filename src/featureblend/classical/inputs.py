@@ -1,4 +1,4 @@
-"""What every classical blend takes and gives: checked photos and weights in, an 8-bit picture out."""
+"""Input checks and output conversion shared by the classical blends."""
 
 from __future__ import annotations
 

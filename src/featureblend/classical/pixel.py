@@ -1,4 +1,4 @@
-"""Weighted mean of the pixels: the blend that every other one is measured against.
+"""Weighted mean of the pixels, the baseline of all comparisons.
 
 Source: the paper's section 1 ("historically, blending has been done in pixel space, that is, the output image is
 a linear combination of the input images' pixel values"); T. Porter and T. Duff, "Compositing digital images",

@@ -45,7 +45,7 @@ def _divergence(field: np.ndarray) -> np.ndarray:
 
 
 def strongest_gradient(images: Sequence[np.ndarray], weights: np.ndarray, window: int = 5) -> np.ndarray:
-    """Take, at each pixel, the gradient of the photo whose weighted gradient is the strongest thereabouts.
+    """Choose, at each pixel, the gradient of the photo whose weighted gradient is strongest in the neighbourhood.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Blends that treat each resolution apart: Gaussian levels with soft weights, Laplacian levels with the strongest.
+"""Multi-resolution blends: Gaussian levels with soft weights, Laplacian levels by the strongest coefficient.
 
 Sources: P. J. Burt and E. H. Adelson, "The Laplacian pyramid as a compact image code", IEEE Trans. Communications
 31(4), 1983, equations 1 to 6 (the pyramids; the paper's reference [9]), and "A multiresolution spline with
@@ -117,7 +117,7 @@ def laplacian_blend(
     *,
     levels: int | None = None,
 ) -> np.ndarray:
-    """Blend photos in a Laplacian pyramid: the mean of the coarse, the strongest of the details.
+    """Blend photos in a Laplacian pyramid: the mean of the coarse rest, the strongest coefficient of each band.
 
     The coarse rest is the weighted mean. At each place of each band, the detail is taken whole from the photo
     whose weighted detail has the most energy there, so that no contrast is averaged away.
@@ -182,7 +182,7 @@ def gaussian_blend(
     levels: int | None = None,
     floor: float = 2.0,
 ) -> np.ndarray:
-    r"""Blend photos at each resolution apart: from coarse to fine, more of the photo with more local contrast.
+    r"""Blend photos level by level: the finer the level, the more weight the photo with more local contrast gets.
 
     Each photo's Gaussian pyramid is built. The coarsest level is the weighted mean. Going down, what each finer
     level adds to the coarser one is averaged with weights of its own: a photo counts by its weight times

@@ -13,7 +13,7 @@ __all__ = ["METHODS", "Method"]
 
 
 class Method(Protocol):
-    """What every classical blend looks like from outside."""
+    """Signature of a classical blend."""
 
     def __call__(
         self, images: Sequence[np.ndarray], weights: Sequence[float], landmarks: Sequence[np.ndarray] | None = None

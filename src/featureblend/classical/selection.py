@@ -13,7 +13,7 @@ __all__ = ["Strongest", "local_energy"]
 
 
 def local_energy(values: np.ndarray, window: int = 5) -> np.ndarray:
-    """Measure the energy about each place: squares summed over the channels, then averaged over a window.
+    """Local energy: squares summed over the channels and averaged over a window.
 
     Summed over the channels, so that one source wins all colours of a place and no fringe appears.
 
@@ -37,7 +37,7 @@ def local_energy(values: np.ndarray, window: int = 5) -> np.ndarray:
 
 
 class Strongest:
-    """Keep, place by place, the values of the most energetic candidate seen; equals are averaged.
+    """Keeps, at each place, the values of the candidate with the most energy so far; ties are averaged.
 
     Candidates come one at a time, so that the memory used does not grow with their number. Averaging equals
     makes the result independent of the order in which they come.
@@ -57,7 +57,7 @@ class Strongest:
         self._energy: np.ndarray | None = None
 
     def add(self, values: np.ndarray, energy: np.ndarray) -> None:
-        """Offer (H, W, C) values with their (H, W) energy."""
+        """Add a candidate: (H, W, C) values with their (H, W) energy."""
         if self._energy is None:
             self._sum, self._count, self._energy = values.copy(), np.ones_like(energy), energy.copy()
             return

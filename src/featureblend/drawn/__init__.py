@@ -1,4 +1,4 @@
-"""Faces of nobody, drawn by rule: to try things on, and to test with."""
+"""Procedurally drawn faces, for trials and tests."""
 
 from .faces import draw_face, draw_faces
 

@@ -1,4 +1,4 @@
-"""What the drawn faces are painted with: smooth shapes and lines, soft shadows, strands of hair, clouds of noise."""
+"""Drawing tools: smooth shapes and lines, soft shadows, strands of hair, noise."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Brush:
         self.canvas, self.unit, self.place = canvas, unit, place
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """Take (N, 3) points of the head to pixels; (N, 2) points are pixels already."""
+        """Project (N, 3) points of the head to pixels; (N, 2) points are already in pixels."""
         points = np.asarray(points, float)
         return self.place(points) if points.shape[1] == 3 else points
 
@@ -69,7 +69,7 @@ def colour_of(colour: np.ndarray) -> tuple[float, ...]:
 
 
 def rounded(points: np.ndarray, times: int, closed: bool = True) -> np.ndarray:
-    """Cut the corners of a polygon, or a line, so often (Chaikin)."""
+    """Round the corners of a polygon or line by repeated cutting (Chaikin)."""
     for _ in range(times):
         after = np.roll(points, -1, axis=0) if closed else points[1:]
         before = points if closed else points[:-1]

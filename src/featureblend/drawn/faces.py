@@ -1,4 +1,4 @@
-"""Faces that are drawn, for where no photo is at hand: every one of another person, with its landmarks.
+"""Procedurally drawn faces with landmarks, each of another person, for use where there are no photos.
 
 A head in space is turned, projected and painted: hair, ears, neck, clothes, a background of its own, light from one
 side, skin texture, camera noise. dlib's HOG detector finds them; its 68 points lie about 1.3 pixels (of 128) off.
@@ -23,7 +23,7 @@ HAIRS = ((28, 24, 22), (52, 36, 26), (88, 58, 36), (142, 98, 54), (196, 160, 104
 
 
 def draw_faces(seeds: range, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
-    """Draw one face a seed.
+    """Draw one face per seed.
 
     Parameters
     ----------

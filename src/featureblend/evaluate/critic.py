@@ -68,7 +68,7 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
 def fresh_critic_auc(
     real: Pictures, fake: Pictures, folds: int = 5, seed: int = 0, run: Callable[..., Iterable[float]] = map
 ) -> float:
-    """Train a critic from scratch to tell fakes from real faces; give its AUC on pictures that it has not seen.
+    """AUC, on held-out pictures, of a critic trained from scratch to tell fakes from real faces.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def fresh_critic_auc(
 
 
 def _held_out_auc(rows: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> float:
-    """Train on all rows but those held out, and judge by these."""
+    """Train on all rows but those held out; return the AUC on these."""
     train = ~held_out
     centre, spread = rows[train].mean(axis=0), rows[train].std(axis=0)
     # Features that do not vary say nothing; outliers are held at four deviations.

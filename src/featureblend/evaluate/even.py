@@ -1,4 +1,4 @@
-"""The weight at which both parents of a blend count the same, found by halving an interval."""
+"""The weight at which a blend is equally close to both parents, found by bisection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEPS = 8
 
 
 def even_weight(gap: Callable[[float], float]) -> float:
-    """Find the weight of the first of two photos at which a blend is as near to one as to the other.
+    """Find the first photo's weight at which a blend of two is equally close to both.
 
     Parameters
     ----------

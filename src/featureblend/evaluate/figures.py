@@ -1,4 +1,4 @@
-"""The figures of an evaluation: which there are, what each means, and how they come from the scores."""
+"""The figures of an evaluation, their meaning, and how they are computed from the scores."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, 
 
 
 def shown_value(figure: Figure, value: float) -> str:
-    """Write a value with the figure's decimals; a negative that rounds to nothing is 0.
+    """Format a value with the figure's decimals, without a negative zero.
 
     Examples
     --------

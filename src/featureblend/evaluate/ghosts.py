@@ -1,4 +1,4 @@
-"""Ghosting: how much of the parents' outlines stands in a blend doubled, each at part of its strength.
+"""Ghosting: the share of the parents' outlines that show doubled in a blend, each at part of its strength.
 
 The score is this project's own. It rests on one fact: a cross-dissolve's gradient field is the weighted sum of its
 parents' gradient fields, and no photo's is. The literature names the fault (the "double exposure" of G. Wolberg,
@@ -67,7 +67,7 @@ def ghosting(
     landmarks: Sequence[np.ndarray] | None = None,
     mask: np.ndarray | None = None,
 ) -> Ghosting:
-    """Measure how far the parents' outlines show through a blend as doubled, half-strength outlines.
+    """Measure how much of the parents' outlines show through a blend as doubled, weaker outlines.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class _Fit:
 
 
 def _fit(blend: np.ndarray, parents: list[np.ndarray]) -> _Fit:
-    """Fit the blend's gradient by its parents' in every neighbourhood, and weigh what shows doubled."""
+    """Fit the blend's gradient by its parents' in every neighbourhood, and weight what shows doubled."""
     count = len(parents)
     # The neighbourhoods are wide, so that half the resolution is enough for them: (h, w, N, N) normal equations.
     dots = np.stack([np.stack([_pooled((a * b).sum(axis=0)) for a in parents], axis=-1) for b in parents], axis=-1)

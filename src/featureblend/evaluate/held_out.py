@@ -1,4 +1,4 @@
-"""The first figures of a model: how well it gives back faces of people it was never trained on."""
+"""A model's basic figures: how well it reproduces faces of people it was not trained on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["held_out_figures"]
 def held_out_figures(
     faces: FaceSet, size: int, reconstruct: Callable[[np.ndarray], np.ndarray], limit: int = 500
 ) -> dict[str, float | None]:
-    """Score reconstructions of the test split, beside the mean face as the floor.
+    """Score reconstructions of the test split, with the mean face as the lower bound.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whose face is it? Scores of identity embeddings, and the cache that keeps the embeddings on disk."""
+"""Scores of identity embeddings, and the cache that keeps embeddings on disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FALSE_MATCH_RATE = 0.001
 
 
 class EmbeddingCache:
-    """Computes identity embeddings, each picture's once.
+    """Computes identity embeddings, once per picture.
 
     Parameters
     ----------

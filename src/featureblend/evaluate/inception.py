@@ -1,4 +1,4 @@
-"""The Inception network that published FID and KID stand on, as a table; its weights come from a file.
+"""The Inception network behind published FID and KID; its weights are read from a file.
 
 The network is Inception v3 as Google released it on 2015-12-05, ported to PyTorch by M. Seitzer (pytorch-fid,
 Apache-2.0; the same file serves torch-fidelity and torchmetrics). It differs from the Inception v3 that is used for
@@ -140,7 +140,7 @@ def _coarse(inputs: int, pool: str) -> Mixed:
 
 
 class Inception(nn.Module):
-    """Inception v3 of 2015-12-05 up to its last mean: pictures to 2048 numbers each.
+    """Inception v3 of 2015-12-05 up to its last pooling: 2048 features per picture.
 
     Names of the parts are those of the published weights.
 

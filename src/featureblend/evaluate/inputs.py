@@ -1,4 +1,4 @@
-"""What the scores take: one picture or a stack of pictures, checked; and the luma they are measured on."""
+"""Input checks of the scores (a picture or a stack of pictures), and the luma they use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores that stand on a network of others, measured where its weights are given: Inception's FID and KID, LPIPS.
+"""Scores based on published networks, computed if their weights are given: Inception's FID and KID, LPIPS.
 
 Without weights nothing is measured in their place: `feature_lines` says which features the figures stand on.
 """
@@ -43,7 +43,7 @@ Run = Callable[..., Iterable[Any]]
 
 @dataclass(frozen=True)
 class Extractors:
-    """The weights that are at hand."""
+    """The weights that were given."""
 
     inception: WeightsFile | None = None
     """For FID and KID."""
@@ -52,7 +52,7 @@ class Extractors:
 
     @property
     def names(self) -> dict[str, str]:
-        """What stands beside a figure, by 'inception' and 'lpips'; only those that are at hand.
+        """Names of the networks in use, by 'inception' and 'lpips'.
 
         Examples
         --------
@@ -100,7 +100,7 @@ they compare with each other, never with published figures
 
 
 def find_extractors(inception: str | None = None, lpips: Sequence[str] = ()) -> Extractors:
-    """Find the weights that are named, check their hashes, and that they fit.
+    """Find the weights, check their hashes, and load them once to check that they fit.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _lpips(files: tuple[WeightsFile, ...]) -> Lpips:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: there is a process a core, and sums come out alike whatever their number."""
+    """Limit torch to one thread: there is a process per core, and results don't depend on their number."""
     import torch
 
     before = torch.get_num_threads()

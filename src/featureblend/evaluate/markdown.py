@@ -1,4 +1,4 @@
-"""The table of an evaluation in Markdown, and its place in a document: between two comments, pasted by a command.
+"""An evaluation's table in Markdown, pasted between two comments of a document.
 
 A place says what it shows, so that pasting again needs nothing but the results::
 
@@ -54,7 +54,7 @@ def read_metrics(folder: str | os.PathLike[str]) -> list[Row]:
 
 
 def markdown_table(rows: Sequence[Row], figures: Sequence[str] = (), methods: Sequence[str] = ()) -> str:
-    """Lay an evaluation's figures out as a table: a line a method, a column a figure, the best in bold.
+    """Format an evaluation's figures as a table: a row per method, a column per figure, the best in bold.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def markdown_table(rows: Sequence[Row], figures: Sequence[str] = (), methods: Se
 
 
 def pasted(text: str, results: Sequence[Sequence[Row]], source: str = "the document") -> str:
-    r"""A document whose marked tables are made anew.
+    r"""The document with its marked tables replaced.
 
     Parameters
     ----------

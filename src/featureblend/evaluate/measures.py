@@ -1,4 +1,4 @@
-"""The figures that come with every blend: cheap enough for a slider, and none needs a network."""
+"""Measures that come with every blend, fast enough for a slider and without a network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def blend_measures(
     weights: Sequence[float] | np.ndarray,
     landmarks: Sequence[np.ndarray] | None = None,
 ) -> dict[str, Any]:
-    """Measure one blend against the faces it was made of.
+    """Measure a blend against the faces it was made from.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def face_distances(
 def _face(
     shape: tuple[int, ...], landmarks: Sequence[np.ndarray] | None, weights: Sequence[float]
 ) -> np.ndarray | None:
-    """Mark the face; None, for everything, in pictures too small to show one."""
+    """Mask of the face; None, for the whole picture, if it is too small."""
     if landmarks is not None:
         mask = hull_mask(np.tensordot(np.asarray(weights, float), np.stack(landmarks), 1), (shape[0], shape[1]))
     else:

@@ -1,4 +1,4 @@
-"""The built-in features of the two-sample scores: what a photo's colours, edges and textures are like, in numbers.
+"""Built-in features of the two-sample scores: statistics of a photo's colours, edges and textures.
 
 Nothing here is learned or downloaded, so the scores that stand on these features are the same on every machine.
 They are no Inception features: figures made with them compare with each other, never with a published FID or KID.

@@ -1,4 +1,4 @@
-"""How evenly a continuum gets from one photo to another, and how real what lies between is."""
+"""How evenly a continuum moves from one photo to another, and how realistic the pictures between are."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def path_irregularity(lengths: Sequence[float] | np.ndarray) -> float:
 def boundary_error(
     continuum: Sequence[np.ndarray] | np.ndarray, a: np.ndarray, b: np.ndarray, distance: Distance = picture_distance
 ) -> tuple[float, float]:
-    """How far the ends of a continuum are from the photos that they should be.
+    """Distance between the ends of a continuum and its photos.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def mean_distance(interpolated: Pictures, real: Pictures, block: int = 256) -> f
 
 
 def cycle_error(latent: np.ndarray, latent_again: np.ndarray) -> float:
-    """How much of a latent is lost by decoding and encoding it again: |E(G(z)) - z| / |z|.
+    """Relative change of a latent when it is decoded and encoded again: |E(G(z)) - z| / |z|.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Eigenfaces: the linear autoencoder that any other must beat at the same width of latent."""
+"""Eigenfaces: the linear autoencoder, the baseline at a given latent width."""
 
 from __future__ import annotations
 

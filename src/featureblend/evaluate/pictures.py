@@ -1,4 +1,4 @@
-"""Pictures inside a report that holds all of itself."""
+"""Pictures embedded in a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["embedded"]
 
 
 def embedded(image: np.ndarray, name: str) -> str:
-    """Write a picture as an ``<img>`` element that holds it.
+    """An ``<img>`` element with the picture embedded.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Small plots as SVG text, for a report that holds all of itself: no plotting library is in the plain install."""
+"""Small plots as SVG text; the plain install has no plotting library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROW, LABEL, WIDTH = 20, 120, 330
 
 
 def box_plot(title: str, scores: Mapping[str, Sequence[float]], digits: int = 2) -> str:
-    """Draw the spread of one score, a row a method: 5th to 95th percentile, quartiles and median.
+    """Draw the spread of one score, a row per method: 5th to 95th percentile, quartiles and median.
 
     Parameters
     ----------

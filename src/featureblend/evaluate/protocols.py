@@ -1,4 +1,4 @@
-"""Protocols: a name fixes which faces are blended, how many pairs, and which real faces they are compared with."""
+"""Protocols: each name fixes the pairs that are blended and the real faces they are compared with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_REFERENCE = 10
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a figure was measured on; two figures compare only under one protocol."""
+    """What figures are measured on; only figures of the same protocol compare."""
 
     name: str
     """Written with every result."""
@@ -67,7 +67,7 @@ def find_protocol(name: str) -> Protocol:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A protocol's draw from one set of faces."""
+    """The pairs and reference faces that a protocol draws from a set of faces."""
 
     protocol: Protocol
     faces: FaceSet

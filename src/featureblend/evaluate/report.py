@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file that holds all of itself and asks nothing of the network."""
+"""The report of an evaluation: one self-contained HTML file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of single pictures: how near one is to a reference (a blend has none), and how sharp it is."""
+"""Scores of single pictures: likeness to a reference, and sharpness."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def psnr(image: np.ndarray, reference: np.ndarray) -> float:
 
 
 def ssim(image: np.ndarray, reference: np.ndarray) -> float:
-    """Structural similarity: how alike local means, contrasts and structures are, averaged over R, G and B.
+    """Structural similarity of local means, contrasts and structures, averaged over R, G and B.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def ms_ssim(image: np.ndarray, reference: np.ndarray) -> float:
 
 
 def sharpness(image: np.ndarray) -> float:
-    """Variance of the Laplacian of the luma: how much fine detail there is.
+    """Variance of the Laplacian of the luma, a measure of fine detail.
 
     Parameters
     ----------

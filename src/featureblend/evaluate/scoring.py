@@ -1,4 +1,4 @@
-"""Scoring: one blend, one continuum, or all blends of a method, by every score that needs no network."""
+"""Scoring of a blend, a continuum, or all blends of a method, by every score that needs no network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = 16
 
 
 class Reference:
-    """Real faces to compare with, and what is computed of them once.
+    """Real faces to compare with, and statistics of them that are computed once.
 
     Parameters
     ----------

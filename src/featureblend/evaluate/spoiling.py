@@ -1,4 +1,4 @@
-"""Spoilt photos: what phones, weak light and strong compression do to a face, by fixed amounts.
+"""Fixed degradations of a face: blur, noise, weak light, compression, small size.
 
 Not the damage that `featureblend.train.degrading` trains on, whose amounts and kinds of grain are drawn anew for every
 picture, and whose compression only stands in for JPEG: here it is JPEG itself.

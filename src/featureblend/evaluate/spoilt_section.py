@@ -1,4 +1,4 @@
-"""The report's section on photos that are not as the training photos."""
+"""The report's section on photos unlike the training photos."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _table(scores: Mapping[str, Any], before: Mapping[str, float]) -> str:
 
 
 def _sheet(faces: np.ndarray) -> str:
-    """Lay out (faces, kinds, 2, H, W, 3) pictures: a column a kind, two rows a face."""
+    """Lay out (faces, kinds, 2, H, W, 3) pictures: a column per kind, two rows per face."""
     kinds = (CLEAN, *SPOILING)
     heads = "".join(f"<th>{kind}</th>" for kind in kinds)
     lines = []

@@ -1,4 +1,4 @@
-"""Are the outputs of many blends as various as their inputs, and are they more than copies of training faces?"""
+"""Diversity of blends, and their distance to the training faces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SMALL_SIDE = 32
 
 
 class Nearest(NamedTuple):
-    """For each output its nearest training face."""
+    """The nearest training face of each output."""
 
     distances: np.ndarray
     """(N,) float64: root mean square difference."""
@@ -37,7 +37,7 @@ def _small_rows(values: Pictures, name: str) -> np.ndarray:
 
 
 def diversity(outputs: Pictures, inputs: Pictures) -> float:
-    """Mean pairwise distance of outputs over that of inputs: does everything come out as one face?
+    """Mean pairwise distance of outputs over that of inputs: near 0 if all outputs are one face.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def diversity(outputs: Pictures, inputs: Pictures) -> float:
 
 
 def nearest_distances(outputs: Pictures, training: Pictures, block: int = 1024) -> Nearest:
-    """Find each output's nearest training face: is a blend a copy of a face that the model has seen?
+    """Find each output's nearest training face, to detect memorised ones.
 
     Parameters
     ----------

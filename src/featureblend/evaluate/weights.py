@@ -1,4 +1,4 @@
-"""Files with the weights of published networks: found, hashed, and fitted into our own tables of the networks.
+"""Weights files of published networks: find them, check their hashes, load them into our networks.
 
 Nothing is downloaded. A file counts as published where its SHA-256 is one of those listed beside the network;
 any other must be vouched for by its hash, written behind its name: ``FILE#sha256=0123...``.
@@ -92,7 +92,7 @@ def find_weights(word: str, published: Mapping[str, str], what: str) -> WeightsF
 
 
 def read_tensors(file: WeightsFile) -> dict[str, Tensor]:
-    """Read the tensors of a file that `torch.save` wrote; nothing in it is run.
+    """Read the tensors of a file written by `torch.save`, without running code from it.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def read_tensors(file: WeightsFile) -> dict[str, Tensor]:
 
 
 def fit_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str, what: str) -> None:
-    """Fill a network with tensors of its own names; others are left aside, such as the classifier's.
+    """Load tensors into a network by name; others, such as the classifier's, are ignored.
 
     Raises
     ------

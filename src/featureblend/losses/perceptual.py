@@ -1,4 +1,4 @@
-"""Perceptual loss: how far two pictures are apart for a network that looks at them.
+"""Perceptual loss: distance of two pictures in a network's feature maps.
 
 Johnson, Alahi & Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution" (the paper's
 reference 6), section 3.1. The network is `featureblend.models.vgg.VGGFeatures`; here come its maps.

@@ -1,4 +1,4 @@
-"""How far an output is from its input: plain tensors in, one scalar out.
+"""Reconstruction losses: tensors in, one scalar out.
 
 Pictures are (B, 3, H, W) in [-1, 1]. Each loss is 0 for equal pictures and is averaged over the batch.
 """
@@ -93,7 +93,7 @@ def laplacian_l1(output: Tensor, target: Tensor, levels: int = 3) -> Tensor:
 
 
 def anchor_l1(blend: Tensor, target: Tensor, factor: int = 8) -> Tensor:
-    """L1 between pictures reduced by `factor`: a blend may invent detail, not another face."""
+    """L1 between pictures reduced by `factor`, so that a blend may invent detail but not another face."""
     return l1(functional.avg_pool2d(blend, factor), functional.avg_pool2d(target, factor))
 
 

@@ -1,4 +1,4 @@
-"""The pieces that networks are tables of: residual and dense blocks, resampling, minibatch discrimination."""
+"""Building blocks of the networks: residual and dense blocks, resampling, minibatch discrimination."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class DenseBlock(nn.Module):
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Tells how near each sample's features are to those of the rest of its batch, so that a critic sees collapse.
+    """Appends each sample's similarity to the rest of its batch, so that a critic sees collapse.
 
     Salimans et al. 2016, "Improved Techniques for Training GANs", section 3.2: the features f(x_i) times a tensor T
     give a matrix M_i with a row for each kernel; o(x_i)_b = sum over j != i of exp(-||M_ib - M_jb||_1).

@@ -86,7 +86,7 @@ class Cleaner(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def undone(self, images: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Undo the damage, and say what was seen.
+        """The restored pictures, and the damage that was found.
 
         Parameters
         ----------
@@ -126,7 +126,7 @@ class Cleaner(nn.Module):
         return activation(self.judge(torch.cat([*(found.mean((2, 3)) for found in seen), *spreads], dim=1)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map (B, 3, S, S) in [-1, 1] to the same without what was seen of damage."""
+        """Restore (B, 3, S, S) pictures in [-1, 1]."""
         return self.undone(images)[0]
 
     def cleaned(self, images: Tensor) -> tuple[Tensor, Tensor]:

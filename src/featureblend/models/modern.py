@@ -154,7 +154,7 @@ class ModernAutoencoder(nn.Module):
         return self.config.image_size
 
     def encode(self, images: Tensor) -> Tensor:
-        """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior, without what is seen of damage."""
+        """Map (B, 3, S, S) in [-1, 1], restored first, to the (B, latent_dim) mean of the posterior."""
         return self.encode_cleaned(images if self.cleaner is None else self.cleaner(images))
 
     def encode_cleaned(self, images: Tensor) -> Tensor:

@@ -179,7 +179,7 @@ class VGG11Encoder(VGGConvolutions):
 
 
 class VGGFeatures(nn.Module):
-    """What a perceptual loss compares: a VGG's maps just before each of its first four poolings; it never learns.
+    """Frozen VGG features for a perceptual loss: the maps before each of its first four poolings.
 
     In VGG16 these are the layers relu1_2, relu2_2, relu3_3 and relu4_3 of Johnson et al. 2016, section 3.
 

@@ -1,4 +1,4 @@
-"""A named experiment for each thing worth training; `featureblend train --list` shows them."""
+"""Named experiments; `featureblend train --list` shows them."""
 
 from .changes import overridden, quick, resized
 from .registry import PRESETS, preset

@@ -91,7 +91,7 @@ def collapsed(result: RunResult) -> bool:
 
 
 def collapse(share: str) -> Callable[[Results], Finding]:
-    """Make the rule that with so many percent of adversarial loss every output is the same."""
+    """Make the rule that with this percentage of adversarial loss all outputs are the same."""
     names = (f"paper-vaegan-{share}{PUBLISHED}", f"paper-vaegan-{share}")
 
     def judge(results: Results) -> Finding:
@@ -250,7 +250,7 @@ def _colours(*runs: RunResult) -> str:
 
 
 def better(name: str, base: str, number: str, digits: int = 2) -> Callable[[Results], Finding]:
-    """Make the rule that one run has more of a number than another."""
+    """Make the rule that a number is larger in one run than in another."""
 
     def judge(results: Results) -> Finding:
         more = getattr(results[name], number) > getattr(results[base], number)

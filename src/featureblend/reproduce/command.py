@@ -61,7 +61,7 @@ def reproduce(
     quiet: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
-    """Reproduce the paper's experiments, or go on with that.
+    """Reproduce the paper's experiments, or resume a reproduction.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def _conditions(results: Mapping[str, RunResult], quick: bool) -> str:
 
 
 def _save_numbers(path: Path, reproduction: Reproduction) -> None:
-    """Write what the report says as numbers, for whoever wants to plot or check them."""
+    """Write the report's numbers as JSON."""
     runs = {name: asdict(replace(result, history=())) for name, result in reproduction.results.items()}
     for run in runs.values():
         del run["history"]

@@ -22,7 +22,7 @@ DRAWN = {"train": 2000, "validation": 100, "test": 300}
 
 @dataclass(frozen=True)
 class Subjects:
-    """Whom a reproduction trains on and is measured on."""
+    """The faces that a reproduction trains on and is measured on."""
 
     faces: FaceSet
     note: str

@@ -1,4 +1,4 @@
-"""The paper's open question: two faces merged by averaging embeddings, by every system and by what else blends."""
+"""The paper's open question: merging two faces by averaging their embeddings, by every system and method."""
 
 from __future__ import annotations
 

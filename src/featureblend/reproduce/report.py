@@ -1,4 +1,4 @@
-"""The report of a reproduction: one HTML file that holds all of itself and asks nothing of the network."""
+"""The report of a reproduction: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ MORE_STYLE = """
 
 @dataclass(frozen=True)
 class Reproduction:
-    """All that the report tells."""
+    """Contents of the report."""
 
     subjects: str
     """Which faces it ran on."""

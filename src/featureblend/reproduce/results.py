@@ -1,4 +1,4 @@
-"""What came of each run: how far it got, its log, and its averaged weights measured on people it never saw."""
+"""Results of each run: progress, log, and its averaged weights measured on held-out people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class RunResult:
-    """All that figures and claims are made of: plain numbers."""
+    """The numbers that figures and claims are based on."""
 
     name: str
     """The preset."""
@@ -87,7 +87,7 @@ class RunResult:
 
     @property
     def milliseconds(self) -> float:
-        """Training time an image."""
+        """Training time per image."""
         return 1000 * self.seconds / max(1, self.images)
 
     def logged(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +98,7 @@ class RunResult:
 
 
 def value_at(result: RunResult, name: str, images: int) -> float:
-    """Read a logged number at so many images seen, between two lines of the log by interpolation.
+    """A logged number after a given count of images, interpolated between lines of the log.
 
     Examples
     --------

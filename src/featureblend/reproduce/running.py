@@ -158,7 +158,7 @@ def _round(
 
 
 class _Here(Executor):
-    """Runs what it is given at once, in this process."""
+    """Executor that runs each call at once, in this process."""
 
     def submit(self, call: Callable[..., Any], /, *words: Any, **options: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -182,7 +182,7 @@ def _start_worker(subjects: Subjects) -> None:
 
 
 def _train_slice(name: str, experiment: Experiment, runs: Path, share: float, quiet: bool) -> str:
-    """Train for so many minutes; say what went wrong where the run broke down."""
+    """Train for a number of minutes; return what went wrong if the run broke down."""
     try:
         train(
             experiment,
@@ -233,7 +233,7 @@ class _Keeper:
 
 
 def progress_pictures(folder: Path) -> dict[int, np.ndarray]:
-    """Read what was kept of a run as it went on.
+    """Read the reconstructions kept during a run.
 
     Parameters
     ----------

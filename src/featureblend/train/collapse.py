@@ -1,4 +1,4 @@
-"""Collapse watch: does every input come out as one face, has the critic won, do gradients vanish or explode?
+"""Collapse watch: detects equal outputs, a critic that has won, and vanishing or exploding gradients.
 
 The paper's runs collapsed ("the output images being identical across all inputs", section 3) and nobody knew before
 the pictures were looked at. Here each tick's line of the log is judged against those before it. What is judged:
@@ -37,7 +37,7 @@ ON_COLLAPSE = ("stop", "warn")
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a suspicion begins."""
+    """Thresholds of the signs of collapse."""
 
     patience: int = 3
     """Bad lines in a row that make a collapse."""
@@ -63,7 +63,7 @@ LIMITS = Limits()
 
 @torch.no_grad()
 def diversities(pictures: Mapping[str, Tensor]) -> dict[str, float]:
-    """Measure how various outputs are beside their inputs.
+    """Diversity of outputs relative to their inputs.
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ class CollapseWatch:
     strikes: dict[str, int] = field(default_factory=dict)
 
     def replay(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Take up what an earlier part of the run logged."""
+        """Read the log of an earlier part of the run."""
         for line in history:
             self.look(line)
 
     @property
     def healthy(self) -> bool:
-        """Whether the last line roused no suspicion."""
+        """Whether the last line showed no sign of collapse."""
         return not self.strikes
 
     def look(self, line: Mapping[str, Any]) -> list[str]:
@@ -222,7 +222,7 @@ class CollapseGuard:
         """Whether the run should end now."""
 
     def look(self, line: Mapping[str, Any]) -> None:
-        """Judge a line of the log; warn, or make up the mind to stop."""
+        """Judge a line of the log; warn, or decide to stop."""
         self.images, self.signs = line["images"], self.watch.look(line)
         new = self.watch.lasting - self.told
         self.told |= new
@@ -233,7 +233,7 @@ class CollapseGuard:
             tqdm.write(f"featureblend: {self._found()}; going on", file=sys.stderr)
 
     def saved(self, images: int) -> None:
-        """Keep what was just saved as good, if nothing is suspected."""
+        """Keep the checkpoint just saved as the last good one, if there is no sign of collapse."""
         if self.watch.healthy:
             self.folder.keep_good(images)
 

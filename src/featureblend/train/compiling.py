@@ -1,4 +1,4 @@
-"""`torch.compile` for the networks of a run: which methods, and a clear word where there is no compiler."""
+"""`torch.compile` for the networks of a run, with a clear error if there is no compiler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoiling inputs, not targets: what phones, weak light and strong compression do to a photo.
+"""Degradation of inputs (not targets): blur, noise, weak light, compression.
 
 What sees them then learns to see the clean face behind it, and the decoder never learns to draw the damage. All on the
 training device, as plain tensor arithmetic.
@@ -73,7 +73,7 @@ YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0
 
 
 def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
-    """Spoil a share of the pictures: blur, noise, coarse compression, weak or coloured light, one in four in two ways.
+    """Degrade a share of the pictures by blur, noise, compression or weak or coloured light; one in four in two ways.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
 
 
 def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Tensor, Tensor]:
-    """Spoil pictures as `degraded` does, and say how.
+    """Degrade pictures as `degraded` does; also return how.
 
     Returns
     -------
@@ -217,7 +217,7 @@ def _resized(images: Tensor, side: int) -> Tensor:
 
 
 def _turned(images: Tensor, angle: float) -> Tensor:
-    """Turn about the middle, by radians; what comes in from outside is mirrored."""
+    """Rotate about the centre, by radians, with mirrored borders."""
     cosine, sine = math.cos(angle), math.sin(angle)
     turn = moved(torch.tensor([[[cosine, -sine, 0], [sine, cosine, 0]]], dtype=images.dtype), images.device)
     grid = functional.affine_grid(turn.expand(len(images), -1, -1), list(images.shape), align_corners=False)

@@ -1,4 +1,4 @@
-"""DiffAugment: what the critic sees is changed at random, real and generated pictures alike, differentiably.
+"""DiffAugment: random, differentiable changes of all pictures that the critic sees, real and generated.
 
 Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training": colour, translation and cutout, with
 the paper's ranges. Since the generator's gradient goes through the change, the generator does not learn to make
@@ -49,7 +49,7 @@ def parse_policy(policy: str) -> tuple[str, ...]:
 
 
 class DiffAugment:
-    """One draw of changes for a batch: every call changes the sample at the same place alike.
+    """One draw of changes for a batch; each call applies the same change to the same position.
 
     Real and generated pictures of a step get the same draw, so that what compares them (feature matching,
     a relativistic loss) compares like with like.
@@ -109,14 +109,14 @@ def _translated(images: Tensor, drawn: Tensor) -> Tensor:
 
 
 def _shifted_places(side: int, reach: int, drawn: Tensor) -> Tensor:
-    """Give, for each sample and place, the place in the padded picture that it is read from."""
+    """For each sample and place, the place in the padded picture that it is read from."""
     # Half precision has too few digits for a place.
     shift = ((2 * reach + 1) * drawn.float()).floor().clamp(max=2 * reach).long() - reach
     return (torch.arange(side, device=drawn.device)[None] + shift[:, None] + 1).clamp(0, side + 1)
 
 
 def _cut(images: Tensor, drawn: Tensor) -> Tensor:
-    """Grey out a square of half the side about a random place; part of it may lie outside."""
+    """Grey out a square of half the side at a random place, possibly partly outside."""
     _, _, height, width = images.shape
     inside = []
     for side, column in ((height, drawn[:, 0]), (width, drawn[:, 1])):

@@ -1,4 +1,4 @@
-"""A closed-form start for new channels of the fine latent: what the networks they join leave out, by least squares.
+"""A closed-form start for new channels of the fine latent: least squares on what the other channels leave out.
 
 A network that was trained without them draws soft pictures, and learns from there only slowly to use more numbers. What
 it leaves out is nearly linear in the pixels, and that part has an exact answer: reduced-rank regression (A. J.
@@ -36,7 +36,7 @@ FAINT = 1e-10
 
 
 def begin_fine_skip(autoencoder: Any, given: Mapping[str, Tensor], faces: FaceSet) -> None:
-    """Fit the new channels of a fine latent, if `given`, which it has taken over, knew no straight way to pixels.
+    """Fit the new channels of a fine latent, if the start `given` had no linear skip.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def begin_fine_skip(autoencoder: Any, given: Mapping[str, Tensor], faces: FaceSe
 
 @torch.no_grad()
 def fit_fine_skip(autoencoder: Any, images: Tensor, old: int) -> None:
-    """Set the new channels' straight ways from and to pixels, in place; all else gives what it gave before.
+    """Set the new channels' linear skips from and to pixels, in place; the rest of the output is unchanged.
 
     Parameters
     ----------

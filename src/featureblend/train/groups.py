@@ -77,7 +77,7 @@ def _on(device: torch.device, made: Callable[[Any], np.ndarray], of: float) -> T
 
 
 def _with_fine(mixed: Tensor, members: Tensor, config: Any, shares: Tensor, of_lines: Tensor, lead: Tensor) -> Tensor:
-    """Put `featureblend.fine_mixing.mix_fine` in the place of the fine part's mean, where the model has such a part.
+    """Replace the mean of the fine part, if the model has one, by `featureblend.fine_mixing.mix_fine`.
 
     The shares of lines and the stretch are numbers, not ways for gradients.
     """
@@ -122,7 +122,7 @@ def _kept_energy(parts: Tensor, shares: Tensor) -> Tensor:
 
 
 def mixed_pictures(images: Tensor, shares: Tensor) -> Tensor:
-    """Mix pictures as `mixed_in_groups` mixed their latents: what a blend's low frequencies are held to.
+    """Mix pictures as `mixed_in_groups` mixes latents, as the target of a blend's low frequencies.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Making the machine at hand train fast: what the C library and torch leave on the table by default."""
+"""Machine settings that speed up training, beyond the defaults of the C library and torch."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def computes_in_bf16(device: torch.device | str) -> bool:
 
 
 def matrix_rate(device: torch.device | str, dtype: torch.dtype, seconds: float = 0.5, side: int | None = None) -> float:
-    """Measure how many operations a second a square matrix product does, the best of several.
+    """Measured operations per second of a square matrix product, the best of several.
 
     Parameters
     ----------
@@ -90,6 +90,6 @@ def matrix_rate(device: torch.device | str, dtype: torch.dtype, seconds: float =
 
 
 def wait_for(device: torch.device) -> None:
-    """Wait until a GPU has done all that it was asked; a CPU always has."""
+    """Wait for a GPU's queued work; on a CPU do nothing."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

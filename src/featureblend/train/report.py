@@ -1,4 +1,4 @@
-"""Pictures of a run while it goes: a grid of faces, and the curves of its log."""
+"""Pictures of a run in progress: a grid of faces, and the curves of its log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a new run gets its first weights: another run, or a model folder such as the bundled one."""
+"""Initial weights of a run, from another run or from a model folder such as the bundled one."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _exported(path: Path) -> dict[str, Tensor]:
 
 
 def take_over(network: nn.Module, weights: dict[str, Tensor], source: str) -> int:
-    """Copy every weight whose name fits and whose shape is no larger; what is left keeps its fresh values.
+    """Copy every weight with a matching name and no larger shape; the rest keeps its initial values.
 
     A wider layer takes a narrower one as its first channels, so that a model can be given more of them.
 

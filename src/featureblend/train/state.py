@@ -53,7 +53,7 @@ class RunFolder:
         self.collapse_file = self.path / "collapse.json"
 
     def check(self, experiment: Experiment, resume: bool) -> None:
-        """Check that this experiment may be trained here; nothing is written.
+        """Check that this experiment can be trained in this folder, without writing.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class RunFolder:
             )
 
     def begin(self, experiment: Experiment, step: int = 0) -> None:
-        """Make the folder, write what it trains, and drop what the log says of later steps than this one.
+        """Create the folder, write the experiment, and drop log lines of steps after this one.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class RunFolder:
         self._trim_log(step)
 
     def experiment(self) -> Experiment:
-        """Read what the run trains.
+        """Read the run's experiment.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class RunFolder:
         return from_dict(Experiment, values, str(self.experiment_file))
 
     def note_data(self, path: str | os.PathLike[str], identity: str) -> None:
-        """Remember which prepared faces are trained on, so that `export` finds them."""
+        """Record the prepared faces that are trained on, so that `export` finds them."""
         with atomic_path(self.data_file) as temporary:
             facts = {"path": str(Path(path).absolute()), "sha256": identity}
             temporary.write_text(json.dumps(facts, indent=2) + "\n")
@@ -156,7 +156,7 @@ class RunFolder:
             return None
 
     def note_collapse(self, images: int, signs: list[str]) -> None:
-        """Write down when training collapsed, what was seen, and which checkpoint is still good."""
+        """Record when training collapsed, the signs, and the last good checkpoint."""
         facts = {"images": images, "signs": signs, "last_good": self.good_images()}
         with atomic_path(self.collapse_file) as path:
             path.write_text(json.dumps(facts, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""Bending batches of faces to a common shape on the training device: thin-plate splines between landmarks.
+"""Warping of batches of faces to a common shape on the training device, by thin-plate splines.
 
 At use time each face is bent to the blend's mean shape before it is encoded (`classical.morph.warp_to_mean`), so
 training must see such pairs too. This is the same idea for whole batches and without a loop over pictures: about a
@@ -25,7 +25,7 @@ MIRRORED = (*_JAW, *_LEFT_BROW, *_NOSE, *_EYES, *_LIPS)
 
 
 def bent(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
-    """Bend each picture so that its landmarks come to lie on `target`; the frame stays.
+    """Warp each picture so that its landmarks lie on `target`; the frame stays fixed.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def _kernel(left: Tensor, right: Tensor) -> Tensor:
 
 
 def bent_to_group_means(images: Tensor, landmarks: Tensor, group: int, which: Tensor) -> Tensor:
-    """Bend the faces of each group of neighbours to the group's mean shape.
+    """Warp the faces of each group of neighbours to the group's mean shape.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The verbs: what can be done with faces beyond one blend; photos and codes in, pictures with a recipe out."""
+"""Operations beyond a single blend: photos and codes in, pictures with a recipe out."""
 
 from .averaging import Average, average
 from .continua import Continuum, continuum

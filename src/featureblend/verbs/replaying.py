@@ -1,4 +1,4 @@
-"""The verbs' recipes made again."""
+"""Replay of the operations' recipes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def repeat(
     metadata: bool = True,
     like: np.ndarray | None = None,
 ) -> Path:
-    """Make a verb's file again.
+    """Make an operation's file again.
 
     Parameters
     ----------

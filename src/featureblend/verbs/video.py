@@ -1,4 +1,4 @@
-"""Pictures in a row as one file: a video, an animation, a contact sheet; or numbered in a folder of their own."""
+"""Sequences of pictures as a video, an animation, a contact sheet, or a folder of numbered pictures."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def write_pictures(
     fps: float = 10,
     columns: int | None = None,
 ) -> Path:
-    """Write pictures as what the ending of `out` says, whole or not at all.
+    """Write pictures in the format of `out`'s suffix, completely or not at all.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _write_video(path: Path, pictures: Sequence[np.ndarray], recipe: Mapping[str
 def _write_folder(
     path: Path, pictures: Sequence[np.ndarray], table: Sequence[Mapping[str, Any]], recipe: Mapping[str, Any] | None
 ) -> None:
-    """Fill a folder beside the one that is due, and put it in its place when it is whole."""
+    """Fill a temporary folder, and move it into place when it is complete."""
     path = Path(os.path.realpath(path))
     try:
         made = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}-"))

@@ -35,7 +35,7 @@ Update = dict[Any, Any]
 
 
 def guarded(work: Callable[..., Update], box: gr.HTML) -> Callable[..., Update]:
-    """Turn what goes wrong in a handler into a sentence in the page."""
+    """Show a handler's errors as a sentence on the page."""
 
     @wraps(work)
     def handler(*values: Any) -> Update:
@@ -72,7 +72,7 @@ def build_page(studio: Studio) -> gr.Blocks:
 
 
 class _Page:
-    """The handlers, and what sets them off."""
+    """The page's handlers, and the events that call them."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
@@ -198,7 +198,7 @@ class _Page:
         }
 
     def _put(self, files: Sequence[tuple[str, bytes]], values: Sequence[Any]) -> Update:
-        """Put photos on the table; those that can't be used are named, and the others stay."""
+        """Put photos on the table; name those that can't be used."""
         table, weights, look = _read(values)
         notes = []
         for name, content in files:
@@ -287,7 +287,7 @@ class _Page:
 
 
 def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look]:
-    """Read what every handler is given: the table, how to blend, and the six sliders."""
+    """Read the inputs that all handlers have in common: the table, the options, and the six sliders."""
     table, method, background, size, mend, *weights = values
     look = Look(method, background, SIZES[size], bool(mend))
     return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], look

@@ -44,13 +44,13 @@ def empty(photos: int, ready: str = "") -> str:
 
 
 def notice(text: str, kind: str = "error") -> str:
-    """Show a sentence in a box: 'error' or 'note'; nothing for no text."""
+    """A box with a sentence, as 'error' or 'note'; empty without text."""
     role = "alert" if kind == "error" else "status"
     return f'<p class="fb-notice fb-{kind}" role="{role}">{escape(text)}</p>' if text else ""
 
 
 def source(picture: Image.Image, recipe: Mapping[str, Any] | None = None) -> str:
-    """Turn a picture into the text of an address that holds it, with its recipe in it."""
+    """A data URL of a picture, with its recipe in it."""
     stream = io.BytesIO()
     if picture.width * picture.height > OPAQUE_LIMIT and picture.mode == "RGB":
         picture.save(stream, "JPEG", quality=90, **save_options("a.jpg", recipe))

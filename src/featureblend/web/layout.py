@@ -1,4 +1,4 @@
-"""Where everything stands on the page. `app` says what happens when something is moved."""
+"""Layout of the page; `app` holds the handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good a model is, on people it never saw: the figures that lie beside it, and how they get there.
+"""A model's quality on people not seen in training: figures kept in its folder.
 
 ``featureblend evaluate`` measures; `record_quality` keeps what the page shows of its ``metrics.jsonl`` in the model's
 folder, as ``evaluation.json``.
@@ -85,13 +85,13 @@ class Row:
 
     @property
     def own(self) -> bool:
-        """Whether it is what the page uses."""
+        """Whether it is the method that the page uses."""
         return self.method == "latent"
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What ``evaluation.json`` holds, ready to be shown."""
+    """Contents of ``evaluation.json``, ready to be shown."""
 
     model: str
     """Identity of the model that was measured."""
@@ -120,7 +120,7 @@ class Quality:
 
 
 def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str]) -> Path:
-    """Keep what the page shows of an evaluation in the folder of the model that was evaluated.
+    """Keep the figures that the page shows of an evaluation in the model's folder.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str
 
 
 def read_quality(model: str | os.PathLike[str]) -> Quality | None:
-    """Read the figures that lie beside a model; None where there are none.
+    """Read the figures in a model's folder; None if there are none.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The web server: on this machine alone, with nothing from elsewhere and nothing left behind."""
+"""The web server: open to this machine only, with no requests elsewhere and no files left behind."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _say(line: str) -> None:
 
 
 def _free_port(host: str, port: int) -> int:
-    """Check that the address can be listened at, before anything slow."""
+    """Check that the address is free, before any slow step."""
     if not 0 <= port <= 65535:
         raise FeatureblendError(f"port {port}: a number from 0 to 65535 is due")
     try:

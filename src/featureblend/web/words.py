@@ -1,4 +1,4 @@
-"""What the page says of a blend: sentences and bars made of its measures."""
+"""Sentences and bars that show a blend's measures on the page."""
 
 from __future__ import annotations
 
