@@ -118,7 +118,7 @@ def _found(
 
 
 def _hash(kind: str, path: Path) -> str | OSError | None:
-    """Hash of a file's content; None if it can't be read, so that the search goes on."""
+    """Hash of a file's content, or the error if it can't be read, so that the search goes on."""
     try:
         return _HASHERS[kind](path)
     except OSError as error:
