@@ -1,4 +1,4 @@
-"""Many blends from a list: each row one picture and one line of results; what is finished is never made twice."""
+"""Blends from a list: each row makes one picture and one line of results; finished rows are not repeated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SAME_PERSON = 0.6
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What holds for all rows."""
+    """Settings for all rows."""
 
     suffix: str = ".png"
     """Format of the pictures."""
@@ -50,7 +50,7 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What a batch did."""
+    """Result of a batch."""
 
     table: Path
     """``results.csv``: one line a row, in the list's order."""
@@ -156,7 +156,7 @@ def _owners(photos: Iterable[tuple[str | os.PathLike[str], str]]) -> dict[Any, s
 
 
 def _places(path: str | os.PathLike[str]) -> list[Any]:
-    """Give what two names of one file share: where it is, and, with links or where case counts not, which it is."""
+    """What two names of one file have in common: the real path, and the inode, for links and case-insensitive names."""
     places: list[Any] = []
     try:
         places.append(os.path.realpath(path))
@@ -167,7 +167,7 @@ def _places(path: str | os.PathLike[str]) -> list[Any]:
 
 
 def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> bool:
-    """Work through the rows; say whether Ctrl-C stopped it."""
+    """Work through the rows; return whether Ctrl-C stopped it."""
     with ThreadPoolExecutor(jobs) as pool, Progress(total=len(rows), desc="batch", unit="row", disable=quiet) as bar:
         waiting: set[Future[None]] = set()
         try:
@@ -268,7 +268,7 @@ class _Work:
         return line | _cells(made.measures)
 
     def _key(self, row: Row) -> str:
-        """Name all that a row's result depends on."""
+        """Hash of everything that a row's result depends on."""
         for photo in row.photos:
             if photo not in self._hashes:
                 try:

@@ -1,4 +1,4 @@
-"""The contract between the halves: a folder with ONNX networks and all that is needed to use them right.
+"""The model folder, the contract between the halves: ONNX networks and what is needed to use them.
 
     encoder.onnx   images (B, 3, S, S) float32 in [-1, 1]  ->  latent (B, D) float32
     decoder.onnx   latent (B, D) float32  ->  images (B, 3, S, S) float32, about [-1, 1]
@@ -41,7 +41,7 @@ DEFAULT_MODEL = "lfw-128"
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What ``config.json`` holds."""
+    """Contents of ``config.json``."""
 
     name: str
     """The model's name, shown in recipes and reports."""
@@ -74,16 +74,16 @@ class ModelConfig:
 
     @property
     def identity(self) -> str:
-        """Name the weights in recipes and reports: the first 12 digits of a hash over the networks' hashes."""
+        """Identity of the weights in recipes and reports: the first 12 digits of a hash over the networks' hashes."""
         return hashlib.sha256(json.dumps(self.files, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def cleans(self) -> bool:
-        """Whether damage of photos is undone before they are encoded."""
+        """Whether the model restores photos before they are encoded."""
         return CLEANER in self.files
 
     def to_json(self) -> str:
-        """Give the text of ``config.json``."""
+        """Text of ``config.json``."""
         # Python would write NaN and Infinity, which no other JSON reader takes.
         return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
