@@ -88,6 +88,14 @@ def test_bad_requests_are_refused_before_anything_is_written(faces, tmp_path):
     assert not out.exists()
 
 
+def test_pca_is_left_out_or_refused_where_nobody_is_to_be_trained_on(faces, tmp_path):
+    """Before anything is measured, not after the other methods."""
+    only = faces.split("test")
+    with pytest.raises(FeatureblendError, match="pca needs faces of the train split"):
+        run(only, tmp_path / "out", ("pixel", "pca"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_too_few_real_faces_to_compare_with_are_refused(faces):
     with pytest.raises(FeatureblendError, match=r"tiny on 16 faces of the test split.*10 real faces are due"):
         draw(faces.chosen(np.arange(16)), TINY, 128)

@@ -267,11 +267,18 @@ def test_runs_that_hold_nothing(trained, tmp_path):
     assert os.listdir(tmp_path) == ["begun"]
 
 
-def test_there_must_be_people_to_measure_on(trained, tmp_path, instead):
+def test_without_people_to_measure_on_the_model_is_written_and_says_so(trained, tmp_path, instead, exported):
     instead()
-    with pytest.raises(FeatureblendError, match="no faces of the test split"):
-        export_model(trained, tmp_path / "model", faces().split("train"))
-    assert os.listdir(tmp_path) == []
+    said = []
+    config = export_model(trained, tmp_path / "model", faces().split("train"), say=said.append)
+    assert read_model_folder(tmp_path / "model") == config
+    assert set(config.metrics) == {"onnx_largest_difference"}
+    assert any("not measured" in line and "no faces for validation and test" in line for line in said)
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "## Not measured" in card
+    assert "## Measured" not in card
+    assert "## Measured" in (exported[0] / "README.md").read_text("utf-8")
+    assert Blender.from_pretrained(tmp_path / "model").image_size == 32
 
 
 def test_only_the_exporters_own_warnings_are_silenced(caplog):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from featureblend import prepare as module
+from featureblend.cli import main
 from featureblend.data import FaceSet, person_split
 from featureblend.errors import FeatureblendError
 from featureblend.image import load_image
@@ -342,10 +344,35 @@ def test_the_bar_counts_photos_from_where_it_resumes(folder, tmp_path, detector,
         prepare(folder, tmp_path / "out.tar", jobs=1)
     capsys.readouterr()
     counting.stop_after = None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     prepare(folder, tmp_path / "out.tar", jobs=1)
     shown = capsys.readouterr().err.replace("\r", "\n").splitlines()
     assert "12/17" in next(line for line in shown if line)
     assert "17/17" in shown[-1]
+
+
+@pytest.mark.parametrize("where", ["several folders", "one folder"])
+def test_people_too_few_for_a_split_are_told(people, tmp_path, capsys, where):
+    """Photos that were sorted by anything but people, such as three categories."""
+    kinds = [name for name in (f"kind {letter}" for letter in "abcdefgh") if person_split(name) == "train"][:3]
+    source = tmp_path / "photos"
+    for number, path in enumerate(people[:6]):
+        kind = kinds[number % 3]
+        target = source / (kind if where == "several folders" else "") / f"{kind} {number}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    main(["prepare", str(source), "--out", str(tmp_path / "faces.tar"), "--jobs", "1", "--quiet"])
+    shown = capsys.readouterr()
+    assert "6 train, 0 validation, 0 test" in shown.out
+    assert shown.err.startswith(
+        "featureblend: warning: no faces for validation and test (6 train, 0 validation, 0 test)"
+    )
+    assert "3 people" in shown.err
+    assert FaceSet.read(tmp_path / "faces.tar").split_warning in shown.err
+
+
+def test_a_split_that_is_whole_is_no_news():
+    assert PrepareReport(splits=Counter(train=8, validation=1, test=1), people=10).warnings == []
 
 
 def test_the_report_groups_reasons():

@@ -145,6 +145,18 @@ def test_nothing_is_written_for_what_cannot_be_trained(tmp_path):
         run(tmp_path / "file" / "run")
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_data_without_people_to_measure_on_are_told_before_the_first_step(tmp_path, capsys, quiet):
+    seen = []
+    data = faces().split("train")
+    train(SHORT["toy"], data, tmp_path / "run", quiet=quiet, minutes=0, tick_seconds=0, watch=lambda *_: seen.append(
+        capsys.readouterr().err
+    ))  # fmt: skip
+    assert seen[0].startswith("featureblend: warning: no faces for validation and test (")
+    train(SHORT["toy"], faces(), tmp_path / "other", quiet=True, minutes=0)
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_a_frozen_part_that_is_not_there_is_named(tmp_path):
     experiment = dataclasses.replace(SHORT["toy"], frozen=("encoder", "head"))
     with pytest.raises(FeatureblendError, match=r"no part 'head': use some of encoder, .*decoder"):

@@ -18,7 +18,7 @@ try:
     from .cli_blend import batch, blend, replay
     from .cli_changes import mix, symmetrize, transform
     from .cli_evaluate import compare, evaluate
-    from .cli_pictures import print_measures
+    from .cli_pictures import print_measures, print_warnings
     from .cli_reproduce import reproduce
     from .cli_verbs import average, continuum, encode
     from .cli_web import web
@@ -79,6 +79,7 @@ def prepare(
     for path in report.shards:
         print(path)
     print(report)
+    print_warnings(report.warnings)
 
 
 def train(

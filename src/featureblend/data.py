@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from PIL import Image
 from .errors import FeatureblendError
 from .files import sha256
 from .image import PHOTO_SUFFIXES, load_image
-from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, write_shard
+from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning, write_shard
 
 __all__ = ["SPLITS", "FaceSample", "FaceSet", "face_pairs", "person_split", "read_shard", "shard_paths", "write_shard"]
 
@@ -92,6 +93,11 @@ class FaceSet:
         if not len(faces):
             raise FeatureblendError(f"{path} holds no faces" + (f" of the {split} split" if split else ""))
         return faces
+
+    @property
+    def split_warning(self) -> str | None:
+        """What is wrong with the splits, as `featureblend.shards.split_warning`."""
+        return split_warning(Counter(self.splits.tolist()), len(np.unique(self.people)))
 
     def chosen(self, which: np.ndarray) -> FaceSet:
         """Keep the faces that an index or mask array names."""

@@ -66,6 +66,14 @@ class _Data:
             raise FeatureblendError(f"the data holds no faces of the {name} split")
         return faces.chosen(np.arange(len(faces))[:limit])
 
+    def has(self, name: str) -> bool:
+        """Say whether a split holds a face."""
+        try:
+            self.split(name, 1)
+        except FeatureblendError:
+            return False
+        return True
+
     def training(self) -> np.ndarray | None:
         """Small copies of the training faces, to find the nearest; None if there are none."""
         try:
@@ -146,6 +154,12 @@ def evaluate(
     blenders |= {name: Blender.from_pretrained(folder) for name, folder in further.items()}
     source = _Data(data)
     drawn = draw(source.split(asked.split), asked, blenders["latent"].image_size)
+    names = methods or default_methods(blenders)
+    if "pca" in names and not source.has("train"):
+        if methods is not None:
+            raise FeatureblendError("pca needs faces of the train split, and the data holds none: leave it out")
+        names = tuple(name for name in names if name != "pca")
+        say("not measured: pca (the data holds no faces of the train split)")
     if identity:
         check_identity(drawn)
     for line in feature_lines(networks.names):
@@ -155,7 +169,7 @@ def evaluate(
     results = Results(Path(out), drawn, identity, networks.names, say)
     reference = Reference(drawn.faces.images[drawn.reference], source.training)
     evaluation = _Evaluation(drawn, reference, results, identity, networks, jobs or os.cpu_count() or 1, quiet)
-    return evaluation.run(methods or default_methods(blenders), _Builder(source, blenders))
+    return evaluation.run(names, _Builder(source, blenders))
 
 
 class _Builder:

@@ -74,7 +74,8 @@ def export_model(
     out : path-like
         The folder to write; replaced if it is a model folder already.
     faces : FaceSet
-        The prepared faces: validation people check the networks, test people are measured.
+        The prepared faces: validation people check the networks, test people are measured; without test people the
+        model is written unmeasured, and its card says so.
     name : str, optional
         The model's name; by default the folder's.
     data : str
@@ -139,8 +140,12 @@ def export_model(
                 f"the exported networks differ from torch by {difference}/255; "
                 f"at most {LARGEST_DIFFERENCE}/255 is allowed"
             )
-        metrics = held_out_figures(faces, size, reconstruct)
-        say(", ".join(f"{key} {value}" for key, value in metrics.items()))
+        metrics: dict[str, float | None] = {}
+        if len(faces.split("test")):
+            metrics = held_out_figures(faces, size, reconstruct)
+            say(", ".join(f"{key} {value}" for key, value in metrics.items()))
+        else:
+            say(f"warning: the model is not measured: {faces.split_warning}")
         config = ModelConfig(
             name=name or out.name,
             image_size=size,

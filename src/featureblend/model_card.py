@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from .config import Experiment, from_dict, to_dict
@@ -45,10 +46,6 @@ def model_card(config: ModelConfig) -> str:
     str
     """
     training, experiment = config.training, config.experiment
-    rows = "\n".join(
-        f"| {FIGURES.get(key, key)} | {'not finite' if value is None else value} |"
-        for key, value in config.metrics.items()
-    )
     limits = _LFW if "LFW" in config.data else _OTHER
     return f"""# {config.name}
 
@@ -59,18 +56,23 @@ several faces' latents ({config.latent_dim} numbers each) is the blend. Weights:
 
 {_training(experiment, training, config.data)}
 {_repeat(experiment, training)}
-## Measured, on people of the test split
-
-| | |
-|---|---|
-{rows}
-
+{_measured(config.metrics)}
 ## Limits
 
 - Faces only, one at a time, seen roughly from the front; glasses, hands, microphones and hats blend badly.
 {limits}- A blend is a synthetic picture. It must not be used to impersonate anyone, or to pass identity checks.
 - The faces were found and aligned with dlib's 68-point model, which was trained on 300-W, a data set for research.
 """
+
+
+def _measured(metrics: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"| {FIGURES.get(key, key)} | {'not finite' if value is None else value} |\n" for key, value in metrics.items()
+    )
+    if "faces" in metrics:
+        return f"## Measured, on people of the test split\n\n| | |\n|---|---|\n{rows}"
+    why = "Nobody knows how good this model is: its data had no faces of the test split, people it was not trained on."
+    return f"## Not measured\n\n{why}\n\n| | |\n|---|---|\n{rows}"
 
 
 def _training(experiment: dict[str, Any], training: dict[str, Any], data: str) -> str:

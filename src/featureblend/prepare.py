@@ -30,7 +30,7 @@ from .errors import FeatureblendError
 from .faces import FaceDetector, choose_face
 from .files import atomic_path, require_parent
 from .image import PHOTO_SUFFIXES, decode_image
-from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, write_shard
+from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
 __all__ = ["PrepareReport", "PrepareSettings", "prepare"]
 
@@ -79,6 +79,12 @@ class PrepareReport:
     """How many different people, as far as the names tell."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
     """Photo and reason."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the data can't be used for."""
+        warning = split_warning(self.splits, self.people)
+        return [] if warning is None else [warning]
 
     def __str__(self) -> str:
         kept = ", ".join(f"{self.splits[name]} {name}" for name in ("train", "validation", "test"))

@@ -13,7 +13,7 @@ import os
 import re
 import tarfile
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path, PurePosixPath
@@ -28,6 +28,7 @@ __all__ = [
     "person_split",
     "read_shard",
     "shard_paths",
+    "split_warning",
     "write_shard",
 ]
 
@@ -90,6 +91,36 @@ def person_names(photos: Sequence[str]) -> list[str]:
     if len({path.parent for path in paths}) > 1:
         return [path.parent.name or name for path, name in zip(paths, names, strict=True)]
     return names if len(set(names)) > 1 else stems
+
+
+def split_warning(faces: Mapping[str, int], people: int) -> str | None:
+    """Warn of data in which a split is empty: what is trained on it can't be measured on people it never saw.
+
+    Parameters
+    ----------
+    faces : mapping of str to int
+        Faces in each split; a split that is not named has none.
+    people : int
+
+    Returns
+    -------
+    str or None
+        None where every split has faces.
+
+    Examples
+    --------
+    >>> split_warning({"train": 244}, 3)[:83]
+    'no faces for validation and test (244 train, 0 validation, 0 test): by folders and '
+    """
+    empty = [name for name in SPLITS if not faces.get(name)]
+    if not empty:
+        return None
+    counts = ", ".join(f"{faces.get(name, 0):,} {name}" for name in SPLITS)
+    return (
+        f"no faces for {' and '.join(empty)} ({counts}): by folders and file names the photos show "
+        f"{people:,} {'person' if people == 1 else 'people'}, and each is in one split. Sort them by person, "
+        "or put all into one folder, each named differently"
+    )
 
 
 @dataclass(frozen=True)

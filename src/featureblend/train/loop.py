@@ -110,6 +110,8 @@ def train(
         trainer.start_from(read_start(init), Path(init).name)
     if trainer.precision != experiment.precision and trainer.accelerator.is_main_process and not quiet:
         tqdm.write(f"this machine only emulates {experiment.precision}: computing in {trainer.precision}", sys.stderr)
+    if trainer.accelerator.is_main_process and (warning := faces.split_warning):
+        tqdm.write(f"featureblend: warning: {warning}", sys.stderr)
     if trainer.accelerator.is_main_process:  # nothing is written before all that can be refused was
         folder.begin(experiment, trainer.clock.step)
         if data is not None:
