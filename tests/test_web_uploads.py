@@ -1,9 +1,11 @@
 """What the server leaves behind, however it ends: the real command in a process of its own, and signals."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import sysconfig
 import urllib.request
 
 import pytest
@@ -24,7 +26,7 @@ try:
         print(folder, flush=True)
         sys.stdin.readline()
 except Stopped:
-    print("stopped")
+    sys.exit(7)
 """
 """What `serve` does with its folder, without the page, which takes seconds to start."""
 
@@ -41,12 +43,12 @@ class Owner:
         assert self.folder, self.process.stderr.read()
 
     def end(self, number=None):
-        """Send a signal, or the line that the process waits for; what it said then."""
+        """Send a signal, or the line that the process waits for; its exit code."""
         if number is not None:
             self.process.send_signal(number)
-        out, errors = self.process.communicate("" if number is not None else "\n", timeout=30)
+        _, errors = self.process.communicate("" if number is not None else "\n", timeout=30)
         assert errors == ""
-        return out.strip()
+        return self.process.returncode
 
 
 def left(temporary):
@@ -67,7 +69,23 @@ def test_a_server_that_is_told_to_end_leaves_nothing(server_of, number):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_folder_goes_with_its_process(tmp_path, number):
-    assert Owner(tmp_path).end(number) == "stopped"
+    assert Owner(tmp_path).end(number) == 7
+    assert left(tmp_path) == []
+
+
+def test_a_closed_terminal_ends_the_server_cleanly(tmp_path, monkeypatch):
+    """As a terminal's window does when it is closed: SIGHUP, and nothing more can be written to it."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    command = [sys.executable, os.path.join(sysconfig.get_path("scripts"), "featureblend"), "web", "--port", "0"]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(command[0], command)
+    said = b""
+    while b"http://" not in said:
+        said += os.read(terminal, 1000)
+    assert len(left(tmp_path)) == 1
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert left(tmp_path) == []
 
 
@@ -103,5 +121,5 @@ def test_a_link_to_a_folder_is_not_followed(tmp_path):
 def test_a_hang_up_that_is_ignored_stays_ignored(tmp_path):
     owner = Owner(tmp_path, "--nohup")
     owner.process.send_signal(signal.SIGHUP)
-    assert owner.end() == ""  # it lived on to read its line
+    assert owner.end() == 0  # it lived on to read its line
     assert left(tmp_path) == []

@@ -49,6 +49,10 @@ def ending_on_signals() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         for one in handled:  # a second signal must not cut the tidying short
             signal.signal(one, signal.SIG_IGN)
+        if signal.Signals(number).name == "SIGHUP":  # the terminal is gone: writing to it would be an error
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for stream in (1, 2):
+                os.dup2(nowhere, stream)
         raise Stopped
 
     for number in handled:
