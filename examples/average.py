@@ -42,4 +42,4 @@ print(weighted.used, weighted.recipe["weights"])
 weighted.image.save(out / "average-weighted.png")
 
 # %% [markdown]
-# ![Three parts of one, one of another](average-weighted.png)
+# ![Three quarters of one face, one quarter of another](average-weighted.png)

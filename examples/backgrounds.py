@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Background, size and detail
 #
-# By itself a blend is the aligned crop of a face at the model's size. Here it grows, changes its background, and goes
-# back into a photo.
+# By default a blend is the aligned crop of a face at the model's size. Here it is enlarged, given other backgrounds, and
+# pasted back into a photo.
 
 # %%
 from pathlib import Path
@@ -17,7 +17,7 @@ out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
 
 # %% [markdown]
-# First a photo with more in it than a face: an example face, in a wide picture.
+# First, a photo that shows more than a face: an example face in a wide picture.
 
 # %%
 scene = Image.new("RGB", (640, 400), (188, 202, 208))
@@ -25,7 +25,7 @@ scene.paste(Image.open(EXAMPLES / "third.png").convert("RGB").resize((320, 320),
 photos = [scene, EXAMPLES / "fourth.png"]
 
 # %% [markdown]
-# `source` puts the blend back into the first photo (`onto=2`: the second), by the exact inverse of the alignment, at
+# `source` pastes the blend into the first photo (`onto=2`: the second), by the exact inverse of the alignment and at
 # that photo's own size. Hair, body and scene stay.
 
 # %%
@@ -37,8 +37,8 @@ print(back.save(out / "backgrounds-source.png"), back.image.size)
 # ![The blend in the first photo](backgrounds-source.png)
 #
 # `transparent` and `black` cut the face out; `average` shows the photos' mean around it. `size` is the longest side
-# in pixels, or `"source"` for the photo's own. Fine detail comes from the photos themselves, bent to the blend's
-# shape; `detail=False` shows what the network draws alone, which is soft.
+# in pixels, or `"source"` for the photo's own. Fine detail comes from the photos, warped to the blend's
+# shape; `detail=False` shows the network's output alone, which is softer.
 
 # %%
 cut = blender.blend_faces(faces, background="transparent", size=320)

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Batches: a list of blends
 #
-# A row of a CSV file is a blend: `photo1`, `photo2` and so on, and where wanted `weights` or `alpha` (the second
-# photo's weight), `name`, `method` and more. Photos are named from the list's folder.
+# Each row of a CSV file describes a blend: `photo1`, `photo2` and so on, and optionally `weights` or `alpha` (the second
+# photo's weight), `name`, `method` and more. Paths are relative to the list.
 
 # %%
 import shutil
@@ -34,7 +34,7 @@ for name, reason in report.failures:
 # ![A quarter of the second](batch/quarter.png)
 # ![Three quarters of the second](batch/three-quarters.png)
 #
-# `results.csv` has a row for each, with its measures. The same call again keeps what is finished.
+# `results.csv` has a row for each blend, with its measures. Repeating the call makes only what is missing.
 
 # %%
 print(report.table.read_text().splitlines()[0])
@@ -42,7 +42,7 @@ again = run_batch(read_rows(folder / "pairs.csv"), out / "batch", settings=Batch
 print(again.made, "made,", again.kept, "kept")
 
 # %% [markdown]
-# Every pair of a folder is a list too.
+# The pairs of a folder can serve as a list, too.
 
 # %%
 print([row.name for row in every_pair(folder)])

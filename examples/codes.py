@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Codes: faces as numbers
 #
-# A code is what the encoder gives for one face, with what belongs to it. Every verb and command takes codes in the
-# place of photos, so that a set of faces is found and encoded once.
+# A code holds a face's latent and landmarks. Every function and command takes codes in place of photos, so that a set of
+# faces is detected and encoded only once.
 
 # %%
 from dataclasses import replace
@@ -20,7 +20,7 @@ code = blender.encode(EXAMPLES / "first.png")
 print(code.latent.shape, code.latent.dtype, code.landmarks.shape)
 
 # %% [markdown]
-# Its file is numpy's `.npz` without anything that runs when it is read. It knows its model: another model refuses it.
+# The file is a numpy `.npz`; reading it runs no code. It names its model, and other models refuse it.
 
 # %%
 path = code.save(out / "first.npz")
@@ -29,18 +29,18 @@ again = Code.load(path)
 print((again.latent == code.latent).all())
 
 # %% [markdown]
-# A code gives its picture back, and goes into blends beside photos.
+# A code can be decoded to its picture, and blended with photos.
 
 # %%
 blender.decode(code).save(out / "codes-decoded.png")
 print(blender.blend([path, EXAMPLES / "third.png"]).save(out / "codes-blend.png"))
 
 # %% [markdown]
-# ![What the code stands for](codes-decoded.png)
+# ![The decoded code](codes-decoded.png)
 # ![A blend of a code and a photo](codes-blend.png)
 #
-# For arithmetic of your own, change the latent and decode it. Here goes the plain mean of five latents, which is what
-# the paper proposes; `blend` also bends the faces to one shape first and lets one photo give hair and background.
+# For your own arithmetic, change the latent and decode it. This is the plain mean of five latents, as the paper proposes;
+# `blend` also warps the faces to one shape first, and takes hair and background from one photo.
 
 # %%
 latents = [blender.encode(photo).latent for photo in sorted(EXAMPLES.glob("*.png"))]

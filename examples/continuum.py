@@ -20,8 +20,8 @@ way = featureblend.continuum(photos[:2], steps=5, blender=blender)
 print(way.positions)
 
 # %% [markdown]
-# The ending of the file decides what it becomes: `.png` and `.jpg` a contact sheet, `.gif` and `.webp` an animation,
-# `.mp4` a video, and a name without an ending a folder of numbered pictures with a table of their weights.
+# The file's suffix decides the format: `.png` and `.jpg` a contact sheet, `.gif` and `.webp` an animation,
+# `.mp4` a video, and a name without a suffix a folder of numbered pictures with a table of their weights.
 
 # %%
 print(way.save(out / "continuum.png"))
@@ -29,7 +29,7 @@ print(way.save(out / "continuum.png"))
 # %% [markdown]
 # ![Five steps on one sheet](continuum.png)
 #
-# Through several photos in turn, there and back again, slowly at each photo:
+# Through several photos in turn, there and back, slowing down at each photo:
 
 # %%
 film = featureblend.continuum(photos, steps=4, bounce=True, ease="in-out", blender=blender)
@@ -38,7 +38,7 @@ print(film.save(out / "continuum.gif", fps=6), len(film.frames), "pictures")
 # %% [markdown]
 # ![From face to face and back](continuum.gif)
 #
-# Beyond both photos every difference is exaggerated: caricatures. The frames' table says where each picture stands.
+# Beyond the photos every difference is exaggerated, as in a caricature. The table gives each picture's position.
 
 # %%
 beyond = featureblend.continuum(photos[:2], steps=4, start=-0.5, end=1.5, blender=blender)

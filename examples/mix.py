@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Mix: the eyes of one, the mouth of another
 #
-# Regions are put together in latent space, with soft edges, and take their shapes along. They are `eyes` (with the
-# brows), `nose`, `mouth` and `hair` (all that lies around the face).
+# Regions are combined in latent space, with soft edges, and keep their shapes: `eyes` (with the brows), `nose`, `mouth`
+# and `hair` (everything around the face).
 
 # %%
 from pathlib import Path
@@ -33,7 +33,7 @@ print(save_image(out / "mix.png", labelled_row(pictures, labels)))
 # %% [markdown]
 # ![A region at a time](mix.png)
 #
-# Several at once, from several photos, and only in part:
+# Several regions from several photos, one of them in part:
 
 # %%
 made = featureblend.mix(base, eyes=other, mouth=(EXAMPLES / "second.png", 0.5), blender=blender)

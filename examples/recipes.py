@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Recipes: the same file again
 #
-# Every picture and video of a blend holds its recipe: inputs by hash, weights, method, model, version. It names no
-# folder. `replay` makes the file again, byte for byte on one machine.
+# Every picture and video of a blend holds its recipe: inputs by hash, weights, method, model, version, but no
+# folders. `replay` makes the file again, byte for byte on one machine.
 
 # %%
 import json
@@ -20,17 +20,16 @@ made = blend.save(out / "recipes.png")
 print(json.dumps(read_recipe(made), indent=2))
 
 # %% [markdown]
-# ![A picture that knows how it was made](recipes.png)
+# ![A picture with its recipe](recipes.png)
 #
-# The inputs are found by what they hold, whatever they are called now.
+# Inputs are found by content, whatever their names.
 
 # %%
 again = replay(made, out / "recipes-again.png", folders=[EXAMPLES])
 print("the same bytes:", again.path.read_bytes() == made.read_bytes())
 
 # %% [markdown]
-# The picture also says, in XMP, that it is synthetic (IPTC's *digital source type*). `metadata=False` leaves recipe and
-# note out.
+# The picture is also marked as synthetic in XMP (IPTC's *digital source type*). `metadata=False` leaves out both.
 
 # %%
 print(b"compositeWithTrainedAlgorithmicMedia" in made.read_bytes())

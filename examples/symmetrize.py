@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Symmetrize
 #
-# A face is blended with its own mirror image, in shape and in look.
+# `symmetrize` blends a face with its own mirror image, in shape and texture.
 
 # %%
 from pathlib import Path
@@ -19,7 +19,7 @@ out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
 
 # %% [markdown]
-# An amount of 1 is symmetric, 0.5 goes half the way, and less than 0 exaggerates what differs.
+# An amount of 1 makes the face symmetric, 0.5 goes half the way, and a negative amount exaggerates its asymmetry.
 
 # %%
 pictures, labels = [], []
@@ -32,11 +32,11 @@ print(save_image(out / "symmetrize.png", labelled_row(pictures, labels, scale=2)
 # %% [markdown]
 # ![From exaggerated to symmetric](symmetrize.png)
 #
-# Hair does not meet its mirror image, so it stays; `keep_surroundings=False` mirrors the whole picture.
+# Hair and background stay, since they would ghost with their mirror image; `keep_surroundings=False` mirrors everything.
 
 # %%
 whole = featureblend.symmetrize(EXAMPLES / "second.png", keep_surroundings=False, blender=blender)
 print(whole.save(out / "symmetrize-whole.png"))
 
 # %% [markdown]
-# ![All of it](symmetrize-whole.png)
+# ![The whole picture symmetric](symmetrize-whole.png)

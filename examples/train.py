@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Train a model of your own
 #
-# Prepare photos, train, export, blend: the whole way in miniature, on faces that featureblend draws by rule. It
-# needs the extra `train`. Two dozen steps teach a network next to nothing; the way is the same with a hundred thousand.
+# Prepare photos, train, export, blend: the whole process in miniature, on procedurally drawn faces. It needs the extra
+# `train`. Two dozen steps teach a network next to nothing; a hundred thousand take the same calls.
 
 # %%
 import shutil
@@ -24,8 +24,8 @@ for person in range(40):
     Image.fromarray(draw_face(person, 160)[0]).save(folder / f"Person_{person:02}_0001.png")
 
 # %% [markdown]
-# `prepare` finds, aligns and marks every face, and splits them by person: a file's folder is its person. On the command
-# line it is `featureblend prepare photos --out faces.tar`.
+# `prepare` finds and aligns every face and its landmarks, and splits them by person: each folder is one person. On the
+# command line this is `featureblend prepare photos --out faces.tar`.
 
 # %%
 report = prepare(out / "photos", out / "faces.tar", PrepareSettings(size=40), jobs=1, quiet=True)
@@ -33,7 +33,7 @@ print(report)
 faces = FaceSet.read(out / "faces.tar")
 
 # %% [markdown]
-# A preset is an experiment by name; any of its settings can be changed. `toy` is the smallest.
+# A preset is a named experiment; any of its settings can be changed. `toy` is the smallest.
 
 # %%
 from featureblend.train.loop import train
@@ -44,9 +44,9 @@ newest = sorted((run / "samples").glob("*.jpg"))[-1]
 print(shutil.copy(newest, out / "samples.jpg"))
 
 # %% [markdown]
-# ![Inputs, what the network makes of them, and blends](train/samples.jpg)
+# ![Inputs, reconstructions, and blends](train/samples.jpg)
 #
-# `export` writes the model folder, checks it against torch and measures it on people that it was not trained on.
+# `export` writes the model folder, checks it against torch and measures it on people not seen in training.
 
 # %%
 from featureblend.export import export_model

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Transform: A + k (C - B)
 #
-# What tells C from B is added to A, in shape and in look. B and C are photos, or folders of photos, of which the mean
-# counts: with a folder of young and one of old faces, A becomes older.
+# The difference between C and B is added to A, in shape and texture. B and C are photos, or folders whose mean is used:
+# with a folder of young and one of old faces, A becomes older.
 
 # %%
 from pathlib import Path
@@ -21,7 +21,7 @@ blender = Blender.from_pretrained()
 a, b, c = (EXAMPLES / f"{name}.png" for name in ("first", "third", "second"))
 
 # %% [markdown]
-# An amount of 1 adds the whole difference; a negative one takes it away, and more than 1 exaggerates it.
+# An amount of 1 adds the whole difference; a negative one subtracts it, and more than 1 exaggerates it.
 
 # %%
 amounts = [-0.5, 0, 0.5, 1]
@@ -32,7 +32,7 @@ print(save_image(out / "transform.png", sheet))
 # %% [markdown]
 # ![From less to more of the difference](transform.png)
 #
-# Hair and background stay as they are, unless `keep_surroundings=False`. Several photos on a side:
+# Hair and background stay, unless `keep_surroundings=False`. Several photos on each side:
 
 # %%
 group = featureblend.transform(a, [b, EXAMPLES / "fourth.png"], [c, EXAMPLES / "fifth.png"], 0.7, blender=blender)

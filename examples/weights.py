@@ -1,8 +1,8 @@
 # %% [markdown]
-# # Weights: who counts how much
+# # Weights
 #
-# Weights stand in the order of the photos and are scaled to sum to 1: `[2, 1]` gives the first photo two thirds.
-# Of two photos, *alpha* is the weight of the **second**: 0 is the first photo, 1 the second.
+# Weights are in the order of the photos and are scaled to sum to 1: `[2, 1]` gives the first photo two thirds.
+# With two photos, *alpha* is the weight of the **second**: 0 is the first photo, 1 the second.
 
 # %%
 from pathlib import Path
@@ -20,8 +20,8 @@ blender = Blender.from_pretrained()
 photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
 
 # %% [markdown]
-# Finding the faces takes longer than blending them, so find them once where one pair is blended again and again.
-# That is what a slider does. `cleaned` undoes damage of the photos once, too.
+# Detecting faces takes longer than blending them. To blend one pair repeatedly, as a slider does, find the faces once;
+# `cleaned` restores them once, too.
 
 # %%
 faces = blender.cleaned([blender.find(photo) for photo in photos])
@@ -35,8 +35,8 @@ print(save_image(out / "weights.png", labelled_row(pictures, labels, scale=2)))
 # %% [markdown]
 # ![Three quarters, a half and a quarter of the first face](weights.png)
 #
-# Half the weight is not always half the likeness. `balance` searches the weights at which the blend is as near to one
-# photo as to the other; with `balance="identity"` nearness is who is recognised, by dlib's embedding.
+# Half the weight is not always half the likeness. `balance` finds the weights at which the blend is as near to one
+# photo as to the other; with `balance="identity"`, nearness is dlib's similarity of identity.
 
 # %%
 even = blender.blend(photos, balance="pictures")
@@ -46,11 +46,11 @@ print(even.save(out / "weights-even.png"))
 # %% [markdown]
 # ![Both count the same](weights-even.png)
 #
-# Shape and look may have weights of their own: here the second face's shape, with the look of the first.
+# Shape and texture may have separate weights: here the second face's shape with the texture of the first.
 
 # %%
 other = blender.blend(photos, shape_weights=[0, 1], texture_weights=[1, 0])
 print(other.save(out / "weights-shape.png"))
 
 # %% [markdown]
-# ![Shape of the second, look of the first](weights-shape.png)
+# ![Shape of the second, texture of the first](weights-shape.png)

@@ -1,4 +1,4 @@
-"""From a run to a model folder: ONNX networks, checked against torch on real faces, and a model card."""
+"""Export of a run as a model folder: ONNX networks, checked against torch on real faces, and a model card."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ LARGEST_DIFFERENCE = 2
 
 
 PARTS = frozenset({"encoder.onnx", "decoder.onnx", CLEANER, "config.json", "README.md"})
-"""The files of a model folder; not all models have each."""
+"""Files of a model folder; some are optional."""
 
 
 class _Method(nn.Module):
-    """A network that is one method of another, as the exporter wants it."""
+    """Wraps a method of a network as a module, for the exporter."""
 
     def __init__(self, owner: nn.Module, method: Callable[[Tensor], Any]) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ def export_model(
 
 
 def _check_target(out: Path) -> None:
-    """Only a model folder, with nothing of the user's own in it, is ever replaced."""
+    """Refuse to replace a folder unless it is a model folder without other files."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -193,7 +193,7 @@ def _validation_faces(faces: FaceSet, size: int, count: int = 16) -> np.ndarray:
 
 @contextmanager
 def _only_errors(logger: str) -> Iterator[None]:
-    """Silence a library's warnings for a while: torch's exporter tells everyone that torchvision is missing."""
+    """Silence a library's warnings inside a block: torch's exporter always warns that torchvision is missing."""
     log = logging.getLogger(logger)
     before = log.level
     log.setLevel(logging.ERROR)
@@ -256,7 +256,7 @@ def _session(path: Path) -> Any:
 
 
 def _reconstructor(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Give a function that sends (N, S, S, 3) uint8 through the exported networks."""
+    """A function that reconstructs (N, S, S, 3) uint8 pictures by the exported networks."""
     encoder, decoder = _session(folder / "encoder.onnx"), _session(folder / "decoder.onnx")
     cleaner = _session(folder / CLEANER) if (folder / CLEANER).exists() else None
 
@@ -282,8 +282,10 @@ def _largest_difference(model: Any, reconstruct: Callable[[np.ndarray], np.ndarr
 
 
 def _cleaner_difference(cleaner: Any, folder: Path, images: np.ndarray) -> int:
-    """Do as `_largest_difference` with the cleaner alone, on faces in weak light and with noise: of others it makes
-    nothing. What it says of the damage counts too, as 255 levels of certainty.
+    """Largest difference of the cleaner's output, as in `_largest_difference`.
+
+    The faces are made dark and noisy first, since the cleaner leaves sound ones unchanged. Its certainty of damage is
+    compared too, in 255 levels.
     """
     grain = np.random.default_rng(0).normal(0, 0.1, (len(images), 3, *images.shape[1:3]))
     seen = (0.5 * to_network(images) - 0.4 + grain).astype(np.float32)
