@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Batches: a list of blends
 #
-# Each row of a CSV file describes a blend: `photo1`, `photo2` and so on, and optionally `weights` or `alpha` (the second
-# photo's weight), `name`, `method` and more. Paths are relative to the list.
+# Each row of a CSV file describes a blend: `photo1`, `photo2` and so on, and optionally `weights` or `alpha` (the
+# second photo's weight), `name`, `method` and more. Paths are relative to the list.
 
 # %%
 import shutil

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Codes: faces as numbers
 #
-# A code holds a face's latent and landmarks. Every function and command takes codes in place of photos, so that a set of
-# faces is detected and encoded only once.
+# A code holds a face's latent and landmarks. Every function and command takes codes in place of photos, so that a set
+# of faces is detected and encoded only once.
 
 # %%
 from dataclasses import replace
@@ -39,8 +39,8 @@ print(blender.blend([path, EXAMPLES / "third.png"]).save(out / "codes-blend.png"
 # ![The decoded code](codes-decoded.png)
 # ![A blend of a code and a photo](codes-blend.png)
 #
-# For your own arithmetic, change the latent and decode it. This is the plain mean of five latents, as the paper proposes;
-# `blend` also warps the faces to one shape first, and takes hair and background from one photo.
+# For your own arithmetic, change the latent and decode it. This is the plain mean of five latents, as the paper
+# proposes; `blend` also warps the faces to one shape first, and takes hair and background from one photo.
 
 # %%
 latents = [blender.encode(photo).latent for photo in sorted(EXAMPLES.glob("*.png"))]

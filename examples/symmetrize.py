@@ -32,7 +32,7 @@ print(save_image(out / "symmetrize.png", labelled_row(pictures, labels, scale=2)
 # %% [markdown]
 # ![From exaggerated to symmetric](symmetrize.png)
 #
-# Hair and background stay, since they would ghost with their mirror image; `keep_surroundings=False` mirrors everything.
+# Hair and background stay, since they would ghost with their mirror image; `keep_surroundings=False` mirrors all.
 
 # %%
 whole = featureblend.symmetrize(EXAMPLES / "second.png", keep_surroundings=False, blender=blender)
