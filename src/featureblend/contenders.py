@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 UNMOVED = np.eye(2, 3)
-"""The crops' matrix: prepared crops are all there is of their photos."""
+"""Matrix of prepared crops, whose photos are not at hand: the identity."""
 
 PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """(B, 2, H, W, 3) uint8 parents, (B, 2, 68, 2) landmarks and (2,) weights in, (B, H, W, 3) uint8 blends out."""
@@ -42,9 +42,9 @@ class Contender:
     name: str
     blend: PairBlend
     note: str = ""
-    """What it is, in a few words."""
+    """Short description."""
     model: str = ""
-    """Identity of its weights; empty where nothing was learned."""
+    """Identity of its weights; empty for methods without learning."""
     portable: bool = False
     """Whether its functions may run in another process."""
     encode: Callable[[np.ndarray], np.ndarray] | None = None

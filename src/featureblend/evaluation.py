@@ -43,13 +43,13 @@ PCA_FACES = 3000
 """Faces of the train split that PCA is fitted on, the first ones: 3000 make a basis for 1280 numbers in a minute."""
 
 PCA_WIDTH = 1280
-"""At most so many components: for a model whose latent is longer, PCA would need more faces than memory holds."""
+"""Most components: for models with a longer latent, PCA would need more faces than fit into memory."""
 
 KEPT = 2**30
-"""Bytes of what the methods have in common that are kept in all: 1,000 pairs' need half of that."""
+"""Bytes for memoized results that methods have in common; 1,000 pairs need half of it."""
 
 PAPER_MODEL = "paper-vae-128"
-"""The bundled model that stands in the table as 'paper', where it is bundled: the paper's VAE as meant."""
+"""Bundled model that the table calls 'paper', if there is one: the paper's VAE as meant."""
 
 
 @dataclass(frozen=True)

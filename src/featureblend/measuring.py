@@ -26,7 +26,7 @@ BATCH = 16
 """Pairs handled at a time."""
 
 LEAST_BLENDS = 10
-"""Fewer make no scores of sets."""
+"""Fewest blends for scores of sets."""
 
 PATH_FIGURES = ("path_irregularity", "path_length", "smoothness", "mean_distance", "boundary_error")
 LATENT_FIGURES = ("reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim", "cycle_error")

@@ -44,16 +44,16 @@ CHUNK = "featureblend"
 
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 OWN = "https://featureblend.invalid/recipe/1/"
-"""Namespace of the recipe in XMP: a name, which leads nowhere."""
+"""Namespace of the recipe in XMP: an identifier, not an address."""
 
 SHOWN_TOGETHER = ("compare", "demo")
-"""Verbs whose pictures lay photos beside what is made of them; to have one again, the command is run again."""
+"""Operations whose pictures show photos beside the results; they are not replayed."""
 
 MAX_JPEG = 65_000
 """A JPEG block of XMP holds fewer than 65,504 bytes."""
 
 MAX_BYTES = 1 << 26
-"""Longer texts are no recipes."""
+"""Longest text that is read as a recipe."""
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 

@@ -28,7 +28,7 @@ class Variant:
     """A variant of a model's blend."""
 
     note: str
-    """What it does, in a few words."""
+    """Short description."""
     warp: bool = True
     """Bend the faces to their mean shape first."""
     surroundings: Surroundings = "auto"
@@ -45,7 +45,7 @@ VARIANTS = {
     ),
     "-unwarped": Variant("networks alone, without bending the faces first", warp=False),
 }
-"""By the ending of the method's name: a model as it is meant, and without a part of it."""
+"""Variants of a model's blend by the suffix of the method's name: the whole, and without some part."""
 
 NOTES = {
     "pixel": "weighted mean of pixels",
@@ -57,7 +57,7 @@ NOTES = {
     "morph": "landmark warp and cross-dissolve",
     "pca": "eigenfaces, as many components as the model's latent has numbers, at most 1,280",
 }
-"""What each method does, in a few words."""
+"""Short description of each method."""
 
 
 def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from .measuring import Measured, Run
 __all__ = ["measure_spoilt"]
 
 PAIRS_A_FACE, MOST, SHOWN = 4, 64, 4
-"""So many pairs of the protocol to a face that is spoilt; at most so many faces; and the first ones are shown."""
+"""Pairs of the protocol per damaged face, most faces, and faces shown."""
 
 Coder = Callable[[np.ndarray], np.ndarray]
 

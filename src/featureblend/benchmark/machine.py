@@ -13,7 +13,7 @@ from .. import __version__
 __all__ = ["machine_facts"]
 
 PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "dlib-bin", "onnxruntime", "torch", "facemorpher")
-"""Whose versions decide how fast it is."""
+"""Packages whose versions affect speed."""
 
 
 def machine_facts() -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 __all__ = ["main"]
 
 LEAST = 0.02
-"""A quick task is repeated until so many seconds are full; what counts is the mean."""
+"""Seconds for which a quick task is repeated, to take the mean."""
 
 
 def main() -> None:

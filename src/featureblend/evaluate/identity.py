@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 FALSE_MATCH_RATE = 0.001
-"""One impostor in a thousand passes: what FRONTEX asks of border control, and MMPMR is reported at."""
+"""One impostor in a thousand passes: FRONTEX's requirement for border control, at which MMPMR is usually reported."""
 
 
 class EmbeddingCache:

@@ -19,7 +19,7 @@ from .inputs import Pictures, as_stack
 __all__ = ["FEATURES_NAME", "image_features"]
 
 FEATURES_NAME = "patch-statistics-v1"
-"""Name of the features, to stand beside every figure made with them. A change of the numbers is a new name."""
+"""Name of the features, shown with every figure based on them. Changed features get a new name."""
 
 SIDE = 128
 """Pictures of another size are resized to this many pixels a side first."""

@@ -14,7 +14,7 @@ from .inputs import as_stack
 __all__ = ["PrincipalComponents", "fit_components"]
 
 BLOCK = 4096
-"""Columns handled at a time, so that the training pictures need not be held as floats."""
+"""Columns handled at a time, so that not all training pictures are converted to float at once."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..errors import FeatureblendError
 __all__ = ["PROTOCOLS", "Drawn", "Protocol", "draw", "find_protocol"]
 
 LEAST_REFERENCE = 10
-"""The two-sample scores need at least so many real faces that are nobody's parents."""
+"""Least number of real faces, of people who are no parents, for the two-sample scores."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Protocol:
     name: str
     """Written with every result."""
     split: str
-    """People of this split: nobody who was trained on, for 'validation' and 'test'."""
+    """The split of the people; those of 'validation' and 'test' were not trained on."""
     count: int
     """Pairs of two people, blended half and half."""
     paths: int = 20
@@ -44,7 +44,7 @@ PROTOCOLS = {
         Protocol("pairs200_validation", "validation", 200),
     )
 }
-"""Every protocol by name. A change of one is a new name: results keep theirs."""
+"""Every protocol by name. A changed protocol gets a new name."""
 
 
 def find_protocol(name: str) -> Protocol:
@@ -75,7 +75,7 @@ class Drawn:
     pairs: np.ndarray
     """(count, 2) int64: indices of the parents."""
     reference: np.ndarray
-    """(R,) int64: indices of real faces of people who are nobody's parent."""
+    """(R,) int64: indices of real faces of people who are no parents."""
 
     @property
     def parents(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..image import check_image
 __all__ = ["CLEAN", "SPOILING", "spoilt"]
 
 CLEAN = "clean"
-"""Name of what is not spoilt, beside `SPOILING`."""
+"""Name of the undamaged face, beside `SPOILING`."""
 
 BLUR = 2 / 128
 """Standard deviation of the blur, as a share of the side."""

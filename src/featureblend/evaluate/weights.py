@@ -26,11 +26,11 @@ class WeightsFile:
     """A file of weights whose hash was checked."""
 
     path: str
-    """Where it lies."""
+    """Path of the file."""
     sha256: str
     """Of its bytes."""
     published: str
-    """Name under which it was published; empty where the user vouched for the hash."""
+    """Name under which it was published; empty if the user gave the hash."""
 
     @property
     def label(self) -> str:

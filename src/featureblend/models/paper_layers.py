@@ -162,7 +162,7 @@ class _Pairs:
     def __init__(self, kind: type[nn.Conv2d] | type[nn.ConvTranspose2d], extra: int, multi_scale: bool) -> None:
         self.kind, self.extra, self.multi_scale = kind, extra, multi_scale
         self.channels = 3
-        """That the last pair gave."""
+        """Output channels of the last pair."""
 
     def __call__(
         self, inputs: int, middle: int, outputs: int, kernel: int, first: int, second: int, image: bool = False

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 CONFIRMED, REFUTED, EXPLAINED = "confirmed", "refuted", "explained"
-"""It is so as meant too; it is not so; it is so as published only, and the flaw that makes it so is named."""
+"""The claim holds as meant too; it does not hold; it holds only as published, because of a named flaw."""
 
 EARLY, MISSING, UNFIT = "too early to say", "not run", "not at this size"
 """A run has seen less than `ENOUGH` of its images; a run is not there; networks as reduced as these cannot tell."""

@@ -30,13 +30,13 @@ from .faces import Subjects
 __all__ = ["SHOWN", "progress_pictures", "train_all"]
 
 SLICE_MINUTES = 10.0
-"""No run is trained longer than this before the others have had their turn."""
+"""Longest slice of a run before the others get their turn."""
 
 LEAST_SECONDS = 3.0
-"""A shorter slice would go into building networks and writing a checkpoint."""
+"""Shortest slice: in less time, a run only builds its networks and writes a checkpoint."""
 
 GRACE_SECONDS = 30.0
-"""What a worker has to save in, once the process that started it was killed."""
+"""Seconds for a worker to save after its parent was killed."""
 
 SHOWN = 8
 """Held-out faces whose reconstructions are kept as a run goes on."""

@@ -14,7 +14,7 @@ from ..errors import FeatureblendError
 __all__ = ["compile_networks", "compiles"]
 
 METHODS = ("posterior", "encode", "decode", "judge")
-"""What objectives call; a network has some of them."""
+"""Methods that objectives call, where a network has them."""
 COMPILERS = ("g++", "c++", "clang++")
 
 

@@ -27,7 +27,7 @@ SECOND = 0.25
 """Share of the spoilt pictures that are spoilt in a second way, too."""
 
 AMOUNTS = 6
-"""Numbers that a way to spoil a picture draws."""
+"""Random numbers drawn per degradation."""
 
 AS_CUT = 0.25
 """Share of the batches whose compression has upright blocks of the picture's own pixels, and, drawn apart, of those
@@ -39,7 +39,7 @@ SMALLEST, LARGEST = 0.375, 1.5
 logarithmic scale."""
 
 ANGLE = math.radians(12)
-"""Most by which a face was turned upright."""
+"""Largest rotation between the photo and the upright crop."""
 
 MARGIN = 8
 """One part in so many of the side is added around a picture that is turned, or its corners would be lost."""
@@ -248,4 +248,4 @@ def _rounded(planes: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) 
 
 _WAYS = {"light": _lit, "blur": _blurred, "noise": _noisy, "compression": _compressed}
 KINDS = tuple(_WAYS)
-"""Ways to spoil a picture, in the order in which a camera would."""
+"""Degradations, in the order in which a camera causes them."""
