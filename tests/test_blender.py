@@ -14,6 +14,7 @@ from PIL import Image
 import featureblend
 from featureblend.appraisal import MEANINGS
 from featureblend.blender import METHODS, Blender
+from featureblend.compositing.composing import plainest
 from featureblend.demo import EXAMPLES
 from featureblend.errors import FeatureblendError
 from featureblend.model_folder import find_model
@@ -88,7 +89,7 @@ def test_all_the_weight_on_one_photo_gives_its_reconstruction(blender):
     for weights, photo in (([1, 0], FIRST), ([0, 1], SECOND)):
         alone = blender.decode(blender.encode(photo))
         plain = blender.blend([FIRST, SECOND], weights, warp=False, detail=False)
-        assert np.abs(pixels(plain.image) - pixels(alone)).max() <= 1
+        assert np.abs(pixels(plain.image) - pixels(alone)).max() <= 3  # what is broad in the face is the photo's
         warped = blender.blend([FIRST, SECOND], weights, detail=False)  # to its own shape
         assert difference(warped.image, alone) < 1
 
@@ -171,7 +172,7 @@ def test_the_recipe_names_everything_but_folders(blender, halfway):
         "inputs": [{"name": p.name, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in (FIRST, SECOND)],
         "faces": ["largest", "largest"],
         "verb": "blend",
-        "surroundings": "auto",
+        "surroundings": plainest([blender.find(path) for path in (FIRST, SECOND)]),
         "options": {"detail": True},
         "warp": True,
         "model": {"name": blender.config.name, "identity": blender.config.identity},
@@ -219,7 +220,7 @@ def test_codes_blend_as_their_photos_do(blender):
     codes = [blender.encode(FIRST), blender.encode(SECOND)]
     made = blender.blend(codes, [1, 3], warp=False, detail=False)
     due = blender.blend([FIRST, SECOND], [1, 3], warp=False, detail=False)
-    assert np.abs(pixels(made.image) - pixels(due.image)).max() <= 1
+    assert np.abs(pixels(made.image) - pixels(due.image)).max() <= 4  # a code does not know the photo's own colours
     assert [parent.size for parent in made.parents] == [(blender.image_size,) * 2] * 2
     assert np.abs(pixels(made.parents[0]) - pixels(blender.decode(codes[0]))).max() <= 1
     assert made.recipe["inputs"][0]["latent_sha256"] == hashlib.sha256(codes[0].latent.tobytes()).hexdigest()

@@ -16,6 +16,7 @@ from .alignment import AlignedFace, align_face
 from .appraisal import Measuring, appraise, check_measuring, is_mended
 from .balancing import Balancing, even_shares
 from .blending import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
+from .compositing.composing import plainest
 from .errors import FeatureblendError
 from .evaluate.conditions import TYPICAL
 from .faces import FaceDetector, choose_face
@@ -296,6 +297,8 @@ class Blender:
                     "find it with this model"
                 )
         faces = as_seen(self.networks, faces, manner)
+        if manner.method == "latent" and manner.surroundings == "auto":
+            manner = replace(manner, surroundings=plainest(faces))  # decided once, and kept in the recipe
         made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
         picture = finished(made, faces, manner)
         found: dict[str, Any] = {}

@@ -11,9 +11,10 @@ import numpy as np
 from .alignment import AlignedFace
 from .classical import METHODS as CLASSICAL
 from .classical import pixel
-from .classical.morph import warp_to_mean
-from .compositing import compose
-from .compositing.composing import check_options, check_surroundings, output_side, shares_around
+from .classical.inputs import to_uint8
+from .classical.morph import mean_shape, warp_to_mean
+from .compositing import compose, with_mean_colour
+from .compositing.composing import check_options, check_surroundings, shares_around
 from .errors import FeatureblendError
 from .kept import kept
 from .mixing import Surroundings
@@ -60,7 +61,8 @@ class Manner:
     warp: bool = True
     """With 'latent': bend each face to the mean shape before it is encoded, so that eyes meet eyes."""
     surroundings: Surroundings = "auto"
-    """With 'latent': whose hair and background; 'auto', 'mean' or a photo's place from 1."""
+    """With 'latent': whose hair and background; 'auto' (the plainest, unless blurred, small or cut off), 'mean'
+    (everyone's) or a photo's place from 1."""
     shape_weights: Sequence[float] | None = None
     """Weights of the faces' shapes; the weights where left out."""
     texture_weights: Sequence[float] | None = None
@@ -183,8 +185,7 @@ def mixture(
     for number, face in enumerate(faces):
         if face.latent is not None and not manner.warp:
             latents[number] = face.latent
-    side = output_side(manner.size, images[0].shape[0], faces[manner.onto - 1])
-    around = shares_around(faces, texture, manner.surroundings, side)
+    around = shares_around(faces, texture, manner.surroundings)
     damage = np.stack([np.zeros(2, np.float32) if face.damage is None else face.damage for face in faces])
     return Mixture(networks.mixed(latents, texture, around), list(images), latents, around, damage)
 
@@ -296,7 +297,11 @@ def blended(
     alone = mixed.latent[None]
     pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])
-    return Made(pictures[0], texture, shape, mixed.encoded, parents, mixed.damage, manner.warp, mixed.around)
+    seen = np.stack(mixed.encoded).astype(np.float32)
+    mean, outside = (np.tensordot(part.astype(np.float32), seen, axes=1) for part in (texture, mixed.around))
+    points = mean_shape(landmarks, shape if manner.warp else texture)
+    picture = to_uint8(with_mean_colour(pictures[0], mean, outside, points))
+    return Made(picture, texture, shape, mixed.encoded, parents, mixed.damage, manner.warp, mixed.around)
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:

@@ -37,7 +37,9 @@ __all__ = [
 ]
 
 Surroundings = Literal["auto", "mean"] | int
-"""Whose hair and background a blend has: 'auto' the plainest, 'mean' everyone's by weight, or a place in the list."""
+"""Whose hair and background a blend has: 'auto' the plainest, 'mean' everyone's by weight, or a place in the list.
+Latents alone tell the plainest by `surroundings_winner`; where there are photos, `compositing.composing.plainest`
+decides before anything is mixed."""
 
 CENTRE = (0.5, 0.56)
 """Middle of the face in an aligned crop: x and y as shares of its side, y downwards."""

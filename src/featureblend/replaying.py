@@ -310,6 +310,10 @@ def replay(
         notes.append(
             f"made by featureblend {recipe['featureblend']}, followed by {__version__}: the picture may differ a little"
         )
+    if recipe.get("surroundings") == "auto":
+        notes.append(
+            f"featureblend {recipe['featureblend']} did not note whose hair and background it took: decided anew"
+        )
     try:
         path = again(dict(recipe), inputs, blender, out, metadata=metadata)
     except (KeyError, TypeError, AttributeError) as error:

@@ -14,14 +14,24 @@ from ..classical.inputs import to_uint8
 from ..classical.morph import mean_shape
 from ..classical.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from ..errors import FeatureblendError
-from ..mixing import Surroundings
+from ..mixing import Surroundings, shares_won
 from .damage import broad, without_damage
 from .detail import GUIDE, add_detail, warped_parents
-from .masks import face_mask
+from .masks import around_face, face_mask
 from .paste import paste
-from .winners import focus, surroundings_shares
+from .winners import busyness, focus
 
-__all__ = ["BACKGROUNDS", "LARGEST", "check_options", "check_surroundings", "compose", "output_side", "shares_around"]
+__all__ = [
+    "BACKGROUNDS",
+    "LARGEST",
+    "check_options",
+    "check_surroundings",
+    "compose",
+    "output_side",
+    "plainest",
+    "shares_around",
+    "suitability",
+]
 
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 """What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
@@ -38,6 +48,15 @@ FRAME = 6
 
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
+
+SHARP = -0.3
+"""`focus` of a face from which on a photo is sharp; of studio portraits it is -0.3 to 0."""
+
+PLAIN = 4.0
+"""Busyness in grey levels that counts as little: grain, a wall's shade."""
+
+ENOUGH = 512
+"""Side of a crop in pixels that is enough."""
 
 SMALLEST = 16
 """Shortest side that is made, in pixels."""
@@ -108,7 +127,7 @@ def compose(
     shape_weights : sequence of N floats, optional
         Weights of the shapes, where they are not `weights`.
     surroundings : 'auto', 'mean', int or sequence of N floats
-        Whose hair and background: the best photo's, everyone's by weight, that photo's (from 1), or shares that sum
+        Whose hair and background: the plainest photo's, everyone's by weight, that photo's (from 1), or shares that sum
         to 1. With the background 'source' they are the photo's own.
     cleaned : sequence of N (s, s, 3) uint8 arrays, optional
         The parents without their damage, in the blend's shape; needed where one is damaged.
@@ -177,9 +196,9 @@ class _Task:
     undone: Sequence[tuple[np.ndarray, np.ndarray]]
     """Each parent cleaned, and its damage; empty where none is damaged."""
 
-    def around(self, size: int) -> np.ndarray:
+    def around(self) -> np.ndarray:
         """(N,) shares of the parents around the face."""
-        return shares_around(self.faces, self.weights, self.surroundings, size)
+        return shares_around(self.faces, self.weights, self.surroundings)
 
     def shape(self, size: int) -> np.ndarray:
         """(68, 2) landmarks of the blend in a crop of that size."""
@@ -207,7 +226,7 @@ class _Task:
         if not self.detail:
             return resized(self.blend, size)
         working = int(np.clip(size, 64, WORKING))
-        around = self.around(working) if surroundings is None else surroundings
+        around = self.around() if surroundings is None else surroundings
         made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around)
         return resized(made, size)
 
@@ -216,18 +235,15 @@ def shares_around(
     faces: Sequence[AlignedFace],
     weights: Sequence[float] | np.ndarray,
     surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
-    size: int | None = None,
 ) -> np.ndarray:
-    """Decide whose hair and background a blend has: the same answer for its latent and for its detail.
+    """Share out hair and background: the same for a blend's latent and for its detail, at any size.
 
     Parameters
     ----------
     faces : sequence of N AlignedFace
     weights : sequence of N floats
     surroundings : 'auto', 'mean', int or sequence of N floats
-        As in `compose`. 'auto' is the sharpest photo with enough pixels whose crop is least cut off.
-    size : int, optional
-        Side of the picture that is wanted, in pixels; left out, that of the faces.
+        As in `compose`. 'auto' is the photo of `plainest`.
 
     Returns
     -------
@@ -242,17 +258,66 @@ def shares_around(
     >>> shares_around(faces, [0.5, 0.5], 2).round(3).tolist()
     [0.0, 1.0]
     """
-    shares, count = np.maximum(weights, 0), len(faces)
+    shares, who = np.maximum(weights, 0), surroundings
     shares = shares / shares.sum()
-    who = surroundings
     if isinstance(who, str) and who == "mean":
         return shares
     if isinstance(who, str):
-        side = size or faces[0].image.shape[0]
-        return surroundings_shares(shares, [_suitability(face, side) for face in faces])
+        return shares_won(shares, plainest(faces) - 1)
     if np.ndim(who) == 0:
-        return surroundings_shares(shares, np.arange(1, count + 1) == int(who))  # type: ignore[arg-type]
+        return shares_won(shares, int(who) - 1)  # type: ignore[arg-type]
     return np.asarray(who, np.float64)
+
+
+def plainest(faces: Sequence[AlignedFace]) -> int:
+    """Decide whose hair and background a blend has: the photo with the plainest surroundings.
+
+    Parameters
+    ----------
+    faces : sequence of N AlignedFace
+
+    Returns
+    -------
+    int
+        The photo's place, from 1; the first of equals. It depends on the photos alone: not on weights, nor on the size
+        of the blend, nor on what is undone of their damage.
+
+    Examples
+    --------
+    >>> from featureblend.alignment import align_face
+    >>> from featureblend.drawn.faces import draw_face
+    >>> plain, points = draw_face(0, 256)
+    >>> noisy = np.clip(plain + np.random.default_rng(0).normal(0, 20, plain.shape), 0, 255).astype(np.uint8)
+    >>> plainest([align_face(noisy, points, 64), align_face(plain, points, 64)])
+    2
+    """
+    return int(np.argmax([suitability(face) for face in faces])) + 1
+
+
+def suitability(face: AlignedFace) -> float:
+    """Say how well a photo serves for hair and background: plain, and not blurred, small or cut off.
+
+    Parameters
+    ----------
+    face : AlignedFace
+
+    Returns
+    -------
+    float
+        Minus the logarithm of the busyness around the head, less what a blurred face, few pixels and a crop that
+        reaches beyond the photo count against it. More sharpness than a sound photo has counts for nothing: noise
+        and halos would win.
+    """
+    crop = face.at(GUIDE)
+    blur = min(0.0, focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0)) - SHARP)
+    plain = -float(np.log(PLAIN + busyness(crop.image, 1 - around_face(crop.landmarks, GUIDE))))
+    pixels = float(np.log(min(1.0, face.native_size / ENOUGH)))
+    if face.photo is None:
+        return plain + 2 * blur + pixels
+    places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)
+    seen = transform_points(places, invert_matrix(crop.matrix))
+    missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
+    return plain + 2 * blur + pixels - 4 * float(missing)
 
 
 def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
@@ -260,21 +325,6 @@ def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int
     if size is None:
         return of_blend
     return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)
-
-
-def _suitability(face: AlignedFace, size: int) -> float:
-    """Say how well a photo serves for hair and background: sharp, with enough pixels, and not cut off."""
-    crop = face.at(GUIDE)
-    where = face_mask(crop.landmarks, GUIDE, forehead=0)
-    score = focus(crop.image, where)
-    if face.damage is not None and face.damage[1] > 0:  # noise looks like detail, and comes without in the blend
-        score = min(score, focus(resized(face.sound, GUIDE), where))
-    if face.photo is None:
-        return score
-    places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)
-    seen = transform_points(places, invert_matrix(crop.matrix))
-    missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
-    return score + float(np.log(min(1.0, face.native_size / size))) - 4 * float(missing)
 
 
 def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | None) -> np.ndarray:

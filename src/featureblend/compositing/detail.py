@@ -17,7 +17,8 @@ import numpy as np
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_map
 from ..classical.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
-from .masks import face_mask, region_masks, rescaled_points, skin_likeness
+from .masks import face_mask, region_masks, rescaled_points
+from .skin import skin_around, spread, tinted
 from .winners import face_shares
 
 __all__ = ["add_detail", "own_share", "warped_parents"]
@@ -109,7 +110,7 @@ def add_detail(
     shape : (68, 2) array
         The blend's landmarks in pixels of the parents.
     surroundings : sequence of N floats
-        Shares of the parents around the face; sum to 1: `featureblend.compositing.winners.surroundings_shares`.
+        Shares of the parents around the face; sum to 1: `featureblend.compositing.composing.shares_around`.
 
     Returns
     -------
@@ -140,14 +141,16 @@ def add_detail(
     chosen = np.einsum("kn,kyx->nyx", face_shares(guides, guide, shares, around, regions, core), regions)
     # Only what lies well inside the face says how its colour differs, not what shines in from behind it.
     deep = face_mask(points, GUIDE, forehead=0, soft=0.03)
-    colour = (1 - own) * _spread(guide - _mixed(guides, around), deep)
+    was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
+    becomes = was + np.float32(1 - own) * (becomes - was)
     donor = np.einsum("nyx,nyxc->yxc", chosen.astype(np.float32), np.stack(guides))
     gain = np.clip((_brightness(guide) + 16) / (_brightness(donor) + 16), *GAIN) ** (1 - own)
 
     clearer = around**OUTLINES / (around**OUTLINES).sum()
     outlines, outside = _mixed(images, clearer), _mixed(images, around)
-    likeness = skin_likeness(_scaled(outside, min(size, SKIN_SIDE)), _enlarged(core, min(size, SKIN_SIDE)))
-    outside = outside + _enlarged(colour, size) * _enlarged(likeness, size)[..., None]
+    side = min(size, SKIN_SIDE)
+    skin = skin_around(_scaled(outside, side), _enlarged(core, side), rescaled_points(shape, side / size))
+    outside = tinted(outside, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])
     detail = sum(
         image * _enlarged(share.astype(np.float32), size)[..., None]
         for image, share in zip(images, chosen, strict=True)
@@ -183,15 +186,6 @@ def _brightness(image: np.ndarray) -> np.ndarray:
 
 def _blurred(image: np.ndarray, spread: float) -> np.ndarray:
     return cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
-
-
-def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Carry values from where they are known to everywhere: normalised convolution, the nearest counting most."""
-    total, weight = np.zeros_like(values), np.zeros_like(known)
-    for spread, share in ((5.0, 1.0), (10.0, 1e-1), (20.0, 1e-2), (40.0, 1e-3)):
-        total += share * _blurred(values * known[..., None], spread)
-        weight += share * _blurred(known, spread)
-    return total / (weight[..., None] + 1e-6)
 
 
 def _scaled(image: np.ndarray, size: int) -> np.ndarray:

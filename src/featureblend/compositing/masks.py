@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["REGIONS", "face_mask", "region_masks", "rescaled_points", "skin_likeness"]
+__all__ = ["REGIONS", "around_face", "face_mask", "region_masks", "rescaled_points", "skin_likeness"]
 
 REGIONS = ("eyes", "mouth", "nose", "skin")
 """Parts of a face whose detail comes from one parent: both eyes with their brows, so that they are alike."""
@@ -93,6 +93,41 @@ def region_masks(landmarks: np.ndarray, size: int, *, grow: float = 0.03, soft: 
         masks.append(part * left)
         left = left - masks[-1]
     return np.stack([*masks, left])
+
+
+def around_face(landmarks: np.ndarray, size: int, *, soft: float = 0.04) -> np.ndarray:
+    """Say softly where a face's own ears, forehead and neck can be.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) array
+        In the crop's pixels.
+    size : int
+        Side of the crop.
+    soft : float
+        Standard deviation of the soft edge, as a share of the side.
+
+    Returns
+    -------
+    (size, size) float32 array in [0, 1]
+        1 in the face too; below the jaw it reaches down to the border.
+
+    Examples
+    --------
+    >>> from featureblend.drawn.faces import draw_face
+    >>> where = around_face(draw_face(0, 64)[1], 64)
+    >>> bool(where[36, 32] > 0.9), bool(where[60, 32] > 0.9), bool(where[4, 2] < 0.01)
+    (True, True, True)
+    """
+    eyes = (landmarks[36:42].mean(axis=0) + landmarks[42:48].mean(axis=0)) / 2
+    height = eyes - landmarks[_CHIN]
+    lifted = landmarks[_BROWS] + height * (0.75 * _ARCH)[:, None]
+    sides = eyes + (landmarks[[*range(4), *range(13, 17)]] - eyes) * 1.35
+    head = _hull(np.concatenate([landmarks, lifted, sides]), size)
+    jaw = landmarks[2:15]
+    middle = jaw.mean(axis=0)
+    neck = _hull(np.concatenate([jaw, middle + (jaw - middle) * 1.2 - 1.3 * height]), size)
+    return _blurred(np.maximum(head, neck), soft * size)
 
 
 def skin_likeness(image: np.ndarray, face: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Whose detail a blend shows where: one parent's at a place, or outlines double and contrast halves.
 
 Every rule here is a smooth function of the weights that treats the parents alike: it gives a parent all at its weight
-1, nothing at its weight 0, and two equal parents the same.
+1 and nothing at its weight 0.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..mixing import shares_won
-
-__all__ = ["agreement", "face_shares", "focus", "surroundings_shares"]
+__all__ = ["agreement", "busyness", "face_shares", "focus"]
 
 POWER = 2.0
 """Shares in the face go with the weights to this power: more makes the change of parent along a continuum sudden."""
@@ -23,9 +21,6 @@ AGREEMENT = 4.0
 
 BALANCE = 3.0
 """Pull of the face's detail to the parent that shows less elsewhere, as a logarithm of its share."""
-
-DECISIVE = 0.005
-"""Parents whose suitability differs by a few times this are told apart; nearer ones share the surroundings."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -82,36 +77,28 @@ def focus(image: np.ndarray, where: np.ndarray) -> float:
     return 0.5 * float(np.log(((where * fine**2).sum() + 1e-3) / ((where * middling**2).sum() + 1e-3)))
 
 
-def surroundings_shares(weights: np.ndarray, suitability: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Decide whose hair, neck and background a blend has.
+def busyness(image: np.ndarray, where: np.ndarray) -> float:
+    """Measure how much there is to see: the root mean square of what is finer than 1/20 of the side.
 
     Parameters
     ----------
-    weights : (N,) array
-        At least 0; sum to 1.
-    suitability : (N,) array
-        The most suitable parent is the winner. It should not depend on the weights, or a continuum might jump.
+    image : (H, W, 3) array, 0 to 255
+    where : (H, W) array in [0, 1]
+        What counts.
 
     Returns
     -------
-    (N,) float64 array
-        Sums to 1. All the winner's as long as its weight is 1 / N or more; below that it fades out, and the others
-        share the rest by their weights. Equally suitable parents are both in part the winner.
+    float
+        In grey levels; 0 for a plain wall.
 
     Examples
     --------
-    >>> surroundings_shares(np.array([0.5, 0.5]), [0.3, -0.2]).round(3).tolist()
-    [1.0, 0.0]
-    >>> surroundings_shares(np.array([0.25, 0.75]), [0.3, -0.2]).round(3).tolist()
-    [0.5, 0.5]
+    >>> busyness(np.full((32, 32, 3), 9), np.ones((32, 32)))
+    0.0
     """
-    scores = np.asarray(suitability, np.float64) / DECISIVE
-    chances = np.exp(scores - scores.max())
-    chances /= chances.sum()
-    total = np.zeros(len(weights))
-    for winner, chance in enumerate(chances):
-        total += chance * shares_won(weights, winner)
-    return total
+    luma = _luma(image)
+    fine = luma - _blurred(luma, 0.025 * max(where.shape))
+    return float(np.sqrt((where * fine**2).sum() / (where.sum() + 1e-9)))
 
 
 def face_shares(

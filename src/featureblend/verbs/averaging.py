@@ -23,6 +23,8 @@ from ..alignment import AlignedFace
 from ..blender import Blender
 from ..classical.inputs import to_uint8
 from ..classical.morph import mean_shape, warp_to_shape
+from ..compositing import with_mean_colour
+from ..compositing.composing import shares_around
 from ..errors import FeatureblendError
 from ..evaluate.scores import sharpness
 from ..files import atomic_path
@@ -31,7 +33,7 @@ from ..mixing import Surroundings
 from ..recipes import normalised_weights
 from ..tables import parse_number, read_table
 from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of
-from .rendering import combined, latents_in_shape, progress, verb_recipe
+from .rendering import combined, latents_in_shape, progress, summed, verb_recipe
 
 __all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
 
@@ -127,8 +129,13 @@ def average(
         faces = progress(found.faces, "average", "face", quiet, len(places))
         if method == "latent":
             sound = cleaned_one_by_one(blender, faces, mended)
-            latent = combined(blender, latents_in_shape(blender, sound, target), taken, surroundings)
-            picture = blender.pictures(latent[None])[0]
+            latents, seen = latents_in_shape(blender, sound, target)
+            if surroundings == "auto":
+                surroundings = found.faces.plainest()
+            decoded = blender.pictures(combined(blender, latents, taken, surroundings)[None])[0]
+            points = mean_shape(found.faces.landmarks, taken) if target is None else target
+            around = shares_around(found.faces, taken, surroundings)
+            picture = to_uint8(with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points))
         else:
             picture = _mean_pixels(faces, taken, target)
         detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))

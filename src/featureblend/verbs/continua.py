@@ -19,11 +19,12 @@ from ..blender import Blender
 from ..blending import METHODS, Manner
 from ..classical import METHODS as CLASSICAL
 from ..classical.morph import mean_shape
+from ..compositing.composing import plainest
 from ..errors import FeatureblendError
 from ..files import keep_inputs
 from ..inputs import Input, input_name
 from ..mixing import Surroundings
-from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe
+from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe
 from .video import check_out, write_pictures
 
 __all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
@@ -129,7 +130,7 @@ def continuum(
     method: str = "latent",
     which: int | str | Sequence[int | str] = "largest",
     warp: bool = True,
-    surroundings: Surroundings = "auto",
+    surroundings: Surroundings | Sequence[int] = "auto",
     size: int | str | None = None,
     detail: bool | None = None,
     blender: Blender | None = None,
@@ -155,8 +156,9 @@ def continuum(
         Which face of each photo.
     warp : bool
         With 'latent': bend the faces to the shape in between.
-    surroundings : 'auto', 'mean' or int
-        With 'latent': whose hair and background, as `Blender.blend`; beyond a photo it is the photo's.
+    surroundings : 'auto', 'mean', int or sequence of int
+        With 'latent': whose hair and background, as `Blender.blend`; 'auto' is decided for each two neighbours, and so
+        may be a number for each, as recipes keep it. Beyond a photo it is the photo's.
     size : int or 'source', optional
         Side of each picture in pixels, or the first photo's own; by default the model's.
     detail : bool, optional
@@ -192,9 +194,13 @@ def continuum(
         raise FeatureblendError(
             f"the method {method!r} can't go beyond the photos: use {', '.join(BEYOND)}, or the range 0 to 1"
         )
-    if surroundings not in ("auto", "mean") and not (
-        isinstance(surroundings, int) and not isinstance(surroundings, bool) and 1 <= surroundings <= len(items)
-    ):
+    of_legs = list(surroundings) if isinstance(surroundings, (list, tuple)) else []
+    if of_legs:
+        fits = len(of_legs) == len(items) - 1 and all(who in (leg, leg + 1) for leg, who in enumerate(of_legs, 1))
+    else:
+        number = isinstance(surroundings, int) and not isinstance(surroundings, bool)
+        fits = 1 <= surroundings <= len(items) if number else surroundings in ("auto", "mean")  # type: ignore[operator]
+    if not fits:
         raise FeatureblendError(
             f"surroundings {surroundings!r}: use 'auto', 'mean' or the number of a photo, 1 to {len(items)}"
         )
@@ -206,9 +212,15 @@ def continuum(
     faces = blender.cleaned(faces) if method == "latent" else faces
     side = side_of(size, faces[0], blender.image_size)
     fine = method == "latent" if detail is None else detail
-    manner = Manner(method, warp, surroundings, size=side, detail=fine)
+    manner = Manner(method, warp, size=side, detail=fine)
+    legs = range(len(faces) - 1)
+    if isinstance(surroundings, str) and surroundings == "auto" and method == "latent":
+        # Decided once, and kept in the recipe: for each two neighbours, and of two photos simply whose.
+        of_legs = [leg + plainest(faces[leg : leg + 2]) for leg in legs]
+        surroundings = of_legs[0] if len(of_legs) == 1 else of_legs
+    whose = [_of_pair(surroundings, leg) for leg in legs]
     pictures = [
-        _between(blender, faces, position, manner) for position in progress(places, "continuum", "picture", quiet)
+        _between(blender, faces, position, manner, whose) for position in progress(places, "continuum", "picture", quiet)
     ]
     if bounce:
         places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
@@ -264,10 +276,13 @@ def _shares(position: float, count: int) -> np.ndarray:
     return shares
 
 
-def _between(blender: Blender, faces: Sequence[AlignedFace], position: float, manner: Manner) -> np.ndarray:
-    """Make the picture at one position, out of the two photos beside it."""
+def _between(
+    blender: Blender, faces: Sequence[AlignedFace], position: float, manner: Manner, whose: Sequence[Surroundings]
+) -> np.ndarray:
+    """Make the picture at one position, out of the two photos beside it, each two of which have their surroundings."""
     shares = _shares(position, len(faces))
     leg = int(np.clip(math.floor(position), 0, len(faces) - 2))
+    surroundings = whose[leg]
     pair, shares = faces[leg : leg + 2], shares[leg : leg + 2]
     if (shares >= 0).all():
         made = blender.blend_faces(
@@ -276,7 +291,7 @@ def _between(blender: Blender, faces: Sequence[AlignedFace], position: float, ma
             manner.method,
             measures="none",
             warp=manner.warp,
-            surroundings=_of_pair(manner.surroundings, leg),
+            surroundings=surroundings,
             size=manner.size,
             detail=manner.detail,
         )
@@ -287,15 +302,20 @@ def _between(blender: Blender, faces: Sequence[AlignedFace], position: float, ma
         return cv2.resize(image, (int(manner.size or 0),) * 2, interpolation=cv2.INTER_CUBIC)
     home = int(shares[1] > 1)
     target = mean_shape([face.landmarks for face in pair], shares) if manner.warp else None
-    latents = latents_in_shape(blender, pair, target)
-    latent = combined(blender, latents, shares, manner.surroundings, home)
-    return finished(blender, latent, target, [(pair[home], latents[home], 1.0)], manner.size, bool(manner.detail))
+    latents, seen = latents_in_shape(blender, pair, target)
+    latent = combined(blender, latents, shares, surroundings, home)
+    mean = summed(seen, shares)
+    around = mean if surroundings == "mean" else summed(seen[home : home + 1], [1])
+    parent = (pair[home], latents[home], 1.0)
+    return finished(blender, latent, target, [parent], mean, around, manner.size, bool(manner.detail))
 
 
-def _of_pair(surroundings: Surroundings, leg: int) -> Surroundings:
+def _of_pair(surroundings: Surroundings | Sequence[int], leg: int) -> Surroundings:
     """Say whose surroundings two neighbours keep: that photo's, or the one's that lies on the way to it."""
     if isinstance(surroundings, str):
-        return surroundings
+        return surroundings  # type: ignore[return-value]
+    if isinstance(surroundings, Sequence):
+        return surroundings[leg] - leg
     return 1 if surroundings <= leg + 1 else 2
 
 

@@ -16,6 +16,7 @@ from ..alignment import AlignedFace
 from ..appraisal import is_mended
 from ..blender import Blender
 from ..codes import Code
+from ..compositing.composing import suitability
 from ..errors import FeatureblendError
 from ..files import readable_name
 from ..image import photo_name
@@ -39,6 +40,7 @@ class FaceStore(Sequence[AlignedFace]):
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="featureblend-")  # noqa: SIM115  lives as long as the store
         self._faces: list[AlignedFace] = []
+        self._suitability: list[float] = []
         self._shape: tuple[int, ...] = ()
 
     def append(self, face: AlignedFace) -> None:
@@ -48,6 +50,7 @@ class FaceStore(Sequence[AlignedFace]):
         self._shape = face.image.shape
         self._file.seek(0, os.SEEK_END)
         self._file.write(face.image.tobytes())
+        self._suitability.append(suitability(face))
         self._faces.append(AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, latent=face.latent))
 
     def __len__(self) -> int:
@@ -71,6 +74,10 @@ class FaceStore(Sequence[AlignedFace]):
     def landmarks(self) -> list[np.ndarray]:
         """The (68, 2) landmarks of each face."""
         return [face.landmarks for face in self._faces]
+
+    def plainest(self) -> int:
+        """Decide by the photos, as `featureblend.compositing.composing.plainest`: a place from 1."""
+        return int(np.argmax(self._suitability)) + 1
 
     def close(self) -> None:
         """Let go of the temporary file, which has no name and vanishes."""

@@ -12,6 +12,8 @@ from PIL import Image
 from ..alignment import AlignedFace
 from ..appraisal import mending_warnings
 from ..blender import Blender
+from ..compositing import face_mask
+from ..compositing.skin import tinted
 from ..errors import FeatureblendError
 from ..evaluate.distance import picture_distance
 from ..evaluate.scores import sharpness
@@ -209,7 +211,7 @@ def _mixed(
     for region, (place, share) in chosen.items():
         points = list(REGIONS[region])
         target[points] += share * (faces[place].landmarks[points] - base[points])
-    latents = latents_in_shape(blender, faces, target if warp else None)
+    latents, seen = latents_in_shape(blender, faces, target if warp else None)
     side = blender.image_size
 
     def taken(grid: int) -> list[np.ndarray]:
@@ -236,4 +238,20 @@ def _mixed(
     ]
     for mask, (place, _) in zip(fine, chosen.values(), strict=True):
         parents.append((faces[place], latents[place], mask))
-    return finished(blender, result, target if warp else None, parents, size, detail)
+    # A region comes with its lines and its shade, but its skin is the base's.
+    pictures = [_in_colour_of(seen[0], picture, target) for picture in seen]
+    mean = pictures[0] + sum(
+        mask[..., None] * (pictures[place] - pictures[0])
+        for mask, (region, (place, _)) in zip(fine, chosen.items(), strict=True)
+        if region != "hair"
+    )
+    place, share = chosen.get("hair", (0, 0.0))
+    around = (1 - share) * pictures[0] + share * seen[place]
+    return finished(blender, result, target if warp else None, parents, mean, around, size, detail)
+
+
+def _in_colour_of(base: np.ndarray, picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Give a picture the mean colour of another's face: (S, S, 3) float32."""
+    where = face_mask(points, len(base), forehead=0).ravel()
+    old, new = (np.average(one.reshape(-1, 3), axis=0, weights=where) for one in (picture, base))
+    return tinted(picture.astype(np.float32), *(np.broadcast_to(one, base.shape) for one in (old, new)))

@@ -14,6 +14,7 @@ from ..blender import Blender
 from ..blending import cleaned
 from ..classical.inputs import to_uint8
 from ..classical.morph import warp_to_shape
+from ..compositing import with_mean_colour
 from ..compositing.damage import without_damage
 from ..console import Progress
 from ..errors import FeatureblendError
@@ -22,7 +23,7 @@ from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import as_json, input_facts
 
-__all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "verb_recipe"]
+__all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "summed", "verb_recipe"]
 
 BATCH = 16
 """Faces that are encoded at once."""
@@ -46,6 +47,8 @@ def finished(
     latent: np.ndarray,
     target: np.ndarray | None,
     parents: Sequence[tuple[AlignedFace, np.ndarray, np.ndarray | float]],
+    mean: np.ndarray,
+    around: np.ndarray,
     size: int | str | None = None,
     detail: bool = True,
 ) -> np.ndarray:
@@ -60,6 +63,9 @@ def finished(
     parents : sequence of (face, latent, share)
         Whose detail: each with its own latent in that shape, and its share: a number, or an (n, n) array over the
         crop. The shares sum to 1.
+    mean, around : (S, S, 3) float arrays
+        What is broad in the face, and around it: sums of the parents as they were encoded
+        (`featureblend.compositing.with_mean_colour`).
     size : int or 'source', optional
         Side of the picture in pixels, or the first parent's own; by default the model's.
     detail : bool
@@ -77,14 +83,17 @@ def finished(
     """
     side = side_of(size, parents[0][0], blender.image_size)
     pictures = blender.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
-    total = _scaled(pictures[0], side)
+    points = parents[0][0].landmarks if target is None else target
+    total = _scaled(with_mean_colour(pictures[0], mean, around, points), side)
     if detail:
         faces = cleaned(blender.networks, [face for face, _, _ in parents])
         for face, (_, _, share), known in zip(faces, parents, pictures[1:], strict=True):
             crop = face.at(side)
             bent = _bent(crop.image, crop.landmarks, target, side / blender.image_size)
+            seen = _bent(face.sound, face.landmarks, target)
             if face.damage is not None and face.damage.any():
-                bent = without_damage(bent, _bent(face.sound, face.landmarks, target), face.damage)
+                bent = without_damage(bent, seen, face.damage)
+            known = with_mean_colour(known, seen, seen, points)
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
             total += part * (bent - _scaled(known, side))
     return to_uint8(total)
@@ -102,7 +111,9 @@ def _scaled(image: np.ndarray, side: int) -> np.ndarray:
     return resized(image.astype(np.float32), side)
 
 
-def latents_in_shape(blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None) -> np.ndarray:
+def latents_in_shape(
+    blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Encode faces bent to one shape, some at a time.
 
     Parameters
@@ -114,9 +125,11 @@ def latents_in_shape(blender: Blender, faces: Iterable[AlignedFace], target: np.
 
     Returns
     -------
-    (N, D) float32 array
+    latents : (N, D) float32 array
+    seen : (N, S, S, 3) uint8 array
+        What was encoded: the faces without damage, bent.
     """
-    found = []
+    found, seen = [], []
     for batch in _batches(faces):
         images = [_bent(face.sound, face.landmarks, target) for face in cleaned(blender.networks, batch)]
         latents = blender.networks.latents(images, cleaned=True)
@@ -125,7 +138,13 @@ def latents_in_shape(blender: Blender, faces: Iterable[AlignedFace], target: np.
             if face.latent is not None and images[place] is face.image:
                 latents[place] = face.latent
         found.append(latents)
-    return np.concatenate(found)
+        seen.append(np.stack(images))
+    return np.concatenate(found), np.concatenate(seen)
+
+
+def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Give the (S, S, 3) float32 sum of (N, S, S, 3) pictures by (N,) shares, which may be negative."""
+    return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
 def _bent(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
@@ -186,7 +205,7 @@ def verb_recipe(
     method: str = "latent",
     weights: Sequence[float] | np.ndarray | None = None,
     warp: bool = True,
-    surroundings: Surroundings | None = None,
+    surroundings: Surroundings | Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Write down how a picture was made, as `Blender.blend` does: plain JSON, inputs by hash, no folder's name."""
     recipe: dict[str, Any] = {"verb": verb, "method": method}

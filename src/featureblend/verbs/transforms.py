@@ -22,7 +22,7 @@ from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import Blend
 from .gathering import cleaned_one_by_one, gather, inputs_of
-from .rendering import combined, finished, latents_in_shape, progress, side_of, verb_recipe, with_surroundings
+from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe, with_surroundings
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
 
@@ -117,10 +117,12 @@ def transform(
         faces = chain([own], old.faces, new.faces) if amount else [own]  # of 0, the others are not even encoded
         bar = progress(faces, "transform", "face", quiet, len(shares))
         mended: list[int] = []
-        latents = latents_in_shape(blender, cleaned_one_by_one(blender, bar, mended), target)
+        latents, seen = latents_in_shape(blender, cleaned_one_by_one(blender, bar, mended), target)
         surroundings: Surroundings = 1 if keep_surroundings else "mean"
         latent = combined(blender, latents, shares[: len(latents)], surroundings)
-        image = finished(blender, latent, target, [(own, latents[0], 1.0)], size, detail)
+        mean = summed(seen, shares[: len(latents)])
+        around = summed(seen[:1], [1]) if keep_surroundings else mean
+        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, size, detail)
     finally:
         old.faces.close()
         new.faces.close()
@@ -204,7 +206,7 @@ def symmetrize(
     other = _mirrored(own)
     shares = np.array([1 - amount / 2, amount / 2])
     target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
-    latents = latents_in_shape(blender, [own, other], target)
+    latents, seen = latents_in_shape(blender, [own, other], target)
     latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
     if keep_surroundings:
         latent = with_surroundings(blender, latent, latents[0])
@@ -212,7 +214,10 @@ def symmetrize(
     if keep_surroundings:
         theirs *= 1 - outside_face(blender.image_size)
     parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]
-    image = finished(blender, latent, target, parents, size, detail)
+    mean = summed(seen, shares)
+    image = finished(
+        blender, latent, target, parents, mean, summed(seen[:1], [1]) if keep_surroundings else mean, size, detail
+    )
     if amount == 1 and not keep_surroundings:
         # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
         image = ((image.astype(np.uint16) + image[:, ::-1] + 1) // 2).astype(np.uint8)
