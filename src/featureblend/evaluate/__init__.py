@@ -21,6 +21,7 @@ _HOMES = {
         "smoothness",
     ),
     "scores": ("MS_SSIM_WEIGHTS", "ms_ssim", "psnr", "relative_sharpness", "sharpness", "ssim"),
+    "skin": ("skin_between", "skin_colour"),
     "spectrum": ("radial_spectrum", "spectrum_distance"),
     "variety": ("Nearest", "diversity", "nearest_distances"),
 }
@@ -58,6 +59,8 @@ __all__ = [
     "radial_spectrum",
     "relative_sharpness",
     "sharpness",
+    "skin_between",
+    "skin_colour",
     "smoothness",
     "spectrum_distance",
     "ssim",
@@ -82,6 +85,7 @@ if TYPE_CHECKING:
         smoothness,
     )
     from .scores import MS_SSIM_WEIGHTS, ms_ssim, psnr, relative_sharpness, sharpness, ssim
+    from .skin import skin_between, skin_colour
     from .spectrum import radial_spectrum, spectrum_distance
     from .variety import Nearest, diversity, nearest_distances
 

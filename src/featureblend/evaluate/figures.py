@@ -130,6 +130,7 @@ FIGURES = {
             "low",
         ),
         Figure("balance_inside", "balance inside", "the same from the brows to the chin", "low"),
+        Figure("skin", "skin", "share of pairs whose skin lies between the parents' in L, a and b; 1 ideal", "high"),
         Figure("lpips_balance", "LPIPS balance", f"as balance, by LPIPS, {LPIPS_NOTE}", "low", network="lpips"),
         Figure("diversity", "diversity", "spread of the blends, the parents' = 1; 0 all alike", "one", 3, True),
         Figure("symmetry", "symmetry", "likeness to the mirror image; best is what real faces have", "real"),

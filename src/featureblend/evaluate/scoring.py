@@ -16,6 +16,7 @@ from .mirror import symmetry
 from .patch_statistics import image_features
 from .paths import boundary_error, mean_distance, path_irregularity, path_lengths, path_positions, smoothness
 from .scores import sharpness
+from .skin import skin_between
 from .spectrum import radial_spectrum
 from .variety import diversity, nearest_distances
 
@@ -92,6 +93,7 @@ def score_blend(blend: np.ndarray, parents: Sequence[np.ndarray], landmarks: Seq
         "ghosting_outside": ghosts.outside,
         "balance": _balance(blend, parents, None),
         "balance_inside": _balance(blend, parents, face) if face.any() else None,
+        "skin": skin_between(blend, parents, landmarks),
         "symmetry": symmetry(blend, np.mean(landmarks, axis=0)),
     }
 

@@ -220,7 +220,8 @@ def continuum(
         surroundings = of_legs[0] if len(of_legs) == 1 else of_legs
     whose = [_of_pair(surroundings, leg) for leg in legs]
     pictures = [
-        _between(blender, faces, position, manner, whose) for position in progress(places, "continuum", "picture", quiet)
+        _between(blender, faces, position, manner, whose)
+        for position in progress(places, "continuum", "picture", quiet)
     ]
     if bounce:
         places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
@@ -314,8 +315,8 @@ def _of_pair(surroundings: Surroundings | Sequence[int], leg: int) -> Surroundin
     """Say whose surroundings two neighbours keep: that photo's, or the one's that lies on the way to it."""
     if isinstance(surroundings, str):
         return surroundings  # type: ignore[return-value]
-    if isinstance(surroundings, Sequence):
-        return surroundings[leg] - leg
+    if not isinstance(surroundings, (int, np.integer)):
+        return int(surroundings[leg]) - leg
     return 1 if surroundings <= leg + 1 else 2
 
 
