@@ -14,14 +14,14 @@ web: $(VENV)/web.stamp
 	$(BIN)/featureblend web
 
 test: $(VENV)/dev.stamp lint browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --doctest-modules src tests
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --doctest-modules src tests
 
 # The tests on real photos, which are no part of the project: a folder beside it, or SHARED=FOLDER, holds them.
 SHARED ?= ../shared
 test-photos: $(VENV)/dev.stamp
 	@test -f "$(SHARED)/data/lfw-deepfunneled.tar" || { \
 		echo "test-photos: no $(SHARED)/data/lfw-deepfunneled.tar; name the folder with SHARED=FOLDER" >&2; exit 1; }
-	OMP_NUM_THREADS=1 FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup \
+	FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		-m real_photos tests
 
 # After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.

@@ -1,6 +1,10 @@
 """Fixtures that several test files share: photos with faces, and a detector."""
 
+import os
 import signal
+
+# Before anything loads torch or numpy: the workers of pytest share the cores, and threads of each would only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from drawn_faces import draw_face

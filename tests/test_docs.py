@@ -27,8 +27,6 @@ NAMES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 HEAVY = {"prepare", "train", "export", "evaluate", "reproduce", "benchmark", "web", "demo"}
 """Commands with tests of their own: here they are read and not run."""
 
-pytestmark = pytest.mark.xdist_group("docs")  # the pages are built of what the examples made
-
 
 def load(name):
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")

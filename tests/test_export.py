@@ -33,7 +33,6 @@ from featureblend.presets import PRESETS, overridden  # noqa: E402
 from featureblend.train.state import RunFolder  # noqa: E402
 
 # One run, one export: the export of two networks takes most of the time here.
-pytestmark = pytest.mark.xdist_group("export")
 
 
 @pytest.fixture(scope="module")

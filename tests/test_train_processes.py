@@ -55,7 +55,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
 
     # The slice of time ended both at the same step, with the same weights.
     states = [torch.load(tmp_path / f"process-{rank}-of-2.pt") for rank in range(2)]
-    assert states[0]["step"] == states[1]["step"] > 1
+    assert 15 <= states[0]["step"] == states[1]["step"] <= 20
     for name in ("autoencoder", "discriminator"):
         for key, value in states[0][name].items():
             assert torch.equal(value, states[1][name][key]), key

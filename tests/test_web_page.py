@@ -13,7 +13,6 @@ from featureblend.evaluate.spoiling import spoilt
 from featureblend.image import load_image, save_image
 
 pytest_plugins = ["web_server"]
-pytestmark = pytest.mark.xdist_group("web")
 
 FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
 
