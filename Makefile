@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# A test file is one worker's: what it sets up is set up once.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos measurement lint clean web browser docs pictures
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -14,15 +16,22 @@ web: $(VENV)/web.stamp
 	$(BIN)/featureblend web
 
 test: $(VENV)/dev.stamp lint browser
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --doctest-modules src tests
+	$(PYTEST) --doctest-modules src tests
+
+# The plain install and its tests: files that need the extras are left out (tests/conftest.py).
+test-plain: demo $(VENV)/test.stamp
+	$(PYTEST) --doctest-modules src tests
+
+# The same on every Python that this machine has, each with an environment of its own.
+test-pythons:
+	$(PYTHON) tools/test_pythons.py
 
 # The tests on real photos, which are no part of the project: a folder beside it, or SHARED=FOLDER, holds them.
 SHARED ?= ../shared
 test-photos: $(VENV)/dev.stamp
 	@test -f "$(SHARED)/data/lfw-deepfunneled.tar" || { \
 		echo "test-photos: no $(SHARED)/data/lfw-deepfunneled.tar; name the folder with SHARED=FOLDER" >&2; exit 1; }
-	FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
-		-m real_photos tests
+	FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(PYTEST) -m real_photos tests
 
 # After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.
 measurement: $(VENV)/dev.stamp
@@ -61,6 +70,10 @@ $(VENV)/plain.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) --editable .
 	touch $@
 
+$(VENV)/test.stamp: $(VENV)/plain.stamp
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
 $(VENV)/web.stamp: $(VENV)/plain.stamp
 	$(INSTALL) --editable '.[web]'
 	touch $@
@@ -69,7 +82,7 @@ $(VENV)/web.stamp: $(VENV)/plain.stamp
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) "$$(grep '^torch==' constraints.txt)"
 	$(INSTALL) --editable '.[dev]'
-	touch $@ $(VENV)/plain.stamp $(VENV)/web.stamp
+	touch $@ $(VENV)/plain.stamp $(VENV)/test.stamp $(VENV)/web.stamp
 
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) .venvs out

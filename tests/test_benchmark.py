@@ -277,8 +277,8 @@ def test_the_two_file_task_writes_the_blend(inputs, tmp_path):
 # --- training
 
 
+@pytest.mark.extras
 def test_training_is_timed():
-    pytest.importorskip("torch")
     report = quick("pixel", parts=(), fresh=1, train="toy")
     assert report["training"]["preset"] == "toy"
     assert report["training"]["images_per_second"] > 0

@@ -5,22 +5,20 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from training_faces import TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from training_faces import TOY, faces  # noqa: E402
-
-from featureblend.compositing.damage import without_damage  # noqa: E402
-from featureblend.config import LossWeights, Phase  # noqa: E402
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.evaluate.scores import psnr  # noqa: E402
-from featureblend.evaluate.spoiling import spoilt  # noqa: E402
-from featureblend.models import AUTOENCODERS, build  # noqa: E402
-from featureblend.models.cleaning import RARER, Cleaner  # noqa: E402
-from featureblend.presets import preset  # noqa: E402
-from featureblend.train.degrading import KINDS, damaged  # noqa: E402
-from featureblend.train.objective import Material  # noqa: E402
-from featureblend.train.trainer import Trainer  # noqa: E402
+from featureblend.compositing.damage import without_damage
+from featureblend.config import LossWeights, Phase
+from featureblend.errors import FeatureblendError
+from featureblend.evaluate.scores import psnr
+from featureblend.evaluate.spoiling import spoilt
+from featureblend.models import AUTOENCODERS, build
+from featureblend.models.cleaning import RARER, Cleaner
+from featureblend.presets import preset
+from featureblend.train.degrading import KINDS, damaged
+from featureblend.train.objective import Material
+from featureblend.train.trainer import Trainer
 
 OPTIONS = {**TOY.model_options, "cleaner_widths": (24, 32)}
 CLEAN = dataclasses.replace(

@@ -1,10 +1,9 @@
 """The collapse watch: what it measures, by hand, and what it says of logs that collapse and of logs that don't."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.train.collapse import CollapseWatch, diversities, margin  # noqa: E402
+from featureblend.train.collapse import CollapseWatch, diversities, margin
 
 
 def photos(count=5, size=32, seed=0):

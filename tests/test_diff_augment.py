@@ -1,11 +1,10 @@
 """DiffAugment against its paper's formulas, and its gradient."""
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.train.diff_augment import POLICIES, DiffAugment  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.train.diff_augment import POLICIES, DiffAugment
 
 
 def drawing(**numbers):

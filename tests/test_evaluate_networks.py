@@ -82,7 +82,8 @@ def test_inception_has_the_published_names_and_shapes():
 @pytest.mark.parametrize("kind", ["alex", "vgg"])
 def test_lpips_agrees_with_torchmetrics(kind, monkeypatch):
     """torchmetrics has the whole distance but the classifier, which it takes from torchvision: it is given ours."""
-    oracle = pytest.importorskip("torchmetrics.functional.image.lpips")
+    from torchmetrics.functional.image import lpips as oracle
+
     network = Lpips(kind)
     fit_weights(network, made_weights(network), "made", "LPIPS")
     monkeypatch.setattr(oracle, "_get_tv_model_features", lambda *_: network.features)
@@ -100,7 +101,6 @@ def test_lpips_agrees_with_torchmetrics(kind, monkeypatch):
 
 
 def test_the_published_heads_come_with_torchmetrics(alexnet_file):
-    pytest.importorskip("torchmetrics")
     files = find_lpips([vouched(alexnet_file)])
     assert [file.published for file in files] == ["", "LPIPS v0.1 alex"]
     head = load_lpips(files).get_submodule("lin0.model")[1].weight

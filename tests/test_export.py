@@ -9,28 +9,26 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+import torch
+from short_runs import SHORT, run
+from training_faces import PAPER, faces
 
-torch = pytest.importorskip("torch")
-
-import onnx  # noqa: E402
-import onnxruntime  # noqa: E402
-from short_runs import SHORT, run  # noqa: E402
-from training_faces import PAPER, faces  # noqa: E402
-
-from featureblend import export as export_module  # noqa: E402
-from featureblend.blender import Blender  # noqa: E402
-from featureblend.cli import main  # noqa: E402
-from featureblend.combining import with_cleaner  # noqa: E402
-from featureblend.config import Experiment, from_dict, to_dict  # noqa: E402
-from featureblend.demo import EXAMPLES  # noqa: E402
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.export import LARGEST_DIFFERENCE, PARTS, export_model  # noqa: E402
-from featureblend.image import save_image  # noqa: E402
-from featureblend.model_card import model_card, training_command  # noqa: E402
-from featureblend.model_folder import CLEANER, read_model_folder  # noqa: E402
-from featureblend.presets import PRESETS, overridden  # noqa: E402
-from featureblend.train.state import RunFolder  # noqa: E402
+from featureblend import export as export_module
+from featureblend.blender import Blender
+from featureblend.cli import main
+from featureblend.combining import with_cleaner
+from featureblend.config import Experiment, from_dict, to_dict
+from featureblend.demo import EXAMPLES
+from featureblend.errors import FeatureblendError
+from featureblend.export import LARGEST_DIFFERENCE, PARTS, export_model
+from featureblend.image import save_image
+from featureblend.model_card import model_card, training_command
+from featureblend.model_folder import CLEANER, read_model_folder
+from featureblend.presets import PRESETS, overridden
+from featureblend.train.state import RunFolder
 
 # One run, one export: the export of two networks takes most of the time here.
 

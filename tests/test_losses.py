@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.losses import adversarial, perceptual, reconstruction  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.losses import adversarial, perceptual, reconstruction
 
 
 def pictures(seed, size=32, count=2):
@@ -57,7 +56,8 @@ def test_ssim_loss_is_that_of_box_windows_in_numpy():
 
 
 def test_ssim_loss_of_one_window_is_that_of_scikit_image():
-    metrics = pytest.importorskip("skimage.metrics")
+    from skimage import metrics
+
     a, b = pictures(2, size=7, count=1), pictures(3, size=7, count=1)
     # With one 7 x 7 window per channel the means have no border to differ at.
     expected = metrics.structural_similarity(

@@ -3,13 +3,12 @@
 import math
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.models.blocks import DenseBlock, MinibatchDiscrimination, MultiScale, fitted  # noqa: E402
-from featureblend.models.latent_critic import LatentDiscriminator, LatentDiscriminatorConfig  # noqa: E402
-from featureblend.models.paper import (  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.models.blocks import DenseBlock, MinibatchDiscrimination, MultiScale, fitted
+from featureblend.models.latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
+from featureblend.models.paper import (
     PaperAutoencoder,
     PaperConfig,
     PaperDiscriminator,

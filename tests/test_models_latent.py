@@ -4,11 +4,10 @@ import dataclasses
 import math
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.models.latent import (  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.models.latent import (
     GaussianPosterior,
     lerp,
     norm_preserving_mean,

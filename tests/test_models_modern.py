@@ -3,13 +3,12 @@
 import dataclasses
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.models import parameter_count  # noqa: E402
-from featureblend.models.blocks import Downsample, ResidualBlock, Upsample  # noqa: E402
-from featureblend.models.modern import (  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.models import parameter_count
+from featureblend.models.blocks import Downsample, ResidualBlock, Upsample
+from featureblend.models.modern import (
     ModernAutoencoder,
     ModernConfig,
     ModernDiscriminator,

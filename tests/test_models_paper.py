@@ -3,11 +3,10 @@
 import dataclasses
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.models.paper import (  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.models.paper import (
     PaperAutoencoder,
     PaperConfig,
     PaperDiscriminator,

@@ -3,11 +3,10 @@
 import json
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.models import (  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.models import (
     AUTOENCODERS,
     DISCRIMINATORS,
     build,

@@ -3,12 +3,11 @@
 import hashlib
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.models.paper import PaperAutoencoder, PaperConfig  # noqa: E402
-from featureblend.models.vgg import TORCHVISION_HASHES, VGG11Encoder, VGGConvolutions, VGGFeatures, vgg11_sizes  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.models.paper import PaperAutoencoder, PaperConfig
+from featureblend.models.vgg import TORCHVISION_HASHES, VGG11Encoder, VGGConvolutions, VGGFeatures, vgg11_sizes
 
 VGG = PaperConfig(image_size=32, latent_dim=6, feature_dim=12, encoder="vgg11")
 

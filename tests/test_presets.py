@@ -125,9 +125,9 @@ def test_the_published_flaws_are_the_known_ones():
 PAPERS = [name for name in PRESETS if name.startswith("paper") or name == "aae"]
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("name", PAPERS)
 def test_sizes_of_the_papers_presets(name):
-    pytest.importorskip("torch")
     from featureblend.train.checking import check
 
     experiment = preset(name)
@@ -154,9 +154,9 @@ def test_only_the_papers_presets_can_be_resized():
             change(preset("toy"))
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("name", PRESETS)
 def test_preset_can_be_trained(name):
-    pytest.importorskip("torch")
     from featureblend.models import AUTOENCODERS, DISCRIMINATORS
     from featureblend.train.checking import check
 
@@ -210,9 +210,9 @@ WRONG = {
 }
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("message", WRONG)
 def test_contradictions_are_refused_before_training(message):
-    pytest.importorskip("torch")
     from featureblend.train.checking import check
 
     with pytest.raises(FeatureblendError, match=message):

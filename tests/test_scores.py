@@ -59,12 +59,14 @@ def test_psnr_by_hand():
     assert psnr(black, black) == math.inf
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize(
     ("size", "scales"), [((176, 200), 5), ((128, 128), 4), ((100, 99), 4), ((87, 120), 3), ((30, 25), 2)]
 )
 def test_ms_ssim_equals_torchmetrics(size, scales):
-    torch = pytest.importorskip("torch")
-    functional = pytest.importorskip("torchmetrics.functional.image")
+    import torch
+    from torchmetrics.functional import image as functional
+
     image, other = noisy_pair(*size, seed=1)
     tensors = [torch.from_numpy(np.moveaxis(picture, -1, 0)[None].astype(np.float64)) for picture in (image, other)]
     kept = MS_SSIM_WEIGHTS[:scales]

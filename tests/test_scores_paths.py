@@ -124,7 +124,8 @@ def test_path_positions_of_faces_feed_smoothness():
 
 
 def test_mean_distance_equals_scipy():
-    distance = pytest.importorskip("scipy.spatial.distance")
+    from scipy.spatial import distance
+
     rng = np.random.default_rng(0)
     points, real = rng.normal(size=(7, 3, 2)), rng.normal(size=(11, 3, 2))
     expected = distance.cdist(points.reshape(7, -1), real.reshape(11, -1), "cosine").min(axis=1).mean()

@@ -44,9 +44,11 @@ def test_kid_is_the_mean_over_all_pairs():
     assert kid(a, b) == pytest.approx(within_a + within_b - 2 * across)
 
 
+@pytest.mark.extras
 def test_kid_equals_torchmetrics():
-    torch = pytest.importorskip("torch")
-    image = pytest.importorskip("torchmetrics.image.kid")
+    import torch
+    from torchmetrics.image import kid as image
+
     a, b = clouds(30), clouds(30, shift=0.4, seed=1)
     expected = image.poly_mmd(torch.from_numpy(a), torch.from_numpy(b))
     assert kid(a, b) == pytest.approx(float(expected))
@@ -67,7 +69,8 @@ def test_kid_is_unbiased_and_its_subsets_agree():
 
 
 def test_fid_equals_scipys_matrix_root():
-    linear = pytest.importorskip("scipy.linalg")
+    from scipy import linalg as linear
+
     rng = np.random.default_rng(0)
     a, b = (clouds(200, 8, seed=seed) @ rng.normal(size=(8, 8)) + rng.normal(size=8) for seed in (0, 1))
     covariances = [np.cov(rows, rowvar=False) for rows in (a, b)]

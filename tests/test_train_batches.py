@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-
-from featureblend.data import FaceSet  # noqa: E402
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.train.batches import FaceBatches, moved, seeded  # noqa: E402
+from featureblend.data import FaceSet
+from featureblend.errors import FeatureblendError
+from featureblend.train.batches import FaceBatches, moved, seeded
 
 SIZE, SIDE = 8, 12
 

@@ -4,16 +4,13 @@ import dataclasses
 import json
 
 import pytest
+from short_runs import SHORT, flat, run
+from training_faces import TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from short_runs import SHORT, flat, run  # noqa: E402
-from training_faces import TOY, faces  # noqa: E402
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.train import collapse, loop, trainer  # noqa: E402
-from featureblend.train.loop import train  # noqa: E402
-from featureblend.train.state import RunFolder  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.train import collapse, loop, trainer
+from featureblend.train.loop import train
+from featureblend.train.state import RunFolder
 
 VALIDATE = trainer.Trainer.validate
 STEPS, TURN = 12, 6

@@ -4,15 +4,13 @@ import dataclasses
 import shutil
 
 import pytest
+import torch
+from training_faces import TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from training_faces import TOY, faces  # noqa: E402
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.train import compiling  # noqa: E402
-from featureblend.train.compiling import compiles  # noqa: E402
-from featureblend.train.trainer import Trainer  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.train import compiling
+from featureblend.train.compiling import compiles
+from featureblend.train.trainer import Trainer
 
 
 def test_when_a_run_compiles():

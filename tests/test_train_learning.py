@@ -4,15 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
+from training_faces import PAPER, TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from training_faces import PAPER, TOY, faces  # noqa: E402
-
-from featureblend.train.machine import computes_in_bf16, matrix_rate  # noqa: E402
-from featureblend.train.objective import Material  # noqa: E402
-from featureblend.train.profile import profile  # noqa: E402
-from featureblend.train.trainer import Trainer  # noqa: E402
+from featureblend.train.machine import computes_in_bf16, matrix_rate
+from featureblend.train.objective import Material
+from featureblend.train.profile import profile
+from featureblend.train.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,14 @@ import threading
 import time
 
 import pytest
+import torch
+from PIL import Image
+from short_runs import SHORT, run, same
+from training_faces import TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from PIL import Image  # noqa: E402
-from short_runs import SHORT, run, same  # noqa: E402
-from training_faces import TOY, faces  # noqa: E402
-
-from featureblend.train import loop, trainer  # noqa: E402
-from featureblend.train.loop import train  # noqa: E402
-from featureblend.train.state import RunFolder  # noqa: E402
+from featureblend.train import loop, trainer
+from featureblend.train.loop import train
+from featureblend.train.state import RunFolder
 
 CURVES, STEP = loop.draw_curves, trainer.Trainer.step
 

@@ -3,16 +3,14 @@
 import dataclasses
 
 import pytest
+import torch
+from training_faces import PAPER, TOY
+from training_material import EVERYTHING, PICTURES, fakes_of, learn, material_of, networks_of, photos
 
-torch = pytest.importorskip("torch")
-
-from training_faces import PAPER, TOY  # noqa: E402
-from training_material import EVERYTHING, PICTURES, fakes_of, learn, material_of, networks_of, photos  # noqa: E402
-
-from featureblend.config import LossWeights  # noqa: E402
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.losses import adversarial, reconstruction  # noqa: E402
-from featureblend.train.objective import OBJECTIVES  # noqa: E402
+from featureblend.config import LossWeights
+from featureblend.errors import FeatureblendError
+from featureblend.losses import adversarial, reconstruction
+from featureblend.train.objective import OBJECTIVES
 
 EXPERIMENTS = {"toy": TOY, "everything": EVERYTHING, "paper": PAPER}
 

@@ -3,14 +3,12 @@
 import dataclasses
 
 import pytest
+import torch
+from training_faces import faces
 
-torch = pytest.importorskip("torch")
-
-from training_faces import faces  # noqa: E402
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.presets import PRESETS, preset, quick, resized  # noqa: E402
-from featureblend.train.trainer import Trainer  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.presets import PRESETS, preset, quick, resized
+from featureblend.train.trainer import Trainer
 
 SIDE = 32
 

@@ -6,13 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torchrun_script import EXPERIMENT, faces
 
-torch = pytest.importorskip("torch")
-
-from torchrun_script import EXPERIMENT, faces  # noqa: E402
-
-from featureblend.train import loop  # noqa: E402
-from featureblend.train.state import RunFolder  # noqa: E402
+from featureblend.train import loop
+from featureblend.train.state import RunFolder
 
 SCRIPT = Path(__file__).parent / "torchrun_script.py"
 

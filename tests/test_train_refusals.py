@@ -5,16 +5,14 @@ import json
 import os
 
 import pytest
+import torch
+from short_runs import SHORT, flat, run, same
+from training_faces import TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from short_runs import SHORT, flat, run, same  # noqa: E402
-from training_faces import TOY, faces  # noqa: E402
-
-from featureblend.errors import FeatureblendError  # noqa: E402
-from featureblend.train import loop, trainer  # noqa: E402
-from featureblend.train.loop import train  # noqa: E402
-from featureblend.train.state import RunFolder  # noqa: E402
+from featureblend.errors import FeatureblendError
+from featureblend.train import loop, trainer
+from featureblend.train.loop import train
+from featureblend.train.state import RunFolder
 
 JOINT = trainer.OBJECTIVES["joint"]
 

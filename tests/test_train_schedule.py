@@ -4,15 +4,13 @@ import dataclasses
 import math
 
 import pytest
+import torch
+from training_faces import PAPER, TOY, faces
 
-torch = pytest.importorskip("torch")
-
-from training_faces import PAPER, TOY, faces  # noqa: E402
-
-from featureblend.config import Phase  # noqa: E402
-from featureblend.train.objective import Material  # noqa: E402
-from featureblend.train.schedule import adversarial_ramp, learning_rate_factor  # noqa: E402
-from featureblend.train.trainer import Trainer  # noqa: E402
+from featureblend.config import Phase
+from featureblend.train.objective import Material
+from featureblend.train.schedule import adversarial_ramp, learning_rate_factor
+from featureblend.train.trainer import Trainer
 
 SCHEDULE = dataclasses.replace(
     TOY, batch_size=10, images=1000, warmup=100, learning_rate=1e-3, final_learning_rate=2e-4

@@ -3,11 +3,9 @@
 import dataclasses
 
 import pytest
-
-torch = pytest.importorskip("torch")
-
-from training_faces import TOY  # noqa: E402
-from training_material import (  # noqa: E402
+import torch
+from training_faces import TOY
+from training_material import (
     EVERYTHING,
     PICTURES,
     PRIOR,
@@ -18,9 +16,9 @@ from training_material import (  # noqa: E402
     photos,
 )
 
-from featureblend.config import LossWeights  # noqa: E402
-from featureblend.losses import adversarial  # noqa: E402
-from featureblend.train.objective import LEARNERS, OBJECTIVES, remade  # noqa: E402
+from featureblend.config import LossWeights
+from featureblend.losses import adversarial
+from featureblend.train.objective import LEARNERS, OBJECTIVES, remade
 
 
 def test_a_cut_adversary_is_logged_and_teaches_nothing():

@@ -29,11 +29,12 @@ def _photos(count):
 
 
 def _drawings(count):
-    return [Image.fromarray(draw_face(seed)[0]) for seed in range(count)], [f"drawing {seed}" for seed in range(count)]
+    pictures = [Image.fromarray(draw_face(seed, 80)[0]) for seed in range(count)]
+    return pictures, [f"drawing {seed}" for seed in range(count)]
 
 
 @functools.cache
-def faces(count=600, side=40, margin=1.25, source="drawn"):
+def faces(count=400, side=40, margin=1.25, source="drawn"):
     """A FaceSet split by person, with a margin for random shifts; real faces are for tests marked `real_photos`."""
     pictures, people = (_photos if source == "real" else _drawings)(count)
     images = np.stack([np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS)) for picture in pictures])
