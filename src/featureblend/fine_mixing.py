@@ -37,7 +37,7 @@ UNSEEN = 0.05
 
 
 def kernel(spread: float) -> np.ndarray:
-    """Give the taps of a Gaussian blur, cut off at three standard deviations.
+    """Taps of a Gaussian blur, cut off at three standard deviations.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def broad(maps: np.ndarray, spread: float = BROAD) -> np.ndarray:
 
 
 def line_shares(lines: np.ndarray, shares: np.ndarray, lead: np.ndarray | None = None) -> np.ndarray:
-    """Say whose lines are drawn at each place.
+    """Each face's share of the lines at each place.
 
     Parameters
     ----------

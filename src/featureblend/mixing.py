@@ -55,7 +55,7 @@ SOFT = (0.85, 1.15)
 
 
 def outside_face(grid: int) -> np.ndarray:
-    """Say how far each place of an aligned crop lies outside the face.
+    """How far each place of an aligned crop lies outside the face.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def outside_face(grid: int) -> np.ndarray:
 
 
 def outside_features(grid: int) -> np.ndarray:
-    """Say how far each place of an aligned crop lies outside brows, eyes, nose and mouth: as `outside_face`.
+    """How far each place of an aligned crop lies outside brows, eyes, nose and mouth, as in `outside_face`.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def outside_features(grid: int) -> np.ndarray:
 
 
 def above_mouth(grid: int) -> np.ndarray:
-    """Say how far each place of an aligned crop is as high as brows, eyes and nose, rather than as the mouth.
+    """How far each place of an aligned crop is level with brows, eyes and nose rather than with the mouth.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def place_shares(
     layout: Mapping[str, Any],
     surroundings: Surroundings | np.ndarray = "auto",
 ) -> np.ndarray:
-    """Give each face's share at each place of the spatial latent.
+    """Each face's share at each place of the spatial latent.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def _placed(inside: np.ndarray, around: np.ndarray, mask: np.ndarray) -> np.ndar
 def _inside_and_around(
     latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Surroundings | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give each face's share in the face and around it."""
+    """Each face's shares inside the face and around it."""
     count = len(latents)
     inside = np.asarray(weights, np.float64)
     around = inside

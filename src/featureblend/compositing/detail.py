@@ -45,7 +45,7 @@ GAIN = (0.67, 1.5)
 
 
 def own_share(weights: np.ndarray) -> float:
-    """Say how much of a blend is one photo as it is: 0 at equal weights, 1 where one photo is all.
+    """How far a blend is a single photo: 0 at equal weights, 1 if one photo has all the weight.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def add_detail(
     shape: np.ndarray,
     surroundings: Sequence[float] | np.ndarray,
 ) -> np.ndarray:
-    """Give a blend the fine detail of its parents.
+    """Add the parents' fine detail to a blend.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def add_detail(
 
 
 def _parent_share(side: int) -> float:
-    """Give the share of a parent's band inside the face at a pyramid level of that side."""
+    """A parent's share of the band inside the face, at a pyramid level of that side."""
     return float(np.clip(np.log2(side / BLEND_SIDE) / np.log2(PARENT_SIDE / BLEND_SIDE), 0, 1))
 
 

@@ -18,7 +18,7 @@ _ARCH = np.array([0.45, 0.7, 0.9, 1, 1, 1, 1, 0.9, 0.7, 0.45])
 
 
 def rescaled_points(points: np.ndarray, factor: float) -> np.ndarray:
-    """Give points of a picture that is scaled by `factor`; pixel centres lie at whole numbers.
+    """Points of a picture scaled by `factor`; pixel centres have integer coordinates.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def rescaled_points(points: np.ndarray, factor: float) -> np.ndarray:
 
 
 def face_mask(landmarks: np.ndarray, size: int, *, forehead: float = 0.4, soft: float = 0.03) -> np.ndarray:
-    """Say softly where a face is: the hull of its landmarks and some of the forehead.
+    """Soft mask of a face: the hull of its landmarks and part of the forehead.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def region_masks(landmarks: np.ndarray, size: int, *, grow: float = 0.03, soft: 
 
 
 def around_face(landmarks: np.ndarray, size: int, *, soft: float = 0.04) -> np.ndarray:
-    """Say softly where a face's own ears, forehead and neck can be.
+    """Soft mask of where a face's ears, forehead and neck can be.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def around_face(landmarks: np.ndarray, size: int, *, soft: float = 0.04) -> np.n
 
 
 def skin_likeness(image: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Say how much each pixel has the colour of the face: ears and neck do, hair and clothes mostly don't.
+    """How much each pixel has the colour of the face: ears and neck do, hair and clothes mostly don't.
 
     Parameters
     ----------

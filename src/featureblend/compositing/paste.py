@@ -16,7 +16,7 @@ FADE = 0.08
 
 
 def border_fade(size: int, width: float = FADE) -> np.ndarray:
-    """Give a mask that is 0 at the border of a square and rises smoothly to 1 inside.
+    """Mask that is 0 at the border of a square and rises smoothly to 1 inside.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def unalign_change(photo: np.ndarray, change: np.ndarray, matrix: np.ndarray) ->
 
 
 def _covered(crop: Sequence[int], matrix: np.ndarray, photo: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """Give left, top, right and bottom of what a crop covers of a photo, also partly; None if that is nothing."""
+    """Left, top, right and bottom of the part of a photo that a crop covers; None if it covers none."""
     places = transform_points(corners(crop[1], crop[0]), invert_matrix(matrix))
     limit = (int(photo[1]), int(photo[0]))
     left, top = np.clip(np.floor(places.min(axis=0)) - 1, 0, limit).astype(int).tolist()

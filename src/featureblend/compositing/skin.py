@@ -30,7 +30,7 @@ GAIN = (0.25, 4.0)
 
 
 def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Give a blend's face the broad band of its parents' weighted mean, and the skin around it the face's colour.
+    """Set the low band of a blend's face to its parents' weighted mean, and the skin around it to the face's colour.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
 
 
 def skin_around(image: np.ndarray, core: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Say where skin is around a face: near it, and of its colour.
+    """Mask of the skin around a face: near it, and of its colour.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def skin_around(image: np.ndarray, core: np.ndarray, shape: np.ndarray) -> np.nd
 
 
 def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
-    """Give skin another colour and leave its shade: shadows are scaled, as by another pigment in the same light.
+    """Recolour skin and keep its shading: shadows are scaled, as with another pigment in the same light.
 
     Parameters
     ----------
