@@ -32,8 +32,8 @@ for name in ("sharpness", "ghosting", "similarity"):
     print(f"{name:12}{blend.measures[name]}")
 
 # %% [markdown]
-# What speaks against a blend is said in plain sentences: a head that is turned, a face that is small, a photo that the
-# model encodes badly.
+# What speaks against a photo is said in plain sentences: several faces, a head that is turned far, a face that is
+# small, damage that was undone, a photo without colours among others.
 
 # %%
 print(*(blend.warnings or ["nothing speaks against it"]), sep="\n")

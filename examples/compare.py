@@ -15,7 +15,7 @@ out.mkdir(parents=True, exist_ok=True)
 photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
 methods = ["latent", "latent-plain-mean", "pixel", "laplacian", "morph"]
 found = compare(photos, out / "compare.png", Blender.from_pretrained(), methods)
-for method, measures in found.items():
+for method, measures in found.measures.items():
     print(f"{method:20}sharpness {measures['sharpness']}, ghosting {measures['ghosting']}")
 
 # %% [markdown]

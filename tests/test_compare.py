@@ -30,7 +30,7 @@ def photos(face_photos):
 
 
 def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
-    found = compare(photos, tmp_path / "sheet.png", blender)
+    found = compare(photos, tmp_path / "sheet.png", blender).measures
     assert tuple(found) == METHODS
     assert {"latent", "latent-network", "latent-plain-mean", "latent-unwarped", *CLASSICAL} == set(METHODS)
     for measures in found.values():
@@ -41,7 +41,7 @@ def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
 
 
 def test_only_the_methods_that_are_asked_for(tmp_path, blender, photos):
-    assert list(compare(photos, tmp_path / "a.png", blender, ["morph", "latent"])) == ["latent", "morph"]
+    assert list(compare(photos, tmp_path / "a.png", blender, ["morph", "latent"]).measures) == ["latent", "morph"]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -66,7 +66,7 @@ def test_no_photo_is_written_over(tmp_path, blender, photos):
 
 
 def test_the_measures_are_those_of_the_blend(tmp_path, blender, photos):
-    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "latent-plain-mean", "latent-unwarped"])
+    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "latent-plain-mean", "latent-unwarped"]).measures
     assert found["pixel"] == blender.blend(photos, method="pixel").measures
     assert found["latent-unwarped"] == blender.blend(photos, warp=False, detail=False).measures
     assert found["latent-plain-mean"] == blender.blend(photos, surroundings="mean", detail=False).measures
@@ -77,7 +77,7 @@ def test_a_method_that_fails_is_named_and_the_rest_goes_on(tmp_path, blender, ph
         raise FeatureblendError("no luck")
 
     monkeypatch.setitem(CLASSICAL, "pixel", failing)
-    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"])
+    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"]).measures
     assert found["pixel"] == {"failed": "no luck"}
     assert found["morph"]["ghosting"] > 0
     assert (tmp_path / "a.png").is_file()
@@ -103,7 +103,7 @@ def test_the_command_keeps_the_measures_and_can_be_quiet(tmp_path, blender, phot
     found = json.loads(kept.read_text())
     assert found["photos"] == [photo.name for photo in photos]
     assert found["model"] == blender.config.identity
-    assert found["measures"] == json.loads(json.dumps(compare(photos, sheet, blender, ["pixel", "morph"])))
+    assert found["measures"] == json.loads(json.dumps(compare(photos, sheet, blender, ["pixel", "morph"]).measures))
     before = kept.read_bytes()
     with pytest.raises(SystemExit):
         main([*words, "--methods", "magic"])

@@ -100,7 +100,7 @@ def test_two_faces_in_one_photo_which(tab, tmp_path):
     one = tab()
     one.put(tmp_path / "pair.png", THIRD)
     one.picture()
-    assert "pair.png shows 2 faces" in one.page.inner_text("#message .fb-note")
+    assert "pair.png: 2 faces are in it" in one.page.inner_text("#message .fb-note")
     face = one.page.get_attribute("#card-1 .fb-face", "src")
     other = one.page.locator("#card-1 input[type=radio]:not(:checked)")
     assert other.count() == 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from .config import CropTemplate
 from .errors import FeatureblendError
+from .photo_warnings import PhotoWarning
 
 __all__ = [
     "AlignedFace",
@@ -44,6 +45,8 @@ class AlignedFace:
     """(S, S, 3) uint8: the crop at a model's size without its damage; None where no model has looked yet."""
     damage: np.ndarray | None = None
     """(2,) float32: how far damage of light and of texture was undone in `cleaned`, 0 to 1."""
+    warnings: tuple[PhotoWarning, ...] = field(default=(), repr=False)
+    """What was found out while the photo was read and searched, and can't be told from the crop."""
 
     @property
     def sound(self) -> np.ndarray:

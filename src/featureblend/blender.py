@@ -13,18 +13,18 @@ from PIL import Image
 
 from . import __version__
 from .alignment import AlignedFace, align_face
-from .appraisal import Measuring, appraise, check_measuring, is_mended
+from .appraisal import TYPICAL, Measuring, appraise, check_measuring, is_mended, photo_warnings
 from .balancing import Balancing, even_shares
 from .blending import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
 from .compositing.composing import plainest
 from .errors import FeatureblendError
-from .evaluate.conditions import TYPICAL
-from .faces import FaceDetector, choose_face
+from .faces import Face, FaceDetector, choose_face
 from .image import load_image, photo_name
 from .inputs import Input, input_name, read_input
 from .mixing import Surroundings
 from .model_folder import ModelConfig, find_model
 from .networks import Networks
+from .photo_warnings import several_faces, told
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
 
 if TYPE_CHECKING:
@@ -119,8 +119,21 @@ class Blender:
         if isinstance(item, Code):
             return self.face_of(item, position)
         image = load_image(item, position)
-        face = choose_face(self.detector.detect(image), image.shape, which, photo_name(item, position))
-        return align_face(image, face.landmarks, self.image_size, template=self.config.crop)
+        return self.face_in(image, self.detector.detect(image), which, photo_name(item, position))
+
+    def face_in(self, image: np.ndarray, found: Sequence[Face], which: Which, name: str) -> AlignedFace:
+        """Cut one of the faces that the detector found in a photo, as `find` does; `name` is for messages.
+
+        Raises
+        ------
+        FeatureblendError
+            If there is none, or not that one.
+        """
+        chosen = choose_face(found, image.shape, which, name)
+        face = align_face(image, chosen.landmarks, self.image_size, template=self.config.crop)
+        if len(found) == 1 or not isinstance(which, str):  # by its number, a user chose it
+            return face
+        return replace(face, warnings=(several_faces(len(found), which),))
 
     def face_of(self, code: Code, position: int = 1) -> AlignedFace:
         """Give the face that a code stands for, as `find` gives a photo's.
@@ -302,13 +315,14 @@ class Blender:
         made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
         picture = finished(made, faces, manner)
         found: dict[str, Any] = {}
-        warnings: tuple[str, ...] = ()
         if measures != "none":
             typical = self.config.metrics.get("psnr") or TYPICAL
             recognizer = self.detector if measures == "identity" else None
             whole = manner.background != "blend" or manner.size is not None
             crop = finished(made, faces, manner, plain=True) if whole else picture
             found, warnings = appraise(replace(made, image=crop), faces, names, typical, recognizer)
+        else:
+            warnings = told([photo_warnings(face) for face in faces], names)
         parents = tuple(Image.fromarray(face.image) for face in faces)
         return Blend(Image.fromarray(picture), found, self._recipe(shares, manner), parents, warnings)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Model, Out, OutFolder, face_choices, keep_photos, plain
+from .cli_pictures import print_warnings
 from .errors import FeatureblendError
 
 __all__ = ["compare", "evaluate"]
@@ -95,7 +96,7 @@ def compare(
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
-        json: Also write the photos' names, the model and each method's measures to this file.
+        json: Also write the photos' names, the model, the warnings and each method's measures to this file.
         quiet: Print only where the sheet is.
     """
     from .blender import Blender
@@ -115,14 +116,16 @@ def compare(
                 "photos": [readable_name(photo.name) for photo in photos],
                 "model": blender.config.identity,
                 "mend": mend,
-                "measures": found,
+                "warnings": found.warnings,
+                "measures": found.measures,
             }
             file.write_text(_text(facts), encoding="utf-8")
     print(out)
     if quiet:
         return
-    for method, measures in found.items():
+    for method, measures in found.measures.items():
         print(f"  {method:18}" + "  ".join(f"{name.replace('_', ' ')} {value}" for name, value in measures.items()))
+    print_warnings(found.warnings)
 
 
 def _text(value: Any) -> str:

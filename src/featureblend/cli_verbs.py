@@ -170,6 +170,7 @@ def average(
     )
     write(out, made.image, made.recipe, recipe, metadata)
     print_measures(made.measures)
+    print_warnings(made.warnings)
     if made.skipped or table.exists():  # an old table would tell of another run
         write_skipped(table, made.skipped)
     if made.skipped:
@@ -199,11 +200,12 @@ def encode(
         mend: Undo noise, blur, compression and weak light of photos before they are encoded.
         quiet: Show no progress bar.
     """
-    from .appraisal import mending_warnings
+    from .appraisal import photo_warnings
     from .blender import Blender, Code
     from .codes import CODE_SUFFIX
     from .files import require_parent
     from .inputs import read_input
+    from .photo_warnings import told
     from .verbs.rendering import progress
 
     if not photos:
@@ -239,7 +241,7 @@ def encode(
             continue
         found = blender.cleaned([blender.find(photo, face)])
         codes.append(blender.code_of(found[0], photo.name))
-        warnings += mending_warnings(found, [photo.name])
+        warnings += told([photo_warnings(found[0])], [photo.name])
     if not single:
         try:
             out.mkdir(exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from .method_names import VARIANTS, check_methods, default_methods, method_names
 from .recipes import input_facts
 from .sheets import labelled_sheet
 
-__all__ = ["METHODS", "compare"]
+__all__ = ["METHODS", "Comparison", "compare"]
 
 METHODS = tuple(name for name in method_names() if name != "pca")
 """The methods that need no training faces."""
@@ -39,13 +40,24 @@ CAPTIONS = {
 """The measures that are shown, by what they are called under a picture."""
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What several methods made of one pair."""
+
+    measures: dict[str, dict[str, Any]] = field(repr=False)
+    """Of each method, as `featureblend.evaluate.measures.MEANINGS` explains them; ``{"failed": reason}`` where it
+    failed."""
+    warnings: tuple[str, ...] = ()
+    """What speaks against the photos, whichever method met it."""
+
+
 def compare(
     photos: Sequence[Photo],
     out: str | os.PathLike[str],
     blender: Blender | None = None,
     methods: Sequence[str] | None = None,
     which: Sequence[int | str] = ("largest", "largest"),
-) -> dict[str, dict[str, Any]]:
+) -> Comparison:
     """Blend two photos half and half by several methods, and lay the blends side by side.
 
     The sheet says what it is made of, and that it is synthetic.
@@ -65,9 +77,7 @@ def compare(
 
     Returns
     -------
-    dict
-        The measures of each method, as `featureblend.evaluate.measures.MEANINGS` explains them; ``{"failed": reason}``
-        where a method failed.
+    Comparison
 
     Raises
     ------
@@ -86,7 +96,9 @@ def compare(
         f"{letter}\n{_short(photo_name(photo, place))}"
         for place, (letter, photo) in enumerate(zip("AB", photos, strict=True), 1)
     ]
+    names = [Path(photo_name(photo, place)).name for place, photo in enumerate(photos, 1)]
     found: dict[str, dict[str, Any]] = {}
+    warnings: dict[str, None] = {}
     for method in chosen:
         try:
             base, variant = variant_of(method)
@@ -94,13 +106,14 @@ def compare(
             how: BlendOptions = (
                 {"warp": way.warp, "surroundings": way.surroundings, "detail": way.detail} if base == "latent" else {}
             )
-            made = blender.blend_faces(faces, (0.5, 0.5), base, **how)
+            made = blender.blend_faces(faces, (0.5, 0.5), base, names=names, **how)
         except FeatureblendError as error:  # named on the sheet; the others go on
             found[method] = {"failed": str(error)}
             pictures.append(np.full_like(pictures[0], 235))
             labels.append(f"{method}\nfailed")
             continue
         found[method] = made.measures
+        warnings |= dict.fromkeys(made.warnings)
         pictures.append(np.asarray(made.image))
         labels.append(f"{method}\n{_caption(made.measures)}")
     facts = {
@@ -114,7 +127,7 @@ def compare(
     }
     keep_inputs(out, facts)
     save_picture(out, _sheet(pictures, labels, max(1, round(192 / blender.image_size))), facts)
-    return found
+    return Comparison(found, tuple(warnings))
 
 
 def _caption(measures: Mapping[str, Any]) -> str:

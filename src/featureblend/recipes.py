@@ -35,7 +35,7 @@ class Blend:
     parents: tuple[Image.Image, ...] = field(default=(), repr=False)
     """The aligned faces that went in, in order; of codes, their pictures."""
     warnings: tuple[str, ...] = ()
-    """What speaks against the blend, in plain sentences: a turned head, a photo that encodes badly, ..."""
+    """What speaks against the photos, in plain sentences: several faces, a turned head, damage that was undone, ..."""
 
     def save(self, path: str | os.PathLike[str], metadata: bool = True) -> Path:
         """Write the picture, with the recipe and a note that it is synthetic in it unless `metadata` is False.

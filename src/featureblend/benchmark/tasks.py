@@ -164,9 +164,8 @@ def stages(spec: Mapping[str, Any]) -> Call:
     import numpy as np
 
     from ..alignment import align_face
-    from ..appraisal import appraise
+    from ..appraisal import TYPICAL, appraise
     from ..blending import Manner, blended, cleaned, finished
-    from ..evaluate.conditions import TYPICAL
     from ..faces import FaceDetector, choose_face
     from ..image import load_image, save_image
     from ..networks import Networks

@@ -30,9 +30,10 @@ from ..evaluate.scores import sharpness
 from ..files import atomic_path
 from ..inputs import Input
 from ..mixing import Surroundings
+from ..photo_warnings import PhotoWarning, counted
 from ..recipes import normalised_weights
 from ..tables import parse_number, read_table
-from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of
+from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import combined, latents_in_shape, progress, summed, verb_recipe
 
 __all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
@@ -58,6 +59,8 @@ class Average:
     """The photos that are not, and why."""
     mended: tuple[str, ...] = ()
     """The photos that are in it without their damage; without `mend`, none."""
+    warnings: tuple[str, ...] = ()
+    """What speaks against the photos: of how many of them, in plain sentences."""
 
 
 def average(
@@ -117,6 +120,7 @@ def average(
     blender = blender or Blender.from_pretrained()
     found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
     mended: list[int] = []
+    warnings: list[tuple[PhotoWarning, ...]] = []
     try:
         places = [wanted[place] for place in found.places]
         skipped = [*sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo)), *left_out]
@@ -128,7 +132,7 @@ def average(
         )
         faces = progress(found.faces, "average", "face", quiet, len(places))
         if method == "latent":
-            sound = cleaned_one_by_one(blender, faces, mended)
+            sound = noted(cleaned_one_by_one(blender, faces, mended), warnings)
             latents, seen = latents_in_shape(blender, sound, target)
             if surroundings == "auto":
                 surroundings = found.faces.plainest()
@@ -137,7 +141,7 @@ def average(
             around = shares_around(found.faces, taken, surroundings)
             picture = to_uint8(with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points))
         else:
-            picture = _mean_pixels(faces, taken, target)
+            picture = _mean_pixels(noted(faces, warnings), taken, target)
         detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
     finally:
         found.faces.close()
@@ -160,7 +164,13 @@ def average(
     }
     used = tuple(names[place] for place in places)
     return Average(
-        Image.fromarray(picture), measures, recipe, used, tuple(skipped), tuple(used[place] for place in mended)
+        Image.fromarray(picture),
+        measures,
+        recipe,
+        used,
+        tuple(skipped),
+        tuple(used[place] for place in mended),
+        counted(warnings),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import AlignedFace
-from ..appraisal import mending_warnings
+from ..appraisal import photo_warnings
 from ..blender import Blender
 from ..blending import METHODS, Manner
 from ..classical import METHODS as CLASSICAL
@@ -24,6 +24,7 @@ from ..errors import FeatureblendError
 from ..files import keep_inputs
 from ..inputs import Input, input_name
 from ..mixing import Surroundings
+from ..photo_warnings import told
 from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe
 from .video import check_out, write_pictures
 
@@ -59,7 +60,7 @@ class Continuum:
     names: tuple[str, ...] = ()
     """What the photos are called."""
     warnings: tuple[str, ...] = ()
-    """Of which photos damage was undone."""
+    """What speaks against the photos, in plain sentences."""
 
     def save(
         self,
@@ -238,7 +239,7 @@ def continuum(
         surroundings=surroundings if method == "latent" else None,
     )
     names = tuple(input_name(item, place) for place, item in enumerate(items, 1))
-    warnings = mending_warnings(faces, names)
+    warnings = told([photo_warnings(face) for face in faces], names)
     return Continuum(tuple(map(Image.fromarray, pictures)), tuple(places), recipe, names, warnings)
 
 

@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..alignment import AlignedFace
-from ..appraisal import is_mended
+from ..appraisal import is_mended, photo_warnings
 from ..blender import Blender
 from ..codes import Code
 from ..compositing.composing import suitability
@@ -21,9 +21,10 @@ from ..errors import FeatureblendError
 from ..files import readable_name
 from ..image import photo_name
 from ..inputs import Input, input_files, input_name, made_here
+from ..photo_warnings import PhotoWarning
 from .rendering import progress
 
-__all__ = ["FaceStore", "Gathered", "Skipped", "cleaned_one_by_one", "gather", "inputs_of"]
+__all__ = ["FaceStore", "Gathered", "Skipped", "cleaned_one_by_one", "gather", "inputs_of", "noted"]
 
 
 class FaceStore(Sequence[AlignedFace]):
@@ -51,7 +52,7 @@ class FaceStore(Sequence[AlignedFace]):
         self._file.seek(0, os.SEEK_END)
         self._file.write(face.image.tobytes())
         self._suitability.append(suitability(face))
-        self._faces.append(AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, latent=face.latent))
+        self._faces.append(AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings))
 
     def __len__(self) -> int:
         return len(self._faces)
@@ -200,6 +201,13 @@ def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], mended: l
         if is_mended(seen):
             mended.append(place)
         yield seen
+
+
+def noted(faces: Iterable[AlignedFace], found: list[tuple[PhotoWarning, ...]]) -> Iterator[AlignedFace]:
+    """Hand faces on as they come, and put the warnings of each into `found`."""
+    for face in faces:
+        found.append(photo_warnings(face))
+        yield face
 
 
 def _reason(text: str, name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import AlignedFace
-from ..appraisal import mending_warnings
+from ..appraisal import photo_warnings
 from ..blender import Blender
 from ..compositing import face_mask
 from ..compositing.skin import tinted
@@ -19,6 +19,7 @@ from ..evaluate.distance import picture_distance
 from ..evaluate.scores import sharpness
 from ..inputs import Input
 from ..mixing import outside_face
+from ..photo_warnings import told
 from ..recipes import Blend
 from .rendering import Part, finished, latents_in_shape, placed_parts, side_of, verb_recipe
 
@@ -159,7 +160,7 @@ def mix(
         "sharpness": round(sharpness(image) / sharp, 3) if sharp > 0 else None,
         "distances": [round(picture_distance(image, crop), 2) for crop in crops],
     }
-    warnings = mending_warnings(faces, [known["name"] for known in recipe["inputs"]])
+    warnings = told([photo_warnings(face) for face in faces], [known["name"] for known in recipe["inputs"]])
     parents = tuple(Image.fromarray(face.image) for face in faces)
     return Blend(Image.fromarray(image), measures, recipe, parents, warnings)
 

@@ -11,17 +11,17 @@ import numpy as np
 from PIL import Image
 
 from ..alignment import AlignedFace, rescaling, transform_points
-from ..appraisal import mending_warnings
+from ..appraisal import photo_warnings
 from ..blender import Blender
 from ..classical.morph import mean_shape
 from ..errors import FeatureblendError
-from ..evaluate.conditions import UNMENDED
 from ..evaluate.mirror import MIRROR, symmetry
 from ..evaluate.scores import sharpness
 from ..inputs import Input
 from ..mixing import Surroundings, outside_face
+from ..photo_warnings import PhotoWarning, counted, told
 from ..recipes import Blend
-from .gathering import cleaned_one_by_one, gather, inputs_of
+from .gathering import cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe, with_surroundings
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
@@ -116,8 +116,8 @@ def transform(
         target = mean_shape([own.landmarks, *old.faces.landmarks, *new.faces.landmarks], shares) if warp else None
         faces = chain([own], old.faces, new.faces) if amount else [own]  # of 0, the others are not even encoded
         bar = progress(faces, "transform", "face", quiet, len(shares))
-        mended: list[int] = []
-        latents, seen = latents_in_shape(blender, cleaned_one_by_one(blender, bar, mended), target)
+        warnings: list[tuple[PhotoWarning, ...]] = []
+        latents, seen = latents_in_shape(blender, noted(cleaned_one_by_one(blender, bar, []), warnings), target)
         surroundings: Surroundings = 1 if keep_surroundings else "mean"
         latent = combined(blender, latents, shares[: len(latents)], surroundings)
         mean = summed(seen, shares[: len(latents)])
@@ -142,13 +142,9 @@ def transform(
         warp=warp,
     )
     made = _changed(image, own, recipe)
-    others = sum(place > 0 for place in mended)
-    if others:
-        count = len(shares) - 1
-        line = f"of {others} of the {count} photos of both groups damage was undone ({UNMENDED})"
-        made = replace(made, warnings=(*made.warnings, line))
+    of_groups = counted(warnings[1:], "photos of both groups")
     more = [f"and {len(skipped) - SHOWN} more are left out"] if len(skipped) > SHOWN else []
-    return replace(made, warnings=(*made.warnings, *skipped[:SHOWN], *more))
+    return replace(made, warnings=(*made.warnings, *of_groups, *skipped[:SHOWN], *more))
 
 
 def symmetrize(
@@ -261,5 +257,5 @@ def _amount(amount: float) -> float:
 def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:
     detail = sharpness(own.at(len(image)).image)
     measures = {**more, "sharpness": round(sharpness(image) / detail, 3) if detail > 0 else None}
-    warnings = mending_warnings([own], [recipe["inputs"][0]["name"]])
+    warnings = told([photo_warnings(own)], [recipe["inputs"][0]["name"]])
     return Blend(Image.fromarray(image), measures, recipe, (Image.fromarray(own.image),), warnings)

@@ -18,12 +18,12 @@ import gradio as gr
 from PIL import Image
 
 from ..errors import FeatureblendError
-from ..evaluate.conditions import UNMENDED
+from ..photo_warnings import told
 from . import fragments
 from .layout import EXAMPLE_FILES, FORMATS, Layout
 from .quality import read_quality
 from .studio import SIZES, Look, OnTable, Studio
-from .words import bars, shares, verdict
+from .words import bars, on_page, shares, verdict
 
 __all__ = ["build_page"]
 
@@ -161,7 +161,7 @@ class _Page:
         names = [photo.name for photo in table]
         made, average = self.studio.measured(table, weights, look)
         words = verdict(made.measures, average, names)
-        drawn = fragments.measure_bars(words, bars(made.measures, average, names), _on_page(made.warnings))
+        drawn = fragments.measure_bars(words, bars(made.measures, average, names), on_page(made.warnings))
         place = min(int(before or 0), len(table) - 1)
         sides = fragments.before_after(made.parents[place], made.image, names[place])
         return {at.measures: drawn, at.sides: sides}
@@ -183,7 +183,7 @@ class _Page:
                 card["group"]: gr.update(visible=True),
                 card["face"]: fragments.card(Image.fromarray(self.studio.face(photo).image), photo.name),
                 card["weight"]: gr.update(label=photo.name, value=weights[place]),
-                card["which"]: gr.update(choices=choices, value=photo.which, visible=photo.faces > 1),
+                card["which"]: gr.update(choices=choices, value=self.studio.place(photo), visible=photo.faces > 1),
             }
         named = [(photo.name, place) for place, photo in enumerate(table)] or [("photo 1", 0)]
         waiting = fragments.empty(len(table), "Press the button to make it.")
@@ -208,8 +208,8 @@ class _Page:
                 notes.append((f"{error}.", "error"))
                 continue
             weights = [*weights, 50.0]
-            if table[-1].faces > 1:
-                notes.append((f"{name} shows {table[-1].faces} faces: the largest is taken; choose below it.", "note"))
+            at_once = told([self.studio.face(table[-1]).warnings], [name])
+            notes += [(f"{line}.", "note") for line in on_page(at_once)]
         return self._laid(table, weights, look, notes)
 
     def _dropped(self, paths: Sequence[str] | None, *values: Any) -> Update:
@@ -291,11 +291,6 @@ def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look
     table, method, background, size, mend, *weights = values
     look = Look(method, background, SIZES[size], bool(mend))
     return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], look
-
-
-def _on_page(warnings: Sequence[str]) -> list[str]:
-    """Warnings that name the page's box instead of the command line's option."""
-    return [line.replace(UNMENDED, "the box below the picture leaves it as it is") for line in warnings]
 
 
 def _two(table: Sequence[OnTable]) -> None:

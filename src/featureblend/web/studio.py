@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..alignment import AlignedFace, align_face
-from ..blender import METHODS, Blend, Blender
+from ..alignment import AlignedFace
+from ..blender import METHODS, Blend, Blender, Which
 from ..classical import pixel
 from ..compositing import BACKGROUNDS
 from ..errors import FeatureblendError
@@ -59,8 +59,8 @@ class OnTable:
     """Hash of the content, as in recipes."""
     faces: int
     """How many faces it shows."""
-    which: int = 1
-    """The face that is blended, from the left, from 1."""
+    which: Which = "largest"
+    """The face that is blended: a number, from the left, from 1, once somebody has chosen."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Decoded:
 
     image: np.ndarray
     found: list[Face]
-    cut: dict[int, AlignedFace] = field(default_factory=dict)
+    cut: dict[Which, AlignedFace] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -157,7 +157,7 @@ class Studio:
         Returns
         -------
         tuple of OnTable
-            The largest face is chosen where there are several.
+            The largest face is taken where there are several, and the face's warnings say so.
 
         Raises
         ------
@@ -168,9 +168,7 @@ class Studio:
             raise FeatureblendError(f"{name} was left out: {MAX_PHOTOS} photos are blended at most; remove one first")
         key = hashlib.sha256(content).hexdigest()
         decoded = self._decoded(key, name, content)
-        largest = choose_face(decoded.found, decoded.image.shape, "largest", name)
-        place = next(place for place, face in enumerate(decoded.found, 1) if face is largest)
-        return (*table, OnTable(name, content, key, len(decoded.found), place))
+        return (*table, OnTable(name, content, key, len(decoded.found)))
 
     def _decoded(self, key: str, name: str, content: bytes) -> _Decoded:
         with self._lock:
@@ -192,11 +190,15 @@ class Studio:
         """Give the aligned crop of the face that is chosen in a photo."""
         decoded = self._decoded(photo.sha256, photo.name, photo.content)
         if photo.which not in decoded.cut:
-            face = choose_face(decoded.found, decoded.image.shape, photo.which, photo.name)
-            size, template = self.blender.image_size, self.blender.config.crop
-            cut = align_face(decoded.image, face.landmarks, size, template=template)
+            cut = self.blender.face_in(decoded.image, decoded.found, photo.which, photo.name)
             (decoded.cut[photo.which],) = self.blender.cleaned([cut])
         return decoded.cut[photo.which]
+
+    def place(self, photo: OnTable) -> int:
+        """Give the number of the face that is blended, from the left, from 1."""
+        decoded = self._decoded(photo.sha256, photo.name, photo.content)
+        chosen = choose_face(decoded.found, decoded.image.shape, photo.which, photo.name)
+        return next(place for place, face in enumerate(decoded.found, 1) if face is chosen)
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
         """Give the faces of all photos on the table, in order."""

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Bar", "bars", "shares", "verdict"]
+from ..photo_warnings import CHOOSE_FACE, LEAVE_DAMAGE
+
+__all__ = ["Bar", "bars", "on_page", "shares", "verdict"]
+
+HINTS = {
+    LEAVE_DAMAGE: "the box below the picture leaves it as it is",
+    CHOOSE_FACE: "choose another below its picture",
+}
+"""What the page says where warnings name an option of the command line."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,22 @@ def verdict(measures: Mapping[str, Any], average: Mapping[str, Any], names: Sequ
         else:
             said.append(f"It looks more like {names[near]} than like {names[far]}.")
     return " ".join(said)
+
+
+def on_page(warnings: Sequence[str]) -> list[str]:
+    """Name the page's own parts where warnings name options of the command line.
+
+    Examples
+    --------
+    >>> on_page([f"ana.jpg: 3 faces are in it; the largest is taken ({CHOOSE_FACE})"])
+    ['ana.jpg: 3 faces are in it; the largest is taken (choose another below its picture)']
+    """
+    found = []
+    for line in warnings:
+        for option, part in HINTS.items():
+            line = line.replace(option, part)
+        found.append(line)
+    return found
 
 
 def bars(measures: Mapping[str, Any], average: Mapping[str, Any], names: Sequence[str]) -> list[Bar]:
