@@ -62,7 +62,10 @@ def test_a_name_over_two_lines_still_gives_one(fails):
         (["ana.png", "ben.jpg", "--weights", "2", "-1"], "weights 2 -1: none may be negative"),
         (["ana.png", "ben.jpg", "--weights", "0", "0"], "weights 0 0: at least one must be more than 0"),
         (["ana.png", "ben.jpg", "--weights", "nan", "1"], "weights nan 1: each must be a finite number"),
-        (["ana.png", "ben.jpg", "--weights", "much", "1"], "weights much 1: 'much' is no number"),
+        (
+            ["ana.png", "ben.jpg", "--weights", "much", "1"],
+            "weights 'much 1': numbers are due, parted by spaces; 'much' is no number",
+        ),
         (["--weights", "2", "1", "ana.png", "ben.jpg"], "'ana.png' is no number (photos come before the options)"),
         (["ana.png", "ben.jpg", "--method", "magic"], "unknown method 'magic': use one of latent, pixel"),
         (["ana.png", "ben.jpg", "--faces", "1", "1", "1"], "3 faces are chosen for 2 photos"),
@@ -87,7 +90,10 @@ def test_a_name_over_two_lines_still_gives_one(fails):
         (["ana.png", "ben.jpg", "--background", "red"], "'red'"),
         (["ana.png", "ben.jpg", "--surroundings", "3"], "surroundings 3: use 'auto', 'mean' or the number of a photo"),
         (["ana.png", "ben.jpg", "--shape-weights", "1", "2", "3"], "3 for 2 photos"),
-        (["ana.png", "ben.jpg", "--shape-weights", "x", "2"], "shape-weights x 2: 'x' is no number"),
+        (
+            ["ana.png", "ben.jpg", "--shape-weights", "x", "2"],
+            "shape-weights 'x 2': numbers are due, parted by spaces; 'x' is no number",
+        ),
         (["ana.png", "ben.jpg", "--shape-weights", "1", "2", "--method", "pixel"], "the method 'pixel' bends no faces"),
         (["ana.png", "ben.jpg", "--texture-weights", "1", "2", "--no-warp"], "need faces that are bent"),
         (["ana.png", "ben.jpg", "--nonsense"], "Unrecognized options: --nonsense; see `featureblend blend --help`"),

@@ -3,14 +3,19 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from PIL import Image
 
+from featureblend import demo
+from featureblend.cli import main
 from featureblend.console import Progress
 from featureblend.demo import EXAMPLES
+from featureblend.files import atomic_path
 
 NAME = "顔-é.png"
 PLAIN = ["--method", "pixel"]
@@ -79,6 +84,25 @@ def test_help_is_shown_in_ascii(run):
     done = run(["blend", "--help"], "ascii:strict")
     assert done.returncode == 0
     assert b"--weights" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_is_told_to_end_leaves_no_half(tmp_path, monkeypatch, capsys, number):
+    def killed(out, model):
+        with atomic_path(out) as temporary:
+            temporary.write_bytes(b"half")
+            os.kill(os.getpid(), number)
+            time.sleep(60)
+
+    monkeypatch.setattr(demo, "write_demo", killed)
+    handlers = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)]
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "-o", str(tmp_path / "a.png")])
+    assert stop.value.code == 128 + number
+    assert capsys.readouterr().err == "featureblend: ended by a signal\n"
+    assert os.listdir(tmp_path) == []
+    assert [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)] == handlers
 
 
 def seen(capsys, steps, **settings):

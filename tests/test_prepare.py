@@ -198,7 +198,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same(folder, tmp_path, detector, mo
     prepare(folder, tmp_path / "whole.tar", **QUICK)
     counting = Counting(detector, stop_after=9)
     monkeypatch.setattr(module, "_detector", lambda: counting)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"stopped: 12 of 17 photos are done and wait in .*out\.tar\.part"):
         prepare(folder, tmp_path / "out.tar", **QUICK)
     assert leftovers(tmp_path) == ["out.tar.part"]
     # What a kill in the middle of writing leaves, too.
@@ -210,8 +210,17 @@ def test_a_stopped_run_goes_on_and_gives_the_same(folder, tmp_path, detector, mo
     assert (tmp_path / "out.tar").read_bytes() == (tmp_path / "whole.tar").read_bytes()
 
 
-def test_unfinished_work_of_another_kind_is_refused(folder, tmp_path, detector, monkeypatch):
+def test_a_stop_before_anything_is_done_leaves_nothing(folder, tmp_path, detector, monkeypatch):
     counting = Counting(detector, stop_after=2)
+    monkeypatch.setattr(module, "_detector", lambda: counting)
+    with pytest.raises(KeyboardInterrupt, match="nothing is left behind"):
+        prepare(folder, tmp_path / "out.tar", **QUICK)
+    assert leftovers(tmp_path) == []
+
+
+def test_unfinished_work_of_another_kind_is_refused(folder, tmp_path, detector, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 4)
+    counting = Counting(detector, stop_after=9)
     monkeypatch.setattr(module, "_detector", lambda: counting)
     with pytest.raises(KeyboardInterrupt):
         prepare(folder, tmp_path / "out.tar", **QUICK)
@@ -417,7 +426,9 @@ def test_ctrl_c_stops_all_workers_and_the_run_goes_on(folder, tmp_path, monkeypa
     error = process.communicate(timeout=60)[1]
     assert process.returncode != 0
     assert error.count("Traceback") <= 1, error
-    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert error.rstrip().splitlines()[-1].startswith("KeyboardInterrupt: stopped: ")
+    assert {path.suffix for path in parts.iterdir()} == {"", ".csv", ".tar"}
+    assert len(list(parts.iterdir())) == 1 + 2 * len(list(parts.glob("*.csv")))
     assert list(parts.glob("*.csv"))
     assert not (tmp_path / "out.tar").exists()
     prepare(folder, tmp_path / "out.tar", **QUICK)

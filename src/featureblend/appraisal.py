@@ -155,7 +155,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
 
 def check_measuring(measures: str) -> None:
     """Raise `FeatureblendError` unless it is one of `Measuring`."""
-    if measures not in ("none", "pictures", "identity"):
+    if not isinstance(measures, str) or measures not in ("none", "pictures", "identity"):
         raise FeatureblendError(f"unknown measures {measures!r}: use none, pictures or identity")
 
 

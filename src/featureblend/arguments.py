@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from tyro.conf import FlagCreatePairsOff, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 from .errors import FeatureblendError
+from .tables import parse_number
 
 __all__ = [
     "File",
     "Flag",
     "Folder",
     "Model",
+    "Number",
     "Out",
     "OutFolder",
     "face_choices",
@@ -29,6 +32,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+NEGATIVE = re.compile(r"-(\d+[.,]?\d*|[.,]\d+)%?")
 
 
 def plain(metavar: str) -> Any:
@@ -42,6 +48,19 @@ File = Annotated[Path | None, plain("FILE")]
 Folder = Annotated[Path | None, plain("FOLDER")]
 Model = Annotated[str | None, plain("MODEL")]
 Flag = Annotated[bool, arg(help_behavior_hint=""), FlagCreatePairsOff]
+
+
+Number = Annotated[
+    float,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NUMBER",
+        instance_from_str=lambda words: parse_number(words[0]),
+        is_instance=lambda value: isinstance(value, float),
+        str_from_instance=lambda value: [f"{value:g}"],
+    ),
+]
+"""A number with a decimal point or comma, or a percentage."""
 
 
 def face_choices(words: Sequence[str]) -> list[int | str]:
@@ -77,6 +96,13 @@ def parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Cal
     # tyro joins neighbouring lines: each example stands by itself.
     later.__doc__ = re.sub(r"\n(?= *Example: )", "\n\n", command.__doc__ or "") or None
 
+    if "-" in words:
+        raise FeatureblendError(
+            "'-' (standard input or output) can't be used: name a file (one that is called so is ./-); "
+            f"see `{program} --help`"
+        )
+    # What begins with a minus sign is an option, but for plain numbers: -0,5 and -50% become such.
+    words = [f"{parse_number(word):g}" if NEGATIVE.fullmatch(word) else word for word in words]
     said = io.StringIO()
     try:
         with redirect_stderr(said):

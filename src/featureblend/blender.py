@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import IOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from .model_folder import ModelConfig, find_model
 from .networks import Networks
 from .photo_warnings import several_faces, told
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
+from .tables import number, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -210,6 +212,8 @@ class Blender:
         )
 
     def _check_code(self, code: Code, position: int) -> None:
+        if not isinstance(code, Code):
+            raise FeatureblendError(f"a code is due, such as `encode` gives, not {type(code).__name__}")
         if code.model != self.config.identity or code.latent.shape != (self.config.latent_dim,):
             raise FeatureblendError(
                 f"{code.name or f'code {position}'} was encoded by model {code.model}, not by {self.config.name} "
@@ -222,6 +226,7 @@ class Blender:
         weights: Sequence[float] | None = None,
         method: str = "latent",
         *,
+        alpha: float | None = None,
         which: Which | Sequence[Which] = "largest",
         measures: Measuring = "pictures",
         balance: Balancing | None = None,
@@ -236,6 +241,8 @@ class Blender:
             One a photo, the first photo's first; scaled to sum 1. Equal by default.
         method : str
             One of `METHODS`.
+        alpha : float, optional
+            Of two photos, in place of `weights`: the second one's weight, 0 to 1.
         which : 'largest', 'central', int, or a sequence of these
             Which face of each photo.
         measures : 'none', 'pictures' or 'identity'
@@ -256,11 +263,16 @@ class Blender:
             If there are fewer than two photos, one can't be used, or the weights or method do not fit.
         """
         # An array or a path is a sequence too, but of pixels or letters.
-        items = [] if isinstance(photos, (str, os.PathLike, np.ndarray, Image.Image, Code)) else list(photos)
+        many = isinstance(photos, Iterable) and not isinstance(
+            photos, (str, bytes, os.PathLike, np.ndarray, Image.Image, Code, Mapping, IOBase)
+        )
+        items = list(photos) if many else []
         manner = Manner(method, **options)
-        shares = _checked(len(items), weights, manner)
-        choices = _choices(which, len(items))
-        if balance is not None and (len(items) != 2 or weights is not None):
+        shares = _checked(len(items), _weights(weights, alpha, len(items)), manner)
+        choices = which_faces(which, len(items))
+        if balance is not None and not isinstance(balance, str):
+            raise FeatureblendError(f"unknown balance {balance!r}: use 'pictures' or 'identity'")
+        if balance is not None and (len(items) != 2 or weights is not None or alpha is not None):
             raise FeatureblendError("a balance is searched for two photos, and in place of weights")
         faces = [
             self.find(item, choice, place) for place, (item, choice) in enumerate(zip(items, choices, strict=True), 1)
@@ -282,6 +294,7 @@ class Blender:
         weights: Sequence[float] | np.ndarray | None = None,
         method: str = "latent",
         *,
+        alpha: float | None = None,
         measures: Measuring = "pictures",
         names: Sequence[str] | None = None,
         **options: Unpack[BlendOptions],
@@ -290,8 +303,12 @@ class Blender:
 
         The recipe names no inputs, since an aligned face does not know its photo; `names` are for warnings.
         """
+        if not isinstance(faces, (list, tuple)) or not all(isinstance(face, AlignedFace) for face in faces):
+            raise FeatureblendError("a list of faces is due, such as `find` gives; `blend` takes photos")
+        if names is not None and (not isinstance(names, (list, tuple)) or len(names) != len(faces)):
+            raise FeatureblendError("names: a list of one for each face is due")
         manner = Manner(method, **options)
-        shares = _checked(len(faces), weights, manner)
+        shares = _checked(len(faces), _weights(weights, alpha, len(faces)), manner)
         return self._blend(faces, shares, manner, measures, names or [f"photo {n + 1}" for n in range(len(faces))])
 
     def _blend(
@@ -349,8 +366,24 @@ def _checked(count: int, weights: Sequence[float] | np.ndarray | None, manner: M
     return normalised_weights(weights, count)
 
 
-def _choices(which: Which | Sequence[Which], count: int) -> list[Which]:
-    choices = [which] * count if isinstance(which, (int, np.integer, str)) else list(which)
+def _weights(
+    weights: Sequence[float] | np.ndarray | None, alpha: float | None, count: int
+) -> Sequence[float] | np.ndarray | None:
+    """Give the weights that `alpha` stands for, where it is given."""
+    if alpha is None:
+        return weights
+    if weights is not None or count != 2:
+        raise FeatureblendError("alpha is the second of two photos' weight, and in place of weights")
+    share = number(alpha, "alpha")
+    if not 0 <= share <= 1:
+        raise FeatureblendError(f"alpha {alpha}: a number from 0 to 1 is due")
+    return [1 - share, share]
+
+
+def which_faces(which: Which | Sequence[Which], count: int) -> list[Which]:
+    """Give one choice of a face for each photo."""
+    several = isinstance(which, (list, tuple, np.ndarray))
+    choices = [whole(one) for one in which] if several else [whole(which)] * count  # type: ignore[union-attr]
     if len(choices) != count:
         raise FeatureblendError(f"{len(choices)} faces are chosen for {count} photos; give one, or one a photo")
     return choices

@@ -20,6 +20,7 @@ from .kept import kept
 from .mixing import Surroundings
 from .networks import Networks
 from .recipes import normalised_weights
+from .tables import whole
 
 __all__ = ["METHODS", "BlendOptions", "Made", "Manner", "as_seen", "blended", "cleaned", "finished"]
 
@@ -78,6 +79,10 @@ class Manner:
     onto: int = 1
     """With the background 'source', into which photo the blend is put, from 1."""
 
+    def __post_init__(self) -> None:
+        for name in ("surroundings", "size", "onto"):
+            object.__setattr__(self, name, whole(getattr(self, name)))  # 256.0 is 256
+
     @property
     def detailed(self) -> bool:
         """Whether the fine detail is the photos' own."""
@@ -90,7 +95,7 @@ class Manner:
 
     def check(self, count: int) -> None:
         """Raise `FeatureblendError` unless it fits so many photos."""
-        if self.method not in METHODS:
+        if not isinstance(self.method, str) or self.method not in METHODS:
             raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
         check_surroundings(self.surroundings, count)
         check_options(self.background, self.size, self.onto, count)

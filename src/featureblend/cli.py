@@ -23,7 +23,7 @@ try:
     from .cli_verbs import average, continuum, encode
     from .cli_web import web
     from .completing import completion_script
-    from .console import accept_any_text
+    from .console import Ended, accept_any_text, ending_on_signals
     from .errors import FeatureblendError
 except KeyboardInterrupt:  # Ctrl-C while these are imported, which takes longer than many a command
     sys.stderr.write("featureblend: stopped\n")
@@ -270,13 +270,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     accept_any_text()
     try:
         try:
-            _run(words)
+            with ending_on_signals():
+                _run(words)
         finally:
             print(end="", flush=True)  # here, where a pipe that was closed makes no traceback
     except FeatureblendError as error:
         _stop(str(error), 2)
     except KeyboardInterrupt as stop:
-        _stop(str(stop) or "stopped", 130)
+        _stop(str(stop) or "stopped", 128 + stop.number if isinstance(stop, Ended) else 130)
     except BrokenPipeError:  # `featureblend train --list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None

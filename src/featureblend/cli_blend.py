@@ -14,6 +14,7 @@ from tyro.conf import Positional, arg
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
 from .cli_pictures import check_written, idle_options, print_measures, print_warnings, room_warnings, side, whose
 from .errors import FeatureblendError
+from .tables import parse_number, parse_numbers
 
 __all__ = ["batch", "blend", "replay"]
 
@@ -25,6 +26,7 @@ def blend(
     photos: Positional[Annotated[tuple[Path, ...], plain("PHOTO PHOTO ...")]],
     out: Out,
     weights: Numbers = None,
+    alpha: Annotated[str | None, plain("NUMBER")] = None,
     method: Annotated[str, arg(metavar="NAME")] = "latent",
     faces: Annotated[tuple[str, ...], arg(metavar="FACE ...")] = ("largest",),
     background: Background = "blend",
@@ -54,7 +56,8 @@ def blend(
     Args:
         photos: Two or more photos with a face, or codes (.npz), before the options.
         out: Picture to write (.png, .jpg, .webp).
-        weights: One a photo, the first photo's first; scaled to sum 1. Equal if left out.
+        weights: One a photo, the first photo's first, such as 2 1, or 30% 70%; scaled to sum 1. Equal if left out.
+        alpha: Of two photos, in place of weights: the second one's weight, 0 to 1, or a percentage.
         method: latent, or without learning: pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph
             (landmarks bent to the mean, then averaged).
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
@@ -96,8 +99,8 @@ def blend(
     check_written(photos, out, recipe, *([json] if json is not None else []))
     if json is not None:
         require_parent(json)
-    if balance and shares is not None:
-        raise FeatureblendError("--balance finds the weights: leave out --weights")
+    if balance and (shares is not None or alpha is not None):
+        raise FeatureblendError("--balance finds the weights: leave out --weights and --alpha")
     which = face_choices(faces)
 
     from .blender import Blender
@@ -107,6 +110,7 @@ def blend(
         photos,
         shares,
         method,
+        alpha=None if alpha is None else _number(alpha, "alpha"),
         which=which[0] if len(which) == 1 else which,
         measures="identity" if identity else "pictures",
         balance=("identity" if identity else "pictures") if balance else None,
@@ -243,15 +247,17 @@ def _numbers(words: Sequence[str] | None, option: str) -> list[float] | None:
     """Read weights; text, so that the error can tell of photos that came after them."""
     if words is None:
         return None
-    numbers = []
-    for word in words:
-        try:
-            numbers.append(float(word))
-        except ValueError as error:
-            raise FeatureblendError(
-                f"{option} {' '.join(words)}: {word!r} is no number (photos come before the options)"
-            ) from error
-    return numbers
+    try:
+        return parse_numbers(" ".join(words), option) if words else []
+    except ValueError as error:
+        raise FeatureblendError(f"{error} (photos come before the options)") from error
+
+
+def _number(word: str, option: str) -> float:
+    try:
+        return parse_number(word)
+    except ValueError as error:
+        raise FeatureblendError(f"{option} {word!r}: one number is due, such as 0.5") from error
 
 
 def _either(yes: bool, no: bool) -> bool | None:

@@ -8,9 +8,10 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from .arguments import File, Flag, Model, Out, face_choices, plain
+from .arguments import File, Flag, Model, Number, Out, face_choices, plain
 from .cli_pictures import Face, Size, check_written, print_measures, print_warnings, side, write
 from .errors import FeatureblendError
+from .tables import parse_number
 
 __all__ = ["mix", "symmetrize", "transform"]
 
@@ -24,7 +25,7 @@ def transform(
     out: Out,
     start: From,
     end: To,
-    amount: Annotated[float, arg(metavar="NUMBER")] = 0.5,
+    amount: Number = 0.5,
     faces: Face = "largest",
     keep_surroundings: bool = True,
     size: Size = None,
@@ -87,7 +88,7 @@ def transform(
 def symmetrize(
     photo: Positional[Annotated[Path, plain("PHOTO")]],
     out: Out,
-    amount: Annotated[float, arg(metavar="NUMBER")] = 1.0,
+    amount: Number = 1.0,
     faces: Face = "largest",
     keep_surroundings: bool = True,
     size: Size = None,
@@ -210,7 +211,7 @@ def _donor(region: str, words: Sequence[str], photos: Sequence[Path]) -> tuple[P
         raise FeatureblendError(f"--{region}-from {' '.join(words)}: a photo and a share are due")
     if len(words) == 2:
         try:
-            share = float(words[1])
+            share = parse_number(words[1])
         except ValueError as error:
             raise FeatureblendError(f"--{region}-from {' '.join(words)}: {words[1]!r} is no number") from error
     letters = {chr(ord("A") + place): path for place, path in enumerate(photos[:26])}

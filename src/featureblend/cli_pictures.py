@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from tyro.conf import arg
 
 from .arguments import keep_photos, plain
+from .tables import whole
 
 __all__ = [
     "Face",
@@ -38,7 +39,10 @@ def whose(word: str) -> Any:
 
 def side(word: str | None) -> int | str | None:
     """Read --size: a number as a number; which words are right, the verbs know."""
-    return int(word) if word is not None and word.isdecimal() else word
+    try:
+        return word if word is None else whole(float(word))
+    except ValueError:
+        return word
 
 
 def check_written(photos: Sequence[Path], out: Path, recipe: Path | None, *more: Path) -> None:

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from .arguments import File, Flag, Model, Out, face_choices, keep_photos, plain
+from .arguments import File, Flag, Model, Number, Out, face_choices, keep_photos, plain
 from .cli_pictures import Face, Size, Whose, check_written, print_measures, print_warnings, side, whose, write
 from .errors import FeatureblendError
 
 __all__ = ["average", "continuum", "encode"]
 
 OutPath = Annotated[Path, arg(aliases=["-o"], metavar="FILE_OR_FOLDER")]
-Start = Annotated[float, arg(name="from", metavar="NUMBER")]
-End = Annotated[float, arg(name="to", metavar="NUMBER")]
+Start = Annotated[Number, arg(name="from", metavar="NUMBER")]
+End = Annotated[Number, arg(name="to", metavar="NUMBER")]
 
 
 def continuum(
@@ -24,7 +24,7 @@ def continuum(
     steps: Annotated[int, arg(metavar="COUNT")] = 11,
     start: Start = 0.0,
     end: End = 1.0,
-    fps: Annotated[float, arg(metavar="NUMBER")] = 10.0,
+    fps: Number = 10.0,
     bounce: Flag = False,
     ease: Literal["linear", "in", "out", "in-out"] = "linear",
     method: Annotated[str, arg(metavar="NAME")] = "latent",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import FeatureblendError
-from .files import atomic_path, read_error, require_parent
+from .files import as_path, atomic_path, read_error, require_parent
 
 __all__ = ["CODE_SUFFIX", "Code"]
 
@@ -112,7 +112,7 @@ class Code:
         FeatureblendError
             If there is no such file, or it holds something else.
         """
-        shown = os.fspath(path)
+        shown = os.fspath(as_path(path))
         try:
             if os.path.getsize(path) > MAX_BYTES:
                 raise ValueError("it is far too large")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import codecs
 import math
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["Progress", "accept_any_text"]
+__all__ = ["Ended", "Progress", "accept_any_text", "ending_on_signals"]
 
 
 def accept_any_text() -> None:
@@ -34,6 +39,41 @@ def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
         return codecs.lookup_error("surrogateescape")(error)
     except UnicodeError:
         return codecs.lookup_error("backslashreplace")(error)
+
+
+class Ended(KeyboardInterrupt):
+    """The process was told to end by a signal other than Ctrl-C's: whoever tidies up after that does so here, too."""
+
+    number = 0
+    """The signal."""
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Raise `Ended` in the main thread on `kill` (SIGTERM) or a closed terminal (SIGHUP), so that no half is left.
+
+    A signal that was ignored before stays ignored: `nohup` works.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():  # Python gives signals to no other thread
+        numbers = []
+    before = {number: signal.getsignal(number) for number in numbers}
+    handled = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for one in handled:  # a second one must not cut the tidying short
+            signal.signal(one, signal.SIG_IGN)
+        error = Ended("ended by a signal")
+        error.number = number
+        raise error
+
+    for number in handled:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
 
 
 class Progress(tqdm):  # type: ignore[type-arg]

@@ -21,6 +21,7 @@ import numpy as np
 
 from .errors import FeatureblendError
 from .image import Photo, check_image, load_image, photo_name
+from .tables import whole
 
 __all__ = ["Face", "FaceDetector", "choose_face"]
 
@@ -270,9 +271,10 @@ def choose_face(faces: Sequence[Face], shape: Sequence[int], which: int | str, n
     """
     if not faces:
         raise FeatureblendError(f"no face found in {name}: try a photo with a larger, upright, unhidden face")
-    if which == "largest":
+    which = whole(which)
+    if isinstance(which, str) and which == "largest":
         return max(faces, key=lambda face: face.area)
-    if which == "central":
+    if isinstance(which, str) and which == "central":
         middle = np.array([shape[1] / 2, shape[0] / 2])
         return min(faces, key=lambda face: float(np.hypot(*(np.array(face.centre) - middle))))
     if not isinstance(which, (int, np.integer)) or isinstance(which, bool):

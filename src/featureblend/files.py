@@ -12,7 +12,39 @@ from typing import Any
 
 from .errors import FeatureblendError
 
-__all__ = ["atomic_path", "cut", "keep_inputs", "read_error", "readable_name", "require_parent", "sha256", "short_name"]
+__all__ = [
+    "as_path",
+    "atomic_path",
+    "cut",
+    "keep_inputs",
+    "read_error",
+    "readable_name",
+    "require_parent",
+    "sha256",
+    "short_name",
+]
+
+
+def as_path(path: Any) -> Path:
+    """Give a file's name as a `Path`.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is no name of a file.
+
+    Examples
+    --------
+    >>> as_path(3)
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: a file's name is due (str or Path), not int
+    """
+    if isinstance(path, (str, os.PathLike)):
+        try:
+            return Path(path)
+        except TypeError:
+            pass
+    raise FeatureblendError(f"a file's name is due (str or Path), not {type(path).__name__}")
 
 
 def require_parent(path: str | os.PathLike[str]) -> Path:
@@ -38,7 +70,7 @@ def require_parent(path: str | os.PathLike[str]) -> Path:
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: cannot write missing/a.png: the folder missing does not exist
     """
-    path = Path(path)
+    path = as_path(path)
     try:
         folder, parent = path.is_dir(), path.parent.is_dir()
     except OSError as error:

@@ -22,7 +22,7 @@ from typing import Any
 
 from .config import CropTemplate, from_dict
 from .errors import FeatureblendError
-from .files import sha256
+from .files import as_path, sha256
 
 __all__ = ["BUNDLED", "CLEANER", "DEFAULT_MODEL", "ModelConfig", "bundled_models", "find_model", "read_model_folder"]
 
@@ -116,7 +116,7 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: no model folder and no bundled model is called mine (bundled: lfw-128)
     """
-    name = DEFAULT_MODEL if model is None else os.fspath(model)
+    name = DEFAULT_MODEL if model is None else os.fspath(as_path(model))
     if Path(name).is_dir():
         return Path(name)
     if (BUNDLED / name / "config.json").is_file():

@@ -133,6 +133,8 @@ def prepare(
     FeatureblendError
         If `source` holds no photo, no face at all is found, a setting is out of its range, or
         unfinished work of other settings is in the way.
+    KeyboardInterrupt
+        When stopped; what is done waits in the folder of parts, if that is anything.
     """
     settings = settings or PrepareSettings()
     if shard_mb <= 0 or (jobs is not None and jobs < 1):
@@ -146,15 +148,20 @@ def prepare(
     people = person_names([photo.name for photo in photos])
     parts = out.with_name(out.name + ".part")
     plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, photos]).encode()).hexdigest()
+    chunks = [
+        _Chunk(number, photos[start : start + CHUNK], people[start : start + CHUNK])
+        for number, start in enumerate(range(0, len(photos), CHUNK))
+    ]
     try:
         _open_parts(parts, plan)
-        chunks = [
-            _Chunk(number, photos[start : start + CHUNK], people[start : start + CHUNK])
-            for number, start in enumerate(range(0, len(photos), CHUNK))
-        ]
         _prepare_chunks(chunks, source, parts, settings, jobs or os.cpu_count() or 1, quiet)
         report = _collect(parts, len(chunks), out, shard_mb)
         shutil.rmtree(parts)
+    except KeyboardInterrupt as stop:
+        done = _tidied(parts, chunks)
+        left = f"{done:,} of {len(photos):,} photos are done and wait in {parts}: the same command goes on"
+        stop.args = (f"stopped: {left}" if done else "stopped: nothing is left behind",)
+        raise
     except BrokenProcessPool as error:
         raise FeatureblendError(
             "a worker process died, perhaps for want of memory: run the same again to go on, with fewer jobs (--jobs 1)"
@@ -245,6 +252,19 @@ def _prepare_chunks(
             results = pool.map(work, todo)
         for done in results:
             bar.update(done)
+
+
+def _tidied(parts: Path, chunks: Sequence[_Chunk]) -> int:
+    """Leave only whole chunks in the folder of unfinished work, none of it where there is none; count their photos."""
+    done = [chunk for chunk in chunks if (parts / f"{chunk.number:05d}.csv").exists()]
+    if not done:
+        shutil.rmtree(parts, ignore_errors=True)
+        return 0
+    whole = {"plan", *(f"{chunk.number:05d}{suffix}" for chunk in done for suffix in (".tar", ".csv"))}
+    for path in parts.iterdir():
+        if path.name not in whole:
+            path.unlink(missing_ok=True)
+    return sum(len(chunk.photos) for chunk in done)
 
 
 def _start_worker() -> None:

@@ -8,14 +8,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 from PIL import Image
 
 from .codes import Code
 from .errors import FeatureblendError
-from .files import keep_inputs, readable_name, sha256
+from .files import as_path, keep_inputs, readable_name, sha256
 from .image import Photo, load_image, photo_name
 from .metadata import save_picture
 
@@ -37,24 +38,41 @@ class Blend:
     warnings: tuple[str, ...] = ()
     """What speaks against the photos, in plain sentences: several faces, a turned head, damage that was undone, ..."""
 
-    def save(self, path: str | os.PathLike[str], metadata: bool = True) -> Path:
+    @overload
+    def save(self, path: str | os.PathLike[str], metadata: bool = True, format: str | None = None) -> Path: ...
+    @overload
+    def save(self, path: BinaryIO, metadata: bool = True, format: str | None = None) -> BinaryIO: ...
+    def save(self, path: Any, metadata: bool = True, format: str | None = None) -> Any:
         """Write the picture, with the recipe and a note that it is synthetic in it unless `metadata` is False.
 
         Parameters
         ----------
-        path : path-like
+        path : path-like or binary file
             The suffix decides the format.
         metadata : bool
+        format : str, optional
+            Of an open file, such as ``io.BytesIO()``: 'png', 'jpg', 'webp', ...
 
         Returns
         -------
-        Path
+        Path or binary file
+            What was written.
 
         Raises
         ------
         FeatureblendError
-            As `featureblend.image.save_image`, or where a photo that went in would be written over.
+            As `featureblend.image.save_image`, where the format of an open file is missing, or where a photo that
+            went in would be written over.
         """
+        if hasattr(path, "write"):
+            if not isinstance(format, str) or not format.isalnum():
+                raise FeatureblendError("an open file has no suffix: name its format, such as format='png'")
+            with TemporaryDirectory(prefix="featureblend-") as folder:
+                path.write(self.save(Path(folder) / f"blend.{format.lower()}", metadata).read_bytes())
+            return path
+        if format is not None:
+            raise FeatureblendError("format is for open files: the suffix of a file's name decides its format")
+        path = as_path(path)
         keep_inputs(path, self.recipe)
         return save_picture(path, self.image, self.recipe if metadata else None)
 

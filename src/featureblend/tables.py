@@ -5,15 +5,18 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import math
 import os
 import re
 import unicodedata
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 from .errors import FeatureblendError
 from .files import read_error
 
-__all__ = ["as_on_disk", "parse_number", "parse_numbers", "read_table"]
+__all__ = ["as_on_disk", "number", "parse_number", "parse_numbers", "read_table", "whole"]
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -108,7 +111,10 @@ def parse_number(text: str) -> float:
     (0.25, 0.25, 0.25)
     """
     plain = text.strip().replace(",", ".").replace("\N{MINUS SIGN}", "-")
-    return float(plain[:-1]) / 100 if plain.endswith("%") else float(plain)
+    try:
+        return float(plain[:-1]) / 100 if plain.endswith("%") else float(plain)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None
 
 
 def parse_numbers(text: str, name: str) -> list[float]:
@@ -142,8 +148,48 @@ def parse_numbers(text: str, name: str) -> list[float]:
         raise ValueError(f"{name} {text!r} may be one number or two: part them by a space, such as 0.5 0.5")
     try:
         return [parse_number(word) for word in words]
-    except ValueError:
-        raise ValueError(f"{name} {text!r}: numbers are due, parted by spaces") from None
+    except ValueError as error:
+        raise ValueError(f"{name} {text!r}: numbers are due, parted by spaces; {error}") from None
+
+
+def number(value: Any, name: str) -> float:
+    """Give a number of any type as a float.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is none, nor finite.
+
+    Examples
+    --------
+    >>> number("1", "amount")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: amount '1': a number is due
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise FeatureblendError(f"{name} {value!r}: a number is due")
+    try:
+        found = float(value)
+    except (OverflowError, TypeError):
+        found = math.inf
+    if not math.isfinite(found):
+        raise FeatureblendError(f"{name} {value!r}: a finite number is due")
+    return found
+
+
+def whole(value: Any) -> Any:
+    """Give a whole number of any type as an int, and everything else back as it is.
+
+    Examples
+    --------
+    >>> whole(256.0), whole(0.5), whole("source")
+    (256, 0.5, 'source')
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return int(float(value)) if isinstance(value, Real) and float(value).is_integer() else value
 
 
 def as_on_disk(path: Path) -> Path:

@@ -72,9 +72,10 @@ def check_options(background: str, size: int | str | None, onto: int, count: int
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: size 9: use 'source' or 16 to 4096 pixels
     """
-    if background not in BACKGROUNDS:
+    if not isinstance(background, str) or background not in BACKGROUNDS:
         raise FeatureblendError(f"unknown background {background!r}: use one of {', '.join(BACKGROUNDS)}")
-    if isinstance(size, bool) or not (size is None or size == "source" or isinstance(size, (int, np.integer))):
+    named = size is None or (isinstance(size, str) and size == "source")
+    if isinstance(size, bool) or not (named or isinstance(size, (int, np.integer))):
         raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels")
     if isinstance(size, (int, np.integer)) and not SMALLEST <= size <= LARGEST:
         raise FeatureblendError(f"size {size}: use 'source' or {SMALLEST} to {LARGEST} pixels")

@@ -130,7 +130,7 @@ def train(
 
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a question asked between steps: half a step must not reach a checkpoint."""
+    """Turn the first Ctrl-C or `kill` into a question asked between steps: half a step must not reach a checkpoint."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # Python gives signals to no other thread
         yield asked.is_set
@@ -138,13 +138,18 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 
     def handle(number: int, frame: Any) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, before)
+        restore()
 
-    before = signal.signal(signal.SIGINT, handle)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    # What ends jobs on a cluster is SIGTERM.
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 class _Pace:

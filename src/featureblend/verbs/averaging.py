@@ -32,7 +32,7 @@ from ..inputs import Input
 from ..mixing import Surroundings
 from ..photo_warnings import PhotoWarning, counted
 from ..recipes import normalised_weights
-from ..tables import parse_number, read_table
+from ..tables import number, parse_number, read_table
 from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import combined, latents_in_shape, progress, summed, verb_recipe
 
@@ -111,7 +111,7 @@ def average(
     >>> made.image.size, len(made.used), made.skipped
     ((128, 128), 5, ())
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
     items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
     table = read_weights(weights, names) if isinstance(weights, (str, os.PathLike)) else weights
@@ -212,7 +212,7 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
     known = {_composed(one) for name in names for one in (name, Path(name).name)}
     found: dict[str, float] = {}
     photo, weight = 0, 1
-    for index, (number, row) in enumerate(read_table(path)):
+    for index, (line, row) in enumerate(read_table(path)):
         try:
             name, share = row[photo].strip(), parse_number(row[weight])
         except (IndexError, ValueError) as error:
@@ -222,12 +222,12 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
                     photo, weight = titles.index("photo"), titles.index("weight")
                 continue
             raise FeatureblendError(
-                f"{shown}, line {number}: a photo and its weight are due, such as ana.jpg,2"
+                f"{shown}, line {line}: a photo and its weight are due, such as ana.jpg,2"
             ) from error
         if not math.isfinite(share) or share < 0:
-            raise FeatureblendError(f"{shown}, line {number}: the weight of {name} must be a number of 0 or more")
+            raise FeatureblendError(f"{shown}, line {line}: the weight of {name} must be a number of 0 or more")
         if name in found:
-            raise FeatureblendError(f"{shown}, line {number}: {name} has a weight already")
+            raise FeatureblendError(f"{shown}, line {line}: {name} has a weight already")
         found[name] = share
     if not found:
         raise FeatureblendError(f"{shown} holds no weights: rows such as ana.jpg,2 are due")
@@ -252,12 +252,14 @@ def _weights_by_name(
     short = [Path(name).name for name in whole]
     shares: list[float] = [math.nan] * len(names)
     for key, weight in table.items():
-        places = [place for place, name in enumerate(whole) if name == _composed(key)]
-        places = places or [place for place, name in enumerate(short) if name == _composed(key)]
+        if not isinstance(key, (str, os.PathLike)):
+            raise FeatureblendError(f"{where} names {key!r}: a photo's name is due")
+        places = [place for place, name in enumerate(whole) if name == _composed(os.fspath(key))]
+        places = places or [place for place, name in enumerate(short) if name == _composed(os.fspath(key))]
         if len(places) != 1:
             many = f"{len(places)} photos are called that; write the folder too" if places else "there is no such photo"
             raise FeatureblendError(f"{where} names {key}: {many}")
-        shares[places[0]] = float(weight)
+        shares[places[0]] = number(weight, f"the weight of {key}")
     skipped = [
         Skipped(name, "weight 0" if share == 0 else f"no weight in {Path(where).name}")
         for name, share in zip(names, shares, strict=True)

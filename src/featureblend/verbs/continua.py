@@ -15,16 +15,17 @@ from PIL import Image
 
 from ..alignment import AlignedFace
 from ..appraisal import photo_warnings
-from ..blender import Blender
+from ..blender import Blender, which_faces
 from ..blending import METHODS, Manner
 from ..classical import METHODS as CLASSICAL
 from ..classical.morph import mean_shape
-from ..compositing.composing import plainest
+from ..compositing.composing import check_surroundings, plainest
 from ..errors import FeatureblendError
 from ..files import keep_inputs
 from ..inputs import Input, input_name
 from ..mixing import Surroundings
 from ..photo_warnings import told
+from ..tables import number, whole
 from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe
 from .video import check_out, write_pictures
 
@@ -94,8 +95,9 @@ class Continuum:
             If the ending is unknown, the folder to write in is missing or holds other files, or a photo that went
             in would be written over.
         """
-        if columns is not None and columns < 1:
-            raise FeatureblendError(f"{columns} columns: at least 1 is due")
+        columns = whole(columns)
+        if columns is not None and (not isinstance(columns, int) or isinstance(columns, bool) or columns < 1):
+            raise FeatureblendError(f"{columns!r} columns: at least 1 is due")
         path = check_out(out, fps)
         for written in sorted(path.iterdir()) if path.is_dir() else [path]:
             keep_inputs(written, self.recipe)
@@ -189,25 +191,19 @@ def continuum(
     if len(items) < 2:
         raise FeatureblendError("two or more photos are needed for a continuum")
     places = positions(len(items), steps, start, end, ease)
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
     if (min(places) < 0 or max(places) > len(items) - 1) and method not in BEYOND:
         raise FeatureblendError(
             f"the method {method!r} can't go beyond the photos: use {', '.join(BEYOND)}, or the range 0 to 1"
         )
+    surroundings = whole(surroundings)
     of_legs = list(surroundings) if isinstance(surroundings, (list, tuple)) else []
-    if of_legs:
-        fits = len(of_legs) == len(items) - 1 and all(who in (leg, leg + 1) for leg, who in enumerate(of_legs, 1))
-    else:
-        number = isinstance(surroundings, int) and not isinstance(surroundings, bool)
-        fits = 1 <= surroundings <= len(items) if number else surroundings in ("auto", "mean")  # type: ignore[operator]
-    if not fits:
-        raise FeatureblendError(
-            f"surroundings {surroundings!r}: use 'auto', 'mean' or the number of a photo, 1 to {len(items)}"
-        )
-    choices = [which] * len(items) if isinstance(which, (int, np.integer, str)) else list(which)
-    if len(choices) != len(items):
-        raise FeatureblendError(f"{len(choices)} faces are chosen for {len(items)} photos; give one, or one a photo")
+    if not of_legs:
+        check_surroundings(surroundings, len(items))
+    elif len(of_legs) != len(items) - 1 or any(who not in (leg, leg + 1) for leg, who in enumerate(of_legs, 1)):
+        raise FeatureblendError(f"surroundings {surroundings!r}: of each leg, one of its two photos' numbers is due")
+    choices = which_faces(which, len(items))
     blender = blender or Blender.from_pretrained()
     faces = [blender.find(item, one, place) for place, (item, one) in enumerate(zip(items, choices, strict=True), 1)]
     faces = blender.cleaned(faces) if method == "latent" else faces
@@ -253,12 +249,13 @@ def positions(count: int, steps: int, start: float, end: float, ease: str) -> li
     >>> positions(3, 3, 0, 1, "linear")
     [0.0, 0.5, 1.0, 1.5, 2.0]
     """
-    if not isinstance(steps, (int, np.integer)) or not 2 <= steps <= MAX_STEPS:
+    steps = whole(steps)
+    if not isinstance(steps, int) or not 2 <= steps <= MAX_STEPS:
         raise FeatureblendError(f"{steps} steps: 2 to {MAX_STEPS} are due")
-    if ease not in EASES:
+    if not isinstance(ease, str) or ease not in EASES:
         raise FeatureblendError(f"unknown ease {ease!r}: use one of {', '.join(EASES)}")
     for name, value in (("from", start), ("to", end)):
-        if not abs(value) <= MAX_BEYOND:  # NaN is not either
+        if not abs(number(value, name)) <= MAX_BEYOND:
             raise FeatureblendError(f"--{name} {value:g}: a number from {-MAX_BEYOND:g} to {MAX_BEYOND:g} is due")
     if start == end and count == 2:
         raise FeatureblendError(f"the way from {start:g} to {end:g} has no length")

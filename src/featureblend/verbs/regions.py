@@ -21,6 +21,7 @@ from ..inputs import Input
 from ..mixing import outside_face
 from ..photo_warnings import told
 from ..recipes import Blend
+from ..tables import number
 from .rendering import Part, finished, latents_in_shape, placed_parts, side_of, verb_recipe
 
 __all__ = ["REGIONS", "mix", "region_mask"]
@@ -177,8 +178,10 @@ def _donors(regions: Mapping[str, Any]) -> tuple[list[Input], dict[str, tuple[in
         if region not in regions:
             continue
         said = regions[region]
+        if isinstance(said, tuple) and len(said) != 2:
+            raise FeatureblendError(f"{region}: a photo, or a photo and a share, is due")
         item, share = said if isinstance(said, tuple) else (said, 1.0)
-        if not isinstance(share, (int, float, np.number)) or not 0 <= share <= 1:
+        if not 0 <= number(share, region) <= 1:
             raise FeatureblendError(f"{region}: the share {share} must be a number from 0 to 1")
         place = next((n for n, known in enumerate(donors) if _same(known, item)), len(donors))
         if place == len(donors):

@@ -22,6 +22,7 @@ from ..fine_mixing import sum_fine
 from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..recipes import as_json, input_facts
+from ..tables import whole
 
 __all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "summed", "verb_recipe"]
 
@@ -101,9 +102,11 @@ def finished(
 
 def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
     """Say how many pixels a side has: `size`, the face's own ('source'), or the model's (None)."""
-    side = model if size is None else min(LARGEST, face.native_size) if size == "source" else size
+    if isinstance(size, str) and size == "source":
+        return min(LARGEST, face.native_size)
+    side = model if size is None else whole(size)
     if not isinstance(side, (int, np.integer)) or isinstance(side, bool) or not SMALLEST <= side <= LARGEST:
-        raise FeatureblendError(f"size {size}: use 'source' or a number of pixels, {SMALLEST} to {LARGEST}")
+        raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels, {SMALLEST} to {LARGEST}")
     return int(side)
 
 

@@ -21,6 +21,7 @@ from ..inputs import Input
 from ..mixing import Surroundings, outside_face
 from ..photo_warnings import PhotoWarning, counted, told
 from ..recipes import Blend
+from ..tables import number
 from .gathering import cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe, with_surroundings
 
@@ -103,6 +104,8 @@ def transform(
     ends, skipped = [], []
     for source, what in ((start, "--from"), (end, "--to")):
         items, names, left_out = inputs_of(source)
+        if not items:
+            raise FeatureblendError(f"{what}: one photo or more is due")
         found = gather(blender, items, names, which, quiet, f"find faces of {what}")
         if not found.faces or (found.skipped and len(items) == 1):
             raise FeatureblendError(f"{what}: {found.skipped[0].photo}: {found.skipped[0].reason}")
@@ -249,9 +252,10 @@ def _mirrored(face: AlignedFace) -> AlignedFace:
 
 
 def _amount(amount: float) -> float:
-    if not isinstance(amount, (int, float, np.number)) or not abs(amount) <= MAX_AMOUNT:  # NaN is not either
+    amount = number(amount, "amount")
+    if not abs(amount) <= MAX_AMOUNT:
         raise FeatureblendError(f"amount {amount}: a number from {-MAX_AMOUNT:g} to {MAX_AMOUNT:g} is due")
-    return float(amount)
+    return amount
 
 
 def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:

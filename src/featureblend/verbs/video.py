@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image
 
 from ..errors import FeatureblendError
-from ..files import atomic_path, require_parent
+from ..files import as_path, atomic_path, require_parent
 from ..metadata import save_options, save_picture, video_entries, write_recipe
 from ..sheets import labelled_sheet
+from ..tables import number
 
 __all__ = ["ANIMATIONS", "SHEETS", "VIDEOS", "check_out", "write_pictures"]
 
@@ -72,7 +73,8 @@ def check_out(out: str | os.PathLike[str], fps: float = 10) -> Path:
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: cannot write walk.avi: use .mp4, .m4v, .mov, .gif, .webp, .png, ...
     """
-    path = Path(out)
+    path = as_path(out)
+    fps = number(fps, "fps")
     most = MAX_GIF_FPS if path.suffix.lower() == ".gif" else MAX_FPS
     if not 0 < fps <= most:
         other = f" of a GIF; a video can have {MAX_FPS}" if most < MAX_FPS else ""
