@@ -374,9 +374,7 @@ def _weights(
         return weights
     if weights is not None or count != 2:
         raise FeatureblendError("alpha is the second of two photos' weight, and in place of weights")
-    share = number(alpha, "alpha")
-    if not 0 <= share <= 1:
-        raise FeatureblendError(f"alpha {alpha}: a number from 0 to 1 is due")
+    share = number(alpha, "alpha", 0, 1)
     return [1 - share, share]
 
 

@@ -53,7 +53,7 @@ def _add_arguments(
         if parameter == "return":
             continue
         kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-        how = next((note for note in notes if hasattr(note, "metavar")), None)
+        how = next((note for note in notes if hasattr(note, "aliases")), None)
         flag = f"--{(how and how.name) or parameter.replace('_', '-')}"
         settings: dict[str, Any] = {"help": _escaped(helps.get(parameter, ""))}
         if kind is bool:

@@ -152,28 +152,27 @@ def parse_numbers(text: str, name: str) -> list[float]:
         raise ValueError(f"{name} {text!r}: numbers are due, parted by spaces; {error}") from None
 
 
-def number(value: Any, name: str) -> float:
-    """Give a number of any type as a float.
+def number(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
+    """Give a finite number of any type as a float.
 
     Raises
     ------
     FeatureblendError
-        If it is none, nor finite.
+        If it is none, or not within the range.
 
     Examples
     --------
-    >>> number("1", "amount")
+    >>> number(1.5, "alpha", 0, 1)
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: amount '1': a number is due
+    featureblend.errors.FeatureblendError: alpha 1.5: a number from 0 to 1 is due
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise FeatureblendError(f"{name} {value!r}: a number is due")
     try:
-        found = float(value)
-    except (OverflowError, TypeError):
+        found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
         found = math.inf
-    if not math.isfinite(found):
-        raise FeatureblendError(f"{name} {value!r}: a finite number is due")
+    if not math.isfinite(found) or not least <= found <= most:
+        due = "a finite number" if math.isinf(most) else f"a number from {least:g} to {most:g}"
+        raise FeatureblendError(f"{name} {value}: {due} is due")
     return found
 
 

@@ -255,8 +255,7 @@ def positions(count: int, steps: int, start: float, end: float, ease: str) -> li
     if not isinstance(ease, str) or ease not in EASES:
         raise FeatureblendError(f"unknown ease {ease!r}: use one of {', '.join(EASES)}")
     for name, value in (("from", start), ("to", end)):
-        if not abs(number(value, name)) <= MAX_BEYOND:
-            raise FeatureblendError(f"--{name} {value:g}: a number from {-MAX_BEYOND:g} to {MAX_BEYOND:g} is due")
+        number(value, f"--{name}", -MAX_BEYOND, MAX_BEYOND)
     if start == end and count == 2:
         raise FeatureblendError(f"the way from {start:g} to {end:g} has no length")
     found = [float(start)]

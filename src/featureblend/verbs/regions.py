@@ -181,8 +181,7 @@ def _donors(regions: Mapping[str, Any]) -> tuple[list[Input], dict[str, tuple[in
         if isinstance(said, tuple) and len(said) != 2:
             raise FeatureblendError(f"{region}: a photo, or a photo and a share, is due")
         item, share = said if isinstance(said, tuple) else (said, 1.0)
-        if not 0 <= number(share, region) <= 1:
-            raise FeatureblendError(f"{region}: the share {share} must be a number from 0 to 1")
+        number(share, f"{region}: the share", 0, 1)
         place = next((n for n, known in enumerate(donors) if _same(known, item)), len(donors))
         if place == len(donors):
             donors.append(item)

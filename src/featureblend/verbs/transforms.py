@@ -252,10 +252,7 @@ def _mirrored(face: AlignedFace) -> AlignedFace:
 
 
 def _amount(amount: float) -> float:
-    amount = number(amount, "amount")
-    if not abs(amount) <= MAX_AMOUNT:
-        raise FeatureblendError(f"amount {amount}: a number from {-MAX_AMOUNT:g} to {MAX_AMOUNT:g} is due")
-    return amount
+    return number(amount, "amount", -MAX_AMOUNT, MAX_AMOUNT)
 
 
 def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:

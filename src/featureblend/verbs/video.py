@@ -74,7 +74,7 @@ def check_out(out: str | os.PathLike[str], fps: float = 10) -> Path:
     featureblend.errors.FeatureblendError: cannot write walk.avi: use .mp4, .m4v, .mov, .gif, .webp, .png, ...
     """
     path = as_path(out)
-    fps = number(fps, "fps")
+    fps = number(fps, "pictures a second")
     most = MAX_GIF_FPS if path.suffix.lower() == ".gif" else MAX_FPS
     if not 0 < fps <= most:
         other = f" of a GIF; a video can have {MAX_FPS}" if most < MAX_FPS else ""
