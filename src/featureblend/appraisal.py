@@ -119,7 +119,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
     >>> from featureblend.drawn import draw_face
     >>> photo, marks = draw_face(0, 64)
     >>> [warning.one for warning in photo_warnings(align_face(photo, marks, 128))]
-    ['the face is only 35 pixels wide; a larger photo shows more of it']
+    ['the face is only 30 pixels wide; a larger photo shows more of it']
     """
     found = list(face.warnings)
     yaw = conditions.yaw(face.landmarks)
