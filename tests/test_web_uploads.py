@@ -16,7 +16,8 @@ pytestmark = pytest.mark.xdist_group("web")
 SCRIPT = """
 import signal, sys, time
 from pathlib import Path
-from featureblend.web.uploads import Stopped, ending_on_signals, upload_folder
+from featureblend.console import Ended, ending_on_signals
+from featureblend.web.uploads import upload_folder
 if "--nohup" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 try:
@@ -25,7 +26,7 @@ try:
         (folder / "deep" / "photo.jpg").write_bytes(b"photo")
         print(folder, flush=True)
         sys.stdin.readline()
-except Stopped:
+except Ended:
     sys.exit(7)
 """
 """What `serve` does with its folder, without the page, which takes seconds to start."""

@@ -52,9 +52,11 @@ class Ended(KeyboardInterrupt):
 def ending_on_signals() -> Iterator[None]:
     """Raise `Ended` in the main thread on `kill` (SIGTERM) or a closed terminal (SIGHUP), so that no half is left.
 
-    A signal that was ignored before stays ignored: `nohup` works.
+    A signal that was ignored before stays ignored: `nohup` works. What is printed to a closed terminal is dropped.
     """
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # SIGBREAK is Windows's closed console.
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    terminals = [stream for stream in (1, 2) if os.isatty(stream)]
     if threading.current_thread() is not threading.main_thread():  # Python gives signals to no other thread
         numbers = []
     before = {number: signal.getsignal(number) for number in numbers}
@@ -63,6 +65,9 @@ def ending_on_signals() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         for one in handled:  # a second one must not cut the tidying short
             signal.signal(one, signal.SIG_IGN)
+        if signal.Signals(number).name == "SIGHUP":  # the terminals are gone: writing to them would be an error
+            for stream in terminals:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
         error = Ended("ended by a signal")
         error.number = number
         raise error

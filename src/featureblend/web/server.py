@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..blender import Blender
+from ..console import Ended, ending_on_signals
 from ..errors import FeatureblendError
 
 __all__ = ["POLICY", "serve"]
@@ -68,9 +69,9 @@ def serve(
         raise FeatureblendError("the web page needs gradio: pip install 'featureblend[web]'")
     blender = Blender.from_pretrained(model, mend=mend)
     port = _free_port(host, port)
-    from .uploads import Stopped, ending_on_signals, upload_folder
+    from .uploads import upload_folder
 
-    with suppress(Stopped), ending_on_signals(), upload_folder() as folder:
+    with suppress(Ended), ending_on_signals(), upload_folder() as folder:
         os.environ.update(QUIET)
         os.environ["GRADIO_TEMP_DIR"] = str(folder)
         os.environ["MPLCONFIGDIR"] = str(folder)  # matplotlib, where it is there, writes a list of fonts
