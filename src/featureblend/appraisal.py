@@ -97,7 +97,7 @@ CANT_DRAW = PhotoWarning(
 
 
 def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
-    """Say what speaks against a photo.
+    """Warnings about a photo.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def appraise(
 
 
 def is_mended(face: AlignedFace) -> bool:
-    """Say whether anything was changed in a cleaned face, be it too little for a warning."""
+    """Whether restoration changed a face at all, even too little for a warning."""
     return not np.array_equal(face.sound, face.image)
 
 

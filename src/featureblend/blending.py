@@ -112,12 +112,12 @@ class Manner:
             normalised_weights(weights, count)
 
     def place_of_surroundings(self, count: int) -> Surroundings:
-        """Give `surroundings` as `featureblend.mixing` counts them, from 0."""
+        """`surroundings` counted from 0, as in `featureblend.mixing`."""
         check_surroundings(self.surroundings, count)
         return self.surroundings if isinstance(self.surroundings, str) else int(self.surroundings) - 1
 
     def options(self) -> dict[str, Any]:
-        """Give what differs from the plain way, for a recipe."""
+        """The options that differ from their defaults, for a recipe."""
         found: dict[str, Any] = {"detail": bool(self.detailed)}
         for name, plain in (("background", "blend"), ("size", None), ("onto", 1)):
             value = getattr(self, name)
@@ -216,7 +216,7 @@ def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFac
 
 
 def as_seen(networks: Networks, faces: Sequence[AlignedFace], manner: Manner) -> list[AlignedFace]:
-    """Give faces as a method sees them: `cleaned` by 'latent', as their photos are by all others.
+    """Faces as a method sees them: restored for 'latent', as they are for all others.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _undone(networks: Networks, image: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def _encoded(
     networks: Networks, images: list[np.ndarray], landmarks: list[np.ndarray] | None, shape: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give faces as the encoder sees them, bent to their mean shape where there are landmarks, and their latents."""
+    """Faces as the encoder sees them, warped to their mean shape if there are landmarks, and their latents."""
     seen = images if landmarks is None else warp_to_mean(images, landmarks, shape)
     return np.stack(seen), networks.latents(seen, cleaned=True)
 
@@ -310,7 +310,7 @@ def blended(
 
 
 def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
-    """Give the picture that is handed out: with the photos' detail, at its size, before its background.
+    """The finished crop: with the photos' detail, at its size, before the background.
 
     Parameters
     ----------

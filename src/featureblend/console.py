@@ -1,4 +1,4 @@
-"""The terminal: any text can be printed on it, and a progress bar is drawn on nothing else."""
+"""Output to the terminal: any text can be printed, bars are drawn on terminals only, and signals end a command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Ended", "Progress", "accept_any_text", "ending_on_signals"]
 
 
 def accept_any_text() -> None:
-    r"""Let stdout and stderr take every text, whatever the terminal can show.
+    r"""Make stdout and stderr accept any text, whatever the terminal can show.
 
     A character that the encoding lacks is written as an escape such as ``\u9854``, and a byte of a file's name that is
     no text as that byte, so that a name can be piped to another program. A stream that is closed takes all and
@@ -42,7 +42,7 @@ def _as_bytes_or_escaped(error: UnicodeError) -> tuple[str | bytes, int]:
 
 
 class Ended(KeyboardInterrupt):
-    """The process was told to end by a signal other than Ctrl-C's: whoever tidies up after that does so here, too."""
+    """A signal other than Ctrl-C told the process to end; as a `KeyboardInterrupt` it gets the same clean-up."""
 
     number = 0
     """The signal."""
@@ -82,7 +82,7 @@ def ending_on_signals() -> Iterator[None]:
 
 
 class Progress(tqdm):  # type: ignore[type-arg]
-    """tqdm's bar on a terminal; elsewhere, in a log say, one line at the end."""
+    """tqdm's bar on a terminal; elsewhere, such as in a log, one line at the end."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self._on_terminal = sys.stderr is not None and sys.stderr.isatty()

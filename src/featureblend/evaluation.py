@@ -67,7 +67,7 @@ class _Data:
         return faces.chosen(np.arange(len(faces))[:limit])
 
     def has(self, name: str) -> bool:
-        """Say whether a split holds a face."""
+        """Whether a split holds a face."""
         try:
             self.split(name, 1)
         except FeatureblendError:

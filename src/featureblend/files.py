@@ -26,7 +26,7 @@ __all__ = [
 
 
 def as_path(path: Any) -> Path:
-    """Give a file's name as a `Path`.
+    """A file's name as a `Path`.
 
     Raises
     ------

@@ -78,7 +78,7 @@ class Blend:
 
 
 def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int) -> np.ndarray:
-    """Give weights that sum to 1, equal ones by default.
+    """Weights scaled to sum to 1; equal ones by default.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
 
 
 def as_json(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a recipe as JSON would give it back: numpy's numbers and truths as Python's, tuples as lists.
+    """A recipe in JSON's types: numpy's numbers and booleans as Python's, tuples as lists.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def as_json(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def input_facts(photo: Photo | Code, position: int) -> dict[str, str]:
-    """Name an input of a recipe by what it is called, without its folder, and the hash of what it holds.
+    """An input's entry in a recipe: its name, without folder, and the hash of its content.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Lists and numbers as people and spreadsheets write them: the one reader of CSV files, and of numbers in them."""
+"""Reader of CSV files and numbers as people and spreadsheets write them."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def parse_number(text: str) -> float:
 
 
 def parse_numbers(text: str, name: str) -> list[float]:
-    """Read several numbers, parted by blanks, semicolons, colons, or by commas where these are no decimal ones.
+    """Read several numbers, separated by blanks, semicolons or colons, or by commas that can't be decimal commas.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def parse_numbers(text: str, name: str) -> list[float]:
 
 
 def number(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
-    """Give a finite number of any type as a float.
+    """A finite number of any type, as a float.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def number(value: Any, name: str, least: float = -math.inf, most: float = math.i
 
 
 def whole(value: Any) -> Any:
-    """Give a whole number of any type as an int, and everything else back as it is.
+    """A whole number of any type as an int; anything else unchanged.
 
     Examples
     --------

@@ -297,7 +297,7 @@ def plainest(faces: Sequence[AlignedFace]) -> int:
 
 
 def suitability(face: AlignedFace) -> float:
-    """Say how well a photo serves for hair and background: plain, and not blurred, small or cut off.
+    """How well a photo serves for hair and background: plain, and not blurred, small or cut off.
 
     Parameters
     ----------
@@ -323,7 +323,7 @@ def suitability(face: AlignedFace) -> float:
 
 
 def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
-    """Give the side in pixels of what `compose` makes with that `size`, of a blend of that side, for that face."""
+    """Side in pixels of the picture that `compose` makes with `size`, of a blend of `side` pixels, for a face."""
     if size is None:
         return of_blend
     return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)

@@ -82,7 +82,7 @@ def face_mask(landmarks: np.ndarray, size: int) -> np.ndarray:
 
 
 def reconstruction_errors(photo: np.ndarray, decoded: np.ndarray, landmarks: np.ndarray) -> tuple[float, float]:
-    """Say how near the model's picture of a face is to the face: PSNR, on the whole and inside the face.
+    """PSNR of the model's reconstruction of a face, overall and inside the face.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _decibels(square: float) -> float:
 
 
 def broad_error(photo: np.ndarray, decoded: np.ndarray) -> float:
-    """Say how far the model's picture of a face is off where it is worst, in what is broad.
+    """Largest low-frequency error of the model's reconstruction of a face.
 
     Unlike PSNR this doesn't fall with the photo's own fine detail, which no latent holds.
 
@@ -146,7 +146,7 @@ def _broad(image: np.ndarray) -> np.ndarray:
 
 
 def fineness(photo: np.ndarray, landmarks: np.ndarray) -> float:
-    """Say how much of a face's lines is fine: low where it is out of focus, whatever the face and the light.
+    """Share of fine detail in a face's lines: low if it is out of focus, whatever the face and the light.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def fineness(photo: np.ndarray, landmarks: np.ndarray) -> float:
 
 
 def light_ratio(photo: np.ndarray, landmarks: np.ndarray) -> float:
-    """Say how much darker the darker half of a face is, left or right of the nose.
+    """How much darker the darker half of a face is, left or right of the nose.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def light_ratio(photo: np.ndarray, landmarks: np.ndarray) -> float:
 
 
 def colour_spread(photo: np.ndarray, landmarks: np.ndarray) -> float:
-    """Say how far a face's colours are from those of a single ink: grey, sepia, blueprint.
+    """How far a face's colours are from those of a single ink, such as grey, sepia or blueprint.
 
     Parameters
     ----------

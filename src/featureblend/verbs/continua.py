@@ -117,7 +117,7 @@ class Continuum:
         )
 
     def recipe_for(self, fps: float = 10, columns: int | None = None) -> dict[str, Any]:
-        """Give the recipe of the file that `save` writes with these settings."""
+        """The recipe of the file that `save` writes with these settings."""
         file = {"fps": float(fps), "columns": columns}
         return {**self.recipe, "options": {**self.recipe["options"], **file}}
 
@@ -240,7 +240,7 @@ def continuum(
 
 
 def positions(count: int, steps: int, start: float, end: float, ease: str) -> list[float]:
-    """List where the pictures of a continuum through `count` photos stand; parameters as `continuum`.
+    """Positions of the pictures of a continuum through `count` photos; parameters as `continuum`.
 
     Examples
     --------
@@ -267,7 +267,7 @@ def positions(count: int, steps: int, start: float, end: float, ease: str) -> li
 
 
 def _shares(position: float, count: int) -> np.ndarray:
-    """Give each photo's share at a position: two have some, the others none."""
+    """Each photo's share at a position; at most two are above 0."""
     leg = int(np.clip(math.floor(position), 0, count - 2))
     shares = np.zeros(count)
     shares[leg], shares[leg + 1] = 1 - (position - leg), position - leg
@@ -309,7 +309,7 @@ def _between(
 
 
 def _of_pair(surroundings: Surroundings | Sequence[int], leg: int) -> Surroundings:
-    """Say whose surroundings two neighbours keep: that photo's, or the one's that lies on the way to it."""
+    """Whose hair and background a pair of neighbouring photos shows: 1, 2, or a mode such as "auto"."""
     if isinstance(surroundings, str):
         return surroundings  # type: ignore[return-value]
     if not isinstance(surroundings, (int, np.integer)):

@@ -43,7 +43,7 @@ SOFT = 0.03
 
 
 def region_mask(region: str, landmarks: np.ndarray, side: int, grid: int) -> np.ndarray:
-    """Say how much of each place of the latent belongs to a region.
+    """How much of each place of the latent belongs to a region.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def _mixed(
 
 
 def _in_colour_of(base: np.ndarray, picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Give a picture the mean colour of another's face: (S, S, 3) float32."""
+    """A picture with the mean colour of another's face, (S, S, 3) float32."""
     where = face_mask(points, len(base), forehead=0).ravel()
     old, new = (np.average(one.reshape(-1, 3), axis=0, weights=where) for one in (picture, base))
     return tinted(picture.astype(np.float32), *(np.broadcast_to(one, base.shape) for one in (old, new)))

@@ -101,7 +101,7 @@ def finished(
 
 
 def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
-    """Say how many pixels a side has: `size`, the face's own ('source'), or the model's (None)."""
+    """Side in pixels: `size`, the face's own ('source'), or the model's (None)."""
     if isinstance(size, str) and size == "source":
         return min(LARGEST, face.native_size)
     side = model if size is None else whole(size)
@@ -146,7 +146,7 @@ def latents_in_shape(
 
 
 def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Give the (S, S, 3) float32 sum of (N, S, S, 3) pictures by (N,) shares, which may be negative."""
+    """Sum (S, S, 3), float32, of (N, S, S, 3) pictures times (N,) shares, which may be negative."""
     return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
@@ -180,7 +180,7 @@ def combined(
 
 
 def with_surroundings(blender: Blender, latent: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Give a (D,) latent hair and background of another one."""
+    """Replace a (D,) latent's hair and background by another's."""
     latent = latent.copy()
     for where, shape in placed_parts(blender):
         mask = outside_face(shape[-1])
@@ -193,7 +193,7 @@ Part = tuple[slice, tuple[int, int, int]]
 
 
 def placed_parts(blender: Blender) -> list[Part]:
-    """Give the parts of the model's latents that have a place for each place of a picture: spatial, then fine."""
+    """The spatially arranged parts of the model's latents: spatial, then fine."""
     layout = blender.config.latent_layout
     return [(slice(*layout[part]), tuple(layout[f"{part}_shape"])) for part in ("spatial", "fine") if part in layout]
 

@@ -239,7 +239,7 @@ def symmetrize(
 
 
 def _mirrored(face: AlignedFace) -> AlignedFace:
-    """Give the face as a mirror shows it, with its photo."""
+    """The mirrored face, with its mirrored photo."""
     side = face.image.shape[1]
     turned = face.landmarks[MIRROR] * (-1, 1) + (side - 1, 0)
     photo = None if face.photo is None else face.photo[:, ::-1]

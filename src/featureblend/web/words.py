@@ -82,7 +82,7 @@ def verdict(measures: Mapping[str, Any], average: Mapping[str, Any], names: Sequ
 
 
 def on_page(warnings: Sequence[str]) -> list[str]:
-    """Name the page's own parts where warnings name options of the command line.
+    """Warnings that name the page's parts instead of options of the command line.
 
     Examples
     --------
