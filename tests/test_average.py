@@ -47,7 +47,7 @@ def test_the_order_is_the_names_and_what_fails_is_listed(blender, folder, tmp_pa
     made = average(folder, blender=blender)
     assert made.used == ("a.png", "b.png", "more/c.png")
     assert [one.photo for one in made.skipped] == ["broken.jpg", "grass.png"]
-    assert made.skipped[0].reason == "cannot read: not a picture in a known format (JPEG, PNG, WebP)"
+    assert made.skipped[0].reason == "not a picture in a known format"
     assert made.skipped[1].reason.startswith("no face found: ")
     assert made.measures["photos"] == 3
     assert [fact["name"] for fact in made.recipe["inputs"]] == ["a.png", "b.png", "c.png"]
@@ -86,7 +86,7 @@ def test_weights_from_a_file(blender, folder, tmp_path):
     assert made.recipe["weights"] == [0.75, 0.25]
     assert {one.photo: one.reason for one in made.skipped} == {
         "b.png": "weight 0",
-        "broken.jpg": "no weight in weights.csv",
+        "broken.jpg": "not a picture in a known format",
         "grass.png": "no weight in weights.csv",
     }
     photos = [folder / "a.png", folder / "more" / "c.png"]

@@ -23,7 +23,7 @@ def broken(place):
     """Name each kind of file that is no photo, and what the line says of it."""
     (place / "text.png").write_text("no picture")
     (place / "empty.png").write_bytes(b"")
-    (place / "cut.jpg").write_bytes((place / "ben.jpg").read_bytes()[:2000])
+    (place / "cut.jpg").write_bytes((place / "ben.jpg").read_bytes()[:800])
     (place / "folder").mkdir()
     Image.new("L", (10_001, 10_000)).save(place / "huge.png", compress_level=1)
     Image.new("RGB", (300, 300), "grey").save(place / "wall.png")

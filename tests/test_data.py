@@ -266,6 +266,7 @@ def test_the_identity_names_the_bytes(shard, tmp_path):
 def test_a_folder_of_crops(tmp_path):
     for seed, name in enumerate(["Pia_2.png", "Pia_1.png", "Ana.webp", "notes.txt", "._Ana.webp", "Kim.PNG"]):
         (tmp_path / name).write_bytes(picture(seed)[1])
+    (tmp_path / "notes.txt").write_text("no picture")
     faces = FaceSet.read(tmp_path)
     assert faces.sources.tolist() == ["Ana.webp", "Kim.PNG", "Pia_1.png", "Pia_2.png"]
     assert faces.people.tolist() == ["Ana", "Kim", "Pia", "Pia"]

@@ -297,10 +297,10 @@ def test_threads_take_turns_in_one_detector(monkeypatch):
         return np.zeros(128)
 
     detector = FaceDetector()
-    monkeypatch.setattr(detector, "_detected", work)
+    monkeypatch.setattr(detector, "_search", work)
     monkeypatch.setattr(detector, "_embedded", work)
     black = np.zeros((8, 8, 3), np.uint8)
-    calls = [lambda: detector.detect(black)] * 4
+    calls = [lambda: detector.search(black)] * 4
     calls += [lambda n=n: detector.embedding(black, np.full((68, 2), float(n))) for n in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda call: call(), calls))

@@ -2,25 +2,31 @@
 
 import io
 import struct
+import sys
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
+from featureblend import image as module
 from featureblend.errors import FeatureblendError
 from featureblend.image import (
     MAX_PIXELS,
     check_image,
     decode_image,
+    decode_photo,
     from_network,
     grid,
     labelled_row,
     load_image,
+    load_photo,
+    not_a_photo,
     photo_name,
     save_image,
     to_network,
@@ -158,6 +164,149 @@ def test_an_embedded_profile_is_converted_to_srgb(mode):
     assert np.abs(image.astype(int) - NOISE[..., [1, 0, 2]]).max() <= 2
 
 
+def grey_profile(gamma):
+    """An ICC profile of grey with a gamma, made by hand: version 2.1, a gray tone curve and a white point."""
+    tags = {
+        b"desc": b"desc\0\0\0\0" + struct.pack(">I", 5) + b"grey\0" + bytes(78),
+        b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D),
+        b"kTRC": b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2),
+    }
+    table, content, start = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+    for name, one in tags.items():
+        one += bytes(-len(one) % 4)
+        table += name + struct.pack(">II", start + len(content), len(one))
+        content += one
+    header = struct.pack(">I4sI4s4s4s", start + len(content), b"lcms", 0x02100000, b"mntr", b"GRAY", b"XYZ ")
+    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
+    return header + table + content
+
+
+def srgb_of(light):
+    """IEC 61966-2-1."""
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.6])
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16"])
+def test_a_grey_profile_is_applied_at_every_depth(mode, gamma):
+    values = np.arange(256, dtype=np.uint16)[None]
+    picture = Image.fromarray(values * 257) if mode == "I;16" else Image.fromarray(values.astype(np.uint8))
+    if mode == "LA":
+        picture.putalpha(255)
+    image = decode_image(encoded(picture, "PNG", icc_profile=grey_profile(gamma)), "a")
+    expected = srgb_of((values[0] / 255) ** gamma)
+    assert np.abs(image[0] - expected[:, None]).max() <= 1
+    assert np.abs(image[0, :, 0] - values[0].astype(int)).max() > 10  # or this test shows nothing
+
+
+def test_sixteen_bits_keep_shadows_apart_that_eight_would_not():
+    values = np.arange(0, 2570, 10, dtype=np.uint16)[None]  # ten of 255 levels of a linear file
+    image = decode_image(encoded(Image.fromarray(values), "PNG", icc_profile=grey_profile(1.0)), "a")
+    assert np.abs(image[0, :, 0] - srgb_of(values[0] / 65535)).max() <= 1
+    assert len(np.unique(image)) > 25
+
+
+def test_a_grey_profile_leaves_alpha_alone():
+    picture = Image.fromarray(np.full((4, 4), 128, np.uint8))
+    picture.putalpha(64)
+    image = decode_image(encoded(picture, "PNG", icc_profile=grey_profile(1.0)), "a")
+    expected = srgb_of(128 / 255) * 64 / 255 + 255 * (1 - 64 / 255)
+    assert np.abs(image - expected).max() <= 1.5
+
+
+def p3_profile():
+    """Display P3: sRGB with other primaries, adapted to D50, as in Apple's own profile."""
+    content = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    count = struct.unpack(">I", content[128:132])[0]
+    primaries = {
+        b"rXYZ": (0.51512, 0.24120, -0.00105),
+        b"gXYZ": (0.29198, 0.69225, 0.04189),
+        b"bXYZ": (0.15710, 0.06657, 0.78407),
+    }
+    made = bytearray(content.replace("sRGB".encode("utf-16-be"), "made".encode("utf-16-be")))
+    for place in range(132, 132 + 12 * count, 12):
+        name, start, _ = struct.unpack(">4sII", content[place : place + 12])
+        if name in primaries:
+            made[start + 8 : start + 20] = struct.pack(">3i", *(round(value * 65536) for value in primaries[name]))
+    return bytes(made)
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG"])
+def test_wide_gamuts_become_srgb_in_the_formats_of_phones(kind):
+    """A skin colour in Display P3, and in sRGB by the two spaces' published matrices."""
+    skin = np.full((64, 64, 3), (224, 172, 150), np.uint8)
+    light = ((skin[0, 0] / 255 + 0.055) / 1.055) ** 2.4
+    matrix = [[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]]
+    expected = srgb_of(matrix @ light)
+    assert np.abs(expected - skin[0, 0]).max() > 5
+    image = decode_image(encoded(Image.fromarray(skin), kind, icc_profile=p3_profile(), quality=95), "a")
+    assert np.abs(image[20:40, 20:40].mean(axis=(0, 1)) - expected).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_pictures_of_phones_are_upright(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = decode_image(encoded(Image.fromarray(SMOOTH), kind, exif=exif.tobytes(), quality=95), "a")
+    expected = upright_by_hand(SMOOTH, orientation)
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("bits", [10, 12])
+def test_heic_of_more_than_eight_bits_is_scaled_to_eight(bits):
+    import pillow_heif
+
+    values = np.add.outer(np.arange(64) * 2, np.arange(64))[..., None].repeat(3, axis=2)
+    deep = (values * 257).astype(np.uint16)
+    stream = io.BytesIO()
+    pillow_heif.from_bytes("RGB;16", (64, 64), deep.tobytes()).save(
+        stream, quality=-1, chroma=444, save_nclx_profile=True, bit_depth=bits
+    )
+    image = decode_image(stream.getvalue(), "a")
+    assert np.abs(image.astype(int) - values).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "several"), [("GIF", True), ("WEBP", True), ("TIFF", True), ("PNG", True), ("AVIF", True), ("MPO", False)]
+)
+def test_of_several_pictures_the_first_is_read_and_said(kind, several):
+    """But a phone's JPEG with a smaller copy or a gain map behind it (MPO) is one photo to its owner."""
+    frames = [Image.fromarray(SMOOTH), Image.fromarray(255 - SMOOTH)]
+    loaded = decode_photo(encoded(frames[0], kind, save_all=True, append_images=frames[1:]), "a")
+    assert np.abs(loaded.pixels.astype(int) - SMOOTH).mean() < 12
+    assert ["first" in warning.one for warning in loaded.warnings] == [True] * several
+    assert decode_photo(encoded(frames[0], kind), "a").warnings == ()
+
+
+def test_what_a_file_is_its_content_says(tmp_path):
+    for number, kind in enumerate(
+        ["JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "GIF", "TIFF", "BMP", "JPEG2000", "PPM"]
+    ):
+        path = tmp_path / f"{number}.txt"
+        path.write_bytes(encoded(Image.fromarray(SMOOTH), kind))
+        assert not_a_photo(path) is None
+        assert load_image(path).shape == SMOOTH.shape
+    raw = tmp_path / "raw.jpg"
+    Image.fromarray(SMOOTH).save(raw, "TIFF", tiffinfo={254: 1})  # a camera's raw file begins with a thumbnail
+    assert "raw file" in not_a_photo(raw)
+    with pytest.raises(FeatureblendError, match="raw file"):
+        load_image(raw)
+    for name, content in [
+        ("a.jpg", b""),
+        ("b.jpg", b"\0" * 99),
+        ("c.jpg", b"%!PS-Adobe-3.0 EPSF-3.0"),
+        ("d.jpg", b"GIF"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        assert not_a_photo(tmp_path / name)
+    (tmp_path / "e.jpg").mkdir()
+    (tmp_path / "f.jpg").symlink_to(tmp_path / "nowhere")
+    assert not_a_photo(tmp_path / "e.jpg")
+    assert not_a_photo(tmp_path / "f.jpg")
+
+
 def test_alpha_survives_the_profile():
     picture = Image.new("RGBA", (4, 4), (0, 255, 0, 128))
     image = decode_image(encoded(picture, "PNG", icc_profile=swapped_profile()), "a")
@@ -173,15 +322,83 @@ def test_srgb_and_broken_profiles_change_nothing(profile):
     assert (decode_image(encoded(grey, "PNG", icc_profile=profile), "a") == NOISE[..., :1]).all()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
-def test_a_file_that_was_cut_short_is_an_error(tmp_path, kind, share):
+LINES = ["JPEG", "PNG", "TIFF", "PPM"]
+"""Formats that store a picture from the top down."""
+
+
+@pytest.mark.parametrize("kind", [*LINES, "BMP"])
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_of_a_file_that_was_cut_short_the_rest_is_read_and_said(tmp_path, kind, share):
     content = encoded(Image.fromarray(NOISE), kind)
+    whole = decode_image(content, "a")
     path = tmp_path / "holiday photo.jpg"
     path.write_bytes(content[: int(len(content) * share)])
+    loaded = load_photo(path)
+    assert loaded.pixels.shape == whole.shape
+    (warning,) = loaded.warnings
+    assert "cut short" in warning.one
+    rows = int((share - 0.3) * 60)
+    seen = slice(60 - rows, 60) if kind == "BMP" else slice(0, rows)  # a BMP is stored from the bottom up
+    assert np.array_equal(loaded.pixels[seen], whole[seen])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_without_its_last_byte_is_the_whole_picture(progressive, mode):
+    content = encoded(Image.fromarray(SMOOTH).convert(mode), "JPEG", progressive=progressive)
+    loaded = decode_photo(content[:-1], "a")
+    assert np.array_equal(loaded.pixels, decode_image(content, "a"))
+    assert len(loaded.warnings) == 1
+
+
+@pytest.mark.parametrize("kind", [*LINES, "WEBP", "GIF", "HEIF", "AVIF"])
+def test_a_file_of_which_little_is_left_is_an_error(tmp_path, kind):
+    content = encoded(Image.fromarray(NOISE), kind)
+    path = tmp_path / "holiday photo.jpg"
+    path.write_bytes(content[: len(content) // 10])
     with pytest.raises(FeatureblendError, match=r"cannot read .*holiday photo\.jpg: ") as caught:
         load_image(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "HEIF", "AVIF", "PNG"])
+def test_where_the_rest_cannot_be_drawn_line_by_line_it_is_an_error(kind):
+    content = interlaced_png(NOISE) if kind == "PNG" else encoded(Image.fromarray(NOISE), kind)
+    assert decode_image(content, "a").shape == NOISE.shape
+    with pytest.raises(FeatureblendError, match="damaged or cut short"):
+        decode_image(content[: len(content) // 2], "a")
+
+
+def interlaced_png(image):
+    """A PNG in Adam7's seven passes, by its specification."""
+    raw = b""
+    for x, y, across, down in [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]:
+        raw += b"".join(b"\0" + row.tobytes() for row in image[y::down, x::across])
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = struct.pack(">IIBBBBB", image.shape[1], image.shape[0], 8, 2, 0, 0, 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def test_reading_what_was_cut_short_leaves_pillow_as_it_was():
+    """Its switch is one for all threads, those of other programs too."""
+    content = encoded(Image.fromarray(NOISE), "PNG")
+    with ThreadPoolExecutor(4) as pool:
+        notes = list(pool.map(lambda cut: decode_photo(content[: len(content) - cut], "a").warnings, [0, 5000] * 20))
+    assert [bool(said) for said in notes] == [False, True] * 20
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is False
+    with pytest.raises(OSError, match="truncated"):
+        Image.open(io.BytesIO(content[:-5000])).load()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF"])
@@ -204,7 +421,7 @@ def test_what_is_no_picture_is_named(tmp_path):
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "notes.jpg").write_text("to do: sleep")
     for name, words in [
-        ("empty.jpg", "not a picture"),
+        ("empty.jpg", "the file is empty"),
         ("notes.jpg", "not a picture"),
         ("none.jpg", "no such file"),
         (".", "is a folder"),
@@ -360,3 +577,16 @@ def test_labelled_row_shows_each_picture_and_a_caption():
     assert (sheet[8:68, 106:196] == 255 - SMOOTH).all()
     assert (sheet[70:, 8:98] < 100).any()
     assert labelled_row([SMOOTH], ["x"], scale=2).width == 2 * 90 + 16
+
+
+def test_without_its_reader_a_heic_file_says_what_to_install_and_others_are_read(monkeypatch):
+    heic, jpeg = (encoded(Image.fromarray(SMOOTH), kind) for kind in ("HEIF", "JPEG"))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF")
+    module._formats.cache_clear()
+    try:
+        assert decode_image(jpeg, "a").shape == SMOOTH.shape
+        with pytest.raises(FeatureblendError, match="pip install pillow-heif"):
+            decode_image(heic, "a.heic")
+    finally:
+        module._formats.cache_clear()

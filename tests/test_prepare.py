@@ -60,7 +60,7 @@ def folder(people, tmp_path):
     (source / "read me.txt").write_text("hello")
     bad = source / "Bad"
     bad.mkdir()
-    (bad / "1 cut.jpg").write_bytes(people[0].read_bytes()[:3000])
+    (bad / "1 cut.jpg").write_bytes(people[0].read_bytes()[:1000])
     (bad / "2 text.png").write_text("no picture")
     (bad / "3 empty.webp").touch()
     Image.new("RGB", (200, 200), (90, 120, 200)).save(bad / "4 sky.png")
@@ -97,14 +97,16 @@ def test_a_folder_end_to_end(folder, tmp_path, people):
     assert rows[0] == ["photo", "reason"]
     assert [tuple(row) for row in rows[1:]] == report.skipped
     assert [name for name, _ in report.skipped] == [
-        f"Bad/{n}" for n in ("1 cut.jpg", "2 text.png", "3 empty.webp", "4 sky.png")
+        *(f"Bad/{n}" for n in ("1 cut.jpg", "2 text.png", "3 empty.webp", "4 sky.png", "5 gone.jpg")),
+        "read me.txt",
     ]
     reasons = dict(report.skipped)
     assert "damaged or cut short" in reasons["Bad/1 cut.jpg"]
     assert "not a picture" in reasons["Bad/2 text.png"]
     assert reasons["Bad/4 sky.png"] == "no face found"
     assert "13 faces of 13 people" in str(report)
-    assert "3 skipped: cannot read the file" in str(report)
+    assert "1 skipped: cannot read the file" in str(report)
+    assert "2 skipped: not a picture" in str(report)
     assert "1 skipped: no face found" in str(report)
 
 
@@ -124,13 +126,39 @@ def test_stored_crops_show_the_face_where_their_landmarks_say(folder, tmp_path, 
 
 
 def test_a_tar_gives_the_same_bytes_as_the_folder(folder, tmp_path):
-    prepare(folder, tmp_path / "out.tar", **QUICK)
     (folder / "Bad" / "5 gone.jpg").unlink()
+    prepare(folder, tmp_path / "out.tar", **QUICK)
     source = tar_of(folder, tmp_path / "photos.tar", format=tarfile.GNU_FORMAT)
     report = prepare(source, tmp_path / "out2.tar", **QUICK)
     assert (tmp_path / "out2.tar").read_bytes() == (tmp_path / "out.tar").read_bytes()
     assert (tmp_path / "out2.skipped.csv").read_bytes() == (tmp_path / "out.skipped.csv").read_bytes()
-    assert len(report.skipped) == 4
+    assert len(report.skipped) == 5
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_photo_is_its_content_says(people, tmp_path, packed):
+    source = tmp_path / "in"
+    source.mkdir()
+    for name, kind in {"a.heic": "HEIF", "b.avif": "AVIF", "c.jfif": "JPEG", "d.txt": "PNG", "e": "WEBP"}.items():
+        Image.open(people[0]).save(source / name, kind, quality=95)
+    Image.open(people[0]).save(source / "f.gif")
+    torn = source / "torn.jpg"
+    torn.write_bytes(people[0].read_bytes()[:-20])
+    (source / "photo.jpg").write_text("no picture")
+    report = prepare(tar_of(source, tmp_path / "in.tar") if packed else source, tmp_path / "out.tar", **QUICK)
+    assert FaceSet.read(tmp_path / "out.tar").sources.tolist() == [
+        "a.heic",
+        "b.avif",
+        "c.jfif",
+        "d.txt",
+        "e",
+        "f.gif",
+        "torn.jpg",
+    ]
+    assert [name for name, _ in report.skipped] == ["photo.jpg"]
+    assert [name for name, _ in report.notes] == ["torn.jpg"]
+    with open(tmp_path / "out.notes.csv", newline="", encoding="utf-8") as stream:
+        assert [row[0] for row in csv.reader(stream)] == ["photo", "torn.jpg"]
 
 
 def test_a_tar_is_only_read_never_unpacked(people, tmp_path):
@@ -146,7 +174,7 @@ def test_a_tar_is_only_read_never_unpacked(people, tmp_path):
         tar.addfile(link)
     report = prepare(tmp_path / "in" / "evil.tar", tmp_path / "out.tar", **QUICK)
     assert FaceSet.read(tmp_path / "out.tar").sources.tolist() == ["../../escaped.jpg", "/absolute.jpg", "twice.jpg"]
-    assert report.skipped == []
+    assert report.skipped == [("link.jpg", "not a file")]
     assert [entry.name for entry in tmp_path.rglob("*.jpg")] == []
     assert not Path("/absolute.jpg").exists()
 
@@ -186,11 +214,11 @@ class Counting:
     def __init__(self, detector, stop_after=None):
         self.detector, self.count, self.stop_after = detector, 0, stop_after
 
-    def detect(self, image):
+    def search(self, image):
         if self.count == self.stop_after:
             raise KeyboardInterrupt
         self.count += 1
-        return self.detector.detect(image)
+        return self.detector.search(image)
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same(folder, tmp_path, detector, monkeypatch):
@@ -306,11 +334,11 @@ def test_bad_arguments(folder, tmp_path):
 
 def test_one_photo_that_breaks_the_detector_is_skipped(folder, tmp_path, detector, monkeypatch):
     class Breaking(Counting):
-        def detect(self, image):
+        def search(self, image):
             self.count += 1
             if self.count == 3:
                 raise RuntimeError("dlib said no")
-            return self.detector.detect(image)
+            return self.detector.search(image)
 
     monkeypatch.setattr(module, "_detector", lambda: breaking)
     breaking = Breaking(detector)
@@ -323,9 +351,9 @@ def test_a_photo_that_vanishes_is_skipped(folder, tmp_path, detector, people, mo
     gone = folder / people[5].parent.name / people[5].name
 
     class Deleting(Counting):
-        def detect(self, image):
+        def search(self, image):
             gone.unlink(missing_ok=True)
-            return self.detector.detect(image)
+            return self.detector.search(image)
 
     monkeypatch.setattr(module, "_detector", lambda: Deleting(detector))
     report = prepare(folder, tmp_path / "out.tar", **QUICK)
@@ -356,8 +384,8 @@ def test_the_bar_counts_photos_from_where_it_resumes(folder, tmp_path, detector,
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     prepare(folder, tmp_path / "out.tar", jobs=1)
     shown = capsys.readouterr().err.replace("\r", "\n").splitlines()
-    assert "12/17" in next(line for line in shown if line)
-    assert "17/17" in shown[-1]
+    assert "8/15" in next(line for line in shown if line)
+    assert "15/15" in shown[-1]
 
 
 @pytest.mark.parametrize("where", ["several folders", "one folder"])

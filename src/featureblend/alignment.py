@@ -45,6 +45,8 @@ class AlignedFace:
     """(S, S, 3) uint8: the crop at a model's size without its damage; None where no model has looked yet."""
     damage: np.ndarray | None = None
     """(2,) float32: how far damage of light and of texture was undone in `cleaned`, 0 to 1."""
+    quarter_turns: int = 0
+    """How often the photo was turned by 90 degrees counter-clockwise to be upright: `photo` is the turned one."""
     warnings: tuple[PhotoWarning, ...] = field(default=(), repr=False)
     """What was found out while the photo was read and searched, and can't be told from the crop."""
 

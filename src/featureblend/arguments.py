@@ -72,9 +72,7 @@ def keep_photos(photos: Sequence[Path], written: Sequence[Path]) -> None:
     """Refuse to write over what is read, photos and others, or twice to one file."""
     for place, path in enumerate(written):
         if any(os.path.realpath(path) == os.path.realpath(photo) for photo in photos):
-            from .image import PHOTO_SUFFIXES  # here, since it brings NumPy and Pillow
-
-            kind = "photos" if path.suffix.lower() in PHOTO_SUFFIXES else "inputs"
+            kind = "inputs" if path.suffix.lower() in (".csv", ".npz") else "photos"
             raise FeatureblendError(f"cannot write {path}: it is one of the {kind}; name another file")
         if os.path.realpath(path) in map(os.path.realpath, written[:place]):
             raise FeatureblendError(

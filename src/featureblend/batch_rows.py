@@ -14,7 +14,7 @@ from typing import Any
 from .blending import Manner
 from .errors import FeatureblendError
 from .files import cut
-from .inputs import input_files
+from .inputs import Skipped, read_folder
 from .tables import as_on_disk, parse_number, parse_numbers, read_table
 
 __all__ = ["OPTIONS", "TABLE", "Row", "asked_cells", "every_pair", "finished_lines", "read_rows"]
@@ -59,6 +59,7 @@ def every_pair(
     folder: str | os.PathLike[str],
     defaults: Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] | None = None,
+    skipped: list[Skipped] | None = None,
 ) -> list[Row]:
     """List every pair of the photos and codes in a folder, in sorted order.
 
@@ -70,6 +71,8 @@ def every_pair(
     out : path-like, optional
         Where the blends go. What is in it is no photo if it lies inside `folder`; if it is `folder` itself, the
         pictures that its ``results.csv`` lists are none.
+    skipped : list, optional
+        Gets the folder's other files, and why each is left out.
 
     Raises
     ------
@@ -82,8 +85,13 @@ def every_pair(
     >>> [row.name for row in every_pair(EXAMPLES)][:2]
     ['fifth+first', 'fifth+fourth']
     """
-    found = input_files(folder)
+    content = read_folder(folder)
+    found = content.files
+    others = [Path(folder, one.photo) for one in content.skipped]
     files = found if out is None else _without_results(found, folder, out)
+    told = others if out is None else _without_results(others, folder, out)
+    if skipped is not None:
+        skipped += [one for one, path in zip(content.skipped, others, strict=True) if path in told]
     if len(files) < 2:
         but = f" but for what is in {out}, where the blends go" if len(files) < len(found) else ""
         raise FeatureblendError(

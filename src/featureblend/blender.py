@@ -19,13 +19,13 @@ from .balancing import Balancing, even_shares
 from .blending import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
 from .compositing.composing import plainest
 from .errors import FeatureblendError
-from .faces import Face, FaceDetector, choose_face
-from .image import load_image, photo_name
+from .faces import FaceDetector, Search, choose_face
+from .image import load_photo, photo_name
 from .inputs import Input, input_name, read_input
 from .mixing import Surroundings
 from .model_folder import ModelConfig, find_model
 from .networks import Networks
-from .photo_warnings import several_faces, told
+from .photo_warnings import PhotoWarning, several_faces, told
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
 from .tables import number, whole
 
@@ -120,22 +120,26 @@ class Blender:
         item = read_input(photo)
         if isinstance(item, Code):
             return self.face_of(item, position)
-        image = load_image(item, position)
-        return self.face_in(image, self.detector.detect(image), which, photo_name(item, position))
+        loaded = load_photo(item, position)
+        found = self.detector.search(loaded.pixels)
+        return self.face_in(found, which, photo_name(item, position), loaded.warnings)
 
-    def face_in(self, image: np.ndarray, found: Sequence[Face], which: Which, name: str) -> AlignedFace:
-        """Cut one of the faces that the detector found in a photo, as `find` does; `name` is for messages.
+    def face_in(self, found: Search, which: Which, name: str, warnings: tuple[PhotoWarning, ...] = ()) -> AlignedFace:
+        """Cut one of the faces that the detector found in a photo, as `find` does.
+
+        `name` is for messages, and `warnings` are what was found out while the photo was read.
 
         Raises
         ------
         FeatureblendError
             If there is none, or not that one.
         """
-        chosen = choose_face(found, image.shape, which, name)
-        face = align_face(image, chosen.landmarks, self.image_size, template=self.config.crop)
-        if len(found) == 1 or not isinstance(which, str):  # by its number, a user chose it
-            return face
-        return replace(face, warnings=(several_faces(len(found), which),))
+        chosen = choose_face(found.faces, found.image.shape, which, name, warnings)
+        face = align_face(found.image, chosen.landmarks, self.image_size, template=self.config.crop)
+        warnings = (*warnings, *found.warnings)
+        if len(found.faces) > 1 and isinstance(which, str):  # by its number, a user chose it
+            warnings = (*warnings, several_faces(len(found.faces), which))
+        return replace(face, quarter_turns=found.quarter_turns, warnings=warnings)
 
     def face_of(self, code: Code, position: int = 1) -> AlignedFace:
         """Give the face that a code stands for, as `find` gives a photo's.

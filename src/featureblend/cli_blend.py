@@ -12,7 +12,16 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Folder, Model, Out, OutFolder, face_choices, keep_photos, plain
-from .cli_pictures import check_written, idle_options, print_measures, print_warnings, room_warnings, side, whose
+from .cli_pictures import (
+    check_written,
+    idle_options,
+    print_measures,
+    print_skipped,
+    print_warnings,
+    room_warnings,
+    side,
+    whose,
+)
 from .errors import FeatureblendError
 from .tables import parse_number, parse_numbers
 
@@ -212,7 +221,7 @@ def batch(
         pairs: A CSV file with a row for each blend.
         out: The folder for the pictures and for results.csv; rows that are finished there are kept.
         all_pairs: In place of a list: every pair of the photos and codes in this folder, half and half; blends in
-            the --out folder are left out.
+            the --out folder are left out. Its other files are listed in skipped.csv in the --out folder.
         jobs: Rows at a time; one a core if left out.
         method: For rows that name none.
         background: For rows that name none.
@@ -228,15 +237,21 @@ def batch(
     from .batch import BatchSettings, run_batch
     from .batch_rows import every_pair, read_rows
     from .blender import Blender
+    from .inputs import Skipped
 
     if (pairs is None) == (all_pairs is None):
         raise FeatureblendError("name either a CSV file with a row for each blend, or --all-pairs FOLDER")
     defaults = {"method": method, "background": background, "size": side(size), "warp": warp}
-    rows = every_pair(all_pairs, defaults, out) if all_pairs is not None else read_rows(pairs or Path(), defaults)
+    skipped: list[Skipped] = []
+    if all_pairs is not None:
+        rows = every_pair(all_pairs, defaults, out, skipped)
+    else:
+        rows = read_rows(pairs or Path(), defaults)
     settings = BatchSettings(suffix=suffix, measures="identity" if identity else "pictures", metadata=metadata)
     report = run_batch(rows, out, Blender.from_pretrained(model, mend=mend), settings, jobs, quiet)
     print(report.table)
     print(f"{report.made} made, {report.kept} kept, {report.failed} failed, of {len(rows)} rows")
+    print_skipped(out / "skipped.csv", skipped)
     if report.failed:
         for name, reason in report.failures:
             print(f"featureblend: {name}: {reason}", file=sys.stderr)

@@ -6,12 +6,15 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
 from .arguments import keep_photos, plain
 from .tables import whole
+
+if TYPE_CHECKING:
+    from .inputs import Skipped
 
 __all__ = [
     "Face",
@@ -20,12 +23,16 @@ __all__ = [
     "check_written",
     "idle_options",
     "print_measures",
+    "print_skipped",
     "print_warnings",
     "room_warnings",
     "side",
     "whose",
     "write",
 ]
+
+SHOWN = 30
+"""So many files that were left out are printed; the table has them all."""
 
 Face = Annotated[str, arg(metavar="FACE")]
 Size = Annotated[str | None, plain("PIXELS")]
@@ -91,6 +98,22 @@ def print_measures(measures: Mapping[str, Any]) -> None:
     """Print what a verb's picture measures, a line each."""
     for name, value in measures.items():
         print(f"  {name.replace('_', ' '):28}{value}")
+
+
+def print_skipped(table: Path, skipped: Sequence[Skipped]) -> None:
+    """Write the files that were left out, and why, to a table, and print them; of very many, the first ones."""
+    from .verbs.averaging import write_skipped
+
+    if skipped or table.exists():  # an old table would tell of another run
+        write_skipped(table, skipped)
+    if not skipped:
+        return
+    print(table)
+    width = min(48, max(len(one.photo) for one in skipped))
+    for one in skipped[:SHOWN]:
+        print(f"  {one.photo:{width}}  {one.reason}")
+    if len(skipped) > SHOWN:
+        print(f"  and {len(skipped) - SHOWN} more")
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from .arguments import File, Flag, Model, Number, Out, face_choices, keep_photos, plain
-from .cli_pictures import Face, Size, Whose, check_written, print_measures, print_warnings, side, whose, write
+from .cli_pictures import (
+    Face,
+    Size,
+    Whose,
+    check_written,
+    print_measures,
+    print_skipped,
+    print_warnings,
+    side,
+    whose,
+    write,
+)
 from .errors import FeatureblendError
 
 __all__ = ["average", "continuum", "encode"]
@@ -142,7 +153,6 @@ def average(
     from .files import require_parent
     from .image import picture_path
     from .verbs.averaging import average as run
-    from .verbs.averaging import write_skipped
     from .verbs.gathering import inputs_of
 
     picture_path(out)
@@ -171,13 +181,7 @@ def average(
     write(out, made.image, made.recipe, recipe, metadata)
     print_measures(made.measures)
     print_warnings(made.warnings)
-    if made.skipped or table.exists():  # an old table would tell of another run
-        write_skipped(table, made.skipped)
-    if made.skipped:
-        print(table)
-        width = min(48, max(len(one.photo) for one in made.skipped))
-        for one in made.skipped:
-            print(f"  {one.photo:{width}}  {one.reason}")
+    print_skipped(table, made.skipped)
 
 
 def encode(

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from mimetypes import guess_type
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 
 from .errors import FeatureblendError
 from .files import sha256
-from .image import PHOTO_SUFFIXES, load_image
+from .image import load_image, not_a_photo
 from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning, write_shard
 
 __all__ = ["SPLITS", "FaceSample", "FaceSet", "face_pairs", "person_split", "read_shard", "shard_paths", "write_shard"]
@@ -180,8 +181,12 @@ def _decoded(path: Path, sample: FaceSample) -> np.ndarray:
 
 
 def _read_folder(folder: Path, split: str | None, limit: int | None) -> FaceSet:
+    # What is called a picture and is none is an error, not left out: in a folder of crops nothing may be missing.
     paths = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if not path.name.startswith(".")
+        and (not_a_photo(path) is None or str(guess_type(path.name)[0]).startswith("image/"))
     )
     people = person_names([path.name for path in paths])
     kept = [(path, name) for path, name in zip(paths, people, strict=True) if split in (None, person_split(name))]

@@ -66,7 +66,7 @@ class RememberingBlender(Blender):
             with self._turn:
                 pixels = self._photos.get(path)
             if pixels is None:
-                pixels = load_image(photo, position)
+                pixels = np.rot90(load_image(photo, position), known.quarter_turns)
             self._keep(path, pixels)
             return replace(known, photo=pixels)
 

@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["CHOOSE_FACE", "LEAVE_DAMAGE", "MONOCHROME", "PhotoWarning", "counted", "several_faces", "told"]
+__all__ = [
+    "CHOOSE_FACE",
+    "FIRST_OF_SEVERAL",
+    "LEAVE_DAMAGE",
+    "MONOCHROME",
+    "TURNED_UPRIGHT",
+    "PhotoWarning",
+    "counted",
+    "cut_short",
+    "several_faces",
+    "told",
+]
 
 LEAVE_DAMAGE = "--no-mend, in Python mend=False, leaves it as it is"
 """What to do where damage was undone that is none. The web page puts its own words in place of this and the next."""
@@ -43,6 +54,37 @@ MONOCHROME = PhotoWarning(
     "have no colours, unlike the others; use photos of one kind",
 )
 """Held against a photo only among photos in colour."""
+
+
+FIRST_OF_SEVERAL = PhotoWarning(
+    "the file holds several pictures; the first is used",
+    "are files of several pictures; the first of each is used",
+)
+
+TURNED_UPRIGHT = {
+    turns: PhotoWarning(said, "were sideways or upside down, and turned upright")
+    for turns, said in {
+        1: "the photo was sideways, and turned by 90 degrees to the left",
+        2: "the photo was upside down, and turned by 180 degrees",
+        3: "the photo was sideways, and turned by 90 degrees to the right",
+    }.items()
+}
+"""What is said of a photo by the quarter turns, counter-clockwise, that made it upright."""
+
+
+def cut_short(left: float) -> PhotoWarning:
+    """Say that a file is cut short, of whose rows the share `left` could be read.
+
+    Examples
+    --------
+    >>> cut_short(0.5).one
+    'the file is cut short; 50 % of the picture could be read'
+    """
+    rows = "every row" if left == 1 else f"{int(left * 100)} %"
+    return PhotoWarning(
+        f"the file is cut short; {rows} of the picture could be read",
+        "are cut short; what is left of them is used",
+    )
 
 
 def several_faces(count: int, which: str) -> PhotoWarning:

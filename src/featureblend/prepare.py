@@ -28,14 +28,18 @@ from .alignment import align_face
 from .console import Progress
 from .errors import FeatureblendError
 from .faces import FaceDetector, choose_face
-from .files import atomic_path, require_parent
-from .image import PHOTO_SUFFIXES, decode_image
+from .files import atomic_path, readable_name, require_parent
+from .image import decode_photo, not_a_photo
+from .inputs import files_in
 from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
 __all__ = ["PrepareReport", "PrepareSettings", "prepare"]
 
 CHUNK = 32
 """Photos a worker takes at a time; what a stop can lose."""
+
+PLAN = 2
+"""Version of what lies in the folder of unfinished work."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,9 @@ class PrepareReport:
     people: int = 0
     """How many different people, as far as the names tell."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """Photo and reason."""
+    """File and reason: photos that gave no face, and what is no photo; hidden files aside."""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Photo and what is to be known of it, although its face is used."""
 
     @property
     def warnings(self) -> list[str]:
@@ -91,6 +97,8 @@ class PrepareReport:
         lines = [f"{sum(self.splits.values())} faces of {self.people} people ({kept})"]
         for reason, count in _reasons(self.skipped).most_common():
             lines.append(f"{count} skipped: {reason}")
+        for reason, count in _reasons(self.notes).most_common():
+            lines.append(f"{count} used: {reason}")
         return "\n".join(lines)
 
 
@@ -105,8 +113,9 @@ def prepare(
     """Cut the aligned face out of every photo of a folder or tar and write them to shards.
 
     A run that was stopped goes on where it was when it is called again; until it is done its
-    parts lie in a folder named after `out`. Beside the shards a ``.skipped.csv`` lists each photo
-    that gave no face, and why.
+    parts lie in a folder named after `out`. Beside the shards a ``.skipped.csv`` lists each file
+    that gave no face, and why; a ``.notes.csv`` what is to be known of photos that gave one: that
+    one was turned upright, or cut short. What is a photo, its content decides.
 
     Parameters
     ----------
@@ -144,10 +153,10 @@ def prepare(
         raise FeatureblendError(f"cannot write {out}: shards are tars; name it such as {out.with_suffix('.tar')}")
     if source.resolve() in [path.resolve() for path in (out, *numbered_shards(out))]:
         raise FeatureblendError(f"cannot write {out}: it would replace the photos; choose another name")
-    photos = _photos(source)
+    photos, others = _photos(source)
     people = person_names([photo.name for photo in photos])
     parts = out.with_name(out.name + ".part")
-    plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, photos]).encode()).hexdigest()
+    plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, PLAN, photos]).encode()).hexdigest()
     chunks = [
         _Chunk(number, photos[start : start + CHUNK], people[start : start + CHUNK])
         for number, start in enumerate(range(0, len(photos), CHUNK))
@@ -155,7 +164,7 @@ def prepare(
     try:
         _open_parts(parts, plan)
         _prepare_chunks(chunks, source, parts, settings, jobs or os.cpu_count() or 1, quiet)
-        report = _collect(parts, len(chunks), out, shard_mb)
+        report = _collect(parts, len(chunks), out, shard_mb, others)
         shutil.rmtree(parts)
     except KeyboardInterrupt as stop:
         done = _tidied(parts, chunks)
@@ -188,22 +197,33 @@ class _Chunk(NamedTuple):
     people: Sequence[str]
 
 
-def _photos(source: Path) -> list[_Photo]:
-    """List the photos in a folder or tar, sorted by name."""
+def _photos(source: Path) -> tuple[list[_Photo], list[tuple[str, str]]]:
+    """List the photos in a folder or tar, sorted by name, and its other files, each with the reason."""
     found: dict[str, _Photo] = {}
+    others: dict[str, str] = {}
     if source.is_dir():
-        for path in source.rglob("*"):
-            name = path.relative_to(source).as_posix()
-            if _is_photo(name) and path.is_file():
+        for name, path in files_in(source):
+            reason = not_a_photo(path)
+            if reason is None:
                 found[name] = _Photo(name, path.stat().st_size, 0)
+            else:
+                others[name] = reason
     elif source.is_file():
         try:
             # Without compression, so that each worker can go straight to its photos.
             with tarfile.open(source, "r:") as tar:
                 for member in tar:
                     name = str(PurePosixPath(member.name))  # without ./
-                    if _is_photo(name) and member.isreg() and not member.issparse():
+                    if member.isdir() or _is_hidden(name):
+                        continue
+                    content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+                    reason = "not a file" if content is None else not_a_photo(content)  # type: ignore[arg-type]
+                    found.pop(name, None)  # of two members with one name, the later counts
+                    others.pop(name, None)
+                    if reason is None:
                         found[name] = _Photo(name, member.size, member.offset_data)
+                    else:
+                        others[name] = reason
         except (tarfile.TarError, OSError) as error:
             raise FeatureblendError(
                 f"cannot read {source}: a folder or a tar without compression is due; unpack others first ({error})"
@@ -211,14 +231,14 @@ def _photos(source: Path) -> list[_Photo]:
     else:
         raise FeatureblendError(f"no such folder or tar: {source}")
     if not found:
-        raise FeatureblendError(f"{source} holds no photos ({', '.join(PHOTO_SUFFIXES)})")
-    return sorted(found.values())
+        why = f"; {readable_name(min(others))}: {others[min(others)]}" if others else ""
+        raise FeatureblendError(f"{source} holds no photos{why}")
+    return sorted(found.values()), sorted(others.items())
 
 
-def _is_photo(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     # macOS puts a ._ana.jpg that is no picture beside each ana.jpg; other hidden folders hold thumbnails.
-    hidden = any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts)
-    return name.lower().endswith(PHOTO_SUFFIXES) and not hidden
+    return any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts)
 
 
 def _open_parts(parts: Path, plan: str) -> None:
@@ -281,7 +301,8 @@ def _detector() -> FaceDetector:
 
 def _prepare_chunk(source: Path, parts: Path, settings: PrepareSettings, chunk: _Chunk) -> int:
     """Do one chunk: write its shard, then the list of what was skipped, which marks it done."""
-    samples, skipped = [], []
+    samples: list[FaceSample] = []
+    told: list[tuple[str, str, str]] = []  # kind, photo and reason
     with ExitStack() as stack:
         tar = stack.enter_context(open(source, "rb")) if source.is_file() else None
         for photo, person in zip(chunk.photos, chunk.people, strict=True):
@@ -291,43 +312,48 @@ def _prepare_chunk(source: Path, parts: Path, settings: PrepareSettings, chunk: 
                 else:
                     tar.seek(photo.offset)
                     content = tar.read(photo.size)
-                samples.append(_prepare_photo(content, photo.name, person, settings))
+                sample, notes = _prepare_photo(content, photo.name, person, settings)
+                samples.append(sample)
+                told += [("note", photo.name, note) for note in notes]
             except FeatureblendError as error:
-                skipped.append((photo.name, str(error)))
+                told.append(("skipped", photo.name, str(error)))
             except OSError as error:
-                skipped.append((photo.name, f"cannot read the file: {error.strerror or error}"))
+                told.append(("skipped", photo.name, f"cannot read the file: {error.strerror or error}"))
             except Exception as error:  # no single photo may end hours of work
-                skipped.append((photo.name, f"unexpected error: {type(error).__name__} {error}"))
+                told.append(("skipped", photo.name, f"unexpected error: {type(error).__name__} {error}"))
     write_shard(parts / f"{chunk.number:05d}.tar", samples)
     with atomic_path(parts / f"{chunk.number:05d}.csv") as path:
-        _write_csv(path, skipped)
+        _write_csv(path, told)
     return len(chunk.photos)
 
 
-def _prepare_photo(content: bytes, name: str, person: str, settings: PrepareSettings) -> FaceSample:
-    image = decode_image(content, "the file")
-    faces = _detector().detect(image)
-    if not faces:
-        raise FeatureblendError("no face found")
-    face = choose_face(faces, image.shape, settings.which, name)
+def _prepare_photo(
+    content: bytes, name: str, person: str, settings: PrepareSettings
+) -> tuple[FaceSample, tuple[str, ...]]:
+    photo = decode_photo(content, "the file")
+    found = _detector().search(photo.pixels)
+    if not found.faces:
+        raise FeatureblendError(": ".join(["no face found", *(warning.one for warning in photo.warnings)]))
+    face = choose_face(found.faces, found.image.shape, settings.which, name)
     left, _, right, _ = face.box
     if right - left < settings.smallest:
         raise FeatureblendError(f"face narrower than {settings.smallest} px")
-    aligned = align_face(image, face.landmarks, settings.size, settings.margin)
+    aligned = align_face(found.image, face.landmarks, settings.size, settings.margin)
     buffer = io.BytesIO()
     Image.fromarray(aligned.image).save(buffer, "WEBP", quality=settings.quality)
     landmarks = [[round(float(x), 2), round(float(y), 2)] for x, y in aligned.landmarks]
-    return FaceSample(buffer.getvalue(), landmarks, name, person, person_split(person), settings.margin)
+    sample = FaceSample(buffer.getvalue(), landmarks, name, person, person_split(person), settings.margin)
+    return sample, tuple(warning.one for warning in (*photo.warnings, *found.warnings))
 
 
-def _write_csv(path: Path, rows: Sequence[tuple[str, str]]) -> None:
+def _write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
     with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
         csv.writer(stream).writerows(rows)
 
 
-def _read_csv(path: Path) -> list[tuple[str, str]]:
+def _read_csv(path: Path) -> list[list[str]]:
     with open(path, newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        return [(name, reason) for name, reason in csv.reader(stream)]
+        return list(csv.reader(stream))
 
 
 def _reasons(skipped: Sequence[tuple[str, str]]) -> Counter[str]:
@@ -340,11 +366,12 @@ def _finished(parts: Path, chunks: int) -> Iterator[FaceSample]:
         yield from read_shard(parts / f"{index:05d}.tar")
 
 
-def _collect(parts: Path, chunks: int, out: Path, shard_mb: float) -> PrepareReport:
+def _collect(parts: Path, chunks: int, out: Path, shard_mb: float, others: Sequence[tuple[str, str]]) -> PrepareReport:
     """Join the chunks' shards into the final ones, and write the list of what was skipped."""
     report = PrepareReport()
     for index in range(chunks):
-        report.skipped += _read_csv(parts / f"{index:05d}.csv")
+        for kind, name, reason in _read_csv(parts / f"{index:05d}.csv"):
+            (report.notes if kind == "note" else report.skipped).append((name, reason))
     people: set[str] = set()
     counts, size = [0], 0  # faces in each shard; all pictures at once would fill the memory
     for sample in _finished(parts, chunks):
@@ -360,6 +387,7 @@ def _collect(parts: Path, chunks: int, out: Path, shard_mb: float) -> PrepareRep
         shutil.rmtree(parts)
         reason = _reasons(report.skipped).most_common(1)[0][0]
         raise FeatureblendError(f"no face in any of the {len(report.skipped)} photos; most often: {reason}")
+    report.skipped = sorted((*report.skipped, *others))
     report.people = len(people)
     samples = _finished(parts, chunks)
     for number, count in enumerate(counts):
@@ -371,4 +399,10 @@ def _collect(parts: Path, chunks: int, out: Path, shard_mb: float) -> PrepareRep
         stale.unlink(missing_ok=True)  # of an earlier run: they would be read with, or instead of, the new ones
     with atomic_path(out.with_suffix(".skipped.csv")) as path:
         _write_csv(path, [("photo", "reason"), *report.skipped])
+    notes = out.with_suffix(".notes.csv")
+    if report.notes:
+        with atomic_path(notes) as path:
+            _write_csv(path, [("photo", "note"), *report.notes])
+    else:
+        notes.unlink(missing_ok=True)  # it would tell of another run
     return report

@@ -16,7 +16,7 @@ from .blender import Blender
 from .codes import CODE_SUFFIX, Code
 from .errors import FeatureblendError
 from .files import sha256
-from .image import PHOTO_SUFFIXES, load_image, picture_path
+from .image import load_image, not_a_photo, picture_path
 from .metadata import SHOWN_TOGETHER, read_recipe
 from .model_folder import BUNDLED, bundled_models, find_model, read_model_folder
 from .verbs.replaying import VERBS, repeat
@@ -132,10 +132,12 @@ def _candidates(name: str, files: Sequence[Path], folders: Sequence[str | os.Pat
         path
         for folder in folders
         for path in sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
-        if path.suffix.lower() in (*PHOTO_SUFFIXES, CODE_SUFFIX) and os.path.isfile(path)
+        if os.path.isfile(path)
     ]
     yield from (path for path in inside if path.name == name)
-    yield from (path for path in inside if path.name != name)
+    for path in inside:  # a folder may hold videos, whose hashes take long
+        if path.name != name and (path.suffix.lower() == CODE_SUFFIX or not_a_photo(path) is None):
+            yield path
 
 
 def _pixels_hash(path: Path) -> str | None:

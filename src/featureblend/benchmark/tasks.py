@@ -198,14 +198,14 @@ def stages(spec: Mapping[str, Any]) -> Call:
             opened.append(networks)
         model = opened[0]
         images = noting("load", lambda: [load_image(photo, place) for place, photo in enumerate(photos, 1)])()
-        found = noting("detect", lambda: [detector.detect(image) for image in images])()
+        found = noting("detect", lambda: [detector.search(image) for image in images])()
         spent["detect"] -= spent["landmarks"]
         chosen = [
-            choose_face(several, image.shape, which, name)
-            for image, several, which, name in zip(images, found, spec["which"], names, strict=True)
+            choose_face(one.faces, one.image.shape, which, name)
+            for one, which, name in zip(found, spec["which"], names, strict=True)
         ]
         size, template = model.config.image_size, model.config.crop
-        pairs = list(zip(images, chosen, strict=True))
+        pairs = [(one.image, face) for one, face in zip(found, chosen, strict=True)]
         faces = noting(
             "align", lambda: [align_face(image, face.landmarks, size, template=template) for image, face in pairs]
         )()

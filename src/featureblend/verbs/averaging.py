@@ -28,12 +28,12 @@ from ..compositing.composing import shares_around
 from ..errors import FeatureblendError
 from ..evaluate.scores import sharpness
 from ..files import atomic_path
-from ..inputs import Input
+from ..inputs import Input, Skipped
 from ..mixing import Surroundings
 from ..photo_warnings import PhotoWarning, counted
 from ..recipes import normalised_weights
 from ..tables import number, parse_number, read_table
-from .gathering import Skipped, cleaned_one_by_one, gather, inputs_of, noted
+from .gathering import cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import combined, latents_in_shape, progress, summed, verb_recipe
 
 __all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
@@ -114,6 +114,8 @@ def average(
     if not isinstance(method, str) or method not in METHODS:
         raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
     items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
+    if isinstance(weights, (str, os.PathLike)):  # which may lie beside the photos
+        left_out = tuple(one for one in left_out if not _is_same_file(source, one.photo, weights))
     table = read_weights(weights, names) if isinstance(weights, (str, os.PathLike)) else weights
     shares, unweighted = _weights_by_name(table, names, weights)
     wanted = [place for place, share in enumerate(shares) if share > 0]
@@ -123,7 +125,9 @@ def average(
     warnings: list[tuple[PhotoWarning, ...]] = []
     try:
         places = [wanted[place] for place in found.places]
-        skipped = [*sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo)), *left_out]
+        skipped = sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo))
+        if left_out:  # of a folder, which is taken in the order of the names
+            skipped = sorted((*skipped, *left_out), key=lambda one: one.photo)
         if len(places) < 2:
             raise FeatureblendError(_too_few(len(places), len(items), skipped))
         taken = normalised_weights([shares[place] for place in places], len(places))
@@ -172,6 +176,10 @@ def average(
         tuple(used[place] for place in mended),
         counted(warnings),
     )
+
+
+def _is_same_file(folder: Any, name: str, other: str | os.PathLike[str]) -> bool:
+    return os.path.realpath(os.path.join(folder, name)) == os.path.realpath(other)
 
 
 def _mean_pixels(faces: Iterable[AlignedFace], shares: np.ndarray, target: np.ndarray | None) -> np.ndarray:

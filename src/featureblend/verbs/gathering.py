@@ -20,11 +20,11 @@ from ..compositing.composing import suitability
 from ..errors import FeatureblendError
 from ..files import readable_name
 from ..image import photo_name
-from ..inputs import Input, input_files, input_name, made_here
+from ..inputs import Input, Skipped, input_name, read_folder
 from ..photo_warnings import PhotoWarning
 from .rendering import progress
 
-__all__ = ["FaceStore", "Gathered", "Skipped", "cleaned_one_by_one", "gather", "inputs_of", "noted"]
+__all__ = ["FaceStore", "Gathered", "cleaned_one_by_one", "gather", "inputs_of", "noted"]
 
 
 class FaceStore(Sequence[AlignedFace]):
@@ -85,20 +85,7 @@ class FaceStore(Sequence[AlignedFace]):
         self._file.close()
 
 
-MADE_HERE = "featureblend made it; name the photos one by one to use it, too"
-"""Why a picture of a folder is left out."""
-
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A photo that was not used."""
-
-    photo: str
-    """Its name."""
-    reason: str
-    """Why, in a few words."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +117,13 @@ def inputs_of(
     names : list of str
         Of a folder's files, the path in the folder; of others, the file's name or the place in the list.
     left_out : tuple of Skipped
-        The folder's pictures that featureblend made: an average is no photo of the next.
+        The folder's files that are neither photos nor codes, and its pictures that featureblend made: an average is no
+        photo of the next.
     """
     if isinstance(source, (str, os.PathLike)) and Path(source).is_dir():
-        files = input_files(source, every=True)
-        results = set() if every else made_here(files)
-        names = {path: readable_name(path.relative_to(source).as_posix()) for path in files}
-        taken: list[Input] = [path for path in files if path not in results]
-        skipped = tuple(Skipped(names[path], MADE_HERE) for path in files if path in results)
-        return taken, [name for path, name in names.items() if path not in results], skipped
+        folder = read_folder(source, every)
+        names = [readable_name(path.relative_to(source).as_posix()) for path in folder.files]
+        return list(folder.files), names, folder.skipped
     items: list[Input] = list(source) if isinstance(source, (list, tuple)) else [source]  # type: ignore[list-item]
     return items, [input_name(item, place) for place, item in enumerate(items, 1)], ()
 

@@ -22,9 +22,10 @@ from ..classical import pixel
 from ..compositing import BACKGROUNDS
 from ..errors import FeatureblendError
 from ..evaluate.measures import blend_measures
-from ..faces import Face, choose_face
+from ..faces import Search, choose_face
 from ..files import short_name
-from ..image import decode_image
+from ..image import decode_photo
+from ..photo_warnings import PhotoWarning
 from ..verbs import Continuum, continuum
 
 __all__ = ["MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
@@ -91,13 +92,13 @@ class Look:
 class _Decoded:
     """A photo in memory: its pixels, its faces, and the crops that were cut."""
 
-    image: np.ndarray
-    found: list[Face]
+    search: Search
+    warnings: tuple[PhotoWarning, ...]
     cut: dict[Which, AlignedFace] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
-        return self.image.nbytes
+        return self.search.image.nbytes
 
 
 class Studio:
@@ -168,18 +169,18 @@ class Studio:
             raise FeatureblendError(f"{name} was left out: {MAX_PHOTOS} photos are blended at most; remove one first")
         key = hashlib.sha256(content).hexdigest()
         decoded = self._decoded(key, name, content)
-        return (*table, OnTable(name, content, key, len(decoded.found)))
+        return (*table, OnTable(name, content, key, len(decoded.search.faces)))
 
     def _decoded(self, key: str, name: str, content: bytes) -> _Decoded:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        image = decode_image(content, name)
-        found = self.blender.detector.detect(image)
-        if not found:
-            choose_face(found, image.shape, "largest", name)  # says that there is none
-        decoded = _Decoded(image, found)
+        photo = decode_photo(content, name)
+        found = self.blender.detector.search(photo.pixels)
+        if not found.faces:
+            choose_face(found.faces, found.image.shape, "largest", name, photo.warnings)  # says that there is none
+        decoded = _Decoded(found, photo.warnings)
         with self._lock:
             self._kept[key] = decoded
             while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:
@@ -190,15 +191,15 @@ class Studio:
         """Give the aligned crop of the face that is chosen in a photo."""
         decoded = self._decoded(photo.sha256, photo.name, photo.content)
         if photo.which not in decoded.cut:
-            cut = self.blender.face_in(decoded.image, decoded.found, photo.which, photo.name)
+            cut = self.blender.face_in(decoded.search, photo.which, photo.name, decoded.warnings)
             (decoded.cut[photo.which],) = self.blender.cleaned([cut])
         return decoded.cut[photo.which]
 
     def place(self, photo: OnTable) -> int:
         """Give the number of the face that is blended, from the left, from 1."""
         decoded = self._decoded(photo.sha256, photo.name, photo.content)
-        chosen = choose_face(decoded.found, decoded.image.shape, photo.which, photo.name)
-        return next(place for place, face in enumerate(decoded.found, 1) if face is chosen)
+        chosen = choose_face(decoded.search.faces, decoded.search.image.shape, photo.which, photo.name)
+        return next(place for place, face in enumerate(decoded.search.faces, 1) if face is chosen)
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
         """Give the faces of all photos on the table, in order."""
