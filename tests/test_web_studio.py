@@ -38,7 +38,7 @@ def table(studio):
 
 
 def test_a_photo_is_searched_once(studio, table, monkeypatch):
-    monkeypatch.setattr(studio.blender.detector, "detect", lambda image: pytest.fail("searched again"))
+    monkeypatch.setattr(studio.blender.detector, "search", lambda image: pytest.fail("searched again"))
     again = studio.added(table, "copy of the first.png", (EXAMPLES / NAMES[0]).read_bytes())
     assert studio.face(again[2]) is studio.face(again[0])
 
