@@ -105,9 +105,13 @@ def test_a_quick_call_is_timed_as_a_mean_and_a_long_one_once(monkeypatch):
 
 
 def test_memory_is_what_a_process_holds_and_its_peak_what_it_held():
-    before = memory()["now"]
-    held = np.ones(8_000_000)
-    assert memory()["now"] - before > 0.9 * held.nbytes
+    grown = []
+    for _ in range(3):  # a machine short of memory may take pages back in between
+        held = None
+        before = memory()["now"]
+        held = np.ones(8_000_000)
+        grown.append(memory()["now"] - before)
+    assert max(grown) > 0.9 * held.nbytes
     with_it = memory()["peak"]
     del held
     assert memory()["peak"] >= with_it * 0.99

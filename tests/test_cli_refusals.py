@@ -155,13 +155,14 @@ def test_a_result_that_is_there_is_kept_when_the_next_blend_fails(fails, place):
         (["train", "--minutes", "soon"], "--minutes can't be 'soon'"),
         (["train", "--preset", "huge"], "unknown preset 'huge': use one of paper-ae-200"),
         (["train", "--preset", "toy", "--set", "batch=2", "--dry-run"], "cannot set 'batch=2'"),
-        (["export", "nowhere", "-o", "model"], "nowhere"),
+        pytest.param(["export", "nowhere", "-o", "model"], "nowhere", marks=pytest.mark.extras),
     ],
 )
 def test_commands_that_can_not_be_understood(fails, words, message):
     assert message in fails(*words)
 
 
+@pytest.mark.extras
 def test_training_says_what_is_missing(place, capsys):
     """The experiment that would be trained was shown by then."""
     for words, message in (([], "--data is missing"), (["--data", "nowhere.tar"], "nowhere.tar")):

@@ -128,7 +128,7 @@ def example(workplace, monkeypatch):
     return made
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.extras) if n == "train" else n for n in NAMES])
 def test_an_example_runs_top_to_bottom_and_shows_what_it_makes(name, example):
     page = example(name)
     text = page.read_text(encoding="utf-8")
@@ -193,6 +193,7 @@ def words_of(page):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8"))).split())
 
 
+@pytest.mark.extras
 def test_the_pages_fetch_nothing(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) > 40
@@ -204,6 +205,7 @@ def test_the_pages_fetch_nothing(site):
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", sheet.read_text(encoding="utf-8")), sheet
 
 
+@pytest.mark.extras
 def test_the_reference_has_every_command_and_option(site):
     shown = words_of(site / "commands.html")
     for name, command in COMMANDS.items():
@@ -216,6 +218,7 @@ def test_the_reference_has_every_command_and_option(site):
             assert positional or f"--{flag.replace('_', '-')}" in section, (name, option)
 
 
+@pytest.mark.extras
 def test_the_python_reference_has_every_public_name(site):
     import featureblend
 
@@ -224,6 +227,7 @@ def test_the_python_reference_has_every_public_name(site):
         assert re.search(rf'<h\d id="featureblend\.[\w.]*\.{name}"', shown), name
 
 
+@pytest.mark.extras
 def test_the_examples_are_on_the_site_with_their_pictures(site):
     for name in NAMES:
         page = site / "examples" / f"{name}.html"

@@ -13,6 +13,7 @@ from featureblend.evaluate.spoiling import spoilt
 from featureblend.image import load_image, save_image
 
 pytest_plugins = ["web_server"]
+pytestmark = pytest.mark.extras
 
 FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
 

@@ -179,6 +179,7 @@ def refusal(capsys, *words):
     return said
 
 
+@pytest.mark.extras
 def test_the_command_refuses_what_it_should(capsys, monkeypatch):
     assert "--share" in refusal(capsys, "--share")
     with socket.socket() as taken:

@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 pytest_plugins = ["web_server"]
-pytestmark = pytest.mark.xdist_group("web")
+pytestmark = pytest.mark.extras
 
 SCRIPT = """
 import signal, sys, time
