@@ -8,9 +8,9 @@ import pytest
 from drawn_faces import draw_face
 from real_photos import opened, shared_file
 
-from featureblend.alignment import align_face
+from featureblend.alignment import AlignedFace, align_face
 from featureblend.blender import Blender
-from featureblend.compositing import face_mask, with_mean_colour
+from featureblend.compositing import compose, face_mask, with_mean_colour
 from featureblend.demo import EXAMPLES
 from featureblend.evaluate import skin_between, skin_colour
 from featureblend.model_folder import find_model
@@ -58,6 +58,27 @@ def test_hair_and_background_keep_their_colours():
         made = with_mean_colour(around.image, mean, around.image, points)
         assert np.abs(made - around.image)[:20, :20].max() < 1
         assert np.abs(made - around.image)[:20, -20:].max() < 1
+
+
+def test_skin_of_another_colour_has_no_glow_about_it():
+    """Heads of one colour before a plain background, one dark and one light: the background stays plain."""
+    points = align_face(*draw_face(0, 256), 128).landmarks
+    middle = np.rint(points.mean(axis=0)).astype(int)
+
+    def head(colour):
+        image = np.full((128, 128, 3), 225, np.uint8)
+        cv2.ellipse(image, middle.tolist(), (48, 60), 0, 0, 360, colour, -1, cv2.LINE_AA)
+        return image
+
+    colours = np.array([(80, 55, 40), (200, 165, 140)])
+    faces = [AlignedFace(head(colour.tolist()), points, np.eye(2, 3)) for colour in colours]
+    soft = head(colours.mean(axis=0).tolist())
+    x, y = np.meshgrid(np.arange(128), np.arange(128))
+    away = np.hypot((x - middle[0]) / 48, (y - middle[1]) / 60)
+    for who in (1, 2):
+        made = compose(soft, faces, [0.5, 0.5], surroundings=who).astype(float)
+        assert np.abs(made - 225)[(away > 1.08) & (away < 1.4)].max() < 6
+        assert np.abs(made - soft)[face_mask(points, 128, forehead=0) > 0.9].max() < 12
 
 
 def test_ears_and_neck_follow_the_face(blender):

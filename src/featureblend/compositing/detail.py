@@ -150,7 +150,11 @@ def add_detail(
     outlines, outside = _mixed(images, clearer), _mixed(images, around)
     side = min(size, SKIN_SIDE)
     skin = skin_around(_scaled(outside, side), _enlarged(core, side), rescaled_points(shape, side / size))
-    outside = tinted(outside, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])
+    # Both alike: an outline with the contrast of the old skin before bands of the new one would glow.
+    outlines, outside = (
+        tinted(one, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])
+        for one in (outlines, outside)
+    )
     detail = sum(
         image * _enlarged(share.astype(np.float32), size)[..., None]
         for image, share in zip(images, chosen, strict=True)
