@@ -7,6 +7,8 @@ import signal
 # Before anything loads torch or numpy: the workers of pytest share the cores, and threads of each would only wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pi_heif
+import pillow_heif
 import pytest
 from drawn_faces import draw_face
 from PIL import Image
@@ -17,6 +19,10 @@ from featureblend.faces import FaceDetector
 # Started in the background, a shell's children ignore Ctrl-C, and so would every program that the tests stop with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests write HEIC with a package that can; what reads it is the plain install's, registered last.
+pillow_heif.register_heif_opener()
+pi_heif.register_heif_opener()
 
 COUNT = 36
 

@@ -581,12 +581,12 @@ def test_labelled_row_shows_each_picture_and_a_caption():
 
 def test_without_its_reader_a_heic_file_says_what_to_install_and_others_are_read(monkeypatch):
     heic, jpeg = (encoded(Image.fromarray(SMOOTH), kind) for kind in ("HEIF", "JPEG"))
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
     monkeypatch.delitem(Image.OPEN, "HEIF")
     module._formats.cache_clear()
     try:
         assert decode_image(jpeg, "a").shape == SMOOTH.shape
-        with pytest.raises(FeatureblendError, match="pip install pillow-heif"):
+        with pytest.raises(FeatureblendError, match="pip install pi-heif"):
             decode_image(heic, "a.heic")
     finally:
         module._formats.cache_clear()

@@ -244,11 +244,11 @@ def not_a_photo(file: str | os.PathLike[str] | BinaryIO) -> str | None:
 @cache
 def _formats() -> tuple[str, ...]:
     try:
-        import pillow_heif  # here, since it loads a library of several megabytes
+        import pi_heif  # here, since it loads a library of several megabytes
     except ImportError:  # said where a file needs it
         pass
     else:
-        pillow_heif.register_heif_opener()
+        pi_heif.register_heif_opener()
     Image.init()
     return tuple(name for name in PHOTO_FORMATS if name in Image.OPEN)
 
@@ -267,7 +267,7 @@ def _open(stream: BinaryIO, name: str) -> Image.Image:
             if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
                 if "HEIF" not in _formats():
                     raise FeatureblendError(
-                        f"cannot read {name}: HEIC needs the package pillow-heif: pip install pillow-heif"
+                        f"cannot read {name}: HEIC needs the package pi-heif: pip install pi-heif"
                     ) from error
                 raise _damaged(name, "it is a HEIC or AVIF file") from error
             raise FeatureblendError(
