@@ -19,6 +19,14 @@ from featureblend.models import (
 SMALL_MODERN = {"image_size": 32, "widths": [8, 16], "encoder_blocks": [1, 1], "decoder_blocks": [1, 1]}
 SMALL = {
     "modern": {**SMALL_MODERN, "spatial_channels": 4, "global_dim": 6},
+    "hierarchical": {
+        "image_size": 32,
+        "widths": [8, 16],
+        "latent_channels": [2, 4],
+        "global_dim": 6,
+        "encoder_blocks": [1, 1],
+        "decoder_blocks": [1, 1],
+    },
     "paper": {"image_size": 32, "padding": "same", "latent_dim": 6, "feature_dim": 12},
 }
 SMALL_CRITICS = {"modern": {"image_size": 32, "widths": [8, 16]}, "paper": {"image_size": 32, "padding": "same"}}
@@ -187,7 +195,7 @@ def test_missing_model_is_named(tmp_path):
 
 
 def test_unknown_networks_and_options():
-    with pytest.raises(FeatureblendError, match="unknown network 'vqgan': use one of modern, paper"):
+    with pytest.raises(FeatureblendError, match="unknown network 'vqgan': use one of modern, hierarchical, paper"):
         build(AUTOENCODERS, "vqgan")
     with pytest.raises(FeatureblendError, match="ModernConfig has no setting 'width'"):
         build(AUTOENCODERS, "modern", {"width": 3})

@@ -165,6 +165,10 @@ def test_preset_can_be_trained(name):
         with pytest.raises(FeatureblendError, match=r"wants torchvision's weights of vgg.*--vgg-weights FILE, or do"):
             check(experiment)
         experiment = dataclasses.replace(experiment, from_scratch=True)
+    if experiment.losses.lpips:
+        with pytest.raises(FeatureblendError, match=r"wants the weights of LPIPS.*--lpips-weights FILE, or do"):
+            check(experiment)
+        experiment = dataclasses.replace(experiment, from_scratch=True)
     check(experiment)
     config = from_dict(AUTOENCODERS[experiment.model].config, experiment.model_options, name)
     if experiment.discriminator:

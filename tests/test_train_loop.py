@@ -127,6 +127,8 @@ class FakeTime:
     def monotonic(self):
         return self.now
 
+    process_time = monotonic
+
     def takes(self, seconds, done):
         def timed(*arguments):
             self.now += seconds

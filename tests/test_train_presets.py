@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from training_faces import faces
+from training_faces import HIERARCHICAL, faces, triplets
 
 from featureblend.errors import FeatureblendError
 from featureblend.presets import PRESETS, preset, quick, resized
@@ -35,7 +35,14 @@ def tiny(name):
             adversarial_start=0,
             adversarial_ramp=0,
         )
+    if name == "taught":
+        experiment = dataclasses.replace(experiment, model_options=HIERARCHICAL, from_scratch=True)
     return dataclasses.replace(experiment, batch_size=4)
+
+
+def trainer_of(name):
+    """The preset at a tiny size, with triplets where it learns from them."""
+    return Trainer(tiny(name), faces(), triplets() if name == "taught" else None)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +52,7 @@ def stepped():
 
     def get(name):
         if name not in known:
-            trainer = Trainer(tiny(name), faces())
+            trainer = trainer_of(name)
             logged = [trainer.step() for _ in range(2)]
             known[name] = trainer, logged
         return known[name]
@@ -75,7 +82,7 @@ def test_steps_are_finite(name, stepped):
 def test_everything_that_should_learn_does(name):
     """Each parameter of each network moves in the first steps, but for those that nothing can depend on."""
     torch.manual_seed(0)
-    trainer = Trainer(tiny(name), faces())
+    trainer = trainer_of(name)
     with torch.no_grad():  # leave the zeros that blocks start from, whose neighbours have no gradient
         for network in trainer.networks.named().values():
             for parameter in network.parameters():
@@ -148,7 +155,7 @@ def test_the_published_vgg_decoder_makes_nothing_darker_than_grey(stepped):
 @presets
 def test_checkpoints_come_back(name, stepped):
     trainer, _ = stepped(name)
-    other = Trainer(tiny(name), faces())
+    other = trainer_of(name)
     other.restore(trainer.state())
     assert other.clock.step == 2
     assert set(other.networks.named()) == set(trainer.networks.named())

@@ -90,7 +90,10 @@ def train(
     resume: Flag = False,
     init: Folder = None,
     set: Annotated[tuple[str, ...], plain("FIELD=VALUE ...")] = (),
+    triplets: Annotated[tuple[Path, ...], plain("FACES ...")] = (),
+    generator: File = None,
     vgg_weights: File = None,
+    lpips_weights: Annotated[tuple[str, ...], plain("FILE ...")] = (),
     from_scratch: Flag = False,
     on_collapse: Literal["stop", "warn"] = "stop",
     dry_run: Flag = False,
@@ -110,7 +113,10 @@ def train(
         resume: Go on with the run in the folder.
         init: A run folder, a model folder or a bundled model, whose weights a new run starts from.
         set: Settings that differ from the preset, such as batch_size=16 losses.kl=0.1
+        triplets: Prepared faces that preset 'taught' learns blends from: parents 00000a and 00000b, the middle 00000m.
+        generator: A traced generator (tools/trace_generator.py) that makes them as they are needed; for a GPU.
         vgg_weights: torchvision's weights of the preset's VGG, checked by their hash.
+        lpips_weights: alex_shift_tolerant.pth, for preset 'taught'; or files as `evaluate` takes them.
         from_scratch: Do without such weights.
         on_collapse: When training collapses: stop, keeping the last good checkpoint, or warn and go on.
         dry_run: Print the resolved experiment and stop.
@@ -131,6 +137,8 @@ def train(
     experiment = overridden(named(preset), set)
     if vgg_weights is not None:
         experiment = replace(experiment, vgg_weights=str(vgg_weights))
+    if lpips_weights:
+        experiment = replace(experiment, lpips_weights=lpips_weights)
     if from_scratch:
         experiment = replace(experiment, from_scratch=True)
     print(_json(to_dict(experiment)), end="")
@@ -139,19 +147,21 @@ def train(
     if data is None:
         raise FeatureblendError("--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`")
     _need("torch", "train")
-    from .data import FaceSet
+    from .data import FaceSet, FaceTriplets
 
     faces = FaceSet.read(data)
+    taught: dict[str, Any] = {"triplets": FaceTriplets.read(triplets) if triplets else None, "generator": generator}
     if profile:
         from .train.profile import profile as measure
 
-        print(_json(measure(experiment, faces)), end="")
+        print(_json(measure(experiment, faces, **taught)), end="")
         return
     if run is None:
         raise FeatureblendError(f"--run is missing: name the folder to write, such as --run runs/{experiment.name}")
     from .train.loop import train as start
 
     settings: dict[str, Any] = {"minutes": minutes, "resume": resume, "init": init, "quiet": quiet, "data": data}
+    settings |= taught
     print(start(experiment, faces, run, on_collapse=on_collapse, **settings))
 
 

@@ -58,6 +58,8 @@ class LossWeights:
     """L1 between the discriminator's features of input and reconstruction (Larsen et al. 2016)."""
     perceptual: float = 0.0
     """Squared distance between a VGG's features of input and reconstruction (Johnson et al. 2016)."""
+    lpips: float = 0.0
+    """LPIPS (Zhang et al. 2018) of a random square of each output and of its target; see `Experiment.lpips_weights`."""
     prior: float = 0.0
     """Adversarial loss that makes codes look like draws from N(0, I) (Makhzani et al. 2016); phase `match_prior`."""
     damage: float = 0.0
@@ -128,8 +130,14 @@ class Experiment:
     """File of torchvision's weights: the first weights of a VGG encoder, and the features of `losses.perceptual`."""
     vgg_sha256: str = "torchvision"
     """What that file's SHA-256 begins with; 'torchvision' for the hash in the name of torchvision's own file."""
+    lpips_weights: tuple[str, ...] = ()
+    """Files of LPIPS's weights for `losses.lpips`, as `featureblend.evaluate.lpips.find_lpips` takes them."""
+    lpips_side: int = 48
+    """Side in pixels of the square that `losses.lpips` looks at, at a place drawn for each step; 48 takes a fifth of
+    the time of a whole picture of 128."""
     from_scratch: bool = False
-    """Do without that file: a VGG encoder starts from random weights, and perceptual features stay random."""
+    """Do without such files: a VGG encoder starts from random weights, perceptual features stay random, and
+    `losses.lpips` is left out."""
     gradient_penalty: float = 0.0
     """Weight of R1 (and of R2, where the loss is relativistic; Roth et al. 2017, Huang et al. 2024); 0 is off."""
     gradient_penalty_form: str = "r1"
@@ -183,6 +191,9 @@ class Experiment:
     warp: float = 0.0
     """Share of the groups of faces that are bent to their mean shape before `joint` encodes them, as blends are made
     at use time."""
+    triplet_share: float = 0.75
+    """Share of the pictures of a step of `teach` that belong to triplets (two parents and what lies between them); the
+    others are photos, which are reconstructed."""
     degrade: float = 0.0
     """Share of inputs (never targets) that are blurred, noisy, badly lit or strongly compressed."""
     seed: int = 0

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from mimetypes import guess_type
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -23,7 +24,20 @@ from .files import sha256
 from .image import load_image, not_a_photo
 from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning, write_shard
 
-__all__ = ["SPLITS", "FaceSample", "FaceSet", "face_pairs", "person_split", "read_shard", "shard_paths", "write_shard"]
+__all__ = [
+    "SPLITS",
+    "FaceSample",
+    "FaceSet",
+    "FaceTriplets",
+    "face_pairs",
+    "person_split",
+    "read_shard",
+    "shard_paths",
+    "write_shard",
+]
+
+HELD_OUT_TRIPLETS = 60
+"""At most so many triplets are kept for validation."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +145,101 @@ class FaceSet:
             images = np.stack([_scaled(image, size) for image in images])
             landmarks = (landmarks + 0.5) * (size / inner) - 0.5
         return replace(self, images=np.ascontiguousarray(images), landmarks=landmarks, margin=1.0)
+
+
+@dataclass(frozen=True)
+class FaceTriplets:
+    """Two parents, and the face halfway between them, from a generator in whose latent space the mean is a person.
+
+    Examples
+    --------
+    >>> triplets = FaceTriplets(np.zeros((30, 3, 160, 160, 3), np.uint8), np.array(["x"] * 30), margin=1.25)
+    >>> len(triplets.held_out()), len(triplets.training())
+    (3, 27)
+    """
+
+    images: np.ndarray
+    """(N, 3, S, S, 3) uint8 sRGB: of each triplet the first parent, the second, and the face halfway."""
+    names: np.ndarray
+    """(N,) str: what the three file names have in common."""
+    margin: float
+    """The crops show this many times the template's side."""
+    identity: str = ""
+    """SHA-256 over the shards that were read: names the data in reports."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @classmethod
+    def read(cls, paths: Sequence[str | os.PathLike[str]]) -> FaceTriplets:
+        """Read triplets from prepared pictures named ``00000a.jpg``, ``00000b.jpg`` and ``00000m.jpg``, the middle.
+
+        Parameters
+        ----------
+        paths : sequence of path-like
+            Each as `FaceSet.read` takes it. Triplets of which a face was not found are left out.
+
+        Returns
+        -------
+        FaceTriplets
+
+        Raises
+        ------
+        FeatureblendError
+            If a file holds no triplets, or the files hold crops of several sizes.
+        """
+        sets = [cls._read(Path(path)) for path in paths]
+        first = sets[0]
+        for path, found in zip(paths, sets, strict=True):
+            if found.images.shape[1:] != first.images.shape[1:] or found.margin != first.margin:
+                raise FeatureblendError(f"{path} holds crops of another size than {paths[0]}: prepare both alike")
+        return cls(
+            np.concatenate([found.images for found in sets]),
+            np.concatenate([found.names for found in sets]),
+            first.margin,
+            hashlib.sha256("".join(found.identity for found in sets).encode()).hexdigest(),
+        )
+
+    @classmethod
+    def _read(cls, path: Path) -> FaceTriplets:
+        faces = FaceSet.read(path)
+        members: dict[str, dict[str, int]] = {}
+        for place, source in enumerate(faces.sources):
+            stem = PurePosixPath(source).with_suffix("").as_posix()
+            members.setdefault(stem[:-1], {})[stem[-1:]] = place
+        whole = {name: [found[key] for key in "abm"] for name, found in members.items() if {*"abm"} <= set(found)}
+        if not whole:
+            raise FeatureblendError(
+                f"{path} holds no triplets: prepare pictures named such as 00000a.jpg and 00000b.jpg, the parents, and "
+                "00000m.jpg, the face halfway"
+            )
+        places = np.array([whole[name] for name in sorted(whole)])
+        return cls(faces.images[places], np.array(sorted(whole)), faces.margin, faces.identity)
+
+    def held_out(self, share: float = 0.1) -> FaceTriplets:
+        """Give the first triplets, which are never trained on: `HELD_OUT_TRIPLETS`, or a share where that is fewer.
+
+        Parameters
+        ----------
+        share : float
+            1 where none of the others are trained on either.
+        """
+        return self._chosen(slice(0, self._held_out(share)))
+
+    def training(self) -> FaceTriplets:
+        """Give all the others."""
+        return self._chosen(slice(self._held_out(0.1), None))
+
+    def _held_out(self, share: float) -> int:
+        return min(HELD_OUT_TRIPLETS, math.ceil(share * len(self)))
+
+    def _chosen(self, which: slice) -> FaceTriplets:
+        return replace(self, images=self.images[which], names=self.names[which])
+
+    def faces(self) -> FaceSet:
+        """Give the pictures as faces, three of each triplet in a row."""
+        faces = FaceSet.from_images(self.images.reshape(-1, *self.images.shape[2:]), self.margin)
+        return replace(faces, sources=np.repeat(self.names, 3))
 
 
 def _scaled(image: np.ndarray, size: int) -> np.ndarray:

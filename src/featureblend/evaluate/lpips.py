@@ -2,7 +2,9 @@
 
 A file of an image classifier (AlexNet or VGG-16 as torchvision publishes them) and a small file of linear heads
 (version 0.1 of richzhang/PerceptualSimilarity, BSD-2-Clause), which torchmetrics brings along. One file that holds
-both serves as well.
+both serves as well. The shift-tolerant LPIPS (S. Ghildyal and F. Liu, "Shift-tolerant perceptual similarity metric",
+ECCV 2022) is one such file: an AlexNet of its own weights, whose first convolution looks at every pixel and which
+blurs before each step to half the size (R. Zhang 2019, "Making convolutional networks shift-invariant again").
 
 Source: R. Zhang, P. Isola, A. A. Efros, E. Shechtman and O. Wang, "The unreasonable effectiveness of deep features as a
 perceptual metric", CVPR 2018. AlexNet: A. Krizhevsky 2014, arXiv:1404.5997; VGG: K. Simonyan and A. Zisserman, ICLR
@@ -19,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..errors import FeatureblendError
 from .inputs import Pictures, as_stack
@@ -31,8 +34,10 @@ PUBLISHED = {
     "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0": "vgg16-397923af",
     "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0": "LPIPS v0.1 alex",
     "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868": "LPIPS v0.1 vgg",
+    "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee": "ST LPIPS v0.0 alex",
 }
-"""Names by SHA-256: torchvision's classifiers, and the heads ``alex.pth`` and ``vgg.pth`` of LPIPS 0.1."""
+"""Names by SHA-256: torchvision's classifiers, the heads ``alex.pth`` and ``vgg.pth`` of LPIPS 0.1, and
+``alex_shift_tolerant.pth``, which holds both."""
 
 LEAST_SIDE = 32
 """Smaller pictures leave nothing of the last maps."""
@@ -41,8 +46,10 @@ BATCH = 16
 """Pictures that pass the network at a time."""
 
 # What torchvision calls "features", up to the last map that is compared; a "|" stands before each map's first part.
-# A number is a convolution to so many channels, P a pooling; every convolution is followed by a ReLU.
+# A number is a convolution to so many channels, P a pooling, B a blur to half the size before the ReLU; every
+# convolution is followed by a ReLU.
 TABLES = {
+    "shift-tolerant": "64 B | P 192 | P 384 | 256 | 256",
     "alex": "64 | P 192 | P 384 | 256 | 256",
     "vgg": "64 64 | P 128 128 | P 256 256 256 | P 512 512 512 | P 512 512 512",
 }
@@ -53,7 +60,7 @@ class Lpips(nn.Module):
 
     Parameters
     ----------
-    kind : {'alex', 'vgg'}
+    kind : {'alex', 'vgg', 'shift-tolerant'}
 
     Examples
     --------
@@ -70,13 +77,16 @@ class Lpips(nn.Module):
         for stage in TABLES[kind].split("|"):
             for word in stage.split():
                 if word == "P":
-                    layers.append(nn.MaxPool2d(3 if kind == "alex" else 2, 2))
+                    layers += _pooling(kind, width)
+                    continue
+                if word == "B":
+                    layers.insert(-1, _Blur(width))
                     continue
                 layers += [_convolution(kind, width, int(word)), nn.ReLU(inplace=False)]
                 width = int(word)
             self.taps.append(len(layers) - 1)
         self.features = nn.Sequential(*layers)
-        widths = [int(stage.split()[-1]) for stage in TABLES[kind].split("|")]
+        widths = [int(stage.rstrip(" B").split()[-1]) for stage in TABLES[kind].split("|")]
         for number, channels in enumerate(widths):
             # The published heads drop out before the convolution while they learn: hence its place, 1.
             head = nn.Sequential(nn.Dropout(), nn.Conv2d(channels, 1, 1, bias=False))
@@ -91,22 +101,43 @@ class Lpips(nn.Module):
         for place, layer in enumerate(self.features):
             x = layer(x)
             if place in self.taps:
-                found.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
+                wide = x.float()  # under autocast; the root's slope at 0 is infinite
+                found.append(wide / ((wide.square().sum(dim=1, keepdim=True) + 1e-20).sqrt() + 1e-10))
         return found
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """(B, 3, H, W) pictures in [-1, 1] twice in, (B,) distances out."""
-        total = torch.zeros(len(first))
+        total = first.new_zeros(len(first))
         for number, (a, b) in enumerate(zip(self.maps(first), self.maps(second), strict=True)):
             head = self.get_submodule(f"lin{number}.model")
             total = total + head((a - b).square()).mean(dim=(1, 2, 3))
         return total
 
 
+class _Blur(nn.Module):
+    """Halve the size after a blur by (1, 2, 1) / 4 along both axes, over a mirrored border of two."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        taps = torch.tensor([1.0, 2.0, 1.0])
+        kernel = (taps[:, None] * taps / 16).expand(channels, 1, 3, 3).clone()
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.get_buffer("kernel").to(x.dtype)
+        return functional.conv2d(functional.pad(x, [2] * 4, mode="reflect"), kernel, stride=2, groups=len(kernel))
+
+
+def _pooling(kind: str, channels: int) -> list[nn.Module]:
+    if kind == "shift-tolerant":
+        return [nn.MaxPool2d(3, 1), _Blur(channels)]
+    return [nn.MaxPool2d(3 if kind == "alex" else 2, 2)]
+
+
 def _convolution(kind: str, inputs: int, outputs: int) -> nn.Conv2d:
-    if kind == "alex" and inputs == 3:
-        return nn.Conv2d(inputs, outputs, 11, stride=4, padding=2)
-    size = 5 if kind == "alex" and inputs == 64 else 3
+    if kind != "vgg" and inputs == 3:
+        return nn.Conv2d(inputs, outputs, 11, stride=4 if kind == "alex" else 1, padding=2)
+    size = 5 if kind != "vgg" and inputs == 64 else 3
     return nn.Conv2d(inputs, outputs, size, padding=size // 2)
 
 
@@ -168,9 +199,12 @@ def _known_name(name: str) -> str:
 
 def _kind(tensors: dict[str, Tensor], source: str) -> str:
     """Tell AlexNet from VGG-16 by the first convolution."""
-    first = {_known_name(name): value for name, value in tensors.items()}.get("features.0.weight")
+    known = {_known_name(name): value for name, value in tensors.items()}
+    first = known.get("features.0.weight")
     kinds = {(64, 3, 11, 11): "alex", (64, 3, 3, 3): "vgg"}
     shape = None if first is None else tuple(first.shape)
+    if "features.1.filt" in known:  # the blur after the first convolution
+        kinds[64, 3, 11, 11] = "shift-tolerant"
     if shape not in kinds:
         what = "features.0.weight is missing" if shape is None else f"features.0.weight is {shape}"
         raise FeatureblendError(f"{source} holds neither AlexNet nor VGG-16 of torchvision: {what}")

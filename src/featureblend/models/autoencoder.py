@@ -15,6 +15,7 @@ from torch import nn
 from ..config import from_dict, to_dict
 from ..errors import FeatureblendError
 from ..files import atomic_path
+from .hierarchical import HierarchicalAutoencoder, HierarchicalConfig
 from .latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
 from .modern import ModernAutoencoder, ModernConfig, ModernDiscriminator, ModernDiscriminatorConfig
 from .paper import PaperAutoencoder, PaperConfig, PaperDiscriminator, PaperDiscriminatorConfig
@@ -41,6 +42,7 @@ class Entry:
 
 AUTOENCODERS: Mapping[str, Entry] = {
     "modern": Entry(ModernAutoencoder, ModernConfig),
+    "hierarchical": Entry(HierarchicalAutoencoder, HierarchicalConfig),
     "paper": Entry(PaperAutoencoder, PaperConfig),
 }
 """Autoencoders by the name that an experiment uses."""

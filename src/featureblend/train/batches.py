@@ -93,6 +93,8 @@ class FaceBatches:
     seed : int
     rank, world : int
         This process and how many there are; each gets its own part of every batch.
+    group : int
+        So many neighbours in `faces` stay together, shifted and mirrored alike, and count as one in `batch_size`.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class FaceBatches:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        group: int = 1,
     ) -> None:
         if batch_size % world:
             raise FeatureblendError(f"batch_size {batch_size} must be a multiple of the number of processes, {world}")
@@ -125,7 +128,7 @@ class FaceBatches:
         self.slack = (self.images.shape[1] - image_size) // 2
         self.shift = min(shift, self.slack)
         self.image_size, self.batch_size, self.mirror = image_size, batch_size, mirror
-        self.seed, self.rank, self.world = seed, rank, world
+        self.seed, self.rank, self.world, self.group = seed, rank, world, group
         self.turn = _head_turn(faces.landmarks) if match_turn else None
         self.landmarks = torch.from_numpy(faces.landmarks).float().to(device)
         self._mirrored = torch.tensor(MIRRORED, device=device)
@@ -136,13 +139,13 @@ class FaceBatches:
             if len(self._orders) > 8:
                 self._orders.clear()
             self._orders[stream, epoch] = torch.randperm(
-                len(self.images), generator=seeded(self.seed, "order", stream, epoch)
+                len(self.images) // self.group, generator=seeded(self.seed, "order", stream, epoch)
             )
         return self._orders[stream, epoch]
 
     def chosen(self, step: int, stream: int = 0) -> Tensor:
-        """Give the (batch_size,) faces of a step, over all processes, as places in the face set."""
-        count, start = len(self.images), step * self.batch_size
+        """Give the (batch_size,) faces of a step, over all processes, as places in the face set, or as groups."""
+        count, start = len(self.images) // self.group, step * self.batch_size
         first, last = start // count, (start + self.batch_size - 1) // count
         orders = [self._order(stream, epoch) for epoch in range(first, last + 1)]
         order = orders[0] if len(orders) == 1 else torch.cat(orders)
@@ -160,7 +163,7 @@ class FaceBatches:
 
         Returns
         -------
-        (batch_size / world, 3, S, S) float32 tensor in [-1, 1], in channels-last layout
+        (group * batch_size / world, 3, S, S) float32 tensor in [-1, 1], in channels-last layout
         """
         return self.marked(step, stream)[0]
 
@@ -175,6 +178,9 @@ class FaceBatches:
             turn = self.turn[chosen]
             drawn = drawn[torch.where(mirrored, -turn, turn).argsort(stable=True)]
         drawn = drawn[self.rank :: self.world]
+        if self.group > 1:
+            drawn = drawn.repeat_interleave(self.group, dim=0)
+            drawn[:, 0] = self.group * drawn[:, 0] + torch.arange(len(drawn)) % self.group
         face, top, left, flip = moved(drawn, self.images.device).unbind(1)
         # Every crop of every face is a view, so that one gather takes them all.
         size = self.image_size

@@ -20,7 +20,7 @@ CHOICES = {
     "surroundings": ("mean", "auto"),
 }
 POSITIVE = ("batch_size", "images", "gradient_penalty_every", "learning_rate", "discriminator_learning_rate")
-SHARES = ("even_blends", "warp", "degrade", "label_smoothing")
+SHARES = ("even_blends", "warp", "degrade", "label_smoothing", "triplet_share")
 NEEDS = {
     "adversarial_reconstruction": "discriminate",
     "adversarial_blend": "discriminate",
@@ -28,6 +28,7 @@ NEEDS = {
     "feature_matching": "discriminate",
     "prior": "discriminate_prior",
     "damage": "clean",
+    "lpips": "teach",
 }
 """Terms of the loss, and the phase without which they, or their critic, are never looked at."""
 MAKERS = {"discriminate": ("reconstruct", "blend", "joint"), "discriminate_prior": ("match_prior",)}
@@ -47,6 +48,7 @@ def check(experiment: Experiment) -> None:
     _check_critics(experiment)
     _check_values(experiment)
     _check_vgg(experiment)
+    _check_lpips(experiment)
 
 
 def _check_phase(phase: Phase) -> None:
@@ -130,6 +132,21 @@ def _check_vgg(experiment: Experiment) -> None:
         )
     if named and not Path(named).is_file():
         raise _wrong(f"no such weights file: {named}")
+
+
+def _check_lpips(experiment: Experiment) -> None:
+    wanted, named = bool(experiment.losses.lpips), bool(experiment.lpips_weights)
+    if named and not wanted:
+        raise _wrong("lpips_weights is set, but losses.lpips is 0")
+    if named and experiment.from_scratch:
+        raise _wrong("lpips_weights and from_scratch contradict each other: leave one out")
+    if wanted and not named and not experiment.from_scratch:
+        raise _wrong(
+            f"{experiment.name} wants the weights of LPIPS: name the file with --lpips-weights FILE, or do without "
+            "with --from-scratch"
+        )
+    if wanted and experiment.lpips_side < 32:
+        raise _wrong(f"lpips_side {experiment.lpips_side}: LPIPS looks at 32 pixels or more")
 
 
 def _wrong(what: str) -> FeatureblendError:

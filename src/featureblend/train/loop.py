@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from ..config import Experiment
 from ..console import Progress
-from ..data import FaceSet
+from ..data import FaceSet, FaceTriplets
 from ..errors import FeatureblendError, TrainingBrokeDown
 from .collapse import ON_COLLAPSE, CollapseGuard, diversities, margin
 from .machine import keep_freed_memory
@@ -34,6 +34,8 @@ __all__ = ["Trainer", "train"]
 
 TICK_SECONDS = 15.0
 """How often the log gets a line; only then does the host wait for the device."""
+SCORING = 0.05
+"""Share of the time that scoring for the log may take; where it takes more, lines are rarer."""
 SAVE_SECONDS = 240.0
 """How often a checkpoint is written."""
 AGREE_SECONDS = 0.5
@@ -48,6 +50,8 @@ def train(
     faces: FaceSet,
     run: str | os.PathLike[str],
     *,
+    triplets: FaceTriplets | None = None,
+    generator: str | os.PathLike[str] | None = None,
     minutes: float | None = None,
     resume: bool = False,
     init: str | os.PathLike[str] | None = None,
@@ -65,6 +69,10 @@ def train(
     faces : FaceSet
     run : path-like
         The run folder.
+    triplets : FaceTriplets, optional
+        What the phase 'teach' learns from.
+    generator : path-like, optional
+        A traced generator that it learns from instead (see `Trainer`).
     minutes : float, optional
         End cleanly after so much wall time (one step is done in any case); `resume` goes on later.
     resume : bool
@@ -76,7 +84,8 @@ def train(
     quiet : bool
         Show no progress bar.
     tick_seconds : float, optional
-        How often the log gets a line; by default `TICK_SECONDS`.
+        How often the log gets a line; by default `TICK_SECONDS`, or less often where scoring is slow. 0 or less for
+        a line a step.
     watch : callable, optional
         Gets each line of the log, as it is written, and the pictures that it scores; in place of the run's own
         drawings, which short slices would have no time for.
@@ -103,7 +112,7 @@ def train(
     keep_freed_memory()
     folder = RunFolder(run)
     folder.check(experiment, resume)
-    trainer = Trainer(experiment, faces)
+    trainer = Trainer(experiment, faces, triplets, generator)
     if folder.checkpoint.exists():
         trainer.restore(folder.load())
     elif init is not None:
@@ -161,6 +170,7 @@ class _Pace:
         self.slowest = 0.0  # step since the last tick
         self.agree_at = 0  # step at which processes next talk
         self.measured = False  # whether this session knows how long closing takes
+        self.scored, self.scoring = 0.0, 0.0  # processor's time at the last scoring's end, and what that took
 
     def ask(self) -> tuple[bool, bool]:
         """Give whether the run or its slice is over, and whether a tick is due; once after every step."""
@@ -170,7 +180,9 @@ class _Pace:
         # Between two agreements nobody can stop, so that a slice must leave room for all steps up to the next.
         wait = 1 if trainer.world == 1 else max(1, round(AGREE_SECONDS / max(self.slowest, 1e-4)))
         out_of_time = now + wait * self.slowest + trainer.clock.closing > self.deadline
-        due = now - self.ticked > self.tick_seconds or trainer.clock.step == 1
+        # By the processor's clock: on a busy machine a slow first scoring would put the second off for hours.
+        worked = self.tick_seconds <= 0 or time.process_time() - self.scored > self.scoring / SCORING
+        due = (now - self.ticked > self.tick_seconds and worked) or trainer.clock.step == 1
         if trainer.world > 1 and not trainer.done:
             if trainer.clock.step < self.agree_at:
                 return False, False
@@ -250,7 +262,10 @@ def _loop(
             _finite(trainer, means)
             saves = over or now - pace.saved > SAVE_SECONDS or trainer.clock.step == 1
             if main:
-                line, pictures = _line(trainer, means, speed)
+                begin = time.process_time()
+                line, pictures, halfway = _line(trainer, means, speed)
+                pace.scored = time.process_time()
+                pace.scoring = pace.scored - begin
                 folder.log(line)
                 guard.look(line)
                 saves = saves or guard.stops
@@ -260,17 +275,23 @@ def _loop(
                     folder.save(trainer.state())
                     guard.saved(trainer.images_seen)
                 if watch is not None:
-                    watch(line, pictures)
+                    watch(line, pictures | halfway)
                 elif saves:
                     draw_samples(pictures, folder.samples / f"{trainer.images_seen:09d}.jpg")
+                    if halfway:
+                        draw_samples(halfway, folder.samples / f"{trainer.images_seen:09d}-halfway.jpg")
                     draw_curves(folder.history(), folder.path / "curves.png")
             pace.went_on(now if saves else None)
             _end_if_collapsed(trainer, guard)
 
 
-def _line(trainer: Trainer, means: dict[str, float], speed: float) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Give the log's line: means since the last one, the validation score, the speed; and the pictures scored."""
+def _line(
+    trainer: Trainer, means: dict[str, float], speed: float
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
+    """Give the log's line: means since the last one, the validation scores, the speed; and the pictures scored."""
     scores, pictures = trainer.validate()
+    taught, halfway = trainer.validate_triplets()
+    scores |= taught
     _finite(trainer, scores)
     line = {
         "step": trainer.clock.step,
@@ -283,7 +304,7 @@ def _line(trainer: Trainer, means: dict[str, float], speed: float) -> tuple[dict
         **diversities(pictures),
     }
     apart = margin(line)
-    return (line if apart is None else {**line, "discriminator_margin": round(apart, 4)}), pictures
+    return (line if apart is None else {**line, "discriminator_margin": round(apart, 4)}), pictures, halfway
 
 
 def _end_if_collapsed(trainer: Trainer, guard: CollapseGuard) -> None:

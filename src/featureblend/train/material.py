@@ -12,7 +12,23 @@ from torch import Tensor, nn
 from .batches import moved, seeded, seeded_on
 from .diff_augment import DiffAugment
 
-__all__ = ["Material", "Networks"]
+__all__ = ["Material", "Networks", "Triplets"]
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Faces, and what blends of them should look like, as a teacher says."""
+
+    parents: Tensor
+    """(P, 3, S, S) in [-1, 1]."""
+    weights: Tensor
+    """(T, P): of the parents in each blend; each row sums to 1, most of it is 0."""
+    targets: Tensor
+    """(T, 3, S, S) in [-1, 1]: the blends."""
+
+    def pixel_averages(self) -> Tensor:
+        """Give the parents' weighted mean, (T, 3, S, S): what a blend without any network is."""
+        return torch.einsum("tp,pcij->tcij", self.weights, self.parents)
 
 
 @dataclass(frozen=True)
@@ -27,6 +43,8 @@ class Networks:
     """Maps codes to logits; None where no phase needs one."""
     perceptual: Any = None
     """Maps pictures to a list of feature maps; None without a perceptual loss. It does not learn."""
+    lpips: Any = None
+    """Maps two batches of pictures to their distances; None without such a loss. It does not learn."""
 
     def named(self) -> dict[str, nn.Module]:
         """Give the networks that are there and learn, by name."""
@@ -50,6 +68,8 @@ class Material:
     """Fixes every random draw of the step, the same in all processes."""
     landmarks: Tensor | None = None
     """(B, 68, 2): of `images`, in pixels; not a number where unknown. Needed where faces are bent."""
+    triplets: Callable[[], Triplets] | None = None
+    """Gives this process's share of the step's triplets, where a phase learns from them."""
     rank: int = 0
     """Which process this is."""
     world: int = 1

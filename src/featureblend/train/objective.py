@@ -4,6 +4,7 @@ Each takes the networks, the step's material and the experiment, and returns a d
 ``"loss"`` to minimise, detached scalars for the log, and under ``"outputs"`` the pictures that the
 discriminator's phase judges. The paper's scheme (section 2) is `reconstruct` on a batch a, `blend` on
 batches a and b, `discriminate`; `joint` is reconstruct and blend from one pass through the encoder.
+`teach` learns from triplets what the decoded mean of latents should be, beside reconstruction.
 An adversarial autoencoder adds `match_prior` and `discriminate_prior`, whose adversary looks at codes.
 """
 
@@ -21,7 +22,7 @@ from ..config import Experiment
 from ..errors import FeatureblendError
 from ..losses import adversarial, perceptual, reconstruction
 from ..models.cleaning import SIGNS
-from .batches import moved
+from .batches import moved, seeded
 from .degrading import KINDS, damaged, degraded
 from .groups import group_size, mixed_in_groups, mixed_pictures
 from .material import Material, Networks
@@ -205,6 +206,39 @@ def _in_groups(
     return images, latent, posterior, mixed, shares, 1 - weights.amax(dim=1).float()
 
 
+def teach(networks: Networks, material: Material, experiment: Experiment) -> Result:
+    """Supervised blends: the decoded mean of two parents' latents is the face that a teacher put between them.
+
+    The parents of triplets and the step's photos are reconstructed in the same pass. Inputs may be spoilt
+    (`degrading`), targets never are.
+    """
+    if material.triplets is None:
+        raise FeatureblendError("the phase 'teach' needs triplets: name them with --triplets FILE or --generator FILE")
+    triplets = material.triplets()
+    images = torch.cat([triplets.parents, material.images])
+    inputs = degraded(images, experiment.degrade, (*material.seed, material.rank)) if experiment.degrade else images
+    latent, posterior = _sampled(networks, inputs, material, "noise a")
+    mixed = triplets.weights.to(latent) @ latent[: len(triplets.parents)]
+    output = networks.autoencoder.decode(torch.cat([latent, mixed])).float()
+    wanted = torch.cat([images, triplets.targets])
+    terms = _reconstruction_terms(networks, output, wanted, posterior, experiment)
+    if networks.lpips is not None:
+        terms["lpips"] = experiment.losses.lpips * _lpips_of_square(networks, output, wanted, material, experiment)
+    with torch.no_grad():
+        halfway = reconstruction.l1(output[len(images) :], triplets.targets)
+    return {**_summed(terms, output), "halfway_l1": halfway}
+
+
+def _lpips_of_square(
+    networks: Networks, output: Tensor, wanted: Tensor, material: Material, experiment: Experiment
+) -> Tensor:
+    size = output.shape[-1]
+    side = min(experiment.lpips_side, size)
+    top, left = torch.randint(size - side + 1, (2,), generator=seeded(*material.seed, "lpips")).tolist()
+    square = (..., slice(top, top + side), slice(left, left + side))
+    return networks.lpips(output[square], wanted[square]).mean()
+
+
 def clean(networks: Networks, material: Material, experiment: Experiment) -> Result:
     """Give clean faces where inputs are spoilt, and say how they are; nothing but the cleaner learns from it.
 
@@ -336,6 +370,7 @@ OBJECTIVES: dict[str, Objective] = {
     "reconstruct": reconstruct,
     "blend": blend,
     "joint": joint,
+    "teach": teach,
     "clean": clean,
     "discriminate": discriminate,
     "match_prior": match_prior,

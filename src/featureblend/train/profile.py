@@ -17,7 +17,7 @@ from .trainer import Trainer
 __all__ = ["flop_per_image", "profile"]
 
 
-def profile(experiment: Experiment, faces: FaceSet, steps: int = 20) -> dict[str, Any]:
+def profile(experiment: Experiment, faces: FaceSet, steps: int = 20, **taught: Any) -> dict[str, Any]:
     """Measure the training step of an experiment on this machine; nothing is saved.
 
     Parameters
@@ -26,6 +26,8 @@ def profile(experiment: Experiment, faces: FaceSet, steps: int = 20) -> dict[str
     faces : FaceSet
     steps : int
         Steps to time, after one that warms up.
+    **taught
+        What the phase 'teach' learns from: triplets, or a generator (see `Trainer`).
 
     Returns
     -------
@@ -40,7 +42,7 @@ def profile(experiment: Experiment, faces: FaceSet, steps: int = 20) -> dict[str
     With several processes, the figures are those of one of them and of its share of the batch.
     """
     keep_freed_memory()
-    trainer = Trainer(experiment, faces)
+    trainer = Trainer(experiment, faces, **taught)
     images = experiment.batch_size // trainer.world
     flop = flop_per_image(trainer)
     trainer.step()

@@ -8,6 +8,7 @@ stopped and resumed on a CPU ends with the same bits as one that was never stopp
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import platform
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from ..config import Experiment, Phase
-from ..data import FaceSet
+from ..data import FaceSet, FaceTriplets
 from ..errors import FeatureblendError
+from ..evaluate.lpips import find_lpips, load_lpips
+from ..files import sha256
 from ..losses.adversarial import clip_weights
 from ..models import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFeatures, build, channels_last
 from .batches import FaceBatches
@@ -26,9 +29,11 @@ from .checking import check
 from .compiling import compile_networks, compiles
 from .fine_start import begin_fine_skip
 from .machine import computes_in_bf16
+from .material import Triplets
 from .objective import OBJECTIVES, Material, Networks, remade
 from .schedule import adversarial_ramp, learning_rate_factor, times_due
 from .starting import take_over
+from .triplets import GeneratedTriplets, TripletBatches, TripletSource, triplet_count
 
 __all__ = ["Clock", "Trainer"]
 
@@ -45,6 +50,25 @@ class Clock:
     """Spent on training steps, over all slices."""
     closing: float = 0.0
     """Longest that scoring, drawing and saving took: a slice of time must leave room for it."""
+
+
+def psnr(images: Tensor, wanted: Tensor) -> float:
+    """Give the mean over pictures of the peak signal-to-noise ratio in decibels, of pictures in [-1, 1]."""
+    error = (images - wanted).square().mean(dim=(1, 2, 3)).clamp(min=1e-9)
+    return float((10 * torch.log10(4 / error)).mean())
+
+
+def sharpness(images: Tensor) -> float:
+    """Give the mean over pictures of the variance of the Laplacian of brightness."""
+    grey = images.float().mean(dim=1, keepdim=True)
+    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]], device=images.device)
+    return float(nn.functional.conv2d(grey, kernel[None, None]).var(dim=(1, 2, 3)).mean())
+
+
+def _joint_identity(faces: FaceSet, triplets: FaceTriplets | None, generator: str | os.PathLike[str] | None) -> str:
+    """Name all that a run is taught from."""
+    parts = [faces.identity, triplets.identity if triplets else "", sha256(generator) if generator else ""]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def _accelerator() -> Any:
@@ -71,13 +95,25 @@ class Trainer:
     faces : FaceSet
         All splits; 'train' is trained on, 'validation' is shown and scored (training faces where it holds under two).
 
+    triplets : FaceTriplets, optional
+        What the phase 'teach' learns from; a part is held out and scored.
+    generator : path-like, optional
+        A traced generator (`GeneratedTriplets`) that 'teach' learns from instead; `triplets`, where they are given too,
+        are only scored.
+
     Raises
     ------
     FeatureblendError
-        If the experiment contradicts itself, or there are no training faces.
+        If the experiment contradicts itself, there are no training faces, or triplets are due and missing.
     """
 
-    def __init__(self, experiment: Experiment, faces: FaceSet) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        faces: FaceSet,
+        triplets: FaceTriplets | None = None,
+        generator: str | os.PathLike[str] | None = None,
+    ) -> None:
         check(experiment)
         self.experiment = experiment
         self.accelerator = _accelerator()
@@ -102,24 +138,57 @@ class Trainer:
         self.started_from = ""
         self.data_identity = faces.identity
         size, seen, held_out = self.networks.autoencoder.image_size, faces.split("train"), faces.split("validation")
-        self.batches = FaceBatches(
-            seen,
-            size,
-            experiment.batch_size,
-            self.device,
-            shift=experiment.shift,
-            mirror=experiment.mirror,
-            match_turn=experiment.match_turn,
-            seed=experiment.seed,
-            rank=self.rank,
-            world=self.world,
-        )
+        cut: dict[str, Any] = {
+            "shift": experiment.shift,
+            "mirror": experiment.mirror,
+            "seed": experiment.seed,
+            "rank": self.rank,
+            "world": self.world,
+        }
+        photos = experiment.batch_size
+        self.triplets: TripletSource | None = None
+        self.held_out: Triplets | None = None
+        if any(phase.objective == "teach" for phase in experiment.phases):
+            count = triplet_count(experiment.batch_size, experiment.triplet_share)
+            photos -= 3 * count
+            self.triplets, self.held_out = self._taught_by(triplets, generator, size, count, cut)
+            self.data_identity = _joint_identity(faces, triplets, generator)
+        self.batches = FaceBatches(seen, size, photos, self.device, match_turn=experiment.match_turn, **cut)
         self.faces = seen
         shown = held_out if len(held_out) >= 2 else seen
         # One random step of a second set, unshifted: the same faces at every tick.
         self.validation = FaceBatches(
             shown, size, min(SHOWN, len(shown)), self.device, shift=0, mirror=False, seed=1
         ).batch(0)
+
+    def _taught_by(
+        self,
+        triplets: FaceTriplets | None,
+        generator: str | os.PathLike[str] | None,
+        size: int,
+        count: int,
+        cut: dict[str, Any],
+    ) -> tuple[TripletSource, Triplets]:
+        """Give what `teach` learns from, and triplets that are held out."""
+        if triplets is None and generator is None:
+            raise FeatureblendError(
+                f"{self.experiment.name} learns from triplets: name them with --triplets FACES or --generator FILE"
+            )
+        source: TripletSource
+        if generator is None:
+            assert triplets is not None
+            source = TripletBatches(triplets.training(), size, count, self.device, **cut)
+        else:
+            # As many pictures a step as of triplets: two for each blend, its own and a parent's.
+            own = {name: value for name, value in cut.items() if name != "mirror"}
+            blends = max(2, 3 * count // 2)
+            source = GeneratedTriplets(generator, size, blends, self.device, even=self.experiment.even_blends, **own)
+        if triplets is not None:
+            held = triplets.held_out(0.1 if generator is None else 1.0)
+            return source, TripletBatches(held, size, len(held), self.device, shift=0, mirror=False).batch(0)
+        assert generator is not None
+        unseen: dict[str, Any] = {"even": 1.0, "three": 0.0, "shift": 0, "seed": self.experiment.seed + 1}
+        return source, GeneratedTriplets(generator, size, SHOWN, self.device, **unseen).batch(0)
 
     def _build(self) -> Networks:
         experiment = self.experiment
@@ -147,7 +216,10 @@ class Trainer:
             latent_critic = build(LATENT_DISCRIMINATORS, "mlp", options).to(self.device)
         if experiment.losses.perceptual:
             features = self._perceptual().to(self.device)
-        return Networks(channels_last(model.to(self.device)), critic, latent_critic, features)
+        lpips = None
+        if experiment.losses.lpips and experiment.lpips_weights:
+            lpips = channels_last(load_lpips(find_lpips(experiment.lpips_weights)).to(self.device))
+        return Networks(channels_last(model.to(self.device)), critic, latent_critic, features, lpips)
 
     def _perceptual(self) -> VGGFeatures:
         experiment = self.experiment
@@ -210,6 +282,7 @@ class Trainer:
             images=images,
             landmarks=landmarks,
             others=lambda: self.batches.batch(step, stream=2 * again + 1),
+            triplets=None if (source := self.triplets) is None else lambda: source.batch(step),
             seed=(experiment.seed, step, "again", again) if again else (experiment.seed, step),
             rank=self.rank,
             world=self.world,
@@ -282,13 +355,54 @@ class Trainer:
         latent = self.ema.encode(images)
         output = self.ema.decode(latent).clamp(-1, 1)
         blends = self.ema.decode(0.5 * (latent + latent.roll(-1, 0))).clamp(-1, 1)
-        error = (output - images).square().mean(dim=(1, 2, 3)).clamp(min=1e-9)
-        psnr = float((10 * torch.log10(4 / error)).mean())
         # In [0, 1]: a colour cast, such as the paper's green, shows against the data's own means.
         means = (0.5 + 0.5 * output.mean(dim=(0, 2, 3))).tolist()
         colours = {f"output_{name}": mean for name, mean in zip(("red", "green", "blue"), means, strict=True)}
         pictures = {"input": images, "reconstruction": output, "blend with next": blends}
-        return {"validation_psnr": psnr, **colours}, pictures
+        return {"validation_psnr": psnr(output, images), **colours}, pictures
+
+    @torch.no_grad()
+    def validate_triplets(self) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Score and show the averaged weights on the held-out triplets: decoded means beside pixel averages.
+
+        Returns
+        -------
+        scores : dict
+            PSNR of decoded means, of pixel averages and of the parents' reconstructions; the variance of the Laplacian
+            of decoded means over the teacher's (sharpness); LPIPS of both where its weights are at hand. Empty where
+            nothing is learned from triplets.
+        pictures : dict
+            Rows of a grid: the first triplets.
+        """
+        if self.held_out is None:
+            return {}, {}
+        given, wanted = self.held_out, self.held_out.targets
+        first, second = given.weights.topk(2, dim=1).indices.sort(dim=1).values.unbind(1)
+        with self._precision():
+            latent = torch.cat([self.ema.encode(part) for part in given.parents.split(SHOWN)])
+            mixed = given.weights.to(latent) @ latent
+            made = torch.cat([self.ema.decode(part) for part in torch.cat([mixed, latent[first]]).split(SHOWN)])
+        decoded, again = made.float().clamp(-1, 1).chunk(2)
+        average = given.pixel_averages()
+        scores = {
+            "halfway_psnr": psnr(decoded, wanted),
+            "halfway_psnr_of_pixel_average": psnr(average, wanted),
+            "parent_psnr": psnr(again, given.parents[first]),
+            "halfway_sharpness": sharpness(decoded) / sharpness(wanted),
+        }
+        if self.networks.lpips is not None:
+            for name, pictures in (("halfway_lpips", decoded), ("halfway_lpips_of_pixel_average", average)):
+                batches = zip(pictures.split(SHOWN), wanted.split(SHOWN), strict=True)
+                scores[name] = float(torch.cat([self.networks.lpips(*batch) for batch in batches]).mean())
+        rows = {
+            "first": given.parents[first],
+            "second": given.parents[second],
+            "pixel average": average,
+            "decoded mean": decoded,
+            "teacher": wanted,
+            "first, reconstructed": again,
+        }
+        return scores, {name: images[: SHOWN // 2] for name, images in rows.items()}
 
     def state(self) -> dict[str, Any]:
         """Give all that resuming needs, and what a model card says of the run."""
