@@ -134,9 +134,10 @@ def test_paths_of_codes_are_read_and_all_else_is_left(tmp_path, code):
 
 
 def test_a_folder_is_listed_in_the_same_order_everywhere(tmp_path):
-    for name in ("b.jpg", "a.PNG", "Z.npz", "notes.txt", ".hidden.jpg", "sub/c.webp", ".git/d.jpg"):
+    for name in ("b.jpg", "a.PNG", "Z.npz", ".hidden.jpg", "sub/c.webp", ".git/d.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+        Image.new("RGB", (8, 8)).save(tmp_path / name, "PNG")  # what is a photo is seen by what a file holds
+    (tmp_path / "notes.txt").write_text("a.jpg is best")
     (tmp_path / "empty").mkdir()
     found = [path.relative_to(tmp_path).as_posix() for path in input_files(tmp_path)]
     assert found == ["Z.npz", "a.PNG", "b.jpg", "sub/c.webp"]

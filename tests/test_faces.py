@@ -217,7 +217,7 @@ def test_choosing_by_place_and_size():
         (2, r"a\.jpg shows 1 face\(s\); there is no face number 2"),
         ("smallest", "unknown face 'smallest': use 'largest', 'central' or a number from 1"),
         (True, "unknown face True"),
-        (1.0, "unknown face 1.0"),
+        (1.5, "unknown face 1.5"),
         (None, "unknown face None"),
     ],
 )
