@@ -527,6 +527,25 @@ def test_weights_are_written_in_small_files(tmp_path):
     }
 
 
+def test_the_plan_is_for_as_many_images_as_the_minutes_are_enough_for(tmp_path, drawer, monkeypatch):
+    command = tool("train_taught")
+    assert command.measured(TAUGHT, faces(), None, drawer, steps=1) > 0
+    monkeypatch.setattr(command, "measured", lambda *words: 1000.0)
+    monkeypatch.setattr(command.FaceSet, "read", lambda path: faces())
+    told = []
+    monkeypatch.setattr(command, "train", lambda experiment, *words, **settings: told.append((experiment, settings)))
+    monkeypatch.setattr(command, "finish", lambda out, run: None)
+    words = ["--data", "faces.tar", "--generator", str(drawer), "--out", str(tmp_path / "out"), "--minutes", "2"]
+    command.main(words)
+    (experiment, settings) = told.pop()
+    assert experiment.images % 256 == 0
+    assert 0.8 * 85_000 < experiment.images <= 0.85 * 120_000
+    assert experiment.warmup == experiment.images // 20
+    assert 1.8 < settings["minutes"] <= 2
+    command.main([*words, "--set", "images=5120"])
+    assert told.pop()[0].images == 5120
+
+
 def test_an_openvino_graph_runs_in_torch():
     """A linear layer, its slope below 0, and a reshape to sizes that the graph computes, for any batch."""
     weight, bias = np.arange(6, dtype=np.float32).reshape(3, 2) - 2, np.array([[1, -2, 0.5]], np.float32)

@@ -7,11 +7,15 @@ Blends are drawn on the GPU as they are needed, by a generator that `tools/trace
 small enough to carry: the averaged weights in half precision (``weights-0.pt`` and on, at most 16 MiB each; a state
 dict in parts), ``experiment.json``, the log ``metrics.jsonl``, and a grid of pictures a minute. The run folder, from
 which ``--resume`` goes on, stays in ``--run``. Where matplotlib is there, curves are drawn, too.
+
+How many images the minutes are enough for is measured first, so that the learning rate has fallen when they are over;
+``--set images=400000`` says it instead.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import shutil
 import sys
@@ -27,13 +31,17 @@ from featureblend.config import Experiment
 from featureblend.data import FaceSet, FaceTriplets
 from featureblend.presets import overridden, preset
 from featureblend.train.loop import train
+from featureblend.train.machine import keep_freed_memory, wait_for
 from featureblend.train.report import draw_samples
 from featureblend.train.state import RunFolder
+from featureblend.train.trainer import Trainer
 
 LARGEST = 16 << 20
 """Bytes that a file of weights has at most."""
 PICTURES_SECONDS = 60.0
 """How often a grid is drawn."""
+SURE = 0.85
+"""Share of the images that the measured speed promises: compiling again, scoring and saving take time, too."""
 ON_A_GPU = ("batch_size=256", "compile=cuda", "learning_rate=0.0012", "final_learning_rate=0.00005", "warmup=20000")
 """What differs from the preset."""
 
@@ -106,6 +114,22 @@ def resolved(words: argparse.Namespace) -> Experiment:
     return overridden(preset("taught"), (*ON_A_GPU, weights, *words.set))
 
 
+def measured(experiment: Experiment, *taught_by: Any, steps: int = 20) -> float:
+    """Give images a second, after steps that compile and warm up; nothing is kept."""
+    keep_freed_memory()
+    trainer = Trainer(experiment, *taught_by)
+    for _ in range(3):
+        trainer.step()
+    wait_for(trainer.device)
+    begin = time.perf_counter()
+    for _ in range(steps):
+        trainer.step()
+    wait_for(trainer.device)
+    speed = steps * experiment.batch_size / (time.perf_counter() - begin)
+    print(f"{speed:.0f} images/s on {trainer.hardware}, in {trainer.precision}", flush=True)
+    return speed
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train for so many minutes, closing included."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -126,8 +150,17 @@ def main(arguments: list[str] | None = None) -> None:
     faces = FaceSet.read(words.data)
     triplets = FaceTriplets.read(words.triplets) if words.triplets else None
     print(f"{len(faces)} photos read in {time.monotonic() - begin:.0f} s", flush=True)
+    if words.resume and RunFolder(run).checkpoint.exists():
+        experiment = RunFolder(run).experiment()
+    else:
+        experiment = resolved(words)
+        if not any(word.startswith("images=") for word in words.set):
+            speed = measured(experiment, faces, triplets, words.generator)
+            seconds = 60 * words.minutes - (time.monotonic() - begin)
+            images = max(1, int(SURE * speed * seconds / experiment.batch_size)) * experiment.batch_size
+            experiment = dataclasses.replace(experiment, images=images, warmup=min(experiment.warmup, images // 20))
     train(
-        resolved(words),
+        experiment,
         faces,
         run,
         triplets=triplets,
