@@ -6,7 +6,8 @@ r"""Train preset "taught" on one GPU in one command, with nothing installed but 
 Blends are drawn on the GPU as they are needed, by a generator that `tools/trace_generator.py` traced. OUT gets what is
 small enough to carry: the averaged weights in half precision (``weights-0.pt`` and on, at most 16 MiB each; a state
 dict in parts), ``experiment.json``, the log ``metrics.jsonl``, and a grid of pictures a minute. The run folder, from
-which ``--resume`` goes on, stays in ``--run``. Where matplotlib is there, curves are drawn, too.
+which ``--resume`` goes on, stays in ``--run``. ``--join OUT --run RUN`` makes a run folder of OUT on another machine,
+for ``featureblend export RUN`` and ``featureblend train --init RUN``. Where matplotlib is there, curves are drawn, too.
 
 How many images the minutes are enough for is measured first, so that the learning rate has fallen when they are over;
 ``--set images=400000`` says it instead.
@@ -32,12 +33,14 @@ from featureblend.data import FaceSet, FaceTriplets
 from featureblend.presets import overridden, preset
 from featureblend.train.loop import train
 from featureblend.train.machine import keep_freed_memory, wait_for
-from featureblend.train.report import draw_samples
+from featureblend.train.report import draw_curves, draw_samples
 from featureblend.train.state import RunFolder
 from featureblend.train.trainer import Trainer
 
 LARGEST = 16 << 20
 """Bytes that a file of weights has at most."""
+FACTS = "facts.json"
+"""What a checkpoint says beside its weights."""
 PICTURES_SECONDS = 60.0
 """How often a grid is drawn."""
 SURE = 0.85
@@ -93,19 +96,40 @@ class Reporter:
                 draw_samples(rows, self.out / f"{images:09d}-{name}.jpg")
 
 
+def curves(folder: RunFolder, out: Path) -> None:
+    """Draw the log where matplotlib is there."""
+    try:
+        draw_curves(folder.history(), out / "curves.png")
+    except ImportError:
+        print("no matplotlib here: --join draws the curves elsewhere")
+
+
+def join(out: Path, run: Path) -> None:
+    """Make a run folder of what was carried here: its weights are those of half precision, its optimisers are gone."""
+    weights: dict[str, torch.Tensor] = {}
+    for path in sorted(out.glob("weights-*.pt")):
+        weights |= torch.load(path, map_location="cpu", weights_only=True)
+    weights = {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    folder = RunFolder(run)
+    folder.path.mkdir(parents=True)
+    for file in (folder.experiment_file, folder.metrics):
+        shutil.copyfile(out / file.name, file)
+    facts = json.loads((out / FACTS).read_text())
+    folder.save({**facts, "networks": {"autoencoder": weights}, "optimisers": {}, "ema": weights})
+    curves(folder, run)
+
+
 def finish(out: Path, run: Path) -> None:
     """Write what is carried away."""
     folder = RunFolder(run)
-    for path in write_weights(folder.load()["ema"], out):
+    state = folder.load()
+    for path in write_weights(state["ema"], out):
         print(path.name, f"{path.stat().st_size / (1 << 20):.1f} MiB")
+    facts = {name: state[name] for name in ("clock", "data", "started_from", "hardware", "torch")}
+    (out / FACTS).write_text(json.dumps(facts, indent=2) + "\n")
     shutil.copyfile(folder.experiment_file, out / folder.experiment_file.name)
     shutil.copyfile(folder.metrics, out / folder.metrics.name)
-    try:
-        from featureblend.train.report import draw_curves
-
-        draw_curves(folder.history(), out / "curves.png")
-    except ImportError:
-        print("no matplotlib here: draw the curves from metrics.jsonl elsewhere")
+    curves(folder, out)
 
 
 def resolved(words: argparse.Namespace) -> Experiment:
@@ -133,17 +157,23 @@ def measured(experiment: Experiment, *taught_by: Any, steps: int = 20) -> float:
 def main(arguments: list[str] | None = None) -> None:
     """Train for so many minutes, closing included."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="prepared photos, which are reconstructed")
+    parser.add_argument("--data", help="prepared photos, which are reconstructed")
     parser.add_argument("--generator", help="the traced generator")
     parser.add_argument("--triplets", nargs="*", default=[], help="prepared triplets: scored, or learned from")
     parser.add_argument("--lpips-weights", help="alex_shift_tolerant.pth")
-    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--out", type=Path, help="the folder to write")
+    parser.add_argument("--join", type=Path, metavar="OUT", help="make the folder --run of such a folder, and stop")
     parser.add_argument("--run", type=Path, help="the run folder; by default OUT-run")
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--init", help="a run folder whose weights a new run starts from")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--set", nargs="*", default=[], help="settings that differ, such as batch_size=512")
     words = parser.parse_args(arguments)
+    if words.join is not None and words.run is not None:
+        join(words.join, words.run)
+        return
+    if words.data is None or words.out is None:
+        parser.error("--data and --out are due, or --join and --run")
     begin = time.monotonic()
     run = words.run or words.out.with_name(words.out.name + "-run")
     words.out.mkdir(parents=True, exist_ok=True)
@@ -169,6 +199,7 @@ def main(arguments: list[str] | None = None) -> None:
         resume=words.resume,
         init=words.init,
         quiet=True,
+        on_collapse="warn",  # minutes on such a machine do not come again
         watch=Reporter(words.out, run),
     )
     finish(words.out, run)
