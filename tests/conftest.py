@@ -16,9 +16,11 @@ from real_photos import lfw_photos
 
 from featureblend.faces import FaceDetector
 
-# Started in the background, a shell's children ignore Ctrl-C, and so would every program that the tests stop with it.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background jobs ignore Ctrl-C, and `nohup`'s a closed terminal; every program that the tests stop with these
+# would inherit that.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (getattr(signal, "SIGHUP", None), signal.SIG_DFL)):
+    if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # Tests write HEIC with a package that can; what reads it is the plain install's, registered last.
 pillow_heif.register_heif_opener()

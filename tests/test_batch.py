@@ -135,8 +135,8 @@ def test_a_stop_loses_nothing(place, blender, monkeypatch):
 
 def test_each_photo_is_searched_once(place, blender, monkeypatch):
     asked = []
-    real = blender.detector.detect
-    monkeypatch.setattr(blender.detector, "detect", lambda image: asked.append(1) or real(image))
+    real = blender.detector.search
+    monkeypatch.setattr(blender.detector, "search", lambda image: asked.append(1) or real(image))
     run_batch(every_pair(EXAMPLES, {"method": "pixel"}), "out", blender, BatchSettings(measures="none"), jobs=3)
     assert len(asked) == 5
 

@@ -56,7 +56,7 @@ def test_an_average_says_what_it_skipped(place, capsys):
     main(["average", "photos", "-o", "average.png", "--quiet"])
     shown = capsys.readouterr().out
     assert shown.startswith("average.png\n")
-    assert "broken.jpg  cannot read" in shown
+    assert "broken.jpg  the file is empty" in shown
     assert (place / "average.skipped.csv").read_text().startswith("photo,reason\nbroken.jpg,")
     (place / "photos" / "broken.jpg").unlink()
     main(["average", "photos", "-o", "average.png", "--quiet", "--no-metadata"])

@@ -65,7 +65,7 @@ NAMES = ["blend", "blend_faces", "find", "encode", "decode", "from_pretrained", 
 def test_no_odd_value_is_a_bare_error(blender, faces, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     # A face is found at once, and encoding costs nothing: what is tested comes before.
-    monkeypatch.setattr(blender.detector, "detect", kept(blender.detector.detect))
+    monkeypatch.setattr(blender.detector, "search", kept(blender.detector.search))
     function, whole = calls(blender, faces, tmp_path)[name]
     bare = []
     function(**whole)

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from featureblend.presets import PRESETS
+from featureblend.presets.ours import OUR_PRESETS
 from featureblend.reproduce.adversarial_rules import critic_push, latent_more_real, oscillation
 from featureblend.reproduce.claims import CLAIMS, MERGING_CLAIM
 from featureblend.reproduce.plan import FIGURES, PUBLISHED, every_preset, figures_named
@@ -42,7 +43,7 @@ def test_every_run_that_is_planned_or_judged_is_a_preset():
     planned = set(every_preset(figures_named([])))
     assert planned <= set(PRESETS)
     assert {name for claim in CLAIMS for name in claim.needs} <= planned
-    ours = {name for name in PRESETS if name.startswith(("modern", "toy"))}
+    ours = {one.name for one in OUR_PRESETS}
     assert planned == set(PRESETS) - ours, "each of the paper's presets is part of its reproduction"
     for name in planned:
         if name.endswith(PUBLISHED):

@@ -83,7 +83,7 @@ def test_what_cannot_be_blended_is_said_in_a_sentence(tab, tmp_path):
     one = tab()
     one.put(tmp_path / "letter.jpg", tmp_path / "beach.png", FIRST)
     said = one.errors_shown()
-    assert said[0] == "cannot read letter.jpg: not a picture in a known format (JPEG, PNG, WebP)."
+    assert said[0].startswith("cannot read letter.jpg: ")
     assert said[1].startswith("no face found in beach.png: try a photo with")
     assert one.page.inner_text("#picture") == "Add one more photo to see a blend."  # the good one stayed
     assert "Traceback" not in one.page.content()

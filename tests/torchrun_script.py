@@ -51,7 +51,7 @@ def main(out):
             now[0] += 0.1 * (1 + self.rank)
             return super().step()
 
-    loop.Trainer, loop.time = Kept, SimpleNamespace(monotonic=lambda: now[0])
+    loop.Trainer, loop.time = Kept, SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: now[0])
     endless = dataclasses.replace(EXPERIMENT, images=10**9)
     loop.train(endless, faces(), out / "slice", minutes=2 / 60, quiet=True)
     kept = trainers[0]

