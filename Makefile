@@ -49,7 +49,7 @@ docs: $(VENV)/dev.stamp
 	@echo "out/site/index.html (with search: $(BIN)/mkdocs serve)"
 
 # The README's pictures, of the example faces: to be made again where these or the bundled model change.
-FACES := src/featureblend/examples
+FACES := src/featureblend/faces/examples
 pictures: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out docs/images/demo.png
 	$(BIN)/featureblend continuum $(FACES)/first.png $(FACES)/third.png $(FACES)/fourth.png $(FACES)/second.png \

@@ -12,8 +12,8 @@ import numpy as np
 
 import featureblend
 from featureblend import Blender
-from featureblend.demo import EXAMPLES
-from featureblend.image import save_image
+from featureblend.faces import EXAMPLES
+from featureblend.io.image import save_image
 
 out = Path("out/examples")
 folder = out / "average-photos"

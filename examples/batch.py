@@ -8,9 +8,8 @@
 import shutil
 from pathlib import Path
 
-from featureblend.batch import BatchSettings, run_batch
-from featureblend.batch_rows import every_pair, read_rows
-from featureblend.demo import EXAMPLES
+from featureblend.edit.batch import BatchSettings, every_pair, read_rows, run_batch
+from featureblend.faces import EXAMPLES
 
 out = Path("out/examples")
 folder = out / "batch-photos"

@@ -8,7 +8,7 @@
 from pathlib import Path
 
 from featureblend import Blender
-from featureblend.demo import EXAMPLES
+from featureblend.faces import EXAMPLES
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
@@ -44,8 +44,8 @@ print(*(blend.warnings or ["nothing speaks against it"]), sep="\n")
 # %%
 import numpy as np
 
-from featureblend.image import save_image
-from featureblend.sheets import labelled_row
+from featureblend.io.image import save_image
+from featureblend.io.sheets import labelled_row
 
 pictures = [np.asarray(picture) for picture in (blend.parents[0], blend.image, blend.parents[1])]
 print(save_image(out / "blend-sheet.png", labelled_row(pictures, ["first", "blend", "third"], scale=2)))

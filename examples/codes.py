@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from featureblend import Blender, Code
-from featureblend.demo import EXAMPLES
+from featureblend.faces import EXAMPLES
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)

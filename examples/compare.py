@@ -7,8 +7,8 @@
 from pathlib import Path
 
 from featureblend import Blender
-from featureblend.comparison import compare
-from featureblend.demo import EXAMPLES
+from featureblend.evaluation.compare import compare
+from featureblend.faces import EXAMPLES
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ for method, measures in found.measures.items():
 # %%
 import numpy as np
 
-from featureblend.evaluate import ghosting, sharpness
+from featureblend.metrics import ghosting, sharpness
 
 blender = Blender.from_pretrained()
 first, second = (np.asarray(blender.align(photo)) for photo in photos)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import featureblend
 from featureblend import Blender
-from featureblend.demo import EXAMPLES
+from featureblend.faces import EXAMPLES
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 
 from featureblend import Blender
-from featureblend.demo import EXAMPLES
-from featureblend.metadata import read_recipe
-from featureblend.replaying import replay
+from featureblend.faces import EXAMPLES
+from featureblend.io.metadata import read_recipe
+from featureblend.edit.replay import replay
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,9 @@ import numpy as np
 
 import featureblend
 from featureblend import Blender
-from featureblend.demo import EXAMPLES
-from featureblend.image import save_image
-from featureblend.sheets import labelled_row
+from featureblend.faces import EXAMPLES
+from featureblend.io.image import save_image
+from featureblend.io.sheets import labelled_row
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from PIL import Image
 
 from featureblend import Blender
-from featureblend.data import FaceSet
-from featureblend.drawn import draw_face
-from featureblend.prepare import PrepareSettings, prepare
-from featureblend.presets import overridden, preset
+from featureblend.training.dataset import FaceSet
+from featureblend.faces.drawn import draw_face
+from featureblend.training.prepare import PrepareSettings, prepare
+from featureblend.training.presets import overridden, preset
 
 out = Path("out/examples/train")
 shutil.rmtree(out, ignore_errors=True)
@@ -36,7 +36,7 @@ faces = FaceSet.read(out / "faces.tar")
 # A preset is a named experiment; any of its settings can be changed. `toy` is the smallest.
 
 # %%
-from featureblend.train.loop import train
+from featureblend.training.loop import train
 
 experiment = overridden(preset("toy"), ["images=96", "batch_size=8"])
 run = train(experiment, faces, out / "run", quiet=True)
@@ -49,7 +49,7 @@ print(shutil.copy(newest, out / "samples.jpg"))
 # `export` writes the model folder, checks it against torch and measures it on people not seen in training.
 
 # %%
-from featureblend.export import export_model
+from featureblend.training.export import export_model
 
 export_model(run, out / "model", faces, data="faces drawn by rule", say=lambda line: None)
 blender = Blender.from_pretrained(out / "model")

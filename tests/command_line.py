@@ -5,9 +5,9 @@ import shutil
 import pytest
 from PIL import Image
 
-from featureblend import blender as blender_module
+from featureblend.blend import blender as blender_module
 from featureblend.cli import main
-from featureblend.demo import EXAMPLES
+from featureblend.faces import EXAMPLES
 
 FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
 

@@ -14,7 +14,7 @@ from drawn_faces import draw_face
 from PIL import Image
 from real_photos import lfw_photos
 
-from featureblend.faces import FaceDetector
+from featureblend.faces.detector import FaceDetector
 
 # A shell's background jobs ignore Ctrl-C, and `nohup`'s a closed terminal; every program that the tests stop with these
 # would inherit that.

@@ -6,9 +6,9 @@ import json
 import numpy as np
 from drawn_faces import draw_faces
 
-from featureblend.data import FaceSet
-from featureblend.evaluate.protocols import Protocol
-from featureblend.evaluation import evaluate
+from featureblend.evaluation.protocols import Protocol
+from featureblend.evaluation.run import evaluate
+from featureblend.training.dataset import FaceSet
 
 TINY = Protocol("tiny", "test", 12, paths=2, steps=3)
 MANY = Protocol("many", "test", 40, paths=1, steps=2)

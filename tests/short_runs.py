@@ -5,8 +5,8 @@ import dataclasses
 import torch
 from training_faces import PAPER, TOY, faces
 
-from featureblend.train.loop import train
-from featureblend.train.state import RunFolder
+from featureblend.training.loop import train
+from featureblend.training.state import RunFolder
 
 SHORT = {"toy": dataclasses.replace(TOY, images=16 * 8), "paper": dataclasses.replace(PAPER, images=4 * 5)}
 TIMES = ("seconds", "images_per_second")

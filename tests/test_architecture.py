@@ -1,6 +1,7 @@
-"""The floors of docs/architecture.md, the time an import takes, and the size of files."""
+"""The floors of docs/architecture.md and their picture, and the time an import takes."""
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 @pytest.mark.extras
 def test_imports_go_down_only(monkeypatch, capfd):
-    """The contract is in pyproject.toml; a module that stands on no floor is refused too."""
+    """The contract is in pyproject.toml; a package that stands on no floor is refused too."""
     from importlinter import cli as linter
 
     monkeypatch.chdir(ROOT)
@@ -24,7 +25,17 @@ def test_imports_go_down_only(monkeypatch, capfd):
     assert status == 0, capfd.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["presets", "cli", "config"])
+@pytest.mark.extras
+def test_the_picture_is_what_the_code_is(monkeypatch):
+    """`python tools/draw_architecture.py` draws it anew."""
+    monkeypatch.syspath_prepend(str(ROOT / "src"))
+    spec = importlib.util.spec_from_file_location("draw_architecture", ROOT / "tools" / "draw_architecture.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.PICTURE.read_text(encoding="utf-8") == tool.drawn()
+
+
+@pytest.mark.parametrize("name", ["training.presets", "cli", "training.experiment"])
 def test_the_plain_install_needs_no_torch(name):
     """What every command line goes through is quick and has no part of the extras."""
     loaded = modules_after(f"import featureblend.{name}")
@@ -41,7 +52,9 @@ def test_import_is_fast():
 
 
 @pytest.mark.parametrize(
-    "package", [path.parent for path in FILES if path.name == "__init__.py"], ids=lambda path: path.name
+    "package",
+    [path.parent for path in FILES if path.name == "__init__.py"],
+    ids=lambda path: str(path.relative_to(SOURCE.parent)),
 )
 def test_packages_only_hand_names_on(package):
     """A docstring, imports and plain names, or what makes names lazy; the package itself also silences telemetry."""

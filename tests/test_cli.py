@@ -16,10 +16,11 @@ from command_line import place, shared_detector  # noqa: F401
 from PIL import Image
 
 import featureblend
-from featureblend import blender as blender_module
-from featureblend.cli import COMMANDS, main
-from featureblend.evaluate.scores import sharpness
-from featureblend.model_folder import BUNDLED, DEFAULT_MODEL
+from featureblend.blend import blender as blender_module
+from featureblend.cli import main
+from featureblend.cli.commands import COMMANDS
+from featureblend.metrics.scores import sharpness
+from featureblend.model.folder import BUNDLED, DEFAULT_MODEL
 
 
 def pixels(path):

@@ -6,7 +6,7 @@ import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 
 from featureblend.cli import main
-from featureblend.metadata import read_recipe
+from featureblend.io.metadata import read_recipe
 
 PIXEL = ["ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"]
 

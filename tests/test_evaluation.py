@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from evaluation_faces import TINY, lines, make_faces, run
 
-import featureblend.evaluation
+import featureblend.evaluation.run
 from featureblend.errors import FeatureblendError
-from featureblend.evaluate.figures import FIGURES, badness
-from featureblend.evaluate.pca import fit_components
-from featureblend.evaluate.protocols import PROTOCOLS, draw, find_protocol
-from featureblend.evaluation import evaluate
-from featureblend.method_names import parse_also
+from featureblend.evaluation.figures import FIGURES, badness
+from featureblend.evaluation.methods import parse_also
+from featureblend.evaluation.pca import fit_components
+from featureblend.evaluation.protocols import PROTOCOLS, draw, find_protocol
+from featureblend.evaluation.run import evaluate
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +86,14 @@ def test_a_second_run_measures_nothing_again(faces, finished, monkeypatch):
         raise AssertionError("measured again")
 
     before = (finished / "metrics.jsonl").read_bytes()
-    monkeypatch.setattr(featureblend.evaluation, "measure_method", refuse)
-    monkeypatch.setattr(featureblend.evaluation, "measure_real", refuse)
+    monkeypatch.setattr(featureblend.evaluation.run, "measure_method", refuse)
+    monkeypatch.setattr(featureblend.evaluation.run, "measure_real", refuse)
     run(faces, finished, ("latent", "pca", "pixel", "morph"))
     assert (finished / "metrics.jsonl").read_bytes() == before
 
 
 def test_a_stop_keeps_the_methods_that_are_done(faces, tmp_path, monkeypatch):
-    measure, done = featureblend.evaluation.measure_method, []
+    measure, done = featureblend.evaluation.run.measure_method, []
 
     def stopping(contender, *rest):
         if contender.name == "morph" and len(done) == 1:
@@ -101,7 +101,7 @@ def test_a_stop_keeps_the_methods_that_are_done(faces, tmp_path, monkeypatch):
         done.append(contender.name)
         return measure(contender, *rest)
 
-    monkeypatch.setattr(featureblend.evaluation, "measure_method", stopping)
+    monkeypatch.setattr(featureblend.evaluation.run, "measure_method", stopping)
     with pytest.raises(KeyboardInterrupt):
         run(faces, tmp_path, ("pixel", "morph"))
     assert not (tmp_path / "metrics.jsonl").exists()
@@ -126,7 +126,7 @@ def test_processes_change_nothing(faces, finished, tmp_path):
 
 
 def test_a_further_model_brings_two_methods(faces, tmp_path):
-    from featureblend.model_folder import find_model
+    from featureblend.model.folder import find_model
 
     run(faces, tmp_path, ("latent", "twin", "twin-unwarped"), also=(f"twin={find_model()}",))
     value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path)}

@@ -9,12 +9,12 @@ import torch
 from evaluation_faces import MANY, PEOPLE, TINY, Recogniser, lines, make_faces, run
 from published_networks import made_weights
 
-import featureblend.perception
-from featureblend.classical import METHODS as CLASSICAL
+import featureblend.evaluation.perception
+from featureblend.blend.baselines import METHODS as CLASSICAL
 from featureblend.errors import FeatureblendError
-from featureblend.evaluate.lpips import Lpips
-from featureblend.evaluate.protocols import Protocol, draw
-from featureblend.networks import Networks
+from featureblend.evaluation.protocols import Protocol, draw
+from featureblend.metrics.lpips import Lpips
+from featureblend.model.networks import Networks
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_a_method_that_always_fails_leaves_a_report(faces, tmp_path, monkeypatch
 
 
 def test_identity_is_measured_and_cached_in_the_folder(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(featureblend.perception, "_detector", Recogniser)
+    monkeypatch.setattr(featureblend.evaluation.perception, "_detector", Recogniser)
     page = run(faces, tmp_path, ("pixel",), MANY, identity=True).read_text()
     found = {line["figure"]: line for line in lines(tmp_path)}
     assert 0 <= found["mmpmr"]["value"] <= 1
@@ -120,7 +120,7 @@ def test_identity_is_refused_before_anything_is_measured(faces, tmp_path):
 
 def test_pairs_without_a_second_photo_are_left_out_of_mmpmr_and_counted(faces, tmp_path, monkeypatch):
     """Of every fifth person the second photo is taken away."""
-    monkeypatch.setattr(featureblend.perception, "_detector", Recogniser)
+    monkeypatch.setattr(featureblend.evaluation.perception, "_detector", Recogniser)
     gone = [PEOPLE + number for number in range(0, PEOPLE, 5)]
     fewer = faces.chosen(np.setdiff1d(np.arange(len(faces)), gone))
     page = run(fewer, tmp_path, ("pixel",), MANY, identity=True).read_text()

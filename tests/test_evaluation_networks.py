@@ -8,13 +8,13 @@ import torch
 from evaluation_faces import TINY, lines, make_faces, run
 from published_networks import made_weights
 
-import featureblend.evaluation
-import featureblend.model_folder
-from featureblend.evaluate.figures import FIGURES
-from featureblend.evaluate.inception import Inception
-from featureblend.evaluate.lpips import Lpips
-from featureblend.evaluation import PAPER_MODEL, evaluate
-from featureblend.model_folder import find_model
+import featureblend.evaluation.run
+import featureblend.model.folder
+from featureblend.evaluation.figures import FIGURES
+from featureblend.evaluation.run import PAPER_MODEL, evaluate
+from featureblend.metrics.inception import Inception
+from featureblend.metrics.lpips import Lpips
+from featureblend.model.folder import find_model
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +80,14 @@ def test_a_bundled_paper_model_is_in_the_table_by_itself(faces, tmp_path, monkey
     bundled = tmp_path / "bundled"
     shutil.copytree(find_model(), bundled / "lfw-128")
     shutil.copytree(find_model(), bundled / PAPER_MODEL)
-    monkeypatch.setattr(featureblend.model_folder, "BUNDLED", bundled)
+    monkeypatch.setattr(featureblend.model.folder, "BUNDLED", bundled)
     said, asked = [], []
 
     def default(blenders):
         asked.extend(blenders)
         return ["pixel"]
 
-    monkeypatch.setattr(featureblend.evaluation, "default_methods", default)
+    monkeypatch.setattr(featureblend.evaluation.run, "default_methods", default)
     run(faces, tmp_path / "all", None, say=said.append)
     assert asked == ["latent", "paper"]
     assert not any("paper" in line for line in said)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from featureblend.errors import FeatureblendError
-from featureblend.evaluate.figures import FIGURES, REAL
-from featureblend.evaluate.markdown import PLACE, markdown_table, pasted, read_metrics
+from featureblend.evaluation.figures import FIGURES, REAL
+from featureblend.evaluation.markdown import PLACE, markdown_table, pasted, read_metrics
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "evaluation.md"

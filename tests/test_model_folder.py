@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from featureblend import model_folder
-from featureblend.config import CropTemplate
 from featureblend.errors import FeatureblendError
-from featureblend.model_folder import BUNDLED, DEFAULT_MODEL, ModelConfig, bundled_models, find_model, read_model_folder
+from featureblend.faces.alignment import CropTemplate
+from featureblend.model import folder as model_folder
+from featureblend.model.folder import BUNDLED, DEFAULT_MODEL, ModelConfig, bundled_models, find_model, read_model_folder
 
 
 def write(folder, **changes):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from featureblend.demo import EXAMPLES
+from featureblend.faces import EXAMPLES
 
 GUARD = '''
 """Loaded by Python itself before anything else: forbids sockets to Python code, and to native code on Linux."""
@@ -103,7 +103,7 @@ def test_telemetry_of_onnx_runtime_is_off_before_it_is_imported(watched):
 
 def test_the_use_half_loads_no_part_of_the_extras():
     code = (
-        "import featureblend.blender as b, sys;"
+        "import featureblend.blend.blender as b, sys;"
         f"b.Blender.from_pretrained().blend([{str(EXAMPLES / 'first.png')!r}, {str(EXAMPLES / 'second.png')!r}]);"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )

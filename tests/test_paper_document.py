@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from featureblend.reproduce.claims import CLAIMS
-from featureblend.reproduce.plan import every_preset, figures_named
+from featureblend.paper.claims import CLAIMS
+from featureblend.paper.plan import every_preset, figures_named
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "paper" / "README.md"

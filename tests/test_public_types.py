@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from featureblend import Blender, Code, FeatureblendError, average, continuum, mix, symmetrize, transform
-from featureblend.demo import EXAMPLES
-from featureblend.metadata import read_recipe
-from featureblend.model_folder import find_model
+from featureblend.faces import EXAMPLES
+from featureblend.io.metadata import read_recipe
+from featureblend.model.folder import find_model
 
 A, B = EXAMPLES / "first.png", EXAMPLES / "second.png"
 ODD = [None, True, "x", "", b"x", 3.5, float("nan"), 10**30, np.int64(-7), [], [None], {}, {"x": 1}, object(),

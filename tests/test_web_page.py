@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from featureblend.demo import EXAMPLES
-from featureblend.evaluate.spoiling import spoilt
-from featureblend.image import load_image, save_image
+from featureblend.evaluation.degradation import spoilt
+from featureblend.faces import EXAMPLES
+from featureblend.io.image import load_image, save_image
 
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.extras
@@ -50,7 +50,7 @@ def test_two_photos_a_slider_and_the_download(tab, tmp_path):
     assert [entry["name"] for entry in recipe["inputs"]] == ["first.png", "second.png"]
     assert recipe["weights"] == pytest.approx([43 / 93, 50 / 93])
 
-    from featureblend.blender import Blender
+    from featureblend.blend.blender import Blender
 
     again = Blender.from_pretrained().blend([FIRST, SECOND], [43, 50], which=recipe["faces"])
     assert again.image.tobytes() == opened(moved).tobytes()

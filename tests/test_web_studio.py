@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from featureblend.blender import METHODS, Blender
+from featureblend.blend.blender import METHODS, Blender
+from featureblend.blend.compositing import BACKGROUNDS
 from featureblend.cli import main
-from featureblend.compositing import BACKGROUNDS
-from featureblend.demo import EXAMPLES
 from featureblend.errors import FeatureblendError
-from featureblend.evaluate.figures import FIGURES
-from featureblend.evaluate.spoiling import spoilt
-from featureblend.image import load_image, save_image
-from featureblend.model_folder import find_model
+from featureblend.evaluation.degradation import spoilt
+from featureblend.evaluation.figures import FIGURES
+from featureblend.faces import EXAMPLES
+from featureblend.io.image import load_image, save_image
+from featureblend.model.folder import find_model
 from featureblend.web import fragments
 from featureblend.web.quality import SHOWN, read_quality, record_quality
 from featureblend.web.studio import MAX_PHOTOS, PREVIEW, Look, Studio

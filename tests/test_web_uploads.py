@@ -16,7 +16,7 @@ pytestmark = pytest.mark.extras
 SCRIPT = """
 import signal, sys, time
 from pathlib import Path
-from featureblend.console import Ended, ending_on_signals
+from featureblend.io.console import Ended, ending_on_signals
 from featureblend.web.uploads import upload_folder
 if "--nohup" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

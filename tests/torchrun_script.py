@@ -1,4 +1,4 @@
-"""What each process of tests/test_train_processes.py runs: a short run, then one that its slice of time ends."""
+"""What each process of tests/test_training_processes.py runs: a short run, then one that its slice of time ends."""
 
 import dataclasses
 import sys
@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from featureblend.config import LossWeights, Phase
-from featureblend.data import FaceSet
-from featureblend.presets import preset
-from featureblend.train import loop
+from featureblend.training import loop
+from featureblend.training.dataset import FaceSet
+from featureblend.training.experiment import LossWeights, Phase
+from featureblend.training.presets import preset
 
 # All that is the same however many processes share a batch: no neighbours within it.
 EXPERIMENT = dataclasses.replace(

@@ -8,8 +8,8 @@ from drawn_faces import draw_face
 from PIL import Image
 from real_photos import lfw_photos, opened
 
-from featureblend.data import FaceSet, FaceTriplets, person_split
-from featureblend.presets import preset
+from featureblend.training.dataset import FaceSet, FaceTriplets, person_split
+from featureblend.training.presets import preset
 
 TOY = preset("toy")
 

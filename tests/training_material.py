@@ -5,10 +5,10 @@ import dataclasses
 import torch
 from training_faces import TOY
 
-from featureblend.config import LossWeights
-from featureblend.models import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, build
-from featureblend.presets import preset
-from featureblend.train.objective import OBJECTIVES, Material, Networks
+from featureblend.training.experiment import LossWeights
+from featureblend.training.networks import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, build
+from featureblend.training.objective import OBJECTIVES, Material, Networks
+from featureblend.training.presets import preset
 
 EVERYTHING = dataclasses.replace(
     TOY,

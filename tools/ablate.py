@@ -64,10 +64,10 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 
 def cost(data: Path, settings: tuple[str, ...]) -> float:
     """Count the multiplications and additions of a training step, for each image."""
-    from featureblend.data import FaceSet
-    from featureblend.presets import overridden, preset
-    from featureblend.train.profile import flop_per_image
-    from featureblend.train.trainer import Trainer
+    from featureblend.training.dataset import FaceSet
+    from featureblend.training.presets import overridden, preset
+    from featureblend.training.profile import flop_per_image
+    from featureblend.training.trainer import Trainer
 
     return flop_per_image(Trainer(overridden(preset("modern"), settings), FaceSet.read(data, limit=64)))
 

@@ -3,7 +3,7 @@
     python tools/collapse_seeds.py out/collapse-seeds --data faces.tar [--seeds 3] [--size 32] [--images 2400]
 
 One run proves little where training is chaotic. Every run is one of the quick ones of `featureblend reproduce`, smaller
-and with another seed; the verdict is the report's own (`featureblend.reproduce.adversarial_rules.collapsed`). The first
+and with another seed; the verdict is the report's own (`featureblend.paper.rules.collapsed`). The first
 seed of every system comes before the second of any, so that a stop leaves whole rows; the same command goes on.
 """
 
@@ -16,15 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from featureblend.presets import preset, quick, resized
-from featureblend.reproduce.adversarial_rules import collapsed, risen
-from featureblend.reproduce.command import QUICK_BATCH
-from featureblend.reproduce.faces import Subjects, find_subjects
-from featureblend.reproduce.plan import PUBLISHED
-from featureblend.reproduce.results import RunResult, measure_run
-from featureblend.reproduce.rules import COLLAPSED, FALLEN
-from featureblend.train.loop import train
-from featureblend.train.state import RunFolder
+from featureblend.paper.faces import Subjects, find_subjects
+from featureblend.paper.plan import PUBLISHED
+from featureblend.paper.reproduce import QUICK_BATCH
+from featureblend.paper.results import RunResult, measure_run
+from featureblend.paper.rules import COLLAPSED, FALLEN, collapsed, risen
+from featureblend.training.loop import train
+from featureblend.training.presets import preset, quick, resized
+from featureblend.training.state import RunFolder
 
 TICK_SECONDS = 4.0
 """Between lines of the log: the highest variety of a run is read from them."""

@@ -20,7 +20,8 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 from featureblend import __version__
-from featureblend.cli import COMMANDS, main
+from featureblend.cli import main
+from featureblend.cli.commands import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}

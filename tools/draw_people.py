@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from featureblend.drawn import draw_face
-from featureblend.image import save_image
+from featureblend.faces.drawn import draw_face
+from featureblend.io.image import save_image
 
 FIRST = 1_000_000
 SIZE = 250

@@ -1,6 +1,6 @@
 r"""Make the example faces that the package ships: decoded mixes of many people's codes, nobody's photo.
 
-    python tools/make_example_faces.py faces.tar --out src/featureblend/examples --candidates 24 --seed 1 \
+    python tools/make_example_faces.py faces.tar --out src/featureblend/faces/examples --candidates 24 --seed 1 \
         --choose 15 13 18 12 3
 
 Each face mixes a training person, drawn at random, with those whose hair, background and shape are most alike: of
@@ -17,12 +17,11 @@ import cv2
 import numpy as np
 
 from featureblend import Blender
-from featureblend.alignment import AlignedFace
-from featureblend.classical.inputs import to_uint8
-from featureblend.data import FaceSet
-from featureblend.image import save_image
-from featureblend.mixing import outside_face
-from featureblend.sheets import grid
+from featureblend.faces.alignment import AlignedFace
+from featureblend.faces.masks import outside_face
+from featureblend.io.image import save_image, to_uint8
+from featureblend.io.sheets import grid
+from featureblend.training.dataset import FaceSet
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
 PARENTS = 10

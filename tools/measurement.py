@@ -3,10 +3,11 @@
     python tools/measurement.py            # compare; exit code 1 where something changed
     python tools/measurement.py --renew    # keep today's values, and raise the version of every group that changed
 
-Kept scores of an evaluation count only under the version that they were measured with (`featureblend.results`), one
-number a group: 'scores' (everything that scores a picture, and the draw of pairs), 'identity' (who is recognised),
-'latent' (blends by the networks), 'pca', and each classical blend. `tests/measurement.json` holds, for each group, what
-it makes of fixed faces; `tests/test_measurement.py` fails when that changes. Commit both files with the change.
+Kept scores of an evaluation count only under the version that they were measured with
+(`featureblend.evaluation.results`), one number a group: 'scores' (everything that scores a picture, and the draw of
+pairs), 'identity' (who is recognised), 'latent' (blends by the networks), 'pca', and each classical blend.
+`tests/measurement.json` holds, for each group, what it makes of fixed faces; `tests/test_evaluation_measurement.py`
+fails when that changes. Commit both files with the change.
 
 After a merge conflict in either file take one side of both and renew.
 """
@@ -24,24 +25,30 @@ from typing import Any
 
 import numpy as np
 
-from featureblend.alignment import AlignedFace
-from featureblend.blender import Blender
-from featureblend.classical import METHODS as CLASSICAL
-from featureblend.contenders import Contender, classical_contender, latent_contender, model_contender, pca_contender
-from featureblend.data import FaceSet
-from featureblend.demo import EXAMPLES
+from featureblend.blend.baselines import METHODS as CLASSICAL
+from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
-from featureblend.evaluate.identity import impostor_similarities, match_threshold, similarity, weaker_parent
-from featureblend.evaluate.pca import fit_components
-from featureblend.evaluate.protocols import Drawn, Protocol, draw
-from featureblend.evaluate.scoring import Reference
-from featureblend.evaluate.spoiling import spoilt
-from featureblend.faces import FaceDetector
-from featureblend.files import atomic_path
-from featureblend.measuring import measure_method, measure_real
-from featureblend.method_names import VARIANTS
-from featureblend.results import VERSIONS_FILE
-from featureblend.spoilt_photos import measure_spoilt
+from featureblend.evaluation.degradation import spoilt
+from featureblend.evaluation.degraded_photos import measure_spoilt
+from featureblend.evaluation.identity import impostor_similarities, match_threshold, similarity, weaker_parent
+from featureblend.evaluation.measuring import measure_method, measure_real
+from featureblend.evaluation.methods import (
+    VARIANTS,
+    Contender,
+    classical_contender,
+    latent_contender,
+    model_contender,
+    pca_contender,
+)
+from featureblend.evaluation.pca import fit_components
+from featureblend.evaluation.protocols import Drawn, Protocol, draw
+from featureblend.evaluation.results import VERSIONS_FILE
+from featureblend.evaluation.scoring import Reference
+from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import AlignedFace
+from featureblend.faces.detector import FaceDetector
+from featureblend.io.files import atomic_path
+from featureblend.training.dataset import FaceSet
 
 VALUES_FILE = Path(__file__).parents[1] / "tests" / "measurement.json"
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from featureblend import Blender
-from featureblend.contenders import model_contender
-from featureblend.data import FaceSet
-from featureblend.evaluate.protocols import draw, find_protocol
-from featureblend.image import save_image
-from featureblend.mixing import outside_face
-from featureblend.sheets import grid
+from featureblend.evaluation.methods import model_contender
+from featureblend.evaluation.protocols import draw, find_protocol
+from featureblend.faces.masks import outside_face
+from featureblend.io.image import save_image
+from featureblend.io.sheets import grid
+from featureblend.training.dataset import FaceSet
 
 
 def main() -> None:

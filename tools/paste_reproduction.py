@@ -18,8 +18,8 @@ from typing import Any
 
 from PIL import Image
 
-from featureblend.evaluate.figures import current_name
-from featureblend.files import atomic_path
+from featureblend.evaluation.figures import current_name
+from featureblend.io.files import atomic_path
 
 MERGING = {
     "patch_kid": ("patch-KID", 3),

@@ -3,7 +3,7 @@
     python tools/paste_table.py out/pairs1k out/pairs200 --into docs/evaluation.md README.md
 
 Each folder is what `featureblend evaluate --out FOLDER` wrote. A place in a document takes the first folder that
-has one of its figures; see `featureblend.evaluate.markdown`. Pasting the same results again changes nothing.
+has one of its figures; see `featureblend.evaluation.markdown`. Pasting the same results again changes nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from featureblend.errors import FeatureblendError
-from featureblend.evaluate.markdown import pasted, read_metrics
-from featureblend.files import atomic_path
+from featureblend.evaluation.markdown import pasted, read_metrics
+from featureblend.io.files import atomic_path
 
 
 def main(words: list[str] | None = None) -> None:

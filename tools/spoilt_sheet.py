@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from featureblend import Blender
-from featureblend.alignment import resized
-from featureblend.demo import EXAMPLES
-from featureblend.evaluate.spoiling import CLEAN, SPOILING, spoilt
-from featureblend.image import load_image, save_image
-from featureblend.sheets import labelled_sheet
+from featureblend.evaluation.degradation import CLEAN, SPOILING, spoilt
+from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import resized
+from featureblend.io.image import load_image, save_image
+from featureblend.io.sheets import labelled_sheet
 
 SIDE = 256
 

@@ -28,14 +28,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # nothing 
 
 import torch
 
-from featureblend.config import Experiment
-from featureblend.data import FaceSet, FaceTriplets
-from featureblend.presets import overridden, preset
-from featureblend.train.loop import train
-from featureblend.train.machine import keep_freed_memory, wait_for
-from featureblend.train.report import draw_curves, draw_samples
-from featureblend.train.state import RunFolder
-from featureblend.train.trainer import Trainer
+from featureblend.training.dataset import FaceSet, FaceTriplets
+from featureblend.training.experiment import Experiment
+from featureblend.training.loop import train
+from featureblend.training.machine import keep_freed_memory, wait_for
+from featureblend.training.presets import overridden, preset
+from featureblend.training.report import draw_curves, draw_samples
+from featureblend.training.state import RunFolder
+from featureblend.training.trainer import Trainer
 
 LARGEST = 16 << 20
 """Bytes that a file of weights has at most."""

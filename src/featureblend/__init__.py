@@ -6,6 +6,7 @@
 """
 
 import os as _os
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 # ONNX Runtime 1.32 writes a device id under the home folder on import unless this is set first.
@@ -26,23 +27,30 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .blender import Blend, Blender, Code
+    from .blend.blender import Blend, Blender, Code
+    from .edit.average import average
+    from .edit.continuum import continuum
+    from .edit.mix import mix
+    from .edit.transform import symmetrize, transform
     from .errors import FeatureblendError
-    from .verbs import average, continuum, mix, symmetrize, transform
+
+
+_HOMES = {
+    "Blend": "blend.recipes",
+    "Blender": "blend.blender",
+    "Code": "io.codes",
+    "FeatureblendError": "errors",
+    "average": "edit.average",
+    "continuum": "edit.continuum",
+    "mix": "edit.mix",
+    "symmetrize": "edit.transform",
+    "transform": "edit.transform",
+}
+"""Where each public name lives."""
 
 
 def __getattr__(name: str) -> object:
-    """Import the public names on first use, so that ``import featureblend`` stays under 0.1 s."""
-    if name in ("Blend", "Blender", "Code"):
-        from . import blender
-
-        return getattr(blender, name)
-    if name == "FeatureblendError":
-        from .errors import FeatureblendError
-
-        return FeatureblendError
-    if name in ("average", "continuum", "mix", "symmetrize", "transform"):
-        from . import verbs
-
-        return getattr(verbs, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name on first use, so that ``import featureblend`` stays under 0.1 s."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,4 +1,7 @@
-"""The web page: photos in, a live blend out, on this machine alone. Gradio is loaded when the page is built."""
+"""The web page: photos in, a live blend out, on this machine alone.
+
+Gradio is loaded when the page is built.
+"""
 
 from .server import serve
 

@@ -18,7 +18,7 @@ import gradio as gr
 from PIL import Image
 
 from ..errors import FeatureblendError
-from ..photo_warnings import told
+from ..io.photo_warnings import told
 from . import fragments
 from .layout import EXAMPLE_FILES, FORMATS, Layout
 from .quality import read_quality

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..metadata import save_options
+from ..io.metadata import save_options
 from .quality import Quality
 from .words import Bar
 

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ..blender import METHODS
-from ..compositing import BACKGROUNDS
-from ..demo import EXAMPLES
+from ..blend.blender import METHODS
+from ..blend.compositing import BACKGROUNDS
+from ..faces import EXAMPLES
 from . import fragments
 from .studio import MAX_PHOTOS, SIZES
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FeatureblendError
-from ..evaluate.figures import FIGURES, badness, current_name
-from ..files import atomic_path
-from ..model_folder import read_model_folder
+from ..evaluation.figures import FIGURES, badness, current_name
+from ..io.files import atomic_path
+from ..model.folder import read_model_folder
 
 __all__ = ["FILE", "SHOWN", "Column", "Quality", "Row", "read_quality", "record_quality"]
 

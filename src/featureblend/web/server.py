@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..blender import Blender
-from ..console import Ended, ending_on_signals
+from ..blend.blender import Blender
 from ..errors import FeatureblendError
+from ..io.console import Ended, ending_on_signals
 
 __all__ = ["POLICY", "serve"]
 

@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from ..alignment import AlignedFace
-from ..blender import METHODS, Blend, Blender, Which
-from ..classical import pixel
-from ..compositing import BACKGROUNDS
+from ..blend.baselines import pixel
+from ..blend.blender import METHODS, Blend, Blender, Which
+from ..blend.compositing import BACKGROUNDS
+from ..edit.continuum import Continuum, continuum
 from ..errors import FeatureblendError
-from ..evaluate.measures import blend_measures
-from ..faces import Search, choose_face
-from ..files import short_name
-from ..image import decode_photo
-from ..photo_warnings import PhotoWarning
-from ..verbs import Continuum, continuum
+from ..faces.alignment import AlignedFace
+from ..faces.detector import Search, choose_face
+from ..io.files import short_name
+from ..io.image import decode_photo
+from ..io.photo_warnings import PhotoWarning
+from ..metrics.measures import blend_measures
 
 __all__ = ["MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
 
@@ -69,9 +69,9 @@ class Look:
     """How to blend, weights aside."""
 
     method: str = METHODS[0]
-    """One of `featureblend.blender.METHODS`."""
+    """One of `featureblend.blend.blender.METHODS`."""
     background: str = BACKGROUNDS[0]
-    """One of `featureblend.compositing.BACKGROUNDS`."""
+    """One of `featureblend.blend.compositing.BACKGROUNDS`."""
     size: int | str | None = None
     """As `Blender.blend`."""
     mend: bool = True
@@ -110,7 +110,7 @@ class Studio:
 
     Examples
     --------
-    >>> from featureblend.demo import EXAMPLES
+    >>> from featureblend.faces import EXAMPLES
     >>> studio = Studio(Blender.from_pretrained())
     >>> table = ()
     >>> for name in ("first.png", "second.png"):
@@ -256,7 +256,7 @@ class Studio:
         steps : int
             Pictures from one photo to the next, both ends counted.
         method : str
-            One of `featureblend.blender.METHODS`.
+            One of `featureblend.blend.blender.METHODS`.
         mend : bool
             As in `Look`.
         """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..photo_warnings import CHOOSE_FACE, LEAVE_DAMAGE
+from ..io.photo_warnings import CHOOSE_FACE, LEAVE_DAMAGE
 
 __all__ = ["Bar", "bars", "on_page", "shares", "verdict"]
 
@@ -51,7 +51,7 @@ def verdict(measures: Mapping[str, Any], average: Mapping[str, Any], names: Sequ
     Parameters
     ----------
     measures, average : mapping
-        As `featureblend.evaluate.measures.blend_measures` gives them, of the blend and of the pixel average.
+        As `featureblend.metrics.measures.blend_measures` gives them, of the blend and of the pixel average.
     names : sequence of str
         The photos' names, in order.
 

@@ -1,0 +1,1 @@
+"""From photos to one blend: the pipeline, its baselines, the finished picture, its quality and its recipe."""

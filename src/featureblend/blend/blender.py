@@ -1,0 +1,392 @@
+"""The use half: photos in, one blended photo out, on ONNX Runtime alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from io import IOBase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from .. import __version__
+from ..errors import FeatureblendError
+from ..faces.alignment import AlignedFace, align_face
+from ..faces.detector import FaceDetector, Search, choose_face
+from ..io.image import load_photo, photo_name
+from ..io.inputs import Input, input_name, read_input
+from ..io.photo_warnings import PhotoWarning, several_faces, told
+from ..io.tables import number, whole
+from ..model.folder import ModelConfig, find_model
+from ..model.mixing import Surroundings
+from ..model.networks import Networks
+from .balance import Balancing, even_shares
+from .compositing.composing import plainest
+from .pipeline import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
+from .quality import TYPICAL, Measuring, appraise, check_measuring, is_mended, photo_warnings
+from .recipes import Blend, Code, as_json, input_facts, normalised_weights
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["METHODS", "Blend", "Blender", "Code", "normalised_weights"]
+
+Which = int | str
+"""Which face of a photo: 'largest', 'central', or a number from the left, from 1."""
+
+
+class Blender:
+    """Blends photos with one model.
+
+    Use `Blender.from_pretrained`. Nothing leaves the machine: no method opens a connection. One
+    blender may be used by several threads; they take turns at finding faces.
+
+    Parameters
+    ----------
+    folder : path-like
+        A model folder.
+    detector : FaceDetector, optional
+    mend : bool
+        Whether damage of photos is undone before they are encoded: noise, blur, compression, weak light.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> blender = Blender.from_pretrained()
+    >>> blend = blender.blend([EXAMPLES / "first.png", EXAMPLES / "second.png"], weights=[2, 1])
+    >>> blend.image.size
+    (128, 128)
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], detector: FaceDetector | None = None, *, mend: bool = True
+    ) -> None:
+        self.networks = Networks(folder, mend=mend)
+        self.detector = detector or FaceDetector()
+
+    @classmethod
+    def from_pretrained(cls, model: str | os.PathLike[str] | None = None, *, mend: bool = True) -> Blender:
+        """Open a model.
+
+        Parameters
+        ----------
+        model : path-like or str, optional
+            A model folder, or the name of a bundled model; the default model if left out.
+        mend : bool
+            Whether damage of photos is undone before they are encoded.
+
+        Raises
+        ------
+        FeatureblendError
+            If there is none, or a file of it is missing or changed.
+        """
+        return cls(find_model(model), mend=mend)
+
+    @property
+    def folder(self) -> Path:
+        """The model folder."""
+        return self.networks.folder
+
+    @property
+    def config(self) -> ModelConfig:
+        """What the model's ``config.json`` says."""
+        return self.networks.config
+
+    @property
+    def image_size(self) -> int:
+        """Side of the blends in pixels."""
+        return self.config.image_size
+
+    def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
+        """Find the face in a photo and cut its aligned crop, with landmarks and the way back.
+
+        Parameters
+        ----------
+        photo : path-like, PIL image, (H, W, 3) uint8 array, Code or the path of one
+            A code gives the face that it stands for.
+        which : 'largest', 'central' or int
+            Which face, where there are several; a number counts from the left, from 1.
+        position : int
+            The photo's place in the caller's list, for messages.
+
+        Raises
+        ------
+        FeatureblendError
+            If the photo can't be read, or shows no face.
+        """
+        item = read_input(photo)
+        if isinstance(item, Code):
+            return self.face_of(item, position)
+        loaded = load_photo(item, position)
+        found = self.detector.search(loaded.pixels)
+        return self.face_in(found, which, photo_name(item, position), loaded.warnings)
+
+    def face_in(self, found: Search, which: Which, name: str, warnings: tuple[PhotoWarning, ...] = ()) -> AlignedFace:
+        """Cut one of the faces that the detector found in a photo, as `find` does.
+
+        `name` is for messages, and `warnings` are what was found out while the photo was read.
+
+        Raises
+        ------
+        FeatureblendError
+            If there is none, or not that one.
+        """
+        chosen = choose_face(found.faces, found.image.shape, which, name, warnings)
+        face = align_face(found.image, chosen.landmarks, self.image_size, template=self.config.crop)
+        warnings = (*warnings, *found.warnings)
+        if len(found.faces) > 1 and isinstance(which, str):  # by its number, a user chose it
+            warnings = (*warnings, several_faces(len(found.faces), which))
+        return replace(face, quarter_turns=found.quarter_turns, warnings=warnings)
+
+    def face_of(self, code: Code, position: int = 1) -> AlignedFace:
+        """Give the face that a code stands for, as `find` gives a photo's.
+
+        Raises
+        ------
+        FeatureblendError
+            If another model encoded it, or neither it nor its picture tells the landmarks.
+        """
+        self._check_code(code, position)
+        (picture,) = self.pictures(code.latent[None])
+        marks = code.landmarks
+        if marks is None:
+            name = f"the picture of {code.name or f'code {position}'}"
+            marks = choose_face(self.detector.detect(picture), picture.shape, "central", name).landmarks
+        return AlignedFace(picture, marks, np.eye(2, 3), latent=code.latent)
+
+    def align(self, photo: Input, which: Which = "largest") -> Image.Image:
+        """Give the aligned crop of a photo's face at the model's size; parameters as `find`."""
+        return Image.fromarray(self.find(photo, which).image)
+
+    def encode(self, photo: Input, which: Which = "largest") -> Code:
+        """Give a photo's code; parameters as `find`. A code is given back as it is.
+
+        Returns
+        -------
+        Code
+        """
+        item = read_input(photo)
+        if isinstance(item, Code):
+            self._check_code(item, 1)
+            return item
+        return self.code_of(self.find(item, which), photo_name(item))
+
+    def code_of(self, face: AlignedFace, name: str = "") -> Code:
+        """Give the code of a face that `find`, and best `cleaned` too, gave."""
+        (face,) = self.cleaned([face])
+        latent = self.networks.latents([face.sound], cleaned=True)[0] if face.latent is None else face.latent
+        mended = is_mended(face) if face.latent is None else None  # of a code's face nothing is left to compare
+        return Code(latent, self.config.identity, name, face.landmarks, mended)
+
+    def decode(self, code: Code) -> Image.Image:
+        """Give the picture that a code stands for.
+
+        Raises
+        ------
+        FeatureblendError
+            If another model encoded it.
+        """
+        self._check_code(code, 1)
+        return Image.fromarray(self.pictures(code.latent[None])[0])
+
+    def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """Encode B aligned (S, S, 3) uint8 faces, rid of damage, into (B, D) float32 latents."""
+        return self.networks.latents(images)
+
+    def cleaned(self, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
+        """Undo damage of faces that `find` gave, once for all blends of them: `featureblend.blend.pipeline.cleaned`."""
+        return cleaned(self.networks, faces)
+
+    def pictures(self, latents: np.ndarray) -> np.ndarray:
+        """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
+        return self.networks.pictures(latents)
+
+    def mixed(
+        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Surroundings = "auto"
+    ) -> np.ndarray:
+        """Make one (D,) float32 latent of (N, D) latents by (N,) shares that sum to 1.
+
+        `surroundings` says whose hair and background it has, as `featureblend.model.mixing.mix`, but a number counts
+        from 1.
+        """
+        return self.networks.mixed(
+            latents, shares, Manner(surroundings=surroundings).place_of_surroundings(len(latents))
+        )
+
+    def _check_code(self, code: Code, position: int) -> None:
+        if not isinstance(code, Code):
+            raise FeatureblendError(f"a code is due, such as `encode` gives, not {type(code).__name__}")
+        if code.model != self.config.identity or code.latent.shape != (self.config.latent_dim,):
+            raise FeatureblendError(
+                f"{code.name or f'code {position}'} was encoded by model {code.model}, not by {self.config.name} "
+                f"({self.config.identity}): encode the photo again with this model"
+            )
+
+    def blend(
+        self,
+        photos: Sequence[Input],
+        weights: Sequence[float] | None = None,
+        method: str = "latent",
+        *,
+        alpha: float | None = None,
+        which: Which | Sequence[Which] = "largest",
+        measures: Measuring = "pictures",
+        balance: Balancing | None = None,
+        **options: Unpack[BlendOptions],
+    ) -> Blend:
+        """Blend two or more photos into one.
+
+        Parameters
+        ----------
+        photos : sequence of at least two photos or codes
+        weights : sequence of float, optional
+            One a photo, the first photo's first; scaled to sum 1. Equal by default.
+        method : str
+            One of `METHODS`.
+        alpha : float, optional
+            Of two photos, in place of `weights`: the second one's weight, 0 to 1.
+        which : 'largest', 'central', int, or a sequence of these
+            Which face of each photo.
+        measures : 'none', 'pictures' or 'identity'
+            What is measured: nothing, what the pictures tell, or also who is recognised (0.2 s a face).
+        balance : 'pictures' or 'identity', optional
+            Of two photos: instead of `weights`, search those at which the blend is as near to one as to the other.
+        **options
+            How to blend: ``warp``, ``surroundings``, ``shape_weights``, ``texture_weights``, ``background``, ``size``,
+            ``detail`` and ``onto``, each as the field of that name of `featureblend.blend.pipeline.Manner`.
+
+        Returns
+        -------
+        Blend
+
+        Raises
+        ------
+        FeatureblendError
+            If there are fewer than two photos, one can't be used, or the weights or method do not fit.
+        """
+        # An array or a path is a sequence too, but of pixels or letters.
+        many = isinstance(photos, Iterable) and not isinstance(
+            photos, (str, bytes, os.PathLike, np.ndarray, Image.Image, Code, Mapping, IOBase)
+        )
+        items = list(photos) if many else []
+        manner = Manner(method, **options)
+        shares = _checked(len(items), _weights(weights, alpha, len(items)), manner)
+        choices = which_faces(which, len(items))
+        if balance is not None and not isinstance(balance, str):
+            raise FeatureblendError(f"unknown balance {balance!r}: use 'pictures' or 'identity'")
+        if balance is not None and (len(items) != 2 or weights is not None or alpha is not None):
+            raise FeatureblendError("a balance is searched for two photos, and in place of weights")
+        faces = [
+            self.find(item, choice, place) for place, (item, choice) in enumerate(zip(items, choices, strict=True), 1)
+        ]
+        names = [input_name(item, place) for place, item in enumerate(items, 1)]
+        if balance is not None:
+            shares = even_shares(self.networks, faces, manner, balance, self.detector)
+        made = self._blend(faces, shares, manner, measures, names)
+        recipe = {
+            **made.recipe,
+            "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
+            "faces": [choice if isinstance(choice, str) else int(choice) for choice in choices],
+        }
+        return replace(made, recipe=recipe)
+
+    def blend_faces(
+        self,
+        faces: Sequence[AlignedFace],
+        weights: Sequence[float] | np.ndarray | None = None,
+        method: str = "latent",
+        *,
+        alpha: float | None = None,
+        measures: Measuring = "pictures",
+        names: Sequence[str] | None = None,
+        **options: Unpack[BlendOptions],
+    ) -> Blend:
+        """Blend faces that `find`, and best `cleaned` too, gave: what a slider calls. Parameters and errors as `blend`.
+
+        The recipe names no inputs, since an aligned face does not know its photo; `names` are for warnings.
+        """
+        if not isinstance(faces, (list, tuple)) or not all(isinstance(face, AlignedFace) for face in faces):
+            raise FeatureblendError("a list of faces is due, such as `find` gives; `blend` takes photos")
+        if names is not None and (not isinstance(names, (list, tuple)) or len(names) != len(faces)):
+            raise FeatureblendError("names: a list of one for each face is due")
+        manner = Manner(method, **options)
+        shares = _checked(len(faces), _weights(weights, alpha, len(faces)), manner)
+        return self._blend(faces, shares, manner, measures, names or [f"photo {n + 1}" for n in range(len(faces))])
+
+    def _blend(
+        self,
+        faces: Sequence[AlignedFace],
+        shares: np.ndarray,
+        manner: Manner,
+        measures: Measuring,
+        names: Sequence[str],
+    ) -> Blend:
+        check_measuring(measures)
+        for place, face in enumerate(faces, 1):
+            if face.image.shape != (self.image_size, self.image_size, 3):
+                raise FeatureblendError(
+                    f"face {place} is {face.image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
+                    "find it with this model"
+                )
+        faces = as_seen(self.networks, faces, manner)
+        if manner.method == "latent" and manner.surroundings == "auto":
+            manner = replace(manner, surroundings=plainest(faces))  # decided once, and kept in the recipe
+        made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
+        picture = finished(made, faces, manner)
+        found: dict[str, Any] = {}
+        if measures != "none":
+            typical = self.config.metrics.get("psnr") or TYPICAL
+            recognizer = self.detector if measures == "identity" else None
+            whole = manner.background != "blend" or manner.size is not None
+            crop = finished(made, faces, manner, plain=True) if whole else picture
+            found, warnings = appraise(replace(made, image=crop), faces, names, typical, recognizer)
+        else:
+            warnings = told([photo_warnings(face) for face in faces], names)
+        parents = tuple(Image.fromarray(face.image) for face in faces)
+        return Blend(Image.fromarray(picture), found, self._recipe(shares, manner), parents, warnings)
+
+    def _recipe(self, shares: np.ndarray, manner: Manner) -> dict[str, Any]:
+        latent = manner.method == "latent"
+        recipe: dict[str, Any] = {
+            "verb": "blend",
+            "method": manner.method,
+            "weights": [float(share) for share in shares],
+            "warp": manner.warp and latent,
+            "model": self.networks.facts(manner.method),
+            "featureblend": __version__,
+        }
+        if latent:
+            recipe["surroundings"] = manner.surroundings
+        return as_json({**recipe, "options": manner.options()})
+
+
+def _checked(count: int, weights: Sequence[float] | np.ndarray | None, manner: Manner) -> np.ndarray:
+    """Check what can be checked before any photo is opened, and give the weights."""
+    if count < 2:
+        raise FeatureblendError("two or more photos are needed for a blend")
+    manner.check(count)
+    return normalised_weights(weights, count)
+
+
+def _weights(
+    weights: Sequence[float] | np.ndarray | None, alpha: float | None, count: int
+) -> Sequence[float] | np.ndarray | None:
+    """Give the weights that `alpha` stands for, where it is given."""
+    if alpha is None:
+        return weights
+    if weights is not None or count != 2:
+        raise FeatureblendError("alpha is the second of two photos' weight, and in place of weights")
+    share = number(alpha, "alpha", 0, 1)
+    return [1 - share, share]
+
+
+def which_faces(which: Which | Sequence[Which], count: int) -> list[Which]:
+    """Give one choice of a face for each photo."""
+    several = isinstance(which, (list, tuple, np.ndarray))
+    choices = [whole(one) for one in which] if several else [whole(which)] * count  # type: ignore[union-attr]
+    if len(choices) != count:
+        raise FeatureblendError(f"{len(choices)} faces are chosen for {count} photos; give one, or one a photo")
+    return choices

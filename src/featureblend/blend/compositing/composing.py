@@ -1,0 +1,378 @@
+"""The finished picture: a blend at any size, with its parents' detail, before a background or in its photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...errors import FeatureblendError
+from ...faces.alignment import AlignedFace, invert_matrix, rescaling, resized, transform_points
+from ...faces.masks import around_face, face_mask
+from ...faces.warp import mean_shape
+from ...io.image import to_uint8
+from ...model.mixing import Surroundings, shares_won
+from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
+from .damage import broad, without_damage
+from .detail import GUIDE, add_detail, warped_parents
+from .paste import paste
+from .winners import busyness, focus
+
+__all__ = [
+    "BACKGROUNDS",
+    "LARGEST",
+    "check_options",
+    "check_surroundings",
+    "compose",
+    "output_side",
+    "plainest",
+    "shares_around",
+    "suitability",
+]
+
+BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
+"""What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
+of the parents bent to the blend's shape."""
+
+LARGEST = 4096
+"""Longest side that is made, in pixels."""
+
+WORKING = 2048
+"""Crops larger than this are made at this size and enlarged: faces over 2,000 pixels hold no more detail."""
+
+FRAME = 6
+"""One over this share of the crop's side is looked at around it, where faces are bent."""
+
+CUT_SOFTNESS = 0.012
+"""Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
+
+SHARP = -0.6
+"""`focus` of a face from which on a photo is sharp enough: of studio portraits it is -0.3 to 0, of press photos of 250
+pixels -0.8 to 0."""
+
+PLAIN = 4.0
+"""Busyness in grey levels that counts as little: grain, a wall's shade."""
+
+ENOUGH = 512
+"""Side of a crop in pixels that is enough."""
+
+SMALLEST = 16
+"""Shortest side that is made, in pixels."""
+
+
+def check_options(background: str, size: int | str | None, onto: int, count: int) -> None:
+    """Raise `FeatureblendError` unless `compose` can do this with so many photos: to be called before any work.
+
+    Examples
+    --------
+    >>> check_options("blend", 9, 1, 2)
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: size 9: use 'source' or 16 to 4096 pixels
+    """
+    if not isinstance(background, str) or background not in BACKGROUNDS:
+        raise FeatureblendError(f"unknown background {background!r}: use one of {', '.join(BACKGROUNDS)}")
+    named = size is None or (isinstance(size, str) and size == "source")
+    if isinstance(size, bool) or not (named or isinstance(size, (int, np.integer))):
+        raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels")
+    if isinstance(size, (int, np.integer)) and not SMALLEST <= size <= LARGEST:
+        raise FeatureblendError(f"size {size}: use 'source' or {SMALLEST} to {LARGEST} pixels")
+    if isinstance(onto, bool) or not isinstance(onto, (int, np.integer)) or not 1 <= onto <= count:
+        raise FeatureblendError(f"onto {onto!r}: use the number of a photo, 1 to {count}")
+
+
+def check_surroundings(who: Any, count: int) -> None:
+    """Raise `FeatureblendError` unless that says whose hair and background a blend of so many photos has."""
+    number = isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count
+    if not number and not (isinstance(who, str) and who in ("auto", "mean")):
+        raise FeatureblendError(f"surroundings {who!r}: use 'auto', 'mean' or the number of a photo, 1 to {count}")
+
+
+def compose(
+    blend: np.ndarray,
+    faces: Sequence[AlignedFace],
+    weights: Sequence[float] | np.ndarray,
+    *,
+    background: str = "blend",
+    size: int | str | None = None,
+    detail: bool = True,
+    onto: int = 1,
+    warped: bool = True,
+    shape_weights: Sequence[float] | np.ndarray | None = None,
+    surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+    cleaned: Sequence[np.ndarray] = (),
+    damage: np.ndarray | None = None,
+) -> np.ndarray:
+    """Make the finished picture of a blend.
+
+    Parameters
+    ----------
+    blend : (s, s, 3) uint8 array
+        What the model decoded, or a classical method made.
+    faces : sequence of N AlignedFace
+        Its parents, of the blend's size; their photos give the detail.
+    weights : sequence of N floats
+        Sum to 1; the first photo's first.
+    background : str
+        One of `BACKGROUNDS`.
+    size : int or 'source', optional
+        Longest side of the result in pixels; 'source' is the photo's own scale. Left out, the size of the blend,
+        and of the photo with the background 'source'.
+    detail : bool
+        Take the fine detail of the parents; else the blend is scaled smoothly.
+    onto : int
+        With the background 'source', into which photo, and for the size 'source', whose; from 1.
+    warped : bool
+        Whether the blend has the mean shape of its parents. Where it has not, they are not bent either.
+    shape_weights : sequence of N floats, optional
+        Weights of the shapes, where they are not `weights`.
+    surroundings : 'auto', 'mean', int or sequence of N floats
+        Whose hair and background: the plainest photo's, everyone's by weight, that photo's (from 1), or shares that sum
+        to 1. With the background 'source' they are the photo's own.
+    cleaned : sequence of N (s, s, 3) uint8 arrays, optional
+        The parents without their damage, in the blend's shape; needed where one is damaged.
+    damage : (N, 2) array, optional
+        What was undone of light and of texture in each, 0 to 1; their detail is rid of it
+        (`featureblend.blend.compositing.damage`).
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        (H, W, 4) with the background 'transparent'.
+
+    Raises
+    ------
+    FeatureblendError
+        If an option is unknown, or that photo is not there because the face came as a code.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> faces = [align_face(*draw_face(seed, 256), 64) for seed in (0, 1)]
+    >>> soft = ((faces[0].image.astype(int) + faces[1].image) // 2).astype(np.uint8)
+    >>> compose(soft, faces, [0.5, 0.5], size=128).shape
+    (128, 128, 3)
+    >>> compose(soft, faces, [0.5, 0.5], background="source").shape
+    (256, 256, 3)
+    """
+    check_options(background, size, onto, len(faces))
+    if np.shape(surroundings) != (len(faces),):
+        check_surroundings(surroundings, len(faces))
+    share = np.asarray(weights, np.float64)
+    bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
+    undone = list(zip(cleaned, damage, strict=True)) if damage is not None and damage.any() and cleaned else []
+    task = _Task(blend, faces, share, bending, detail, warped, surroundings, undone)
+    target = faces[int(onto) - 1]
+    if background == "source":
+        return _into_photo(task, target, int(onto), size)
+    side = output_side(size, blend.shape[0], target)
+    if background == "blend":
+        return task.picture(side)
+    working = min(side, WORKING)
+    points = task.shape(working)
+    mask = face_mask(points, working, soft=CUT_SOFTNESS)
+    picture = task.picture(working)
+    if background == "average":
+        return resized(_before(picture, _average(task, working), mask), side)
+    alpha = resized(np.floor(mask * 255 + 0.5).astype(np.uint8), side)
+    picture = resized(picture, side)
+    if background == "transparent":
+        return np.dstack([picture, alpha])
+    return to_uint8(picture * (alpha[..., None] / np.float32(255)))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be shown, at any size."""
+
+    blend: np.ndarray
+    faces: Sequence[AlignedFace]
+    weights: np.ndarray
+    bending: np.ndarray
+    detail: bool
+    warped: bool
+    surroundings: Any
+    undone: Sequence[tuple[np.ndarray, np.ndarray]]
+    """Each parent cleaned, and its damage; empty where none is damaged."""
+
+    def around(self) -> np.ndarray:
+        """(N,) shares of the parents around the face."""
+        return shares_around(self.faces, self.weights, self.surroundings)
+
+    def shape(self, size: int) -> np.ndarray:
+        """(68, 2) landmarks of the blend in a crop of that size."""
+        points = mean_shape([face.landmarks for face in self.faces], self.bending)
+        return transform_points(points, rescaling(size / self.blend.shape[0]))
+
+    def bent(self, size: int) -> list[np.ndarray]:
+        """(size, size, 3) float32 parents, bent to the blend's shape where it has one."""
+        crops = [face.at(size) for face in self.faces]
+        if self.warped:
+            frame = size // FRAME
+            wide = [crop.padded(frame) for crop in crops]
+            return warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
+        return [crop.image.astype(np.float32) for crop in crops]
+
+    def parents(self, size: int) -> list[np.ndarray]:
+        """The same without the damage that is known."""
+        parents = self.bent(size)
+        if not self.undone:
+            return parents
+        return [without_damage(parent, *known) for parent, known in zip(parents, self.undone, strict=True)]
+
+    def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
+        """(size, size, 3) uint8 blend, with its parents' detail or scaled."""
+        if not self.detail:
+            return resized(self.blend, size)
+        working = int(np.clip(size, 64, WORKING))
+        around = self.around() if surroundings is None else surroundings
+        made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around)
+        return resized(made, size)
+
+
+def shares_around(
+    faces: Sequence[AlignedFace],
+    weights: Sequence[float] | np.ndarray,
+    surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+) -> np.ndarray:
+    """Share out hair and background: the same for a blend's latent and for its detail, at any size.
+
+    Parameters
+    ----------
+    faces : sequence of N AlignedFace
+    weights : sequence of N floats
+    surroundings : 'auto', 'mean', int or sequence of N floats
+        As in `compose`. 'auto' is the photo of `plainest`.
+
+    Returns
+    -------
+    (N,) float64 array
+        Sums to 1.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> faces = [align_face(*draw_face(seed, 256), 64) for seed in (0, 1)]
+    >>> shares_around(faces, [0.5, 0.5], 2).round(3).tolist()
+    [0.0, 1.0]
+    """
+    shares, who = np.maximum(weights, 0), surroundings
+    shares = shares / shares.sum()
+    if isinstance(who, str) and who == "mean":
+        return shares
+    if isinstance(who, str):
+        return shares_won(shares, plainest(faces) - 1)
+    if np.ndim(who) == 0:
+        return shares_won(shares, int(who) - 1)  # type: ignore[arg-type]
+    return np.asarray(who, np.float64)
+
+
+def plainest(faces: Sequence[AlignedFace]) -> int:
+    """Decide whose hair and background a blend has: the photo with the plainest surroundings.
+
+    Parameters
+    ----------
+    faces : sequence of N AlignedFace
+
+    Returns
+    -------
+    int
+        The photo's place, from 1; the first of equals. It depends on the photos alone: not on weights, nor on the size
+        of the blend, nor on what is undone of their damage.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> plain, points = draw_face(0, 256)
+    >>> noisy = np.clip(plain + np.random.default_rng(0).normal(0, 20, plain.shape), 0, 255).astype(np.uint8)
+    >>> plainest([align_face(noisy, points, 64), align_face(plain, points, 64)])
+    2
+    """
+    return int(np.argmax([suitability(face) for face in faces])) + 1
+
+
+def suitability(face: AlignedFace) -> float:
+    """How well a photo serves for hair and background: plain, and not blurred, small or cut off.
+
+    Parameters
+    ----------
+    face : AlignedFace
+
+    Returns
+    -------
+    float
+        Minus the logarithm of the busyness around the head, less what a blurred face, few pixels and a crop that
+        reaches beyond the photo count against it. More sharpness than a sound photo has counts for nothing: noise
+        and halos would win.
+    """
+    crop = face.at(GUIDE)
+    blur = min(0.0, focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0)) - SHARP)
+    plain = -float(np.log(PLAIN + busyness(crop.image, 1 - around_face(crop.landmarks, GUIDE))))
+    pixels = float(np.log(min(1.0, face.native_size / ENOUGH)))
+    if face.photo is None:
+        return plain + 2 * blur + pixels
+    places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)
+    seen = transform_points(places, invert_matrix(crop.matrix))
+    missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
+    return plain + 2 * blur + pixels - 4 * float(missing)
+
+
+def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
+    """Side in pixels of the picture that `compose` makes with `size`, of a blend of `side` pixels, for a face."""
+    if size is None:
+        return of_blend
+    return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)
+
+
+def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | None) -> np.ndarray:
+    photo, matrix = face.photo, face.matrix
+    if photo is None:
+        raise FeatureblendError(
+            f"face {onto} came as a code, which holds no photo to put the blend into: give the photo, "
+            "or another background"
+        )
+    longest = max(photo.shape[:2])
+    if isinstance(size, (int, np.integer)) and size != longest:
+        factor = size / longest
+        shape = (max(1, round(photo.shape[1] * factor)), max(1, round(photo.shape[0] * factor)))
+        scaling = np.array([[shape[0] / photo.shape[1], 0, 0], [0, shape[1] / photo.shape[0], 0]])
+        scaling[:, 2] = (np.diag(scaling[:, :2]) - 1) / 2
+        photo = cv2.resize(photo, shape, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    else:
+        scaling = rescaling(1.0)
+    native = task.blend.shape[0] / float(np.hypot(*matrix[:, 0])) * scaling[0, 0]
+    working = int(np.clip(round(native), SMALLEST, WORKING))
+    only = np.zeros(len(task.faces))
+    only[onto - 1] = 1
+    crop = face.at(working)
+    after = task.picture(working, only)
+    if not task.detail:  # the model's own hair and background would meet the photo's at the crop's border
+        mask = face_mask(task.shape(working), working)
+        after = _before(after, task.parents(working)[onto - 1], mask)
+    elif task.undone:  # the photo keeps its grain around the face, and the face its light
+        own = task.bent(working)[onto - 1]
+        mended = without_damage(own, *task.undone[onto - 1])
+        dimmed = after - broad(mended - own)
+        after = _before(dimmed, own, face_mask(task.shape(working), working))
+    back = np.linalg.inv(np.vstack([scaling, [0, 0, 1]]))
+    return paste(photo, crop.image, after, crop.matrix @ back)
+
+
+def _average(task: _Task, size: int) -> np.ndarray:
+    mean = np.zeros((size, size, 3), np.float32)
+    for weight, parent in zip(task.weights, task.parents(size), strict=True):
+        mean += np.float32(weight) * parent
+    return mean
+
+
+def _before(picture: np.ndarray, background: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Lay a picture over another, each band with an edge as soft as the band is coarse (Burt and Adelson 1983)."""
+    levels = default_levels(*mask.shape)
+    front, behind = (laplacian_pyramid(image, levels) for image in (picture, background))
+    masks = gaussian_pyramid(mask, levels)
+    return to_uint8(collapse([b + m[..., None] * (f - b) for f, b, m in zip(front, behind, masks, strict=True)]))

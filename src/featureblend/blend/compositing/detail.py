@@ -1,0 +1,203 @@
+"""Full-size detail: the blend's low frequencies with its parents' own high ones, each place from one parent.
+
+A model of 128 pixels knows what the blend looks like, softly; its parents' photos know what skin, hair and eyes look
+like, sharply. Both are cut into bands (P. J. Burt and E. H. Adelson, "A multiresolution spline with application to
+image mosaics", ACM Trans. Graphics 2(4), 1983) after the parents were bent to the blend's shape. Inside the face the
+coarse bands are the blend's and the fine ones of the parent that wins the region; around it, where no landmark aligns
+hair or background, all bands are one parent's, whose skin takes on the face's colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ...faces.masks import face_mask, region_masks, rescaled_points
+from ...faces.warp import warp_map
+from ...io.image import to_uint8
+from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
+from .skin import skin_around, spread, tinted
+from .winners import face_shares
+
+__all__ = ["add_detail", "own_share", "warped_parents"]
+
+GUIDE = 128
+"""Side at which is decided whose detail to take, and at which colours are matched."""
+
+SKIN_SIDE = 384
+"""Side at which skin is told from what is behind it, where the picture is larger."""
+
+BLEND_SIDE = 45
+"""Bands of a pyramid level this small or smaller are the blend's inside the face ..."""
+PARENT_SIDE = 128
+"""... and of this many pixels or more a parent's; in between both."""
+
+OUTLINES = 3.0
+"""Where two parents share the surroundings, their shares in the outlines go with their shares to this power: a mist of
+one about the other is seen less than its outlines ..."""
+OUTLINES_SIDE = 30
+"""... which are in the bands of pyramid levels of this side or more."""
+
+GAIN = (0.67, 1.5)
+"""How far the contrast of a parent's detail is fitted to the blend's brightness."""
+
+
+def own_share(weights: np.ndarray) -> float:
+    """How far a blend is a single photo: 0 at equal weights, 1 if one photo has all the weight.
+
+    Examples
+    --------
+    >>> own_share(np.array([0.5, 0.5])), own_share(np.array([0.25, 0.75])), own_share(np.array([0.0, 1.0]))
+    (0.0, 0.25, 1.0)
+    """
+    over = (float(np.max(weights)) - 1 / len(weights)) * len(weights) / max(len(weights) - 1, 1)
+    return max(0.0, 1 - abs(1 - over)) ** 2
+
+
+def warped_parents(
+    images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shape: np.ndarray, frame: int = 0
+) -> list[np.ndarray]:
+    """Bend pictures to a shape, as `featureblend.faces.warp.warp_to_shape` does, but to float32 in 0 to 255.
+
+    Parameters
+    ----------
+    images : sequence of N (S + 2 frame, S + 2 frame, 3) arrays
+    landmarks : sequence of N (68, 2) arrays
+        In pixels of the pictures without the frame.
+    shape : (68, 2) array
+        Where they shall be.
+    frame : int
+        Width of what is known around each picture: a chin that is lifted brings in what lies below it, and a mirrored
+        chin would be a second one.
+
+    Returns
+    -------
+    list of N (S, S, 3) float32 arrays
+    """
+    bent = []
+    for image, points in zip(images, landmarks, strict=True):
+        mapping = warp_map((image.shape[0] - 2 * frame, image.shape[1] - 2 * frame), points, shape) + np.float32(frame)
+        pixels = cv2.remap(
+            image.astype(np.float32),
+            np.ascontiguousarray(mapping[..., 0]),
+            np.ascontiguousarray(mapping[..., 1]),
+            cv2.INTER_LANCZOS4,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        bent.append(np.clip(pixels, 0, 255))
+    return bent
+
+
+def add_detail(
+    blend: np.ndarray,
+    parents: Sequence[np.ndarray],
+    weights: Sequence[float] | np.ndarray,
+    shape: np.ndarray,
+    surroundings: Sequence[float] | np.ndarray,
+) -> np.ndarray:
+    """Add the parents' fine detail to a blend.
+
+    Parameters
+    ----------
+    blend : (s, s, 3) uint8 or float array, 0 to 255, sRGB
+        Of any size; it is scaled to the parents'.
+    parents : sequence of N (S, S, 3) float or uint8 arrays, 0 to 255
+        Bent to the blend's shape: `warped_parents`.
+    weights : sequence of N floats
+        Sum to 1. Negative ones give no detail.
+    shape : (68, 2) array
+        The blend's landmarks in pixels of the parents.
+    surroundings : sequence of N floats
+        Shares of the parents around the face; sum to 1: `featureblend.blend.compositing.composing.shares_around`.
+
+    Returns
+    -------
+    (S, S, 3) uint8 array
+
+    Notes
+    -----
+    At a weight of 1 it is that parent's picture, whatever the model lost of it. It follows the weights smoothly
+    and treats the parents alike.
+
+    Examples
+    --------
+    >>> from featureblend.faces.drawn import draw_face
+    >>> image, points = draw_face(0, 64)
+    >>> bool((add_detail(image[::2, ::2], [image, image], [1, 0], points, [1, 0]) == image).all())
+    True
+    """
+    size = parents[0].shape[0]
+    images = [np.asarray(parent, np.float32) for parent in parents]
+    shares = np.maximum(np.asarray(weights, np.float64), 0)
+    shares = shares / shares.sum()
+    own = own_share(np.asarray(weights, np.float64))
+    guides = [_scaled(image, GUIDE) for image in images]
+    guide, points = _scaled(np.asarray(blend, np.float32), GUIDE), rescaled_points(shape, GUIDE / size)
+    inside, core = face_mask(points, GUIDE, forehead=0.075), face_mask(points, GUIDE, forehead=0, soft=0.02)
+    around = np.asarray(surroundings, np.float64)
+    regions = region_masks(points, GUIDE)
+    chosen = np.einsum("kn,kyx->nyx", face_shares(guides, guide, shares, around, regions, core), regions)
+    # Only what lies well inside the face says how its colour differs, not what shines in from behind it.
+    deep = face_mask(points, GUIDE, forehead=0, soft=0.03)
+    was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
+    becomes = was + np.float32(1 - own) * (becomes - was)
+    donor = np.einsum("nyx,nyxc->yxc", chosen.astype(np.float32), np.stack(guides))
+    gain = np.clip((_brightness(guide) + 16) / (_brightness(donor) + 16), *GAIN) ** (1 - own)
+
+    clearer = around**OUTLINES / (around**OUTLINES).sum()
+    outlines, outside = _mixed(images, clearer), _mixed(images, around)
+    side = min(size, SKIN_SIDE)
+    skin = skin_around(_scaled(outside, side), _enlarged(core, side), rescaled_points(shape, side / size))
+    # Both alike: an outline with the contrast of the old skin before bands of the new one would glow.
+    outlines, outside = (
+        tinted(one, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])
+        for one in (outlines, outside)
+    )
+    detail = sum(
+        image * _enlarged(share.astype(np.float32), size)[..., None]
+        for image, share in zip(images, chosen, strict=True)
+    )
+    levels = default_levels(size, size)
+    masks = gaussian_pyramid(_enlarged(inside, size), levels)
+    gains = gaussian_pyramid(_enlarged(gain.astype(np.float32), size), levels)
+    bands: list[np.ndarray] = []
+    layers = (_scaled(np.asarray(blend, np.float32), size), detail, outlines, outside)
+    pyramids = (laplacian_pyramid(image, levels) for image in layers)
+    for soft, fine, clear, out, mask, local in zip(*pyramids, masks, gains, strict=True):
+        out = clear if len(out) >= OUTLINES_SIDE else out
+        taken = _parent_share(len(fine)) if len(bands) < levels else 0.0
+        taken = own + (1 - own) * taken
+        local = local[..., None] if len(bands) < levels else 1.0
+        face = (1 - taken) * soft + taken * local * fine
+        bands.append(out + mask[..., None] * (face - out))
+    return to_uint8(collapse(bands))
+
+
+def _parent_share(side: int) -> float:
+    """A parent's share of the band inside the face, at a pyramid level of that side."""
+    return float(np.clip(np.log2(side / BLEND_SIDE) / np.log2(PARENT_SIDE / BLEND_SIDE), 0, 1))
+
+
+def _mixed(images: Sequence[np.ndarray], shares: np.ndarray) -> np.ndarray:
+    return np.sum([np.float32(share) * image for share, image in zip(shares, images, strict=True)], axis=0)
+
+
+def _brightness(image: np.ndarray) -> np.ndarray:
+    return _blurred(image.mean(axis=2), 3.8)
+
+
+def _blurred(image: np.ndarray, spread: float) -> np.ndarray:
+    return cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
+
+
+def _scaled(image: np.ndarray, size: int) -> np.ndarray:
+    if image.shape[0] == size:
+        return image
+    kind = cv2.INTER_AREA if size < image.shape[0] else cv2.INTER_CUBIC
+    return np.clip(cv2.resize(image, (size, size), interpolation=kind), 0, 255)
+
+
+def _enlarged(values: np.ndarray, size: int) -> np.ndarray:
+    return values if len(values) == size else cv2.resize(values, (size, size), interpolation=cv2.INTER_LINEAR)

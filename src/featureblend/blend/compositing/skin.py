@@ -1,0 +1,156 @@
+"""The colour of a blend's skin: the weighted mean of its parents', in the face and on the skin around it.
+
+A decoder is not linear: what it draws of a mean of latents is no mean of colours. Dark and light skin came out greyer
+than both (docs/model.md), though each face alone is given back in its own colour. What is broad needs no network: as
+pictures are mixed band by band (P. J. Burt and E. H. Adelson, "A multiresolution spline with application to image
+mosaics", ACM Trans. Graphics 2(4), 1983), so the broad band of a face is the mean of its parents' pixels, and the
+network draws what is finer.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ...faces.masks import around_face, face_mask, skin_likeness
+
+__all__ = ["skin_around", "spread", "tinted", "with_mean_colour"]
+
+LOW_BAND = 1 / 32
+"""Standard deviation of the blur that gives the broad band, as a share of the side."""
+
+SURE = (0.1, 0.45)
+"""Likeness to the face's skin that counts as none, and that counts as skin."""
+
+HOLE = 0.04
+"""What is not like skin and no larger than twice this share of the side, but lies in skin, is skin too."""
+
+GAIN = (0.25, 4.0)
+"""How far skin around a face is darkened or lightened at most."""
+
+
+def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Set the low band of a blend's face to its parents' weighted mean, and the skin around it to the face's colour.
+
+    Parameters
+    ----------
+    picture : (S, S, 3) uint8 or float array, 0 to 255, sRGB
+        What was decoded.
+    mean : (S, S, 3) float array
+        Weighted mean of the parents' pixels, bent to the blend's shape. Weights may be negative.
+    around : (S, S, 3) float array
+        The same by their shares in hair and background.
+    shape : (68, 2) array
+        The blend's landmarks in pixels.
+
+    Returns
+    -------
+    (S, S, 3) float32 array, 0 to 255
+        The decoded picture on hair, clothes and background.
+
+    Examples
+    --------
+    >>> from featureblend.faces.drawn import draw_face
+    >>> image, points = draw_face(0, 64)
+    >>> grey = np.full_like(image, 128)
+    >>> mended = with_mean_colour(grey, image, image, points)
+    >>> bool(np.abs(mended[34, 32] - image[34, 32]).max() < 40), mended[0, 0].tolist()
+    (True, [128.0, 128.0, 128.0])
+    """
+    size = picture.shape[0]
+    picture, mean, around = (np.clip(np.asarray(one, np.float32), 0, 255) for one in (picture, mean, around))
+    core = face_mask(shape, size, forehead=0, soft=0.02)
+    deep = face_mask(shape, size, forehead=0)
+    skin = skin_around(around, core, shape)
+    wanted = tinted(around, spread(around, deep), spread(mean, deep))
+    wanted = wanted + core[..., None] * (mean - wanted)
+    known = np.maximum(core, skin)
+    change = (wanted - picture) * known[..., None]
+    low = _blurred(change) / (_blurred(known) + 1e-3)[..., None]
+    return np.clip(picture + known[..., None] * low, 0, 255)
+
+
+def skin_around(image: np.ndarray, core: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Mask of the skin around a face: near it, and of its colour.
+
+    Parameters
+    ----------
+    image : (S, S, 3) array, 0 to 255
+    core : (S, S) array in [0, 1]
+        Where the face is for sure.
+    shape : (68, 2) array
+        Its landmarks in pixels.
+
+    Returns
+    -------
+    (S, S) float32 array in [0, 1]
+    """
+    size = len(core)
+    alike = np.clip((skin_likeness(image, core) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
+    # A gleam on a forehead, a mole or a freckle is as little like skin as hair is, but skin is all around it.
+    reach = 2 * round(HOLE * size) + 1
+    closed = cv2.morphologyEx(alike, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return _blurred(closed, size / 128) * around_face(shape, size)
+
+
+def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
+    """Recolour skin and keep its shading: shadows are scaled, as with another pigment in the same light.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float array, 0 to 255
+    old, new : (H, W, 3) float arrays, 0 to 255
+        Colour of the skin in the light of the face, before and after.
+    share : (H, W, 1) array or float
+        How far, 0 to 1.
+
+    Returns
+    -------
+    (H, W, 3) float32 array
+        What is darker than `old` is scaled by ``new / old``, so that black stays black; what is brighter moves along
+        with `old`, and white is never exceeded.
+
+    Examples
+    --------
+    >>> old, new = np.full((1, 3, 3), 200.0), np.full((1, 3, 3), 100.0)
+    >>> tinted(np.array([[[0.0] * 3, [100.0] * 3, [255.0] * 3]]), old, new)[0, :, 0].round().tolist()
+    [0.0, 50.0, 156.0]
+    """
+    gain = np.clip((new + 2) / (old + 2), *GAIN)
+    there = old * gain
+    above = np.minimum(1, (255 - np.minimum(there, 255)) / np.maximum(255 - old, 1))
+    moved = np.where(image <= old, image * gain, there + (image - old) * above)
+    return np.asarray(image + share * (moved - image), np.float32)
+
+
+def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Carry values from where they are known to everywhere: normalised convolution, the nearest counting most.
+
+    Parameters
+    ----------
+    values : (S, S, C) float32 array
+    known : (S, S) float32 array in [0, 1]
+
+    Returns
+    -------
+    (S, S, C) float32 array
+
+    Examples
+    --------
+    >>> known = np.zeros((32, 32), np.float32)
+    >>> known[:, :9] = 1
+    >>> float(spread(np.full((32, 32, 1), 7, np.float32), known)[9, 12, 0].round(1))
+    7.0
+    """
+    unit = len(known) / 128
+    total, weight = np.zeros_like(values), np.zeros_like(known)
+    for deviation, share in ((5.0, 1.0), (10.0, 1e-1), (20.0, 1e-2), (40.0, 1e-3)):
+        blurred = _blurred(values * known[..., None], deviation * unit)
+        total += share * blurred.reshape(values.shape)
+        weight += share * _blurred(known, deviation * unit)
+    return total / (weight[..., None] + 1e-6)
+
+
+def _blurred(values: np.ndarray, deviation: float | None = None) -> np.ndarray:
+    reach = LOW_BAND * len(values) if deviation is None else deviation
+    return cv2.GaussianBlur(values, (0, 0), reach, borderType=cv2.BORDER_REFLECT_101)

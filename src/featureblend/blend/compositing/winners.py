@@ -1,0 +1,167 @@
+"""Whose detail a blend shows where: one parent's at a place, or outlines double and contrast halves.
+
+Every rule here is a smooth function of the weights that treats the parents alike: it gives a parent all at its weight
+1 and nothing at its weight 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+__all__ = ["agreement", "busyness", "face_shares", "focus"]
+
+POWER = 2.0
+"""Shares in the face go with the weights to this power: more makes the change of parent along a continuum sudden."""
+
+AGREEMENT = 4.0
+"""Gain of a parent's correlation with the blend, which lies in [-1, 1], as a logarithm of its share."""
+
+BALANCE = 3.0
+"""Pull of the face's detail to the parent that shows less elsewhere, as a logarithm of its share."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def agreement(parent: np.ndarray, blend: np.ndarray, where: np.ndarray) -> float:
+    """Correlate the structure of a parent with the blend's: luma, without the finest detail and the broad shading.
+
+    Parameters
+    ----------
+    parent, blend : (H, W, 3) float arrays, 0 to 255
+    where : (H, W) array in [0, 1]
+        What counts.
+
+    Returns
+    -------
+    float
+        -1 to 1.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).uniform(0, 255, (32, 32, 3))
+    >>> round(agreement(image, image / 2 + 9, np.ones((32, 32))), 2)
+    1.0
+    """
+    side = max(where.shape)
+    first, second = (_band(_luma(image), 0.012 * side, 0.09 * side) for image in (parent, blend))
+    power = (where * first**2).sum() * (where * second**2).sum()
+    return float((where * first * second).sum() / np.sqrt(power + 1e-6))
+
+
+def focus(image: np.ndarray, where: np.ndarray) -> float:
+    """Measure how sharp a photo is: the logarithm of its fine over its middling contrast.
+
+    Parameters
+    ----------
+    image : (H, W, 3) float array, 0 to 255
+    where : (H, W) array in [0, 1]
+        What counts.
+
+    Returns
+    -------
+    float
+        Higher is sharper; about -1 for a sharp photo.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).uniform(0, 255, (64, 64, 3)).astype(np.float32)
+    >>> everywhere = np.ones((64, 64))
+    >>> focus(image, everywhere) > focus(cv2.GaussianBlur(image, (0, 0), 1), everywhere)
+    True
+    """
+    luma, unit = _luma(image), max(where.shape) / 128
+    fine, middling = luma - _blurred(luma, unit), _band(luma, 2 * unit, 4 * unit)
+    return 0.5 * float(np.log(((where * fine**2).sum() + 1e-3) / ((where * middling**2).sum() + 1e-3)))
+
+
+def busyness(image: np.ndarray, where: np.ndarray) -> float:
+    """Measure how much there is to see: the root mean square of what is finer than 1/20 of the side.
+
+    Parameters
+    ----------
+    image : (H, W, 3) array, 0 to 255
+    where : (H, W) array in [0, 1]
+        What counts.
+
+    Returns
+    -------
+    float
+        In grey levels; 0 for a plain wall.
+
+    Examples
+    --------
+    >>> busyness(np.full((32, 32, 3), 9), np.ones((32, 32)))
+    0.0
+    """
+    luma = _luma(image)
+    fine = luma - _blurred(luma, 0.025 * max(where.shape))
+    return float(np.sqrt((where * fine**2).sum() / (where.sum() + 1e-9)))
+
+
+def face_shares(
+    parents: Sequence[np.ndarray],
+    blend: np.ndarray,
+    weights: np.ndarray,
+    around: np.ndarray,
+    regions: np.ndarray,
+    face: np.ndarray,
+) -> np.ndarray:
+    """Decide whose detail each region of the face has.
+
+    Parameters
+    ----------
+    parents : sequence of N (H, W, 3) float arrays, 0 to 255
+        Bent to the blend's shape.
+    blend : (H, W, 3) float array
+    weights : (N,) array
+        At least 0; sum to 1.
+    around : (N,) array
+        Whose surroundings the blend has: the others' detail goes first into the face, so that every parent counts.
+    regions : (K, H, W) array
+        As `featureblend.faces.masks.region_masks` gives.
+    face : (H, W) array in [0, 1]
+        Where the face is.
+
+    Returns
+    -------
+    (K, N) float64 array
+        Each row sums to 1.
+
+    Examples
+    --------
+    >>> a, b = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    >>> whole = np.ones((1, 32, 32))
+    >>> shares = face_shares([a, b], (a + b) / 2, np.array([0.5, 0.5]), np.array([1.0, 0.0]), whole, whole[0])
+    >>> shares.argmax(axis=1).tolist()
+    [1]
+    """
+    load = np.array(around, np.float64)
+    rows = []
+    for region in regions:
+        where = region * face
+        agreeing = np.array([agreement(parent, blend, where) for parent in parents])
+        rows.append(_shares(weights, AGREEMENT * agreeing - BALANCE * load))
+        load = load + rows[-1] / len(regions)
+    return np.stack(rows)
+
+
+def _shares(weights: np.ndarray, logarithms: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        total = POWER * np.log(weights) + logarithms
+    grown = np.exp(total - total.max())
+    return grown / grown.sum()
+
+
+def _luma(image: np.ndarray) -> np.ndarray:
+    return np.asarray(image, np.float32) @ _LUMA
+
+
+def _blurred(values: np.ndarray, spread: float) -> np.ndarray:
+    return cv2.GaussianBlur(values, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
+
+
+def _band(values: np.ndarray, fine: float, coarse: float) -> np.ndarray:
+    return _blurred(values, fine) - _blurred(values, coarse)

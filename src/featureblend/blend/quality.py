@@ -1,0 +1,260 @@
+"""What comes with a blend: its measures, those of the photos that went in, and what speaks against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import FeatureblendError
+from ..faces.alignment import AlignedFace
+from ..faces.detector import FaceDetector
+from ..faces.warp import mean_shape
+from ..io.photo_warnings import LEAVE_DAMAGE, MONOCHROME, PhotoWarning, told
+from ..metrics.distance import balance_of_distances
+from ..metrics.measures import MEANINGS as OF_PICTURES
+from ..metrics.measures import blend_measures
+from ..metrics.scores import psnr
+from . import conditions
+from .pipeline import Made
+
+__all__ = [
+    "MEANINGS",
+    "Measuring",
+    "appraise",
+    "check_measuring",
+    "identity_distances",
+    "is_mended",
+    "photo_warnings",
+]
+
+Measuring = Literal["none", "pictures", "identity"]
+"""How much is measured: nothing, what the pictures tell, or also who is recognised in them."""
+
+MEANINGS = {
+    **OF_PICTURES,
+    "reconstruction": "how near the model's picture of each photo, rid of damage, is to it: PSNR in dB; the more fine "
+    "detail a photo has the fewer, so that it says little of how well the photo blends",
+    "reconstruction_inside_face": "the same between brows and chin",
+    "yaw": "about how far each head is turned, in degrees; more than 0 to the viewer's right",
+    "identity_distances": "distance of dlib's identity embedding to each parent; under 0.6 it is taken for that person",
+    "identity_balance": "as balance, by identity (two photos only)",
+}
+"""What each measure says, in a few words. 'identity' brings the last two, 'latent' the reconstructions."""
+
+
+TYPICAL = 29.0
+"""PSNR in dB of a model on people it never saw; for models that do not state theirs."""
+
+TURNED = 30.0
+"""Yaw in degrees from which a head counts as turned: one cheek is hidden, and lines of two noses show in blends."""
+
+SMALL = 48.0
+"""Width in pixels under which a face counts as small."""
+
+DARK = 5.0
+"""Stops by which half a face is darker than the other where it counts as dark. Side light of photos reaches 4, and
+blends well."""
+
+BLURRED = 0.16
+"""`fineness` under which a face counts as out of focus: 608 photos have .25 or more, the same blurred by a standard
+deviation of 3 pixels (of the crop's 128) .154 or less."""
+
+TINTED = 0.09
+"""`colour_spread` under which a photo has no colours: grey photos have 0, sepia and blue prints as JPEGs up to .09,
+photos in colour .11 and more."""
+
+SEEN, CHANGED = 0.5, 35.0
+"""Damage from which it is said that a photo was mended, where that changed it to fewer dB than the second: a photo that
+is a little soft needs no word."""
+
+UNDRAWN = 4.5
+"""`broad_error` in the model's usual errors from which it can't draw a face. 608 photos, with hats, scarves, glasses
+and hands, reach 3.3; stripes or noise in bright colours are what no photo of a face had."""
+
+
+HALF_DARK = PhotoWarning(
+    "half of the face is in the dark; a photo that is lit evenly blends better",
+    "show faces half in the dark; photos that are lit evenly blend better",
+)
+OUT_OF_FOCUS = PhotoWarning(
+    "the face is out of focus; a sharper photo shows more of it",
+    "show faces out of focus; sharper photos show more of them",
+)
+LIGHT_EVENED = PhotoWarning(
+    f"weak or coloured light was evened out; how bright the room was is a guess ({LEAVE_DAMAGE})",
+    f"had weak or coloured light, which was evened out ({LEAVE_DAMAGE})",
+)
+DAMAGE_UNDONE = PhotoWarning(
+    f"noise, blur or compression was taken out; a better photo shows more of the face ({LEAVE_DAMAGE})",
+    f"had noise, blur or compression, which was taken out ({LEAVE_DAMAGE})",
+)
+CANT_DRAW = PhotoWarning(
+    "the model can't draw part of it, such as a bright pattern before the face; another photo blends better",
+    "show what the model can't draw, such as a bright pattern before the face; others blend better",
+)
+
+
+def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
+    """Warnings about a photo.
+
+    Parameters
+    ----------
+    face : AlignedFace
+        As `Blender.find` gave it; cleaned (`featureblend.blend.pipeline.cleaned`) where damage is undone.
+
+    Returns
+    -------
+    tuple of PhotoWarning
+        For `featureblend.io.photo_warnings.told` or `counted`.
+
+    Notes
+    -----
+    What hides a face (glasses, a hand, hair) is not recognised.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> photo, marks = draw_face(0, 64)
+    >>> [warning.one for warning in photo_warnings(align_face(photo, marks, 128))]
+    ['the face is only 30 pixels wide; a larger photo shows more of it']
+    """
+    found = list(face.warnings)
+    yaw = conditions.yaw(face.landmarks)
+    if abs(yaw) > TURNED:
+        side = "right" if yaw > 0 else "left"
+        found.append(
+            PhotoWarning(
+                f"the head is turned by about {abs(yaw):.0f} degrees to the {side}; a frontal photo blends better",
+                f"show heads turned by more than {TURNED:.0f} degrees; frontal photos blend better",
+            )
+        )
+    if face.latent is None:  # a code doesn't know how large its photo was
+        width = conditions.face_width(face.landmarks, face.matrix)
+        if width < SMALL:
+            found.append(
+                PhotoWarning(
+                    f"the face is only {width:.0f} pixels wide; a larger photo shows more of it",
+                    f"show faces under {SMALL:.0f} pixels wide; larger photos show more of them",
+                )
+            )
+    if conditions.light_ratio(face.image, face.landmarks) > DARK:
+        found.append(HALF_DARK)
+    if conditions.colour_spread(face.image, face.landmarks) < TINTED:
+        found.append(MONOCHROME)
+    if face.damage is not None and psnr(face.sound, face.image) < CHANGED:
+        light, texture = face.damage.tolist()
+        found += [LIGHT_EVENED] if light >= SEEN else []
+        found += [DAMAGE_UNDONE] if texture >= SEEN else []
+    if DAMAGE_UNDONE not in found and conditions.fineness(face.image, face.landmarks) < BLURRED:
+        found.append(OUT_OF_FOCUS)
+    return tuple(found)
+
+
+def check_measuring(measures: str) -> None:
+    """Raise `FeatureblendError` unless it is one of `Measuring`."""
+    if not isinstance(measures, str) or measures not in ("none", "pictures", "identity"):
+        raise FeatureblendError(f"unknown measures {measures!r}: use none, pictures or identity")
+
+
+def appraise(
+    made: Made,
+    faces: Sequence[AlignedFace],
+    names: Sequence[str],
+    typical: float,
+    recognizer: FaceDetector | None = None,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Measure a blend and its photos.
+
+    Parameters
+    ----------
+    made : Made
+        With the parents decoded, where there is a model in it.
+    faces : sequence of N AlignedFace
+        Cleaned (`featureblend.blend.pipeline.cleaned`), where there is a model in it.
+    names : N strings
+        What to call the photos in warnings.
+    typical : float
+        The model's mean PSNR in dB on people that it never saw.
+    recognizer : FaceDetector, optional
+        For the measures of identity.
+
+    Returns
+    -------
+    measures : dict
+        Keys as in `MEANINGS`; plain numbers and lists, ready for JSON.
+    warnings : tuple of str
+    """
+    landmarks = [face.landmarks for face in faces]
+    measures = blend_measures(made.image, [face.image for face in faces], made.texture, landmarks)
+    found = [photo_warnings(face) for face in faces]
+    if made.decoded:
+        worst = UNDRAWN * 255 * 10 ** (-typical / 20)
+        for place, (seen, decoded) in enumerate(zip(made.encoded, made.decoded, strict=True)):
+            if conditions.broad_error(seen, decoded) > worst:
+                found[place] += (CANT_DRAW,)
+        marks = [mean_shape(landmarks, made.shape)] * len(faces) if made.bent else landmarks
+        errors = [
+            # Where a code was mixed as it is, its picture is the photo, and nothing is lost.
+            None if face.latent is not None and not made.bent else conditions.reconstruction_errors(seen, decoded, at)
+            for face, seen, decoded, at in zip(faces, made.encoded, made.decoded, marks, strict=True)
+        ]
+        measures["reconstruction"] = [error and _rounded(error[0]) for error in errors]
+        measures["reconstruction_inside_face"] = [error and _rounded(error[1]) for error in errors]
+    measures["yaw"] = [round(conditions.yaw(points)) for points in landmarks]
+    if recognizer is not None:
+        measures |= _identity(made, faces, recognizer)
+    return measures, told(found, names)
+
+
+def is_mended(face: AlignedFace) -> bool:
+    """Whether restoration changed a face at all, even too little for a warning."""
+    return not np.array_equal(face.sound, face.image)
+
+
+def _rounded(decibels: float) -> float | None:
+    return round(decibels, 1) if np.isfinite(decibels) else None
+
+
+def identity_distances(
+    image: np.ndarray,
+    faces: Sequence[AlignedFace],
+    recognizer: FaceDetector,
+    shape: np.ndarray | None = None,
+    parents: Sequence[np.ndarray] | None = None,
+) -> list[float]:
+    """Distances of dlib's identity embedding of a blend to those of its parents.
+
+    Parameters
+    ----------
+    image : (S, S, 3) uint8 array
+        The blend's aligned crop.
+    faces : sequence of N AlignedFace
+    recognizer : FaceDetector
+    shape : (N,) array, optional
+        Shares of the faces in the blend's shape; equal if left out.
+    parents : N (128,) arrays, optional
+        The parents' embeddings, where they are known.
+
+    Returns
+    -------
+    list of float
+        Under 0.6 the blend is taken for that person.
+    """
+    shares = np.full(len(faces), 1 / len(faces)) if shape is None else shape
+    own = recognizer.embedding(image, mean_shape([face.landmarks for face in faces], shares))
+    known = parents or [recognizer.embedding(face.image, face.landmarks) for face in faces]
+    return [float(np.linalg.norm(own - parent)) for parent in known]
+
+
+def _identity(made: Made, faces: Sequence[AlignedFace], recognizer: FaceDetector) -> dict[str, Any]:
+    parents = [recognizer.embedding(face.image, face.landmarks) for face in faces]
+    distances = identity_distances(made.image, faces, recognizer, made.shape, parents)
+    found: dict[str, Any] = {"identity_distances": [round(distance, 3) for distance in distances]}
+    if len(parents) == 2:
+        between = float(np.linalg.norm(parents[0] - parents[1]))
+        even = balance_of_distances(distances[0], distances[1], between) if between > 0 else None
+        found["identity_balance"] = None if even is None else round(even, 3)
+    return found

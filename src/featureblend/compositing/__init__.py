@@ -1,9 +1,0 @@
-"""From a model's small blend to a finished picture: the parents' fine detail, a size, a background."""
-
-from .composing import BACKGROUNDS, LARGEST, compose
-from .detail import add_detail
-from .masks import face_mask
-from .paste import border_fade, paste
-from .skin import with_mean_colour
-
-__all__ = ["BACKGROUNDS", "LARGEST", "add_detail", "border_fade", "compose", "face_mask", "paste", "with_mean_colour"]

@@ -1,0 +1,286 @@
+"""Averages of hundreds of photos: two passes, and no more than one photo in memory.
+
+The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
+second bends each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
+prototypical facial images from expressions").
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..blend.blender import Blender
+from ..blend.compositing import with_mean_colour
+from ..blend.compositing.composing import shares_around
+from ..blend.recipes import normalised_weights
+from ..errors import FeatureblendError
+from ..faces.alignment import AlignedFace
+from ..faces.warp import mean_shape, warp_to_shape
+from ..io.files import atomic_path
+from ..io.image import to_uint8
+from ..io.inputs import Input, Skipped
+from ..io.photo_warnings import PhotoWarning, counted
+from ..io.tables import number, parse_number, read_table
+from ..metrics.scores import sharpness
+from ..model.mixing import Surroundings
+from .face_store import cleaned_one_by_one, gather, inputs_of, noted
+from .rendering import combined, latents_in_shape, progress, summed, verb_recipe
+
+__all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
+
+METHODS = ("latent", "morph", "pixel")
+"""What is averaged: latents of faces in the mean shape, their pixels, or the pixels of the faces as they are."""
+
+
+@dataclass(frozen=True)
+class Average:
+    """The average of many faces."""
+
+    image: Image.Image = field(repr=False)
+    """The picture, at the model's size."""
+    measures: dict[str, Any]
+    """``photos`` that were used, how many were ``skipped``, or ``mended`` ('latent' alone), and ``sharpness``: fine
+    detail, the photos' weighted mean = 1."""
+    recipe: dict[str, Any] = field(repr=False)
+    """Inputs by hash, weights and model: enough to make it again. Skipped photos are not in it."""
+    used: tuple[str, ...] = field(default=(), repr=False)
+    """The photos that are in it, sorted as they were taken."""
+    skipped: tuple[Skipped, ...] = ()
+    """The photos that are not, and why."""
+    mended: tuple[str, ...] = ()
+    """The photos that are in it without their damage; without `mend`, none."""
+    warnings: tuple[str, ...] = ()
+    """What speaks against the photos: of how many of them, in plain sentences."""
+
+
+def average(
+    source: Input | Sequence[Input],
+    *,
+    weights: str | os.PathLike[str] | Mapping[str, float] | Sequence[float] | None = None,
+    method: str = "latent",
+    which: int | str = "largest",
+    warp: bool = True,
+    surroundings: Surroundings = "mean",
+    blender: Blender | None = None,
+    quiet: bool = True,
+) -> Average:
+    """Average the faces of a folder, in its sorted order and in constant memory.
+
+    Parameters
+    ----------
+    source : folder, or sequence of photos and codes
+        Of a folder also what lies in folders in it; pictures that featureblend made only if there is nothing else, or
+        with `weights`.
+    weights : path-like, mapping or sequence, optional
+        A CSV file or a mapping of name to weight (`read_weights`), or one a photo; equal by default.
+    method : {'latent', 'morph', 'pixel'}
+    which : 'largest', 'central' or int
+        Which face of each photo.
+    warp : bool
+        With 'latent': bend each face to the mean shape.
+    surroundings : 'mean', 'auto' or int
+        With 'latent': whose hair and background, as `Blender.blend`; by default everyone's, as in a mean of pixels.
+    blender : Blender, optional
+        The bundled model's by default.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    Average
+
+    Raises
+    ------
+    FeatureblendError
+        If fewer than two photos can be used, or the weights do not fit.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> made = average(EXAMPLES)
+    >>> made.image.size, len(made.used), made.skipped
+    ((128, 128), 5, ())
+    """
+    if not isinstance(method, str) or method not in METHODS:
+        raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
+    items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
+    if isinstance(weights, (str, os.PathLike)):  # which may lie beside the photos
+        left_out = tuple(one for one in left_out if not _is_same_file(source, one.photo, weights))
+    table = read_weights(weights, names) if isinstance(weights, (str, os.PathLike)) else weights
+    shares, unweighted = _weights_by_name(table, names, weights)
+    wanted = [place for place, share in enumerate(shares) if share > 0]
+    blender = blender or Blender.from_pretrained()
+    found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
+    mended: list[int] = []
+    warnings: list[tuple[PhotoWarning, ...]] = []
+    try:
+        places = [wanted[place] for place in found.places]
+        skipped = sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo))
+        if left_out:  # of a folder, which is taken in the order of the names
+            skipped = sorted((*skipped, *left_out), key=lambda one: one.photo)
+        if len(places) < 2:
+            raise FeatureblendError(_too_few(len(places), len(items), skipped))
+        taken = normalised_weights([shares[place] for place in places], len(places))
+        target = (
+            mean_shape(found.faces.landmarks, taken) if method == "morph" or (method == "latent" and warp) else None
+        )
+        faces = progress(found.faces, "average", "face", quiet, len(places))
+        if method == "latent":
+            sound = noted(cleaned_one_by_one(blender, faces, mended), warnings)
+            latents, seen = latents_in_shape(blender, sound, target)
+            if surroundings == "auto":
+                surroundings = found.faces.plainest()
+            decoded = blender.pictures(combined(blender, latents, taken, surroundings)[None])[0]
+            points = mean_shape(found.faces.landmarks, taken) if target is None else target
+            around = shares_around(found.faces, taken, surroundings)
+            picture = to_uint8(with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points))
+        else:
+            picture = _mean_pixels(noted(faces, warnings), taken, target)
+        detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
+    finally:
+        found.faces.close()
+    recipe = verb_recipe(
+        blender,
+        "average",
+        [items[place] for place in places],
+        [which] * len(places),
+        {},
+        method=method,
+        weights=taken,
+        warp=warp and method == "latent",
+        surroundings=surroundings if method == "latent" else None,
+    )
+    measures = {
+        "photos": len(places),
+        "skipped": len(skipped),
+        **({"mended": len(mended)} if method == "latent" else {}),
+        "sharpness": round(sharpness(picture) / detail, 3) if detail > 0 else None,
+    }
+    used = tuple(names[place] for place in places)
+    return Average(
+        Image.fromarray(picture),
+        measures,
+        recipe,
+        used,
+        tuple(skipped),
+        tuple(used[place] for place in mended),
+        counted(warnings),
+    )
+
+
+def _is_same_file(folder: Any, name: str, other: str | os.PathLike[str]) -> bool:
+    return os.path.realpath(os.path.join(folder, name)) == os.path.realpath(other)
+
+
+def _mean_pixels(faces: Iterable[AlignedFace], shares: np.ndarray, target: np.ndarray | None) -> np.ndarray:
+    total: np.ndarray | float = 0.0
+    for face, share in zip(faces, shares, strict=True):
+        bent = face.image if target is None else warp_to_shape(face.image, face.landmarks, target)
+        total = total + share * bent.astype(np.float64)
+    return to_uint8(np.asarray(total))
+
+
+def _too_few(used: int, given: int, skipped: Sequence[Skipped]) -> str:
+    why = f"; {skipped[0].photo}: {skipped[0].reason}" if skipped else ""
+    return f"an average needs two or more photos, and {used} of {given} can be used{why}"
+
+
+def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dict[str, float]:
+    """Read the weights of photos from a CSV file: a name and a number in each row, below a heading or none.
+
+    Parameters
+    ----------
+    path : path-like
+        As `featureblend.io.tables.read_table`, such as ``photo,weight`` and then ``ana.jpg,2``. A heading with
+        ``photo`` and ``weight`` says which columns these are; else they are the first two. Other columns are left
+        aside.
+    names : sequence of str, optional
+        What the photos are called: a first row that names one of them is no heading.
+
+    Returns
+    -------
+    dict
+        Name to weight, in the file's order.
+
+    Raises
+    ------
+    FeatureblendError
+        If it can't be read, a row is something else, or a photo has two.
+    """
+    shown = os.fspath(path)
+    known = {_composed(one) for name in names for one in (name, Path(name).name)}
+    found: dict[str, float] = {}
+    photo, weight = 0, 1
+    for index, (line, row) in enumerate(read_table(path)):
+        try:
+            name, share = row[photo].strip(), parse_number(row[weight])
+        except (IndexError, ValueError) as error:
+            titles = [cell.strip().lower() for cell in row]
+            if index == 0 and len(row) > 1 and _composed(row[0].strip()) not in known:
+                if {"photo", "weight"} <= set(titles):
+                    photo, weight = titles.index("photo"), titles.index("weight")
+                continue
+            raise FeatureblendError(
+                f"{shown}, line {line}: a photo and its weight are due, such as ana.jpg,2"
+            ) from error
+        if not math.isfinite(share) or share < 0:
+            raise FeatureblendError(f"{shown}, line {line}: the weight of {name} must be a number of 0 or more")
+        if name in found:
+            raise FeatureblendError(f"{shown}, line {line}: {name} has a weight already")
+        found[name] = share
+    if not found:
+        raise FeatureblendError(f"{shown} holds no weights: rows such as ana.jpg,2 are due")
+    return found
+
+
+def _composed(name: str) -> str:
+    """Give a name in the form in which accents are parts of their letters: file systems differ in that."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _weights_by_name(
+    table: Mapping[str, float] | Sequence[float] | None, names: Sequence[str], said: Any
+) -> tuple[list[float], list[Skipped]]:
+    """Give a weight for each name, 0 for those that are left out, and the list of these."""
+    if table is None:
+        return [1.0] * len(names), []
+    if not isinstance(table, Mapping):
+        return [float(share) for share in normalised_weights(table, len(names))], []
+    where = os.fspath(said) if isinstance(said, (str, os.PathLike)) else "the weights"
+    whole = [_composed(name) for name in names]
+    short = [Path(name).name for name in whole]
+    shares: list[float] = [math.nan] * len(names)
+    for key, weight in table.items():
+        if not isinstance(key, (str, os.PathLike)):
+            raise FeatureblendError(f"{where} names {key!r}: a photo's name is due")
+        places = [place for place, name in enumerate(whole) if name == _composed(os.fspath(key))]
+        places = places or [place for place, name in enumerate(short) if name == _composed(os.fspath(key))]
+        if len(places) != 1:
+            many = f"{len(places)} photos are called that; write the folder too" if places else "there is no such photo"
+            raise FeatureblendError(f"{where} names {key}: {many}")
+        shares[places[0]] = number(weight, f"the weight of {key}")
+    skipped = [
+        Skipped(name, "weight 0" if share == 0 else f"no weight in {Path(where).name}")
+        for name, share in zip(names, shares, strict=True)
+        if not share > 0
+    ]
+    if len(skipped) == len(names):
+        raise FeatureblendError(f"{where}: at least one weight must be more than 0")
+    return [share if share > 0 else 0.0 for share in shares], skipped
+
+
+def write_skipped(path: str | os.PathLike[str], skipped: Sequence[Skipped]) -> Path:
+    """Write the table of what was skipped and why as CSV: ``photo,reason``."""
+    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("photo", "reason"), *((one.photo, one.reason) for one in skipped)])
+    return Path(path)

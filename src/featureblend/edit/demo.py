@@ -1,0 +1,53 @@
+"""The demonstration: two synthetic example faces are blended."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..blend.blender import Blend, Blender
+from ..errors import FeatureblendError
+from ..faces import EXAMPLES
+from ..io.files import require_parent
+from ..io.metadata import save_picture
+from ..io.sheets import labelled_row
+
+__all__ = ["write_demo"]
+
+
+def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None = None) -> Blend:
+    """Blend the example faces and write first, blend and second side by side, labelled.
+
+    The picture says what it is made of, and that it is synthetic.
+
+    Parameters
+    ----------
+    out : path-like
+        The picture; its folder is made if it is missing.
+    model : path-like or str, optional
+        As `Blender.from_pretrained`.
+
+    Returns
+    -------
+    Blend
+
+    Raises
+    ------
+    FeatureblendError
+        If the picture can't be written there, or there is no such model.
+    """
+    folder = Path(out).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatureblendError(f"cannot write {out}: the folder {folder} cannot be made ({error.strerror})") from error
+    require_parent(out)
+    photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
+    made = Blender.from_pretrained(model).blend(photos)
+    pictures = [made.parents[0], made.image, made.parents[1]]
+    labels = ["first", f"blend, 50 : 50\nghosting {made.measures['ghosting']}", "second"]
+    sheet = labelled_row([np.asarray(picture) for picture in pictures], labels, scale=3)
+    save_picture(out, sheet, {**made.recipe, "verb": "demo"})
+    return made

@@ -1,0 +1,230 @@
+"""Pictures of faces by any shares that sum to 1: between the faces as a blend, beyond them by plain arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .. import __version__
+from ..blend.blender import Blender
+from ..blend.compositing import with_mean_colour
+from ..blend.compositing.damage import without_damage
+from ..blend.pipeline import cleaned
+from ..blend.recipes import as_json, input_facts
+from ..errors import FeatureblendError
+from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
+from ..faces.masks import outside_face
+from ..faces.warp import warp_to_shape
+from ..io.console import Progress
+from ..io.image import to_uint8
+from ..io.inputs import Input
+from ..io.tables import whole
+from ..model.fine_mixing import sum_fine
+from ..model.mixing import Surroundings
+
+__all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "summed", "verb_recipe"]
+
+BATCH = 16
+"""Faces that are encoded at once."""
+
+SMALLEST, LARGEST = 16, 4096
+"""Range of the sides of pictures, in pixels."""
+
+PATIENCE = 1.0
+"""Seconds before a progress bar shows: what is done sooner needs none."""
+
+T = TypeVar("T")
+
+
+def progress(steps: Iterable[T], what: str, unit: str, quiet: bool, total: int | None = None) -> Iterable[T]:
+    """Show a bar on stderr while `steps` are done, if that takes more than a second."""
+    return Progress(steps, desc=what, unit=unit, disable=quiet, delay=PATIENCE, total=total)
+
+
+def finished(
+    blender: Blender,
+    latent: np.ndarray,
+    target: np.ndarray | None,
+    parents: Sequence[tuple[AlignedFace, np.ndarray, np.ndarray | float]],
+    mean: np.ndarray,
+    around: np.ndarray,
+    size: int | str | None = None,
+    detail: bool = True,
+) -> np.ndarray:
+    """Decode a latent, and give it back what the networks lose of its parents.
+
+    Parameters
+    ----------
+    blender : Blender
+    latent : (D,) float32 array
+    target : (68, 2) array or None
+        The shape that the latent has, in the model's pixels; None where nothing was bent.
+    parents : sequence of (face, latent, share)
+        Whose detail: each with its own latent in that shape, and its share: a number, or an (n, n) array over the
+        crop. The shares sum to 1.
+    mean, around : (S, S, 3) float arrays
+        What is broad in the face, and around it: sums of the parents as they were encoded
+        (`featureblend.blend.compositing.with_mean_colour`).
+    size : int or 'source', optional
+        Side of the picture in pixels, or the first parent's own; by default the model's.
+    detail : bool
+        Add to the decoded picture, by share, the difference of each bent parent from its own decoded picture. A latent
+        that is a parent's gives that parent's very picture; what is changed is changed by the latent alone.
+
+    Returns
+    -------
+    (size, size, 3) uint8 array
+
+    Raises
+    ------
+    FeatureblendError
+        If the size is out of range.
+    """
+    side = side_of(size, parents[0][0], blender.image_size)
+    pictures = blender.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
+    points = parents[0][0].landmarks if target is None else target
+    total = _scaled(with_mean_colour(pictures[0], mean, around, points), side)
+    if detail:
+        faces = cleaned(blender.networks, [face for face, _, _ in parents])
+        for face, (_, _, share), known in zip(faces, parents, pictures[1:], strict=True):
+            crop = face.at(side)
+            bent = _bent(crop.image, crop.landmarks, target, side / blender.image_size)
+            seen = _bent(face.sound, face.landmarks, target)
+            if face.damage is not None and face.damage.any():
+                bent = without_damage(bent, seen, face.damage)
+            known = with_mean_colour(known, seen, seen, points)
+            part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
+            total += part * (bent - _scaled(known, side))
+    return to_uint8(total)
+
+
+def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
+    """Side in pixels: `size`, the face's own ('source'), or the model's (None)."""
+    if isinstance(size, str) and size == "source":
+        return min(LARGEST, face.native_size)
+    side = model if size is None else whole(size)
+    if not isinstance(side, (int, np.integer)) or isinstance(side, bool) or not SMALLEST <= side <= LARGEST:
+        raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels, {SMALLEST} to {LARGEST}")
+    return int(side)
+
+
+def _scaled(image: np.ndarray, side: int) -> np.ndarray:
+    return resized(image.astype(np.float32), side)
+
+
+def latents_in_shape(
+    blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Encode faces bent to one shape, some at a time.
+
+    Parameters
+    ----------
+    blender : Blender
+    faces : iterable of N AlignedFace
+    target : (68, 2) array or None
+        Where the landmarks shall lie; None leaves the faces as they are, and codes exactly so.
+
+    Returns
+    -------
+    latents : (N, D) float32 array
+    seen : (N, S, S, 3) uint8 array
+        What was encoded: the faces without damage, bent.
+    """
+    found, seen = [], []
+    for batch in _batches(faces):
+        images = [_bent(face.sound, face.landmarks, target) for face in cleaned(blender.networks, batch)]
+        latents = blender.networks.latents(images, cleaned=True)
+        for place, face in enumerate(batch):
+            # Of a code that stays as it is, the latent is known.
+            if face.latent is not None and images[place] is face.image:
+                latents[place] = face.latent
+        found.append(latents)
+        seen.append(np.stack(images))
+    return np.concatenate(found), np.concatenate(seen)
+
+
+def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Sum (S, S, 3), float32, of (N, S, S, 3) pictures times (N,) shares, which may be negative."""
+    return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
+
+
+def _bent(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
+    """Bend a picture's landmarks to `target`, which is of the model's size, in a picture `scale` times as large."""
+    if target is None:
+        return image
+    return warp_to_shape(image, landmarks, target if scale == 1 else transform_points(target, rescaling(scale)))
+
+
+def _batches(faces: Iterable[AlignedFace]) -> Iterator[list[AlignedFace]]:
+    left = iter(faces)
+    while batch := list(islice(left, BATCH)):
+        yield batch
+
+
+def combined(
+    blender: Blender, latents: np.ndarray, shares: np.ndarray, surroundings: Surroundings, home: int = 0
+) -> np.ndarray:
+    """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their weighted sum.
+
+    Sums keep `home`'s surroundings (unless 'mean'): what two strangers' backgrounds differ in is nothing to add.
+    """
+    if (shares >= 0).all():
+        return latents[int(shares.argmax())] if shares.max() == 1 else blender.mixed(latents, shares, surroundings)
+    total = shares.astype(np.float32) @ latents
+    parts = placed_parts(blender)
+    for where, shape in parts[1:]:  # the fine part
+        total[where] = sum_fine(latents[:, where].reshape(len(latents), *shape), shares).ravel()
+    return total if surroundings == "mean" else with_surroundings(blender, total, latents[home])
+
+
+def with_surroundings(blender: Blender, latent: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Replace a (D,) latent's hair and background by another's."""
+    latent = latent.copy()
+    for where, shape in placed_parts(blender):
+        mask = outside_face(shape[-1])
+        latent[where] = (latent[where].reshape(shape) * (1 - mask) + of[where].reshape(shape) * mask).ravel()
+    return latent
+
+
+Part = tuple[slice, tuple[int, int, int]]
+"""Where in a latent a part lies, and its shape: channels, rows, columns."""
+
+
+def placed_parts(blender: Blender) -> list[Part]:
+    """The spatially arranged parts of the model's latents: spatial, then fine."""
+    layout = blender.config.latent_layout
+    return [(slice(*layout[part]), tuple(layout[f"{part}_shape"])) for part in ("spatial", "fine") if part in layout]
+
+
+def verb_recipe(
+    blender: Blender,
+    verb: str,
+    items: Sequence[Input],
+    faces: Sequence[int | str],
+    options: dict[str, Any],
+    *,
+    method: str = "latent",
+    weights: Sequence[float] | np.ndarray | None = None,
+    warp: bool = True,
+    surroundings: Surroundings | Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Write down how a picture was made, as `Blender.blend` does: plain JSON, inputs by hash, no folder's name."""
+    recipe: dict[str, Any] = {"verb": verb, "method": method}
+    if weights is not None:
+        recipe["weights"] = [float(weight) for weight in weights]
+    recipe["warp"] = warp
+    if surroundings is not None:
+        recipe["surroundings"] = surroundings
+    return as_json(
+        {
+            **recipe,
+            "options": options,
+            "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
+            "faces": faces,
+            "model": blender.networks.facts(method),
+            "featureblend": __version__,
+        }
+    )

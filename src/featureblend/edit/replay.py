@@ -1,0 +1,496 @@
+"""The same file again: a recipe's inputs are found by their hashes, and its model by its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..blend.blender import Blender
+from ..errors import FeatureblendError
+from ..io.codes import CODE_SUFFIX, Code
+from ..io.files import sha256
+from ..io.image import load_image, not_a_photo, picture_path
+from ..io.inputs import Input
+from ..io.metadata import SHOWN_TOGETHER, read_recipe, save_picture
+from ..io.video import SHEETS, TABLE, check_out
+from ..model.folder import BUNDLED, bundled_models, find_model, read_model_folder
+from .average import average
+from .continuum import continuum
+from .mix import mix
+from .transform import symmetrize, transform
+
+__all__ = [
+    "VERBS",
+    "Replayed",
+    "find_inputs",
+    "find_recipe_model",
+    "is_same",
+    "likely_folders",
+    "repeat",
+    "replay",
+    "replayed_path",
+]
+
+Made = tuple[Mapping[str, Any], Callable[[Mapping[str, Any] | None], Path]]
+"""A recipe, and what writes the file with a recipe or none in it."""
+
+
+def repeat(
+    recipe: Mapping[str, Any],
+    inputs: Sequence[Input],
+    blender: Blender,
+    out: str | os.PathLike[str],
+    metadata: bool = True,
+    like: np.ndarray | None = None,
+) -> Path:
+    """Make an operation's file again.
+
+    Parameters
+    ----------
+    recipe : mapping
+        What the verb wrote; its ``verb`` is one of `VERBS`.
+    inputs : sequence
+        The photos and codes, in the recipe's order.
+    blender : Blender
+        With the recipe's model.
+    out : path-like
+        What to write.
+    metadata : bool
+        Put the recipe into the file.
+    like : (H, W, 3) uint8 array, optional
+        The picture that a continuum's recipe was found in: where it is one of the frames, that frame is made.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FeatureblendError
+        If an input can't be used, or the file can't be written.
+    KeyError, TypeError, ValueError, IndexError
+        If the recipe is damaged.
+    """
+    if like is not None:
+        return _continuum(recipe, list(inputs), blender, Path(out), metadata, like)
+    return VERBS[recipe["verb"]](recipe, list(inputs), blender, Path(out), metadata)
+
+
+def _named(made: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the inputs the names in the recipe, so that renamed files leave it unchanged."""
+    pairs = zip(made["inputs"], recipe["inputs"], strict=True)
+    return {**made, "inputs": [{**now, "name": then["name"]} for now, then in pairs]}
+
+
+def _picture(out: Path, image: Any, made: Mapping[str, Any], recipe: Mapping[str, Any], metadata: bool) -> Path:
+    return save_picture(out, image, _named(made, recipe) if metadata else None)
+
+
+def _continuum(
+    recipe: Mapping[str, Any],
+    inputs: list[Input],
+    blender: Blender,
+    out: Path,
+    metadata: bool,
+    like: np.ndarray | None = None,
+) -> Path:
+    options = dict(recipe["options"])
+    file = {name: options.pop(name) for name in ("fps", "columns") if name in options}
+    known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
+    # Only 'latent' bends by choice; the recipe of another method says that it does not.
+    made = continuum(
+        inputs,
+        **options,
+        **known,
+        method=recipe["method"],
+        which=recipe["faces"],
+        warp=recipe["warp"],
+        blender=blender,
+    )
+    named = type(made)(made.frames, made.positions, _named(made.recipe, recipe), made.names)
+    frames = [np.asarray(frame) for frame in named.frames]
+    if like is not None and like.shape == frames[0].shape:  # a contact sheet is larger
+        # The nearest, since another machine may differ by a grey level; the recipe does not say which one it was.
+        frame = min(frames, key=lambda frame: int(np.abs(frame.astype(int) - like).sum()))
+        return save_picture(out, frame, named.recipe_for(**file) if metadata else None)
+    return named.save(out, **file, metadata=metadata)
+
+
+def _average(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+    known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
+    made = average(
+        inputs,
+        **known,
+        weights=recipe["weights"],
+        method=recipe["method"],
+        which=recipe["faces"][0],
+        warp=recipe["warp"],
+        blender=blender,
+    )
+    return _picture(out, made.image, {**made.recipe, "weights": recipe["weights"]}, recipe, metadata)
+
+
+def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
+    """Options shared by the operations that change one face."""
+    names = ("keep_surroundings", "size", "detail")
+    options = {name: recipe["options"][name] for name in names if name in recipe["options"]}
+    return {"which": recipe["faces"][0], "warp": recipe["warp"], "blender": blender, **options}
+
+
+def _transform(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+    options = recipe["options"]
+    ends = 1 + options["from"]
+    made = transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
+    return _picture(out, made.image, made.recipe, recipe, metadata)
+
+
+def _symmetrize(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+    made = symmetrize(inputs[0], recipe["options"]["amount"], **_changed(recipe, blender))
+    return _picture(out, made.image, made.recipe, recipe, metadata)
+
+
+def _mix(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+    named = recipe["options"]["regions"].items()
+    regions: dict[str, Any] = {name: (inputs[place - 1], share) for name, (place, share) in named}
+    made = mix(inputs[0], **_changed(recipe, blender), **regions)
+    return _picture(out, made.image, made.recipe, recipe, metadata)
+
+
+VERBS: Mapping[str, Callable[[Mapping[str, Any], list[Input], Blender, Path, bool], Path]] = {
+    "continuum": _continuum,
+    "average": _average,
+    "transform": _transform,
+    "symmetrize": _symmetrize,
+    "mix": _mix,
+}
+"""The verbs by the name that their recipes have."""
+
+
+HASHES = ("sha256", "pixels_sha256", "latent_sha256")
+"""What a recipe may know an input by: the file, the pixels of a picture in memory, a code's numbers."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The result of `replay`."""
+
+    path: Path
+    """The file that was written."""
+    recipe: Mapping[str, Any]
+    """The recipe that was followed."""
+    notes: tuple[str, ...] = ()
+    """What differs from when the recipe was written, in plain sentences."""
+
+
+def find_inputs(
+    recipe: Mapping[str, Any],
+    files: Sequence[str | os.PathLike[str]] = (),
+    folders: Sequence[str | os.PathLike[str]] = (),
+) -> list[Path]:
+    """Find a recipe's inputs by content; their names and folders may have changed.
+
+    Parameters
+    ----------
+    recipe : mapping
+    files : sequence of path-like
+        Photos and codes to look at, in any order.
+    folders : sequence of path-like
+        Where to look next, folders inside them too.
+
+    Returns
+    -------
+    list of Path
+        In the recipe's order.
+
+    Raises
+    ------
+    FeatureblendError
+        If one is nowhere: it says which, and whether another file has its name.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> facts = {"name": "old.png", "sha256": sha256(EXAMPLES / "third.png")}
+    >>> [path.name for path in find_inputs({"inputs": [facts]}, folders=[EXAMPLES])]
+    ['third.png']
+    """
+    for path in files:
+        if not Path(path).is_file():
+            raise FeatureblendError(f"no such file: {path}")
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise FeatureblendError(f"{folder} is no folder" if Path(folder).exists() else f"no such folder: {folder}")
+    seen: dict[tuple[str, Path], str | OSError | None] = {}
+    return [_found(facts, [Path(path) for path in files], folders, seen) for facts in recipe["inputs"]]
+
+
+def _found(
+    facts: Mapping[str, Any],
+    files: Sequence[Path],
+    folders: Sequence[str | os.PathLike[str]],
+    seen: dict[tuple[str, Path], str | OSError | None],
+) -> Path:
+    if not isinstance(facts, Mapping):
+        raise FeatureblendError(f"the recipe is damaged: {facts!r} is no input")
+    kind = next((kind for kind in HASHES if isinstance(facts.get(kind), str)), None)
+    name = Path(str(facts.get("name", ""))).name or "an input"
+    if kind is None:
+        raise FeatureblendError(f"the recipe does not say what {name} holds: its hash is missing")
+    namesakes, unreadable = [], ""
+    for path in _candidates(name, files, folders):
+        if (kind, path) not in seen:
+            seen[kind, path] = _hash(kind, path)
+        found = seen[kind, path]
+        if found == facts[kind]:
+            return path
+        if isinstance(found, OSError):
+            unreadable = unreadable or f" (it may be {path}, which can't be read: {found.strerror or found})"
+        elif path.name == name:
+            namesakes.append((path, found or "none"))
+    if namesakes:
+        path, found = namesakes[0]
+        raise FeatureblendError(
+            f"{path} is not the {name} of the recipe: {kind} {found[:12]}…, not {facts[kind][:12]}…; name the right "
+            f"one with --photos or its folder with --inputs-dir{unreadable}"
+        )
+    raise FeatureblendError(
+        f"{name} ({kind} {facts[kind][:12]}…) was not found: name it with --photos, or its folder with --inputs-dir"
+        f"{unreadable}"
+    )
+
+
+def _hash(kind: str, path: Path) -> str | OSError | None:
+    """Hash of a file's content, or the error if it can't be read, so that the search goes on."""
+    try:
+        return _HASHERS[kind](path)
+    except OSError as error:
+        return error
+
+
+def _candidates(name: str, files: Sequence[Path], folders: Sequence[str | os.PathLike[str]]) -> Iterator[Path]:
+    """Files that may be the input, the likeliest first."""
+    yield from files
+    inside = [
+        path
+        for folder in folders
+        for path in sorted(Path(place, name) for place, _, names in os.walk(folder) for name in names)
+        if os.path.isfile(path)
+    ]
+    yield from (path for path in inside if path.name == name)
+    for path in inside:  # a folder may hold videos, whose hashes take long
+        if path.name != name and (path.suffix.lower() == CODE_SUFFIX or not_a_photo(path) is None):
+            yield path
+
+
+def _pixels_hash(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(load_image(path).tobytes()).hexdigest()
+    except FeatureblendError:  # a code, or no picture at all
+        return None
+
+
+def _latent_hash(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(Code.load(path).latent.tobytes()).hexdigest()
+    except FeatureblendError:
+        return None
+
+
+_HASHERS: Mapping[str, Callable[[Path], str | None]] = {
+    "sha256": sha256,
+    "pixels_sha256": _pixels_hash,
+    "latent_sha256": _latent_hash,
+}
+
+
+def find_recipe_model(recipe: Mapping[str, Any], model: str | os.PathLike[str] | None = None) -> Path:
+    """Find the folder of the model that a recipe names.
+
+    Parameters
+    ----------
+    recipe : mapping
+    model : path-like or str, optional
+        Where it is; by default the bundled models are looked through.
+
+    Raises
+    ------
+    FeatureblendError
+        If it isn't there, or the model named is another one.
+    """
+    facts = recipe.get("model") or {}
+    identity, name = facts.get("identity"), facts.get("name", "a model")
+    folders = [find_model(model)] if model is not None else [BUNDLED / known for known in bundled_models()]
+    configs = {folder: read_model_folder(folder) for folder in folders}
+    for folder, config in configs.items():
+        if config.identity == identity:
+            return folder
+    there = ", ".join(f"{config.name} ({config.identity})" for config in configs.values())
+    raise FeatureblendError(
+        f"the recipe was made with the model {name} ({identity}), and here is {there}: name its folder with --model"
+    )
+
+
+def replayed_path(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
+    """Default output of a replay: beside the original, with ``-again`` after its name.
+
+    Of a folder of frames, the recipe makes another folder, and a frame a picture: beside the folder, where they are
+    in nobody's way.
+
+    Parameters
+    ----------
+    made : path-like
+        The picture, video or recipe's file that is replayed.
+    recipe : mapping
+        What it holds.
+
+    Examples
+    --------
+    >>> replayed_path("photos/blend.jpg", {}).as_posix(), replayed_path("blend.json", {}).as_posix()
+    ('photos/blend-again.jpg', 'blend-again.png')
+    """
+    made = Path(made)
+    alone = made.suffix.lower() == ".json"
+    folder = _frames_folder(made, recipe)
+    if folder is not None and alone:
+        return folder.with_name(f"{folder.name}-again")
+    return (folder or made).with_name(f"{made.stem}-again{'.png' if alone else made.suffix}")
+
+
+def likely_folders(made: str | os.PathLike[str], recipe: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Folders searched for inputs by default: the original's, and the current one.
+
+    Examples
+    --------
+    >>> [folder.as_posix() for folder in likely_folders("photos/blend.jpg", {})]
+    ['photos', '.']
+    """
+    return tuple(dict.fromkeys([(_frames_folder(Path(made), recipe) or Path(made)).parent, Path()]))
+
+
+def _frames_folder(made: Path, recipe: Mapping[str, Any]) -> Path | None:
+    """The folder of frames that a file is part of."""
+    if recipe.get("verb") != "continuum" or not os.path.isfile(made.parent / TABLE):
+        return None
+    return made.parent if made.parent.name not in ("", "..") else Path(os.path.abspath(made.parent))
+
+
+def is_same(made: str | os.PathLike[str], again: Path, recipe: Mapping[str, Any]) -> bool | None:
+    """Whether a replay gave the same bytes; None if it made a file of another kind.
+
+    Parameters
+    ----------
+    made : path-like
+        What was replayed.
+    again : Path
+        What came of it.
+    recipe : mapping
+    """
+    made = Path(made)
+    if again.is_dir():
+        folder = _frames_folder(made, recipe)
+        pairs = [] if folder is None else [(folder / path.name, path) for path in again.iterdir()]
+    else:
+        pairs = [(made, again)] if made.suffix.lower() == again.suffix.lower() else []
+    return all(old.is_file() and old.read_bytes() == new.read_bytes() for old, new in pairs) if pairs else None
+
+
+def replay(
+    recipe: Mapping[str, Any] | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    files: Sequence[str | os.PathLike[str]] = (),
+    folders: Sequence[str | os.PathLike[str]] = (),
+    model: str | os.PathLike[str] | None = None,
+    metadata: bool = True,
+) -> Replayed:
+    """Make the file of a recipe again: on one machine, byte for byte.
+
+    Parameters
+    ----------
+    recipe : mapping or path-like
+        A recipe, its file, or a picture or video that holds one. The path of a frame of a continuum makes that frame
+        again, where `out` is a picture.
+    out : path-like
+        The file to write; of a continuum also a folder, which gets its frames.
+    files, folders
+        Where the inputs may be, as `find_inputs`.
+    model : path-like or str, optional
+        As `find_recipe_model`.
+    metadata : bool
+        Put the recipe into the file.
+
+    Returns
+    -------
+    Replayed
+
+    Raises
+    ------
+    FeatureblendError
+        If an input, or the model, is missing or another one; or the recipe is damaged.
+    """
+    made = None if isinstance(recipe, Mapping) else Path(recipe)
+    if not isinstance(recipe, Mapping):
+        recipe = read_recipe(recipe)
+    verb = recipe.get("verb", "blend")
+    if verb in SHOWN_TOGETHER:
+        raise FeatureblendError(f"what `featureblend {verb}` made is not replayed: run `featureblend {verb}` again")
+    if verb != "blend" and verb not in VERBS:
+        raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
+    again: Callable[..., Path] = _blend_again if verb == "blend" else repeat
+    check_out(out) if verb == "continuum" else picture_path(out)
+    if (
+        verb == "continuum"
+        and made is not None
+        and made.suffix.lower() == ".png"
+        and Path(out).suffix.lower() in SHEETS
+    ):
+        again = partial(repeat, like=load_image(made))
+    inputs = find_inputs(recipe, files, folders)
+    for path in inputs:
+        if Path(out).exists() and os.path.samefile(path, out):
+            raise FeatureblendError(f"cannot write {out}: it is one of the photos; name another file")
+    blender = Blender(find_recipe_model(recipe, model), mend=recipe["model"].get("mend", True) is not False)
+    notes = []
+    if recipe["featureblend"] != __version__:
+        notes.append(
+            f"made by featureblend {recipe['featureblend']}, followed by {__version__}: the picture may differ a little"
+        )
+    if recipe.get("surroundings") == "auto":
+        notes.append(
+            f"featureblend {recipe['featureblend']} did not note whose hair and background it took: decided anew"
+        )
+    try:
+        path = again(dict(recipe), inputs, blender, out, metadata=metadata)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FeatureblendError(f"the recipe is damaged: {json.dumps(str(error))} is wrong in it") from error
+    return Replayed(Path(path), recipe, tuple(notes))
+
+
+def _blend_again(
+    recipe: Mapping[str, Any],
+    inputs: Sequence[Path],
+    blender: Blender,
+    out: str | os.PathLike[str],
+    metadata: bool = True,
+) -> Path:
+    known = {key: recipe[key] for key in ("surroundings",) if key in recipe}
+    made = blender.blend(
+        inputs,
+        recipe["weights"],
+        recipe["method"],
+        which=recipe.get("faces", "largest"),
+        warp=recipe.get("warp", True),
+        measures="none",
+        **known,
+        **(recipe.get("options") or {}),
+    )
+    # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
+    return type(made)(made.image, {}, {**made.recipe, "inputs": recipe["inputs"]}).save(out, metadata)

@@ -1,0 +1,263 @@
+"""Transforms of one face: along the way from one group of faces to another, and towards its own mirror image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..blend.blender import Blender
+from ..blend.quality import photo_warnings
+from ..blend.recipes import Blend
+from ..errors import FeatureblendError
+from ..faces.alignment import AlignedFace, rescaling, transform_points
+from ..faces.masks import outside_face
+from ..faces.warp import mean_shape
+from ..io.inputs import Input
+from ..io.photo_warnings import PhotoWarning, counted, told
+from ..io.tables import number
+from ..metrics.mirror import MIRROR, symmetry
+from ..metrics.scores import sharpness
+from ..model.mixing import Surroundings
+from .face_store import cleaned_one_by_one, gather, inputs_of, noted
+from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe, with_surroundings
+
+__all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
+
+MAX_AMOUNT = 10.0
+"""Larger amounts are refused: a landmark would leave the picture."""
+
+SHOWN = 5
+"""So many photos that are left out are named in warnings; of the others, how many they are."""
+
+
+def transform(
+    photo: Input,
+    start: Input | Sequence[Input],
+    end: Input | Sequence[Input],
+    amount: float = 0.5,
+    *,
+    which: int | str = "largest",
+    warp: bool = True,
+    keep_surroundings: bool = True,
+    size: int | str | None = None,
+    detail: bool = True,
+    blender: Blender | None = None,
+    quiet: bool = True,
+) -> Blend:
+    """Change a face by what tells two others apart: A + amount (C - B), in shape and in latent.
+
+    Parameters
+    ----------
+    photo : photo or code
+        A, the face to change.
+    start, end : photo, code, folder, or sequence of these
+        B and C; of several, the mean. Photos of a folder that show no face are left out, and pictures beside them that
+        featureblend made; warnings name them.
+    amount : float
+        1 adds the whole difference; negative amounts take it away. From -10 to 10.
+    which : 'largest', 'central' or int
+        Which face of each photo.
+    warp : bool
+        Change the shape too. Every face is bent to the new shape before it is encoded, so that differences of
+        latents are not those of shape.
+    keep_surroundings : bool
+        Leave A's hair and background alone; else the difference is added everywhere.
+    size : int or 'source', optional
+        Side of the picture in pixels, or A's own; by default the model's.
+    detail : bool
+        Keep A's own fine detail; else the picture is what the networks draw, which is soft.
+    blender : Blender, optional
+        The bundled model's by default.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    Blend
+        `parents` holds A alone; the measure ``sharpness`` is relative to it.
+
+    Raises
+    ------
+    FeatureblendError
+        If A shows no face, no photo of B or of C does, or the amount is out of range.
+
+    Notes
+    -----
+    webmorph's transform (DeBruine 2018) in latent space; B. Tiddeman, M. Burt & D. Perrett, "Prototyping and
+    transforming facial textures for perception research", 2001.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> first, second, third = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+    >>> transform(first, second, third, amount=0.5).image.size
+    (128, 128)
+    """
+    amount = _amount(amount)
+    blender = blender or Blender.from_pretrained()
+    (own,) = blender.cleaned([blender.find(photo, which, 1)])
+    side_of(size, own, blender.image_size)
+    ends, skipped = [], []
+    for source, what in ((start, "--from"), (end, "--to")):
+        items, names, left_out = inputs_of(source)
+        if not items:
+            raise FeatureblendError(f"{what}: one photo or more is due")
+        found = gather(blender, items, names, which, quiet, f"find faces of {what}")
+        if not found.faces or (found.skipped and len(items) == 1):
+            raise FeatureblendError(f"{what}: {found.skipped[0].photo}: {found.skipped[0].reason}")
+        skipped += [f"{what}: {one.photo} is left out: {one.reason}" for one in (*found.skipped, *left_out)]
+        ends.append(([items[place] for place in found.places], found))
+    (before, old), (after, new) = ends
+    try:
+        shares = np.concatenate(
+            [[1.0], np.full(len(before), -amount / len(before)), np.full(len(after), amount / len(after))]
+        )
+        target = mean_shape([own.landmarks, *old.faces.landmarks, *new.faces.landmarks], shares) if warp else None
+        faces = chain([own], old.faces, new.faces) if amount else [own]  # of 0, the others are not even encoded
+        bar = progress(faces, "transform", "face", quiet, len(shares))
+        warnings: list[tuple[PhotoWarning, ...]] = []
+        latents, seen = latents_in_shape(blender, noted(cleaned_one_by_one(blender, bar, []), warnings), target)
+        surroundings: Surroundings = 1 if keep_surroundings else "mean"
+        latent = combined(blender, latents, shares[: len(latents)], surroundings)
+        mean = summed(seen, shares[: len(latents)])
+        around = summed(seen[:1], [1]) if keep_surroundings else mean
+        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, size, detail)
+    finally:
+        old.faces.close()
+        new.faces.close()
+    recipe = verb_recipe(
+        blender,
+        "transform",
+        [photo, *before, *after],
+        [which] * len(shares),
+        {
+            "amount": amount,
+            "from": len(before),
+            "to": len(after),
+            "keep_surroundings": keep_surroundings,
+            "size": size,
+            "detail": detail,
+        },
+        warp=warp,
+    )
+    made = _changed(image, own, recipe)
+    of_groups = counted(warnings[1:], "photos of both groups")
+    more = [f"and {len(skipped) - SHOWN} more are left out"] if len(skipped) > SHOWN else []
+    return replace(made, warnings=(*made.warnings, *of_groups, *skipped[:SHOWN], *more))
+
+
+def symmetrize(
+    photo: Input,
+    amount: float = 1.0,
+    *,
+    which: int | str = "largest",
+    warp: bool = True,
+    keep_surroundings: bool = True,
+    size: int | str | None = None,
+    detail: bool = True,
+    blender: Blender | None = None,
+) -> Blend:
+    """Blend a face with its own mirror image, in shape and in latent.
+
+    Parameters
+    ----------
+    photo : photo or code
+    amount : float
+        0 leaves it as it is, 1 makes it symmetric, -1 doubles its asymmetry. From -10 to 10.
+    which : 'largest', 'central' or int
+        Which face of the photo.
+    warp : bool
+        Make the shape symmetric too.
+    keep_surroundings : bool
+        Leave hair and background alone: landmarks align the face only, so hair and its mirror image do not meet.
+    size : int or 'source', optional
+        Side of the picture in pixels, or the photo's own; by default the model's.
+    detail : bool
+        Keep the photo's own fine detail; else the picture is what the networks draw, which is soft.
+    blender : Blender, optional
+        The bundled model's by default.
+
+    Returns
+    -------
+    Blend
+        Measures: ``symmetry`` of the result and ``symmetry_before`` (`featureblend.metrics.mirror.symmetry`), and
+        ``sharpness`` relative to the photo.
+
+    Raises
+    ------
+    FeatureblendError
+        If the photo shows no face, or the amount is out of range.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> made = symmetrize(EXAMPLES / "first.png")
+    >>> made.measures["symmetry"] > made.measures["symmetry_before"]
+    True
+    """
+    amount = _amount(amount)
+    blender = blender or Blender.from_pretrained()
+    (own,) = blender.cleaned([blender.find(photo, which, 1)])
+    other = _mirrored(own)
+    shares = np.array([1 - amount / 2, amount / 2])
+    target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
+    latents, seen = latents_in_shape(blender, [own, other], target)
+    latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
+    if keep_surroundings:
+        latent = with_surroundings(blender, latent, latents[0])
+    theirs = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32)
+    if keep_surroundings:
+        theirs *= 1 - outside_face(blender.image_size)
+    parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]
+    mean = summed(seen, shares)
+    image = finished(
+        blender, latent, target, parents, mean, summed(seen[:1], [1]) if keep_surroundings else mean, size, detail
+    )
+    if amount == 1 and not keep_surroundings:
+        # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
+        image = ((image.astype(np.uint16) + image[:, ::-1] + 1) // 2).astype(np.uint8)
+    points = transform_points(own.landmarks if target is None else target, rescaling(len(image) / blender.image_size))
+    recipe = verb_recipe(
+        blender,
+        "symmetrize",
+        [photo],
+        [which],
+        {"amount": amount, "keep_surroundings": keep_surroundings, "size": size, "detail": detail},
+        warp=warp,
+    )
+    return _changed(
+        image,
+        own,
+        recipe,
+        symmetry=round(symmetry(image, points), 3),
+        symmetry_before=round(symmetry(own.image, own.landmarks), 3),
+    )
+
+
+def _mirrored(face: AlignedFace) -> AlignedFace:
+    """The mirrored face, with its mirrored photo."""
+    side = face.image.shape[1]
+    turned = face.landmarks[MIRROR] * (-1, 1) + (side - 1, 0)
+    photo = None if face.photo is None else face.photo[:, ::-1]
+    width = side if photo is None else photo.shape[1]
+    flips = [np.array([[-1.0, 0, length - 1], [0, 1, 0], [0, 0, 1]]) for length in (side, width)]
+    matrix = (flips[0] @ np.vstack([face.matrix, [0, 0, 1]]) @ flips[1])[:2]
+    # Cleaned anew, the mirror image would differ a little: the cleaner knows left from right.
+    image, sound = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.sound))
+    return AlignedFace(image, turned, matrix, photo=photo, cleaned=sound, damage=face.damage)
+
+
+def _amount(amount: float) -> float:
+    return number(amount, "amount", -MAX_AMOUNT, MAX_AMOUNT)
+
+
+def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:
+    detail = sharpness(own.at(len(image)).image)
+    measures = {**more, "sharpness": round(sharpness(image) / detail, 3) if detail > 0 else None}
+    warnings = told([photo_warnings(own)], [recipe["inputs"][0]["name"]])
+    return Blend(Image.fromarray(image), measures, recipe, (Image.fromarray(own.image),), warnings)

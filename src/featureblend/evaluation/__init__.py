@@ -1,0 +1,1 @@
+"""All methods on the same pairs: protocols, measuring, learned features, reports; the benchmark of speed."""

@@ -1,0 +1,236 @@
+"""A benchmark: tasks take turns, each in its own process, so that a busy machine slows all of them equally."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ...blend.baselines import METHODS as CLASSICAL
+from ...blend.blender import Blender
+from ...errors import FeatureblendError
+from ...faces.alignment import align_face
+from ...io.image import load_image, save_image
+from .machine import machine_facts
+from .settings import BenchmarkSettings
+from .statistics import most, ratios, spread
+from .tasks import EXTRA_STAGES, STAGES
+from .turns import Entry, Turns
+
+__all__ = ["benchmark"]
+
+WHOLE = ("latent", "morph")
+"""The methods that are also timed from files to a file: all share the rest of the way, so two are enough."""
+
+PEER_TASKS = {"opencv-seamless-clone": "opencv", "facemorpher": "facemorpher"}
+"""Which task blends two faces with each peer."""
+
+TRAINING_STEPS = 3
+"""Training steps that are timed, after those that warm up."""
+
+
+def benchmark(
+    photos: Sequence[str | os.PathLike[str]],
+    model: str | os.PathLike[str] | None = None,
+    settings: BenchmarkSettings | None = None,
+    which: Sequence[int | str] = ("largest", "largest"),
+    quiet: bool = True,
+) -> dict[str, Any]:
+    """Measure the time and memory of every method and stage.
+
+    Parameters
+    ----------
+    photos : two path-likes
+        Photos with a face.
+    model : path-like or str, optional
+        As `Blender.from_pretrained`.
+    settings : BenchmarkSettings, optional
+    which : two of 'largest', 'central' or int
+        Which face of each photo.
+    quiet : bool
+        Show no progress bar.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``blend`` and ``whole`` hold a row a method: ``name``; ``ms``, ``ratio``, ``first_ms`` and
+        ``import_ms``, each with ``median``, ``low`` and ``high`` (quartiles); ``peak_mb`` and ``added_mb``;
+        ``starts``, and ``samples_ms``, one a round. ``stages`` holds a row a stage (``ms``, ``first_ms``, and ``share``
+        of the sum, to which what is done ``on_demand`` does not count); ``training`` what
+        `featureblend.training.profile.profile` tells, or None; ``left_out`` what could not be timed (``part``,
+        ``name``, ``reason``). ``reference`` is the method whose time is 1, ``rounds`` how often each was timed;
+        ``machine`` and ``settings`` say where and how.
+
+    Raises
+    ------
+    FeatureblendError
+        If a setting doesn't fit, a photo can't be used, or nothing at all could be timed.
+    """
+    settings = settings or BenchmarkSettings()
+    until = time.perf_counter() + settings.seconds
+    if len(photos) != 2 or len(which) != 2:
+        raise FeatureblendError(f"two photos are timed, each with one face, not {len(photos)}: --photos A B")
+    methods = settings.check()
+    reference = settings.reference or ("latent" if "latent" in methods else methods[0])
+    machine = machine_facts()  # before the load is of our own making
+    with tempfile.TemporaryDirectory(prefix="featureblend-benchmark-") as folder:
+        common, facts = _inputs(photos, which, Blender.from_pretrained(model), settings, Path(folder))
+        entries = _entries(methods, reference, settings.parts, common)
+        with Turns(settings.patience, len(entries) * (settings.repeat + settings.fresh), quiet) as turns:
+            turns.start(entries)
+            # A third of the time is kept for fresh starts.
+            turns.take(settings.repeat, until - (until - time.perf_counter()) / 3)
+            running = turns.entries
+            turns.stop()
+            kept = turns.start_again(running, settings.fresh, until)
+        training = None if settings.train is None else _training(settings, common, turns, quiet)
+    if not kept and training is None:
+        reasons = "; ".join(f"{one['name']}: {one['reason']}" for one in turns.left_out)
+        raise FeatureblendError(f"nothing could be timed: {reasons}")
+    return {
+        "reference": reference,
+        "rounds": turns.rounds,
+        "machine": machine,
+        "settings": {**facts, "repeat": settings.repeat, "fresh": settings.fresh, "seconds": settings.seconds},
+        "blend": method_rows([entry for entry in kept if entry.part == "blend"], reference),
+        "whole": method_rows([entry for entry in kept if entry.part == "whole"], reference),
+        "stages": [row for entry in kept if entry.part == "stages" for row in stage_rows(entry)],
+        "training": training,
+        "left_out": turns.left_out,
+    }
+
+
+def _inputs(
+    photos: Sequence[str | os.PathLike[str]],
+    which: Sequence[int | str],
+    blender: Blender,
+    settings: BenchmarkSettings,
+    folder: Path,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Find the faces and write the tasks' inputs; also return a description of them."""
+    size = settings.size or blender.image_size
+    paths, shown, faces = [], [], []
+    for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1):
+        path = Path(photo)
+        if settings.photo_size is not None:
+            scaled = _scaled(load_image(path, place), settings.photo_size)
+            path = save_image(folder / f"photo{place}.jpg", scaled, quality=95)
+        image, found = blender.detector.find(path, face, place)
+        faces.append(align_face(image, found.landmarks, size, template=blender.config.crop))
+        paths.append(str(path.resolve()))
+        shown.append({"name": Path(photo).name, "width": image.shape[1], "height": image.shape[0]})
+    np.savez(
+        folder / "faces.npz",
+        images=np.stack([face.image for face in faces]),
+        landmarks=np.stack([face.landmarks for face in faces]),
+    )
+    common = {
+        "faces": str(folder / "faces.npz"),
+        "photos": paths,
+        "which": list(which),
+        "size": size,
+        "model": str(blender.folder.resolve()),
+        "folder": str(folder),
+    }
+    facts = {"photos": shown, "size": size, "model": {"name": blender.config.name, "size": blender.image_size}}
+    return common, facts
+
+
+def _scaled(image: np.ndarray, side: int) -> np.ndarray:
+    scale = side / max(image.shape[:2])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+
+
+def _entries(methods: Sequence[str], reference: str, parts: Sequence[str], common: dict[str, Any]) -> list[Entry]:
+    """List the tasks to be timed."""
+    asked = []
+    for name in methods:
+        plain = "latent" if name.startswith("latent") else "classical"
+        asked.append(("blend", name, PEER_TASKS.get(name, plain)))
+    for name in methods:
+        if name == "facemorpher":
+            asked.append(("whole", name, "facemorpher-whole"))
+        elif name in WHOLE or (name == reference and name in CLASSICAL):
+            asked.append(("whole", name, "whole"))
+    asked.append(("stages", "latent", "stages"))
+    entries = []
+    for part, name, task in asked:
+        if part in parts:
+            # Each writes a picture of its own, or one could pass for another's.
+            spec = {**common, "task": task, "name": name, "out": str(Path(common["folder"]) / f"{part}-{name}.png")}
+            module = name if name == "facemorpher" else None
+            entries.append(Entry(part, name, spec, module, package="facemorpher" if module else ""))
+    return entries
+
+
+def _training(settings: BenchmarkSettings, common: dict[str, Any], turns: Turns, quiet: bool) -> dict[str, Any] | None:
+    """Time a preset's training step, alone, in its own process."""
+    spec = {**common, "task": "training", "name": settings.train, "steps": TRAINING_STEPS}
+    entry = Entry("training", str(settings.train), spec, "torch", "'featureblend[train]'")
+    with Turns(settings.patience * 5, 1, quiet) as alone:
+        alone.start([entry])
+    turns.left_out.extend(alone.left_out)
+    if not entry.starts:
+        return None
+    return {"preset": entry.name, **entry.starts[0]["laps"], "peak_mb": most([entry.starts[0]["peak"]])}
+
+
+def method_rows(entries: Sequence[Entry], reference: str) -> list[dict[str, Any]]:
+    """Turn samples into a table's rows.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        All with the same rounds.
+    reference : str
+        Whose time is 1; without it among them, there are no ratios.
+
+    Returns
+    -------
+    list of dict
+        As `benchmark` describes them.
+    """
+    compared = next(([one["seconds"] for one in entry.samples] for entry in entries if entry.name == reference), None)
+    rows = []
+    for entry in entries:
+        times = [sample["seconds"] for sample in entry.samples]
+        peak = most([one["peak"] for one in (*entry.starts, *entry.samples)])
+        idle = most([start["before"] for start in entry.starts])
+        rows.append(
+            {
+                "name": entry.name,
+                "ms": spread(times, 1000),
+                "ratio": None if compared is None else spread(ratios(times, compared)),
+                "first_ms": spread([start["first"] for start in entry.starts], 1000),
+                "import_ms": spread([start["imported"] for start in entry.starts], 1000),
+                "peak_mb": peak,
+                "added_mb": None if peak is None or idle is None else round(peak - idle, 1),
+                "starts": len(entry.starts),
+                "samples_ms": [float(f"{1000 * seconds:.4g}") for seconds in times],
+            }
+        )
+    return rows
+
+
+def stage_rows(entry: Entry) -> list[dict[str, Any]]:
+    """Turn the laps of each round into a row per stage; shares are of the round's sum, without on-demand stages."""
+    rounds = [sample["laps"] for sample in entry.samples]
+    sums = [sum(laps[name] for name in STAGES) for laps in rounds]
+    return [
+        {
+            "name": name,
+            "what": what,
+            "on_demand": name in EXTRA_STAGES,
+            "ms": spread([laps[name] for laps in rounds], 1000),
+            "share": spread(ratios([laps[name] for laps in rounds], sums)),
+            "first_ms": spread([start["laps"][name] for start in entry.starts], 1000),
+        }
+        for name, what in {**STAGES, **EXTRA_STAGES}.items()
+    ]

@@ -1,0 +1,260 @@
+"""What is timed: the blend of two aligned faces, the way from files to a file, its stages, and training.
+
+A task is a function that imports what it needs and returns the function to time. What is imported in the first is
+the task's import time; models are opened in the first call of the second, as a user's first blend does. It runs in
+a process of its own (`featureblend.evaluation.benchmark.worker`), so nothing heavy is imported at the head of this
+module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+__all__ = ["EXTRA_STAGES", "PEERS", "STAGES", "TASKS", "task"]
+
+Laps = dict[str, Any]
+Call = Callable[[], "Laps | None"]
+"""Does the work once; returns the seconds of its parts, or what it measured itself, where it knows more."""
+Task = Callable[[Mapping[str, Any]], Call]
+"""Takes what to work on: `faces` (an .npz), `size`, `photos`, `which`, `model`, `out`, and `name`."""
+
+STAGES = {
+    "load": "read and decode both photo files",
+    "detect": "find the faces",
+    "landmarks": "mark 68 points in each",
+    "align": "turn, scale and crop",
+    "clean": "undo damage of both faces",
+    "warp": "bend both to their mean shape",
+    "encode": "both faces to latents",
+    "mix": "two latents to one",
+    "decode": "the latents to pictures, the parents' too for the measures",
+    "detail": "the photos' fine detail into the picture",
+    "measure": "how good the blend is",
+    "save": "write the PNG",
+}
+"""Stages of a blend from files to a file, in order."""
+
+EXTRA_STAGES = {"paste": "put the blend into the first photo, if asked for"}
+"""What a blend does on demand only; no part of the sum."""
+
+PEERS = {
+    "opencv-seamless-clone": "OpenCV's seamlessClone: the second's inner face in the first",
+    "facemorpher": "facemorpher: landmark warp by triangles and cross-dissolve, on black",
+}
+"""Other people's programs, by the name of their row."""
+
+
+def _faces(spec: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Read the aligned faces: (2, S, S, 3) uint8 and (2, 68, 2) landmarks."""
+    import numpy as np
+
+    with np.load(spec["faces"]) as stored:
+        return stored["images"], stored["landmarks"]
+
+
+def classical_blend(spec: Mapping[str, Any]) -> Call:
+    """Blend the aligned faces by a classical method, half and half."""
+    from ...blend.baselines import METHODS
+
+    images, landmarks = _faces(spec)
+    method, faces, points = METHODS[spec["name"]], list(images), list(landmarks)
+
+    def call() -> None:
+        method(faces, [0.5, 0.5], points)
+
+    return call
+
+
+def latent_blend(spec: Mapping[str, Any]) -> Call:
+    """Blend the aligned faces with a model; the first call opens it."""
+    import numpy as np
+
+    from ...blend.blender import Blender
+    from ..methods import model_contender
+
+    images, landmarks = _faces(spec)
+    opened: list[Any] = []
+    shares = np.array([0.5, 0.5])
+
+    def call() -> None:
+        if not opened:
+            opened.append(model_contender(Blender.from_pretrained(spec["model"]), spec["size"], spec["name"]))
+        opened[0].blend(images[None], landmarks[None], shares)
+
+    return call
+
+
+def opencv_blend(spec: Mapping[str, Any]) -> Call:
+    """Clone the inside of the second face into the first with OpenCV's Poisson solver."""
+    import cv2
+    import numpy as np
+
+    from ...blend.baselines.poisson import face_region
+
+    (first, second), _ = _faces(spec)
+    mask = ((face_region(*first.shape[:2]) > 0) * 255).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(mask)
+    middle = left + width // 2, top + height // 2
+
+    def call() -> None:
+        cv2.seamlessClone(second, first, mask, middle, cv2.NORMAL_CLONE)
+
+    return call
+
+
+def facemorpher_blend(spec: Mapping[str, Any]) -> Call:
+    """Warp and mix the aligned faces with facemorpher's functions, on our landmarks and its two corner points."""
+    import numpy as np
+    from facemorpher import blender, locator, warper
+
+    images, landmarks = _faces(spec)
+    points = [np.rint(marks).astype(np.int32) for marks in landmarks]
+    side = images.shape[1]
+    points = [np.clip(np.vstack([marks, locator.boundary_points(marks)]), 0, side - 2) for marks in points]
+
+    def call() -> None:
+        middle = locator.weighted_average_points(points[0], points[1], 0.5)
+        bent = [
+            warper.warp_image(image, marks, middle, (side, side)) for image, marks in zip(images, points, strict=True)
+        ]
+        blender.weighted_average(bent[0], bent[1], 0.5)
+
+    return call
+
+
+def whole_blend(spec: Mapping[str, Any]) -> Call:
+    """Blend two photo files into a picture file, as the command ``blend`` does, by one method."""
+    from ...blend.blender import Blender
+
+    opened: list[Blender] = []
+
+    def call() -> None:
+        if not opened:
+            opened.append(Blender.from_pretrained(spec["model"]))
+        made = opened[0].blend(spec["photos"], method=spec["name"], which=spec["which"])
+        made.save(spec["out"])
+
+    return call
+
+
+def facemorpher_whole(spec: Mapping[str, Any]) -> Call:
+    """Average two photo files into a picture file with facemorpher's own function for it."""
+    from facemorpher import averager
+
+    out = Path(spec["out"])
+
+    def call() -> None:
+        out.unlink(missing_ok=True)
+        averager(list(spec["photos"]), width=spec["size"], height=spec["size"], out_filename=str(out))
+        if not out.is_file():
+            raise RuntimeError("it wrote no picture")
+
+    return call
+
+
+def stages(spec: Mapping[str, Any]) -> Call:
+    """Blend two photo files with the model, and time each stage on the way.
+
+    The steps are those of `featureblend.blend.blender.Blender.blend`; a detector and networks that know their own time
+    stand in for the usual ones.
+    """
+    import numpy as np
+
+    from ...blend.pipeline import Manner, blended, cleaned, finished
+    from ...blend.quality import TYPICAL, appraise
+    from ...faces.alignment import align_face
+    from ...faces.detector import FaceDetector, choose_face
+    from ...io.image import load_image, save_image
+    from ...model.networks import Networks
+
+    spent: dict[str, float] = {}
+
+    def noting(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*values: Any, **named: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                return work(*values, **named)
+            finally:
+                spent[name] = spent.get(name, 0.0) + time.perf_counter() - begin
+
+        return noted
+
+    detector: Any = FaceDetector()
+    detector._landmarks = noting("landmarks", detector._landmarks)
+    opened: list[Any] = []
+    shares, photos, names = np.array([0.5, 0.5]), list(spec["photos"]), ["photo 1", "photo 2"]
+
+    def call() -> Laps:
+        spent.clear()
+        if not opened:
+            networks: Any = Networks(spec["model"])
+            networks.cleaned = noting("clean", networks.cleaned)
+            networks.latents = noting("encode", networks.latents)
+            networks.mixed = noting("mix", networks.mixed)
+            networks.pictures = noting("decode", networks.pictures)
+            opened.append(networks)
+        model = opened[0]
+        images = noting("load", lambda: [load_image(photo, place) for place, photo in enumerate(photos, 1)])()
+        found = noting("detect", lambda: [detector.search(image) for image in images])()
+        spent["detect"] -= spent["landmarks"]
+        chosen = [
+            choose_face(one.faces, one.image.shape, which, name)
+            for one, which, name in zip(found, spec["which"], names, strict=True)
+        ]
+        size, template = model.config.image_size, model.config.crop
+        pairs = [(one.image, face) for one, face in zip(found, chosen, strict=True)]
+        faces = noting(
+            "align", lambda: [align_face(image, face.landmarks, size, template=template) for image, face in pairs]
+        )()
+        manner = Manner()
+        faces = cleaned(model, faces)
+        made = noting("warp", blended)(model, faces, shares, manner, decode_parents=True)
+        spent["warp"] -= spent["encode"] + spent["mix"] + spent["decode"]
+        picture = noting("detail", finished)(made, faces, manner)
+        noting("measure", appraise)(replace(made, image=picture), faces, names, TYPICAL)
+        noting("save", save_image)(spec["out"], picture)
+        noting("paste", finished)(made, faces, Manner(background="source"))
+        return dict(spent)
+
+    return call
+
+
+def training(spec: Mapping[str, Any]) -> Call:
+    """Run a few training steps of a preset on the faces given, as ``featureblend train --profile`` does."""
+    import numpy as np
+
+    from ...training.dataset import FaceSet
+    from ...training.presets import preset
+    from ...training.profile import profile
+
+    images, _ = _faces(spec)
+    experiment = preset(spec["name"])
+    # The step's speed does not depend on what the pictures show: two faces stand for a data set.
+    faces = FaceSet.from_images(np.repeat(images, -(-experiment.batch_size // len(images)), axis=0))
+
+    def call() -> Laps:
+        return profile(experiment, faces, steps=spec["steps"])
+
+    return call
+
+
+TASKS: dict[str, Task] = {
+    "classical": classical_blend,
+    "latent": latent_blend,
+    "opencv": opencv_blend,
+    "facemorpher": facemorpher_blend,
+    "whole": whole_blend,
+    "facemorpher-whole": facemorpher_whole,
+    "stages": stages,
+    "training": training,
+}
+"""Each task under the word by which a worker is asked for it."""
+
+
+def task(spec: Mapping[str, Any]) -> Call:
+    """Get a task ready: import what it needs and read what it works on."""
+    return TASKS[spec["task"]](spec)

@@ -1,0 +1,153 @@
+"""The folder of an evaluation: each method's results, kept as they come, so that a stop loses nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..blend.baselines import METHODS as CLASSICAL
+from ..io.files import atomic_path
+from .figures import REAL
+from .measuring import Measured
+from .protocols import Drawn
+
+__all__ = ["VERSIONS_FILE", "Results", "kept_line", "measurement_versions"]
+
+VERSIONS_FILE = Path(__file__).parent / "versions.json"
+"""The version of each part of the measurement. `python tools/measurement.py --renew` raises them; a test holds them."""
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, int]:
+    return json.loads(VERSIONS_FILE.read_text())  # type: ignore[no-any-return]
+
+
+def measurement_versions(method: str) -> dict[str, int]:
+    """Versions that a method's scores depend on: of the scoring, and of what makes the method's blends.
+
+    Parameters
+    ----------
+    method : str
+        A method's name, or `REAL`. All variants of all models share the version of 'latent'.
+
+    Examples
+    --------
+    >>> list(measurement_versions("latent-network")), list(measurement_versions("morph"))
+    (['scores', 'identity', 'latent'], ['scores', 'identity', 'morph'])
+    """
+    groups = ["scores", "identity"]
+    if method != REAL:
+        groups.append(method if method in ("pca", *CLASSICAL) else "latent")
+    return {group: _versions().get(group, 0) for group in groups}
+
+
+def _told(versions: Mapping[str, int]) -> str:
+    return "version " + ", ".join(f"{group} {number}" for group, number in versions.items())
+
+
+def kept_line(methods: Sequence[str]) -> str:
+    """Line that tells which methods' kept scores still hold, and their versions.
+
+    Examples
+    --------
+    >>> kept_line(["real"])  # doctest: +ELLIPSIS
+    'kept scores hold, not measured again: real (version scores ..., identity ...)'
+    """
+    versions: dict[str, int] = {}
+    for method in methods:
+        versions |= measurement_versions(method)
+    return f"kept scores hold, not measured again: {', '.join(methods)} ({_told(versions)})"
+
+
+class Results:
+    """The kept results of each method, and the conditions under which they hold.
+
+    Parameters
+    ----------
+    out : Path
+        The evaluation's folder; made when something is kept.
+    drawn : Drawn
+    identity : bool
+        Whether results without figures of identity do not count; those of real faces have none.
+    networks : mapping of str to str
+        As `Extractors.names`: results without these do not count.
+    say : callable
+        Told which kept results are of another version of the measurement, a line each.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        drawn: Drawn,
+        identity: bool,
+        networks: dict[str, str],
+        say: Callable[[str], Any] = str,
+    ) -> None:
+        self.out, self.identity, self.networks, self.say = out, identity, networks, say
+        self.base = {
+            "protocol": asdict(drawn.protocol),
+            "data": drawn.faces.identity,
+            "size": int(drawn.faces.images.shape[1]),
+        }
+
+    def _key(self, name: str, model: str) -> dict[str, Any]:
+        """The conditions under which kept results hold."""
+        return {**self.base, "versions": measurement_versions(name), "weights": model}
+
+    @property
+    def embeddings(self) -> Path:
+        """Folder of the recogniser's embeddings, which are kept for today's version of 'identity'."""
+        return self.out / "embeddings" / f"version-{measurement_versions(REAL)['identity']}"
+
+    def _path(self, name: str) -> Path:
+        return self.out / "methods" / f"{name}.json"
+
+    def load(self, name: str, model: str, identity: bool = True) -> Measured | None:
+        """A method's kept results, or None unless they were measured as they would be now.
+
+        Parameters
+        ----------
+        name : str
+        model : str
+            Identity of its weights.
+        identity : bool
+            Whether it can have figures of identity at all.
+        """
+        try:
+            record = json.loads(self._path(name).read_text())
+            with np.load(self._path(name).with_suffix(".npz")) as arrays:
+                pictures = {int(key): arrays[key] for key in arrays.files if key.isdecimal()}
+                sheets = {key: arrays[key] for key in arrays.files if not key.isdecimal()}
+        except (OSError, ValueError, EOFError):
+            return None
+        if not isinstance(record, dict):
+            return None
+        key, due = record.get("key"), self._key(name, model)
+        if key != due:
+            if isinstance(key, dict) and key.get("versions") != due["versions"]:
+                before = _told(key["versions"]) if isinstance(key.get("versions"), dict) else "an earlier featureblend"
+                self.say(f"{name}: kept scores are of {before}; now {_told(due['versions'])}: measured again")
+            return None
+        if self.identity and identity and not record.get("identity"):
+            return None
+        has = record.get("networks", {})
+        if any(has.get(kind) != name for kind, name in self.networks.items()):
+            return None
+        return Measured(record, pictures, sheets)
+
+    def save(self, name: str, model: str, measured: Measured) -> None:
+        """Keep a method's results, the pictures first, so that an interrupted write is not taken for a result."""
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path.with_suffix(".npz")) as temporary, open(temporary, "wb") as stream:
+            pictures: dict[str, Any] = {str(index): image for index, image in measured.pictures.items()}
+            np.savez_compressed(stream, **pictures | measured.sheets)
+        with atomic_path(path) as temporary:
+            record = {"key": self._key(name, model), **measured.record}
+            temporary.write_text(json.dumps(record, sort_keys=True) + "\n")

@@ -1,0 +1,342 @@
+"""The aligned crop: FFHQ's similarity transform from landmarks, and the crop it cuts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from ..errors import FeatureblendError
+from ..io.photo_warnings import PhotoWarning
+
+__all__ = [
+    "AlignedFace",
+    "CropTemplate",
+    "align_face",
+    "corners",
+    "crop_matrix",
+    "invert_matrix",
+    "rescaling",
+    "resized",
+    "transform_points",
+    "warped",
+]
+
+
+@dataclass(frozen=True)
+class CropTemplate:
+    """How an aligned crop is cut from a photo: FFHQ's rule (Karras et al. 2019, appendix C), as a similarity.
+
+    The crop is a square, turned so that the line between the eyes (corrected by the line from eyes
+    to mouth) is level, and scaled by the larger of the two distances.
+    """
+
+    eye_scale: float = 2.0
+    """Half side of the crop in distances between the eyes."""
+    mouth_scale: float = 1.8
+    """Half side of the crop in distances from the eyes to the mouth, where that is larger."""
+    centre_shift: float = 0.1
+    """How far below the eyes the centre lies, in distances from the eyes to the mouth."""
+
+
+LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = slice(36, 42), slice(42, 48), (48, 54)
+"""Indices into dlib's 68 points; left and right are the viewer's."""
+
+
+@dataclass(frozen=True)
+class AlignedFace:
+    """A face turned, scaled and cropped to the template."""
+
+    image: np.ndarray = field(repr=False)
+    """(size, size, 3) uint8 sRGB."""
+    landmarks: np.ndarray = field(repr=False)
+    """(68, 2) float64: x, y in the crop."""
+    matrix: np.ndarray
+    """(2, 3) float64: takes photo coordinates to crop coordinates."""
+    latent: np.ndarray | None = field(default=None, repr=False)
+    """(D,) float32: the latent that `image` is the picture of, where the face came as a code."""
+    photo: np.ndarray | None = field(default=None, repr=False)
+    """(H, W, 3) uint8 sRGB: the whole photo that the crop was cut from, not copied; None for a code."""
+    cleaned: np.ndarray | None = field(default=None, repr=False)
+    """(S, S, 3) uint8: the crop at a model's size without its damage; None where no model has looked yet."""
+    damage: np.ndarray | None = None
+    """(2,) float32: how far damage of light and of texture was undone in `cleaned`, 0 to 1."""
+    quarter_turns: int = 0
+    """How often the photo was turned by 90 degrees counter-clockwise to be upright: `photo` is the turned one."""
+    warnings: tuple[PhotoWarning, ...] = field(default=(), repr=False)
+    """What was found out while the photo was read and searched, and can't be told from the crop."""
+
+    @property
+    def sound(self) -> np.ndarray:
+        """What an encoder is to see: the crop without its damage, or as it is where no model has looked."""
+        return self.image if self.cleaned is None else self.cleaned
+
+    @property
+    def native_size(self) -> int:
+        """Side that the crop would have at the photo's own scale, in pixels; its own side where there is no photo."""
+        side = self.image.shape[0]
+        return side if self.photo is None else max(1, round(side / float(np.hypot(*self.matrix[:, 0]))))
+
+    def at(self, size: int) -> AlignedFace:
+        """Cut the same crop at another size.
+
+        Parameters
+        ----------
+        size : int
+            Side in pixels. Without a photo the crop itself is scaled.
+
+        Returns
+        -------
+        AlignedFace
+
+        Examples
+        --------
+        >>> photo = np.zeros((200, 200, 3), np.uint8)
+        >>> face = align_face(photo, np.random.default_rng(0).uniform(60, 140, (68, 2)), 64)
+        >>> large = face.at(128)
+        >>> large.image.shape, bool(np.allclose(transform_points(face.landmarks, rescaling(2.0)), large.landmarks))
+        ((128, 128, 3), True)
+        """
+        side = self.image.shape[0]
+        if size == side:
+            return self
+        scaling = rescaling(size / side)
+        matrix = scaling @ np.vstack([self.matrix, [0, 0, 1]])
+        if self.photo is None:
+            kind = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
+            image = cv2.resize(self.image, (size, size), interpolation=kind)
+        else:
+            image = _cut(self.photo, matrix, size)
+        marks = transform_points(self.landmarks, scaling)
+        return replace(self, image=image, landmarks=marks, matrix=matrix, cleaned=None, damage=None)
+
+    def padded(self, frame: int) -> np.ndarray:
+        """Give the crop with what the photo shows around it.
+
+        Parameters
+        ----------
+        frame : int
+            Pixels of the crop's scale to add on every side; without a photo the crop is mirrored there.
+
+        Returns
+        -------
+        (size + 2 frame, size + 2 frame, 3) uint8 array
+            With the crop itself in the middle, byte for byte.
+
+        Examples
+        --------
+        >>> photo = np.random.default_rng(0).integers(0, 256, (99, 99, 3), dtype=np.uint8)
+        >>> matrix = np.array([[1.0, 0, -20], [0, 1, -20]])
+        >>> face = AlignedFace(photo[20:60, 20:60], np.zeros((68, 2)), matrix, photo=photo)
+        >>> bool((face.padded(5) == photo[15:65, 15:65]).all())
+        True
+        """
+        if self.photo is None:
+            return cv2.copyMakeBorder(self.image, frame, frame, frame, frame, cv2.BORDER_REFLECT_101)
+        side = self.image.shape[0]
+        wide = _cut(self.photo, np.add(self.matrix, [[0, 0, frame], [0, 0, frame]]), side + 2 * frame)
+        wide[frame : frame + side, frame : frame + side] = self.image
+        return wide
+
+
+def resized(image: np.ndarray, side: int) -> np.ndarray:
+    """Scale a square picture: area means where it shrinks, cubic where it grows.
+
+    Parameters
+    ----------
+    image : (S, S, 3) array
+        uint8 or float32.
+    side : int
+        In pixels; at the picture's own side it is handed back as it is.
+
+    Returns
+    -------
+    (side, side, 3) array of the same type
+
+    Examples
+    --------
+    >>> resized(np.zeros((8, 8, 3), np.uint8), 4).shape
+    (4, 4, 3)
+    """
+    if image.shape[0] == side:
+        return image
+    kind = cv2.INTER_AREA if side < image.shape[0] else cv2.INTER_CUBIC
+    return cv2.resize(image, (side, side), interpolation=kind)
+
+
+def rescaling(factor: float) -> np.ndarray:
+    """Give the (2, 3) map of a picture's pixels to those of the picture scaled by `factor`.
+
+    Pixel centres lie at whole numbers, so that a change of size also moves them by up to half a pixel.
+
+    Examples
+    --------
+    >>> transform_points(np.array([[0.0, 7.5]]), rescaling(2.0)).tolist()
+    [[0.5, 15.5]]
+    """
+    return np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]], dtype=np.float64)
+
+
+def crop_matrix(
+    landmarks: np.ndarray, size: int, margin: float = 1.0, template: CropTemplate | None = None
+) -> np.ndarray:
+    """Give the similarity that takes a photo's pixels to the aligned crop's.
+
+    Parameters
+    ----------
+    landmarks : (68, 2) array
+        In the photo's pixels.
+    size : int
+        Side of the crop in pixels.
+    margin : float
+        The crop shows this many times the template's side.
+    template : CropTemplate, optional
+
+    Returns
+    -------
+    (2, 3) float64 array
+        ``crop = matrix @ (x, y, 1)``.
+
+    References
+    ----------
+    Karras, Laine & Aila, *A Style-Based Generator Architecture for GANs*, 2019, appendix C.
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(0).uniform(20, 80, (68, 2))
+    >>> matrix = crop_matrix(points, 128)
+    >>> bool(np.isclose(np.hypot(matrix[0, 0], matrix[1, 0]), np.hypot(matrix[0, 1], matrix[1, 1])))
+    True
+    """
+    template = template or CropTemplate()
+    left, right = landmarks[LEFT_EYE].mean(axis=0), landmarks[RIGHT_EYE].mean(axis=0)
+    eyes, mouth = (left + right) / 2, landmarks[list(MOUTH_CORNERS)].mean(axis=0)
+    across, down = right - left, mouth - eyes
+    axis = across - np.array([-down[1], down[0]])  # minus `down` turned by 90 degrees: both agree on what is level
+    length = np.hypot(*axis)
+    if not length >= 1e-9:  # NaN, which stands for unknown landmarks, is not
+        raise FeatureblendError("the face's landmarks are unknown or lie in one point; no crop can be cut from them")
+    half = max(np.hypot(*across) * template.eye_scale, np.hypot(*down) * template.mouth_scale) * margin
+    centre = eyes + down * template.centre_shift
+    unit = axis / length * (size / 2 / half)
+    rotation = np.array([[unit[0], unit[1]], [-unit[1], unit[0]]])
+    # OpenCV puts pixel centres at whole numbers: the crop's middle lies at (size - 1) / 2.
+    shift = (size - 1) / 2 - rotation @ centre
+    return np.column_stack([rotation, shift])
+
+
+def invert_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Invert a (2, 3) affine map, so that ``invert_matrix(m)`` takes crop pixels to photo pixels."""
+    linear = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([linear, -linear @ matrix[:, 2]])
+
+
+def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Apply a (2, 3) affine map to (N, 2) points."""
+    return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def align_face(
+    image: np.ndarray, landmarks: np.ndarray, size: int, margin: float = 1.0, template: CropTemplate | None = None
+) -> AlignedFace:
+    """Cut the aligned crop of a face.
+
+    Parts of the crop outside the photo are filled by mirroring it at its edge.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+    landmarks : (68, 2) array
+        In that picture's pixels.
+    size, margin, template
+        As `crop_matrix`.
+
+    Returns
+    -------
+    AlignedFace
+    """
+    matrix = crop_matrix(landmarks, size, margin, template)
+    crop = _cut(image, matrix, size)
+    return AlignedFace(crop, transform_points(landmarks, matrix), matrix, photo=image)
+
+
+def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Cut a square crop from a photo, which is mirrored at its edge."""
+    # Only the part of the photo that the crop shows: faster, and OpenCV refuses to warp more than 32,766 columns.
+    seen = transform_points(corners(size, size), invert_matrix(matrix))
+    left, right = _seen_range(seen[:, 0], image.shape[1], matrix)
+    top, bottom = _seen_range(seen[:, 1], image.shape[0], matrix)
+    part = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
+    return warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
+
+
+def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:
+    """Say which columns (or rows) of a photo a crop needs, those that are mirrored at the photo's edge included."""
+    reach = 4 + 4 / np.hypot(*matrix[:, 0])  # what cubic interpolation looks at, after shrinking too
+    low = min(places.min(), 2 * (length - 1) - places.max()) - reach
+    high = max(places.max(), -places.min()) + reach
+    start = int(np.clip(np.floor(low), 0, length - 1))
+    return start, int(np.clip(np.ceil(high) + 1, start + 1, length))
+
+
+def corners(width: int, height: int) -> np.ndarray:
+    """Give the centres of a picture's four corner pixels.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    (4, 2) float64 array
+        x, y.
+
+    Examples
+    --------
+    >>> corners(3, 2).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]
+    """
+    return np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], dtype=np.float64)
+
+
+def warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border: int) -> np.ndarray:
+    """Map a picture by a similarity without aliasing: by cubic interpolation, of area means where it shrinks.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array
+        uint8 or float32.
+    matrix : (2, 3) array
+        Takes its pixels to the result's.
+    size : (int, int)
+        Width and height of the result.
+    border : int
+        OpenCV's name of what lies beyond the picture, such as ``cv2.BORDER_CONSTANT``.
+
+    Returns
+    -------
+    (height, width) or (height, width, C) array of the same type
+
+    Examples
+    --------
+    >>> warped(np.full((8, 8), 7, np.uint8), rescaling(0.5), (4, 4), cv2.BORDER_REFLECT_101).tolist()[0]
+    [7, 7, 7, 7]
+    """
+    scale = float(np.hypot(*matrix[:, 0]))
+    if scale >= 0.75:
+        return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
+    # A warp looks at a few pixels only, and fine detail would turn into noise. So: shrink large pictures by area to
+    # about twice the size that is due, warp to several times that size, and take the mean over each pixel's square.
+    if scale <= 0.25:
+        width, height = (max(1, round(side * 2 * scale)) for side in (image.shape[1], image.shape[0]))
+        across, down = width / image.shape[1], height / image.shape[0]
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        shrunk = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
+        matrix, scale = matrix @ np.vstack([invert_matrix(shrunk), [0, 0, 1]]), 0.5
+    times = int(np.ceil(1.5 / scale))
+    finer = matrix * times
+    finer[:, 2] += (times - 1) / 2
+    large = cv2.warpAffine(image, finer, (size[0] * times, size[1] * times), flags=cv2.INTER_CUBIC, borderMode=border)
+    return cv2.resize(large, size, interpolation=cv2.INTER_AREA)

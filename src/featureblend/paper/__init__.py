@@ -1,0 +1,1 @@
+"""The paper's experiments, run again: every system trained, every figure drawn, every claim judged."""

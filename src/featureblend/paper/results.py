@@ -1,0 +1,219 @@
+"""Results of each run: progress, log, and its averaged weights measured on held-out people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..io.image import from_network, to_network
+from ..metrics.scores import psnr, relative_sharpness
+from ..metrics.variety import diversity
+from ..training.dataset import FaceSet
+from ..training.experiment import Experiment
+from ..training.networks import AUTOENCODERS, build
+from ..training.state import RunFolder
+
+__all__ = ["Coder", "RunResult", "measure_run", "value_at"]
+
+MEASURED = 64
+"""At most so many held-out faces, the first ones, are measured."""
+
+BATCH = 32
+"""Faces encoded at a time."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The numbers that figures and claims are based on."""
+
+    name: str
+    """The preset."""
+    description: str
+    """What it is; for a published run also its flaw."""
+    images: int
+    """Training images seen."""
+    due: int
+    """Training images of the whole run."""
+    seconds: float
+    """Spent on training steps."""
+    psnr: float = float("nan")
+    """Of held-out faces encoded and decoded, mean over the faces, in decibels."""
+    sharpness: float = float("nan")
+    """Of their reconstructions, the faces' own = 1."""
+    diversity: float = float("nan")
+    """Spread of their reconstructions, the faces' own = 1; 0 where all come out as one face."""
+    means: tuple[float, float, float] = (float("nan"),) * 3
+    """Mean of each channel of the reconstructions, in [0, 1]."""
+    data_means: tuple[float, float, float] = (float("nan"),) * 3
+    """The same of the faces."""
+    history: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    """Lines of the log."""
+    adversarial: float = 1.0
+    """Weight of the adversarial term in the generator's loss, by which the log's is multiplied."""
+    width: float = 1.0
+    """Channels of the networks over the paper's."""
+    trouble: str = ""
+    """Why the run ended early, where its loss stopped being a number."""
+    collapse: str = ""
+    """When the training loop's watch took it for collapsed, and by what signs."""
+
+    @property
+    def share(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        return min(1.0, self.images / max(1, self.due))
+
+    @property
+    def cast(self) -> float:
+        """How much greener the output is than the data, against red: the one channel's miss less the other's.
+
+        Examples
+        --------
+        >>> RunResult("a", "", 1, 1, 1.0, means=(0.5, 0.5, 0.5), data_means=(0.5, 0.4, 0.5)).cast
+        0.1
+        """
+        red, green, _ = (made - real for made, real in zip(self.means, self.data_means, strict=True))
+        return round(green - red, 6)
+
+    @property
+    def colour_error(self) -> float:
+        """The largest miss of a channel's mean."""
+        return max(abs(made - real) for made, real in zip(self.means, self.data_means, strict=True))
+
+    @property
+    def milliseconds(self) -> float:
+        """Training time per image."""
+        return 1000 * self.seconds / max(1, self.images)
+
+    def logged(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A logged number and the images seen at each line, as two arrays; empty if it was not logged."""
+        points = [(line["images"], line[name]) for line in self.history if name in line]
+        both = np.array(points, dtype=np.float64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
+
+
+def value_at(result: RunResult, name: str, images: int) -> float:
+    """A logged number after a given count of images, interpolated between lines of the log.
+
+    Examples
+    --------
+    >>> log = [{"images": 100, "loss": 2.0}, {"images": 200, "loss": 1.0}]
+    >>> value_at(RunResult("a", "", 200, 200, 1.0, history=log), "loss", 150)
+    1.5
+    """
+    seen, values = result.logged(name)
+    return float(np.interp(images, seen, values)) if len(seen) else float("nan")
+
+
+class Coder:
+    """A trained autoencoder between pictures and flat latents.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    weights : mapping
+        Of the autoencoder, as in a checkpoint.
+    """
+
+    def __init__(self, experiment: Experiment, weights: Mapping[str, Any]) -> None:
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.network = build(AUTOENCODERS, experiment.model, experiment.model_options)
+        self.network.load_state_dict(weights)
+        self.network.eval().to(self.device)
+        self._shape: tuple[int, ...] = ()
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures in pixels."""
+        return self.network.image_size
+
+    @torch.no_grad()
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Turn (N, S, S, 3) uint8 pictures into (N, D) float32 latents, the posteriors' means."""
+        parts = []
+        for at in range(0, len(images), BATCH):
+            batch = torch.from_numpy(to_network(images[at : at + BATCH])).to(self.device)
+            latents = self.network.encode(batch)
+            self._shape = tuple(latents.shape[1:])
+            parts.append(latents.flatten(1).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    @torch.no_grad()
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Turn (N, D) latents into (N, S, S, 3) uint8 pictures."""
+        parts = []
+        for at in range(0, len(latents), BATCH):
+            batch = torch.from_numpy(np.asarray(latents[at : at + BATCH], np.float32)).to(self.device)
+            shape = self._shape or tuple(batch.shape[1:])
+            parts.append(from_network(self.network.decode(batch.reshape(-1, *shape)).float().cpu().numpy()))
+        return np.concatenate(parts)
+
+
+def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> tuple[RunResult, Coder, np.ndarray]:
+    """Measure a run's checkpoint on held-out faces.
+
+    Parameters
+    ----------
+    folder : Path
+        A run folder with a checkpoint.
+    name : str
+        The preset.
+    faces : FaceSet
+        People that no run was trained on.
+    trouble : str
+        Why the run ended early.
+
+    Returns
+    -------
+    RunResult
+    Coder
+        The trained autoencoder.
+    (N, S, S, 3) uint8 array
+        The reconstructions of the first faces.
+
+    Raises
+    ------
+    FeatureblendError
+        If the folder holds no run, or the checkpoint is damaged.
+    """
+    run = RunFolder(folder)
+    experiment, state, history = run.experiment(), run.load(), run.history()
+    coder = Coder(experiment, state["ema"])
+    faces = faces.chosen(np.arange(min(len(faces), MEASURED))).cropped(coder.image_size)
+    made = coder.decode(coder.encode(faces.images))
+    result = RunResult(
+        name=name,
+        description=experiment.description,
+        images=state["clock"]["step"] * experiment.batch_size,
+        due=experiment.images,
+        seconds=state["clock"]["seconds"],
+        psnr=float(np.mean([psnr(*pair) for pair in zip(made, faces.images, strict=True)])),
+        sharpness=relative_sharpness(made, faces.images),
+        diversity=diversity(made, faces.images),
+        means=_channel_means(made),
+        data_means=_channel_means(faces.images),
+        history=history,
+        adversarial=experiment.losses.adversarial_reconstruction or experiment.losses.prior or 1.0,
+        width=float(experiment.model_options.get("width", 1.0)),
+        trouble=trouble,
+        collapse=_collapse(run),
+    )
+    return result, coder, made
+
+
+def _collapse(run: RunFolder) -> str:
+    try:
+        facts = json.loads(run.collapse_file.read_text())
+        return f"collapsed at {facts['images']:,} images: {'; '.join(facts['signs'])}"
+    except (OSError, ValueError, KeyError, TypeError):  # none was seen
+        return ""
+
+
+def _channel_means(images: np.ndarray) -> tuple[float, float, float]:
+    red, green, blue = (images.mean(axis=(0, 1, 2), dtype=np.float64) / 255).tolist()
+    return red, green, blue

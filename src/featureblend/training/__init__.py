@@ -1,0 +1,1 @@
+"""From photos to a model folder: data, presets, networks, losses, the loop, export (most needs torch)."""

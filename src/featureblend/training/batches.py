@@ -1,0 +1,192 @@
+"""Training batches from faces that lie on the training device, every draw fixed by seed and step.
+
+The whole data set is held as uint8 on the device, so that no step waits for a disk or a copy. No
+random state is carried from step to step: a resumed run draws what the unbroken one would have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import FeatureblendError
+from .dataset import FaceSet
+from .warping import MIRRORED
+
+__all__ = ["FaceBatches", "moved", "seeded", "seeded_on"]
+
+
+def seeded(*key: object) -> torch.Generator:
+    """Give a CPU generator whose stream is fixed by the key, whatever was drawn before.
+
+    Examples
+    --------
+    >>> bool((torch.rand(3, generator=seeded(0, "noise", 7)) == torch.rand(3, generator=seeded(0, "noise", 7))).all())
+    True
+    """
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def seeded_on(device: torch.device | str, *key: object) -> torch.Generator:
+    """Give a generator as `seeded` does, on the device: for so many numbers that the host would take too long.
+
+    Another kind of device draws other numbers.
+
+    Examples
+    --------
+    >>> draws, same = seeded_on("cpu", 0, "noise", 7), seeded(0, "noise", 7)
+    >>> bool((torch.rand(3, generator=draws) == torch.rand(3, generator=same)).all())
+    True
+    """
+    return torch.Generator(device).manual_seed(seeded(*key).initial_seed())
+
+
+def moved(values: Tensor, device: torch.device | str) -> Tensor:
+    """Copy numbers drawn on the CPU to the device, without making the host wait for what runs there.
+
+    From ordinary memory a copy to a GPU ends only when all work before it has; from pinned memory it queues.
+    """
+    if torch.device(device).type == "cuda":
+        return values.contiguous().pin_memory().to(device, non_blocking=True)
+    return values.to(device)
+
+
+def _head_turn(landmarks: np.ndarray) -> Tensor:
+    """Say how far each head is turned: the nose's place right of the middle of the eyes, in eye distances.
+
+    Parameters
+    ----------
+    landmarks : (N, 68, 2) array
+        NaN where unknown, which counts as not turned.
+
+    Returns
+    -------
+    (N,) float32 tensor
+    """
+    marks = torch.from_numpy(landmarks)
+    left, right = marks[:, 36:42, 0].mean(dim=1), marks[:, 42:48, 0].mean(dim=1)
+    return ((marks[:, 30, 0] - (left + right) / 2) / (right - left)).nan_to_num()
+
+
+class FaceBatches:
+    """Batches of randomly shifted and mirrored crops.
+
+    Parameters
+    ----------
+    faces : FaceSet
+        Training faces, with or without margin.
+    image_size : int
+        Side of the batches' pictures; the template's square in `faces` is scaled to it.
+    batch_size : int
+        Pictures a step, over all processes.
+    device : torch.device
+    shift : int
+        Largest random shift in pixels; as far as the margin allows.
+    mirror : bool
+        Mirror half of the pictures.
+    match_turn : bool
+        Order each batch by how far the heads are turned.
+    seed : int
+    rank, world : int
+        This process and how many there are; each gets its own part of every batch.
+    group : int
+        So many neighbours in `faces` stay together, shifted and mirrored alike, and count as one in `batch_size`.
+
+    Raises
+    ------
+    FeatureblendError
+        If there are no faces, or the batch cannot be shared out evenly.
+    """
+
+    def __init__(
+        self,
+        faces: FaceSet,
+        image_size: int,
+        batch_size: int,
+        device: torch.device | str = "cpu",
+        *,
+        shift: int = 4,
+        mirror: bool = True,
+        match_turn: bool = False,
+        seed: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        group: int = 1,
+    ) -> None:
+        if batch_size % world:
+            raise FeatureblendError(f"batch_size {batch_size} must be a multiple of the number of processes, {world}")
+        if not len(faces):
+            raise FeatureblendError("the data holds no faces of the train split: prepare more people")
+        inner = round(faces.images.shape[1] / faces.margin)
+        if inner != image_size:
+            faces = faces.cropped(image_size)
+        self.images = torch.from_numpy(faces.images).to(device)
+        self.slack = (self.images.shape[1] - image_size) // 2
+        self.shift = min(shift, self.slack)
+        self.image_size, self.batch_size, self.mirror = image_size, batch_size, mirror
+        self.seed, self.rank, self.world, self.group = seed, rank, world, group
+        self.turn = _head_turn(faces.landmarks) if match_turn else None
+        self.landmarks = torch.from_numpy(faces.landmarks).float().to(device)
+        self._mirrored = torch.tensor(MIRRORED, device=device)
+        self._orders: dict[tuple[int, int], Tensor] = {}
+
+    def _order(self, stream: int, epoch: int) -> Tensor:
+        if (stream, epoch) not in self._orders:
+            if len(self._orders) > 8:
+                self._orders.clear()
+            self._orders[stream, epoch] = torch.randperm(
+                len(self.images) // self.group, generator=seeded(self.seed, "order", stream, epoch)
+            )
+        return self._orders[stream, epoch]
+
+    def chosen(self, step: int, stream: int = 0) -> Tensor:
+        """Give the (batch_size,) faces of a step, over all processes, as places in the face set, or as groups."""
+        count, start = len(self.images) // self.group, step * self.batch_size
+        first, last = start // count, (start + self.batch_size - 1) // count
+        orders = [self._order(stream, epoch) for epoch in range(first, last + 1)]
+        order = orders[0] if len(orders) == 1 else torch.cat(orders)
+        return order[start - first * count :][: self.batch_size]
+
+    def batch(self, step: int, stream: int = 0) -> Tensor:
+        """Give the batch of a step.
+
+        Parameters
+        ----------
+        step : int
+            From 0; each stream passes through all faces in a new order every epoch.
+        stream : int
+            Independent streams give different faces at one step (the paper's batches a and b).
+
+        Returns
+        -------
+        (group * batch_size / world, 3, S, S) float32 tensor in [-1, 1], in channels-last layout
+        """
+        return self.marked(step, stream)[0]
+
+    def marked(self, step: int, stream: int = 0) -> tuple[Tensor, Tensor]:
+        """Give the batch of a step as `batch` does, and its (batch_size / world, 68, 2) landmarks in its pixels."""
+        draws = seeded(self.seed, "augment", stream, step)
+        shifts = torch.randint(-self.shift, self.shift + 1, (self.batch_size, 2), generator=draws) + self.slack
+        mirrored = torch.rand(self.batch_size, generator=draws) < (0.5 if self.mirror else 0.0)
+        chosen = self.chosen(step, stream)
+        drawn = torch.column_stack([chosen, shifts, mirrored])
+        if self.turn is not None:
+            turn = self.turn[chosen]
+            drawn = drawn[torch.where(mirrored, -turn, turn).argsort(stable=True)]
+        drawn = drawn[self.rank :: self.world]
+        if self.group > 1:
+            drawn = drawn.repeat_interleave(self.group, dim=0)
+            drawn[:, 0] = self.group * drawn[:, 0] + torch.arange(len(drawn)) % self.group
+        face, top, left, flip = moved(drawn, self.images.device).unbind(1)
+        # Every crop of every face is a view, so that one gather takes them all.
+        size = self.image_size
+        crops = self.images.unfold(1, size, 1).unfold(2, size, 1).permute(0, 1, 2, 4, 5, 3)[face, top, left]
+        crops = torch.where(flip.bool()[:, None, None, None], crops.flip(2), crops)
+        marks = self.landmarks[face] - torch.stack([left, top], dim=1)[:, None]
+        mirrored_marks = torch.stack([size - 1 - marks[..., 0], marks[..., 1]], dim=-1)[:, self._mirrored]
+        marks = torch.where(flip.bool()[:, None, None], mirrored_marks, marks)
+        return crops.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0), marks

@@ -1,0 +1,307 @@
+"""VGG: the paper's VGG11 variant, its mirror image as the decoder, and the features of a perceptual loss.
+
+Paper: "Feature Blending with Variational Autoencoders and Generative Adversarial Networks", section 2.2, which
+takes VGG11 with pretrained weights as the encoder and finds that the results "actually worsened".
+Encoder: Simonyan & Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition", table 1,
+column A, without its classifier; the BatchNorm form is torchvision's. Column D, VGG16, is what Johnson et al. 2016
+(the paper's reference 6) take for their perceptual loss.
+The authors' code (Lahav174/face-merger, vae_vgg.py) adds: it was the BatchNorm form; images were cropped to 224 px and
+given in [0, 1], without the ImageNet statistics that the weights were trained with; two heads of 4096; a decoder
+of nine transposed convolutions that ends in BatchNorm, ReLU and sigmoid, so that no value below 1/2 can come out.
+
+Weights are not part of this project. torchvision's files (BSD 3-clause; trained on ImageNet, whose terms allow
+non-commercial research only) load by `VGGConvolutions.load_torchvision`, which checks their hash.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import FeatureblendError
+from ...io.files import sha256 as file_sha256
+
+__all__ = ["VGG11Decoder", "VGG11Encoder", "VGGConvolutions", "VGGFeatures", "vgg11_sizes", "vgg_width"]
+
+_CONFIGURATION_A = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+"""Output channels of each 3 x 3 convolution; M is a 2 x 2 maximum pooling."""
+_CONFIGURATION_D = (64, 64, "M", 128, 128, "M", *(256, 256, 256), "M", *(512, 512, 512), "M", *(512, 512, 512), "M")
+_CONFIGURATIONS = {"vgg11": _CONFIGURATION_A, "vgg16": _CONFIGURATION_D}
+
+TORCHVISION_HASHES: Mapping[str, tuple[str, ...]] = {
+    "vgg11": ("8a719046", "bbd30ac9"),
+    "vgg11_bn": ("6002323d",),
+    "vgg16": ("397923af",),
+    "vgg16_bn": ("6c64b313",),
+}
+"""How the SHA-256 of torchvision's weights files begin: the end of their names, such as ``vgg11-8a719046.pth``."""
+
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green and blue in [0, 1], as torchvision's weights expect them taken off."""
+
+
+def vgg11_sizes(image_size: int) -> tuple[int, ...]:
+    """The side of the feature map before the first pooling and after each of the five.
+
+    Raises
+    ------
+    FeatureblendError
+        If the image is smaller than 32 px.
+
+    Examples
+    --------
+    >>> vgg11_sizes(250)
+    (250, 125, 62, 31, 15, 7)
+    """
+    if image_size < 32:
+        raise FeatureblendError(f"image_size {image_size} is too small for VGG11: use 32 or more")
+    return tuple(image_size >> halvings for halvings in range(6))
+
+
+def vgg_width(channels: int, width: float) -> int:
+    """Scale a number of channels; at least 1."""
+    return max(1, round(channels * width))
+
+
+class VGGConvolutions(nn.Module):
+    """Convolutions of a VGG, named as torchvision names them (``features.N.weight``).
+
+    Parameters
+    ----------
+    name : {'vgg11', 'vgg11_bn', 'vgg16', 'vgg16_bn'}
+        ``_bn`` puts BatchNorm after each convolution.
+    imagenet_statistics : bool
+        Take ImageNet's mean off and divide by its deviation first, as pretrained weights expect.
+    width : float
+        Channels over the table's; pretrained weights fit 1 alone.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no such network here.
+    """
+
+    def __init__(self, name: str, imagenet_statistics: bool = False, width: float = 1.0) -> None:
+        super().__init__()
+        table, _, norm = name.partition("_")
+        if name not in TORCHVISION_HASHES:
+            raise FeatureblendError(f"no such network: {name!r}; use one of {', '.join(TORCHVISION_HASHES)}")
+        self.name = name
+        self.batch_norm = norm == "bn"
+        self.imagenet_statistics = imagenet_statistics
+        layers: list[nn.Module] = []
+        channels = 3
+        for entry in _CONFIGURATIONS[table]:
+            if isinstance(entry, int):
+                outputs = vgg_width(entry, width)
+                convolution = nn.Conv2d(channels, outputs, 3, padding=1)
+                # As torchvision's: without it, and without BatchNorm, hardly anything is left of an image at the end.
+                nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]  # there is a bias
+                layers.append(convolution)
+                layers += [nn.BatchNorm2d(outputs)] if self.batch_norm else []
+                layers.append(nn.ReLU())
+                channels = outputs
+            else:
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        # Not in the state dict, whose keys are to be torchvision's and no others.
+        self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(_IMAGENET_DEVIATION).view(3, 1, 1), persistent=False)
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Turn (B, 3, S, S) in [0, 1] into what the first convolution takes."""
+        if self.imagenet_statistics:
+            images = (images - self.get_buffer("mean")) / self.get_buffer("deviation")
+        return images
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Turn (B, 3, S, S) in [0, 1] into the last feature map, (B, 512, S // 32, S // 32), at least 0."""
+        return self.features(self.normalised(images))
+
+    def load_torchvision(self, path: str | os.PathLike[str], sha256: str | None = None) -> None:
+        """Load the convolutions from a weights file of torchvision's network of that name.
+
+        Parameters
+        ----------
+        path : path-like
+            A ``.pth`` state dict, read without running any code in it, or ``.safetensors``.
+            The classifier in it is ignored.
+        sha256 : str or None
+            What the file's SHA-256 must be, or its first 8 or more digits, as torchvision's file names hold them;
+            ``"torchvision"`` for one of `TORCHVISION_HASHES`; None checks nothing.
+
+        Raises
+        ------
+        FeatureblendError
+            If the file is missing, has another hash, cannot be read, or holds other weights.
+            The network is then as it was.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FeatureblendError(f"no such weights file: {path}")
+        if sha256 is not None:
+            _check_hash(path, TORCHVISION_HASHES[self.name] if sha256 == "torchvision" else (sha256,))
+        found = {name: tensor for name, tensor in _read_tensors(path).items() if name.startswith("features.")}
+        own = self.state_dict()
+        for key in sorted(own.keys() | found.keys()):
+            # Files from before PyTorch 0.4.1 lack this counter, which changes no output.
+            if key.endswith("num_batches_tracked") and key not in found:
+                found[key] = own.get(key, torch.tensor(0))
+            if key not in own or key not in found or own[key].shape != found[key].shape:
+                kind = (
+                    "lacks" if key not in found else "has an unexpected" if key not in own else "has another shape of"
+                )
+                raise FeatureblendError(
+                    f"{path} does not hold the weights of torchvision's {self.name}: it {kind} {key}"
+                )
+        self.load_state_dict(found, strict=True)
+
+
+class VGG11Encoder(VGGConvolutions):
+    """Convolutions of VGG11: 9,220,480 parameters, and 5,504 more with BatchNorm.
+
+    Parameters
+    ----------
+    batch_norm : bool
+        Put BatchNorm after each convolution, as torchvision's ``vgg11_bn``.
+    imagenet_statistics, width
+        As `VGGConvolutions`.
+    """
+
+    def __init__(self, batch_norm: bool = False, imagenet_statistics: bool = False, width: float = 1.0) -> None:
+        super().__init__("vgg11_bn" if batch_norm else "vgg11", imagenet_statistics, width)
+
+
+class VGGFeatures(nn.Module):
+    """Frozen VGG features for a perceptual loss: the maps before each of its first four poolings.
+
+    In VGG16 these are the layers relu1_2, relu2_2, relu3_3 and relu4_3 of Johnson et al. 2016, section 3.
+
+    Parameters
+    ----------
+    name : str
+        As `VGGConvolutions`.
+    weights : path-like or None
+        torchvision's weights file. None keeps random weights, fixed by `seed`: He, Wang & Hopcroft 2016, "A Powerful
+        Generative Model Using Random Weights for the Deep Image Representation", find them of use, trained ones
+        of more.
+    sha256 : str or None
+        As `VGGConvolutions.load_torchvision`.
+    width : float
+        Channels over the table's; 1 where there are weights.
+    seed : int
+        Of random weights.
+
+    Raises
+    ------
+    FeatureblendError
+        If the file is missing or is another one.
+
+    Examples
+    --------
+    >>> [maps.shape[1] for maps in VGGFeatures("vgg11", width=0.125)(torch.zeros(1, 3, 32, 32))]
+    [8, 16, 32, 64]
+    """
+
+    def __init__(
+        self,
+        name: str = "vgg16",
+        weights: str | os.PathLike[str] | None = None,
+        sha256: str | None = "torchvision",
+        width: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # the weights of networks made later stay what they were without this
+            torch.manual_seed(seed)
+            network = VGGConvolutions(name, imagenet_statistics=True, width=width)
+        if weights is not None:
+            network.load_torchvision(weights, sha256)
+        last = [place for place, layer in enumerate(network.features) if isinstance(layer, nn.MaxPool2d)][3]
+        network.features = nn.Sequential(*list(network.features)[:last])
+        self.network = network.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> VGGFeatures:
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """The four maps of (B, 3, S, S) in [-1, 1], with S at least 8, from fine to coarse."""
+        values = self.network.normalised((images + 1) / 2)
+        maps = []
+        for layer in self.network.features:
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(values)
+            values = layer(values)
+        return [*maps, values]
+
+
+class VGG11Decoder(nn.Module):
+    """Mirror image of VGG11: nearest upsampling to each pooling's input size, and transposed convolutions.
+
+    Parameters
+    ----------
+    latent_dim : int
+    image_size : int
+        At least 32; a multiple of 32 doubles the size at every step.
+    final_batch_norm : bool
+        End in BatchNorm, as the authors' code.
+    width : float
+        Channels over the table's.
+    """
+
+    def __init__(self, latent_dim: int, image_size: int, final_batch_norm: bool = True, width: float = 1.0) -> None:
+        super().__init__()
+        *sizes, smallest = vgg11_sizes(image_size)
+        c64, c128, c256, c512 = (vgg_width(channels, width) for channels in (64, 128, 256, 512))
+        self.expand = nn.Linear(latent_dim, c512 * smallest * smallest)
+        self.shape = (c512, smallest, smallest)
+        self.layers = nn.Sequential(
+            *(nn.Upsample(size=sizes[4]), *_deconvolution(c512, c512)),
+            *(nn.Upsample(size=sizes[3]), *_deconvolution(c512, c512), *_deconvolution(c512, c512)),
+            *(nn.Upsample(size=sizes[2]), *_deconvolution(c512, c256), *_deconvolution(c256, c256)),
+            *(nn.Upsample(size=sizes[1]), *_deconvolution(c256, c128)),
+            *(nn.Upsample(size=sizes[0]), *_deconvolution(c128, c64), nn.ConvTranspose2d(c64, 3, 3, padding=1)),
+            nn.BatchNorm2d(3) if final_batch_norm else nn.Identity(),
+        )
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Turn (B, latent_dim) into logits of pixels, (B, 3, image_size, image_size)."""
+        return self.layers(self.expand(latent).unflatten(1, self.shape))
+
+
+def _deconvolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.ConvTranspose2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()
+
+
+def _check_hash(path: Path, wanted: tuple[str, ...]) -> None:
+    wanted = tuple(one.lower() for one in wanted)
+    for one in wanted:
+        if not 8 <= len(one) <= 64 or set(one) - set("0123456789abcdef"):
+            raise FeatureblendError(f"{one!r} is no SHA-256: 64 hexadecimal digits are due, or the first 8 or more")
+    digest = file_sha256(path)
+    if not digest.startswith(wanted):
+        raise FeatureblendError(
+            f"{path} is not the file that was asked for: its SHA-256 is {digest}, not {' or '.join(wanted)}"
+        )
+
+
+def _read_tensors(path: Path) -> Mapping[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
+        raise FeatureblendError(f"cannot read weights from {path}: damaged, or not a file of weights alone") from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise FeatureblendError(f"cannot use {path}: a state dict is due, names and tensors")
+    return state

@@ -1,0 +1,33 @@
+"""Every preset by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...errors import FeatureblendError
+from ..experiment import Experiment
+from .ours import OUR_PRESETS
+from .paper import PAPER_PRESETS
+
+__all__ = ["PRESETS", "preset"]
+
+PRESETS: Mapping[str, Experiment] = {experiment.name: experiment for experiment in (*PAPER_PRESETS, *OUR_PRESETS)}
+"""Experiments by name."""
+
+
+def preset(name: str) -> Experiment:
+    """The experiment of that name.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is none.
+
+    Examples
+    --------
+    >>> preset("toy").batch_size
+    16
+    """
+    if name not in PRESETS:
+        raise FeatureblendError(f"unknown preset {name!r}: use one of {', '.join(PRESETS)}")
+    return PRESETS[name]

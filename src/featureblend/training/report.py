@@ -1,0 +1,69 @@
+"""Pictures of a run in progress: a grid of faces, and the curves of its log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..io.files import atomic_path
+from ..io.image import from_network, grid, save_image
+
+__all__ = ["draw_curves", "draw_samples"]
+
+NOT_DRAWN = ("step", "images", "seconds")
+
+
+def draw_samples(pictures: Mapping[str, Tensor], path: str | os.PathLike[str], columns: int = 16) -> None:
+    """Write a grid: under each input its reconstruction and its blend with the next face.
+
+    Parameters
+    ----------
+    pictures : mapping of str to (N, 3, H, W) tensors in [-1, 1]
+        Rows of the grid, in order.
+    path : path-like
+    columns : int
+        Faces a row.
+    """
+    rows = [from_network(images.float().cpu().numpy()) for images in pictures.values()]
+    sheet: list[np.ndarray] = []
+    for start in range(0, len(rows[0]), columns):
+        for row in rows:
+            block = list(row[start : start + columns])
+            sheet += block + [np.full_like(block[0], 255)] * (columns - len(block))
+    save_image(path, grid(sheet, columns))
+
+
+def draw_curves(history: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
+    """Plot every number of the log over images seen, one small panel each.
+
+    Parameters
+    ----------
+    history : sequence of mappings
+        Lines of ``metrics.jsonl``.
+    path : path-like
+        A PNG.
+    """
+    # A figure of its own, not pyplot's: a caller's notebook keeps its backend.
+    from matplotlib.figure import Figure
+
+    names = sorted({name for line in history for name in line} - set(NOT_DRAWN))
+    columns = 4
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(4 * columns, 2.4 * rows))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis, name in zip(axes.flat, names, strict=False):
+        points = [(line["images"] / 1000, line[name]) for line in history if name in line]
+        axis.plot(*zip(*points, strict=True), linewidth=1)
+        axis.set_title(name.replace("_", " "), fontsize=9)
+        axis.set_xlabel("thousand images", fontsize=7)
+        axis.tick_params(labelsize=7)
+        axis.grid(alpha=0.3)
+    for axis in axes.flat[len(names) :]:
+        axis.axis("off")
+    figure.tight_layout()
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=80, format="png")

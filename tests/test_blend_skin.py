@@ -1,0 +1,178 @@
+"""The colour of skin: a blend's lies between its parents', in every verb, whatever the networks make of it."""
+
+import tarfile
+
+import cv2
+import numpy as np
+import pytest
+from drawn_faces import draw_face
+from real_photos import opened, shared_file
+
+from featureblend.blend.blender import Blender
+from featureblend.blend.compositing import compose, with_mean_colour
+from featureblend.edit.average import average
+from featureblend.edit.continuum import continuum
+from featureblend.edit.mix import mix
+from featureblend.edit.transform import symmetrize, transform
+from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import AlignedFace, align_face
+from featureblend.faces.masks import face_mask
+from featureblend.metrics import skin_between, skin_colour
+from featureblend.model.folder import find_model
+
+WEIGHTS = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    return Blender(find_model(), detector)
+
+
+def drawn(count=24):
+    """Drawn faces of all skins, from dark to light."""
+    faces = [align_face(*draw_face(seed, 256), 128) for seed in range(count)]
+    return sorted(faces, key=lambda face: skin_colour(face.image, face.landmarks)[0])
+
+
+FACES = drawn()
+PAIRS = [(FACES[at], FACES[-1 - at]) for at in (0, 1, 2)] + [(FACES[0], FACES[12]), (FACES[12], FACES[-1])]
+
+
+def low_band(image):
+    return cv2.GaussianBlur(np.asarray(image, np.float32), (0, 0), 8)
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+@pytest.mark.parametrize("drawn", [0, 128, 255])
+def test_whatever_was_decoded_the_low_band_of_a_face_is_its_parents_mean(weight, drawn):
+    for pair in PAIRS:
+        points = np.mean([face.landmarks for face in pair], axis=0)
+        mean = (1 - weight) * pair[0].image.astype(float) + weight * pair[1].image
+        made = with_mean_colour(np.full((128, 128, 3), drawn, np.uint8), mean, mean, points)
+        deep = face_mask(points, 128, forehead=0, soft=0.05) > 0.9
+        assert np.abs(low_band(made) - low_band(mean))[deep].max() < 12
+        assert np.abs((low_band(made) - low_band(mean))[deep].mean(axis=0)).max() < 3
+
+
+def test_hair_and_background_keep_their_colours():
+    dark, light = PAIRS[0]
+    points = np.mean([dark.landmarks, light.landmarks], axis=0)
+    for around in (dark, light):
+        mean = (dark.image.astype(float) + light.image) / 2
+        made = with_mean_colour(around.image, mean, around.image, points)
+        assert np.abs(made - around.image)[:20, :20].max() < 1
+        assert np.abs(made - around.image)[:20, -20:].max() < 1
+
+
+def test_skin_of_another_colour_has_no_glow_about_it():
+    """Heads of one colour before a plain background, one dark and one light: the background stays plain."""
+    points = align_face(*draw_face(0, 256), 128).landmarks
+    middle = np.rint(points.mean(axis=0)).astype(int)
+
+    def head(colour):
+        image = np.full((128, 128, 3), 225, np.uint8)
+        cv2.ellipse(image, middle.tolist(), (48, 60), 0, 0, 360, colour, -1, cv2.LINE_AA)
+        return image
+
+    colours = np.array([(80, 55, 40), (200, 165, 140)])
+    faces = [AlignedFace(head(colour.tolist()), points, np.eye(2, 3)) for colour in colours]
+    soft = head(colours.mean(axis=0).tolist())
+    x, y = np.meshgrid(np.arange(128), np.arange(128))
+    away = np.hypot((x - middle[0]) / 48, (y - middle[1]) / 60)
+    for who in (1, 2):
+        made = compose(soft, faces, [0.5, 0.5], surroundings=who).astype(float)
+        assert np.abs(made - 225)[(away > 1.08) & (away < 1.4)].max() < 6
+        assert np.abs(made - soft)[face_mask(points, 128, forehead=0) > 0.9].max() < 12
+
+
+def test_ears_and_neck_follow_the_face(blender):
+    for pair in PAIRS[:3]:
+        points = np.mean([face.landmarks for face in pair], axis=0)
+        jaw, chin = points[8], points[8] - points[36:48].mean(axis=0)
+        x, y = np.rint(jaw + 0.22 * chin).astype(int)
+        neck = np.s_[y - 2 : y + 3, x - 6 : x + 7]
+        for who in (1, 2):
+            alone = [
+                np.asarray(blender.blend_faces(pair, part, surroundings=who, measures="none").image)
+                for part in ([1, 0], [0, 1])
+            ]
+            made = np.asarray(blender.blend_faces(pair, [0.5, 0.5], surroundings=who, measures="none").image)
+            tones = [one[neck].astype(float).mean() for one in (*alone, made)]
+            between = (tones[2] - tones[0]) / (tones[1] - tones[0])
+            assert 0.2 < between < 0.8
+
+
+@pytest.mark.parametrize("detail", [True, False])
+@pytest.mark.parametrize("warp", [True, False])
+def test_a_blend_has_a_skin_between_its_parents_at_every_weight(blender, detail, warp):
+    for pair in PAIRS:
+        before = None
+        parents = [skin_colour(face.image, face.landmarks) for face in pair]
+        for weight in WEIGHTS:
+            made = blender.blend_faces(pair, [1 - weight, weight], detail=detail, warp=warp, measures="none")
+            points = (1 - weight) * pair[0].landmarks + weight * pair[1].landmarks
+            colour = skin_colour(np.asarray(made.image), points)
+            assert np.all(colour > np.min(parents, axis=0) - 2)
+            assert np.all(colour < np.max(parents, axis=0) + 2)
+            due = (1 - weight) * parents[0] + weight * parents[1]
+            assert np.abs(colour - due).max() < 6
+            if pair[0] is FACES[0] and pair[1] is FACES[-1]:
+                assert before is None or colour[0] > before - 0.5  # lighter and lighter
+                before = colour[0]
+
+
+def files(tmp_path):
+    """The darkest and the lightest drawn face that are found, and the bundled ones."""
+    paths = []
+    for name, face in zip(("dark.png", "light.png"), PAIRS[0], strict=True):
+        cv2.imwrite(str(tmp_path / name), face.photo[..., ::-1])
+        paths.append(tmp_path / name)
+    return paths
+
+
+def between(blender, image, paths, tolerance=2):
+    faces = [blender.find(path) for path in paths]
+    parents = [skin_colour(face.image, face.landmarks) for face in faces]
+    colour = skin_colour(np.asarray(image), np.mean([face.landmarks for face in faces], axis=0))
+    low, high = np.min(parents, axis=0), np.max(parents, axis=0)
+    return bool(((colour > low - tolerance) & (colour < high + tolerance)).all())
+
+
+def test_every_verb_keeps_skin_between_its_parents(blender, tmp_path):
+    paths = files(tmp_path)
+    assert between(blender, average(paths, blender=blender).image, paths)
+    assert between(blender, average(paths, surroundings="auto", blender=blender).image, paths)
+    for frame in continuum(paths, steps=5, blender=blender).frames:
+        assert between(blender, frame, paths)
+    for base, other in (paths, paths[::-1]):
+        assert between(blender, mix(base, eyes=other, mouth=other, blender=blender).image, paths)
+        assert between(blender, mix(base, hair=other, blender=blender).image, paths)
+        assert between(blender, transform(base, base, other, 0.5, blender=blender).image, paths)
+    assert between(blender, symmetrize(paths[0], blender=blender).image, paths[:1] * 2, 3)
+
+
+def test_the_bundled_faces_too(blender):
+    faces = [blender.find(path) for path in sorted(EXAMPLES.glob("*.png"))]
+    for at, one in enumerate(faces):
+        for other in faces[at + 1 :]:
+            made = blender.blend_faces([one, other], measures="none")
+            assert skin_between(np.asarray(made.image), [one.image, other.image], [one.landmarks, other.landmarks]) == 1
+
+
+@pytest.mark.real_photos
+def test_dark_and_light_skin_make_no_ash(blender):
+    """The six darkest with the six lightest of 34 studio portraits: grey in 36 of 36 pairs before."""
+    faces = []
+    with tarfile.open(shared_file("studio34.tar")) as tar:
+        for member in tar:
+            if "neutral/" in member.name and member.name.endswith(".jpg"):
+                faces.append(blender.find(np.asarray(opened(tar.extractfile(member).read()))))
+    faces.sort(key=lambda face: skin_colour(face.image, face.landmarks)[0])
+    assert len(faces) == 34
+    for detail in (True, False):
+        found = []
+        for dark in faces[:6]:
+            for light in faces[-6:]:
+                image = np.asarray(blender.blend_faces([dark, light], detail=detail, measures="none").image)
+                found.append(skin_between(image, [dark.image, light.image], [dark.landmarks, light.landmarks]))
+        assert np.mean(found) >= 0.95

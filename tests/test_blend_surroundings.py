@@ -1,0 +1,137 @@
+"""Whose hair and background a blend has: one decision, by the photos, wherever and however large it is made."""
+
+# ruff: noqa: F811 (fixtures that are imported)
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from command_line import place, shared_detector  # noqa: F401
+from drawn_faces import draw_face
+from PIL import Image
+
+from featureblend.blend.blender import Blender
+from featureblend.blend.compositing.composing import plainest, shares_around
+from featureblend.cli import main
+from featureblend.edit.average import average
+from featureblend.edit.continuum import continuum
+from featureblend.edit.replay import replay
+from featureblend.faces.alignment import AlignedFace, align_face
+from featureblend.io.metadata import read_recipe
+from featureblend.model.folder import find_model
+from featureblend.web.studio import Look, Studio
+
+SIZES = (None, 256, 512, 1024, "source")
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    return Blender(find_model(), detector)
+
+
+def test_it_does_not_hang_on_the_size_the_weights_or_the_order(blender, place):
+    paths = ["ana.png", "ben.jpg"]
+    due = blender.blend(paths, measures="none").recipe["surroundings"]
+    corners = []
+    for size in SIZES:
+        made = blender.blend(paths, size=size, measures="none")
+        assert made.recipe["surroundings"] == due
+        corners.append(np.asarray(made.image.resize((128, 128), Image.Resampling.BOX)).astype(int)[:16, :16])
+        assert np.abs(corners[-1] - corners[0]).mean() < 6
+        assert blender.blend(paths, [9, 1], size=size, measures="none").recipe["surroundings"] == due
+        turned = blender.blend(paths[::-1], size=size, measures="none")
+        assert turned.recipe["surroundings"] == 3 - due
+
+
+def test_the_page_the_command_and_python_decide_alike(blender, place):
+    due = blender.blend(["ana.png", "ben.jpg"], measures="none").recipe["surroundings"]
+    studio, table = Studio(blender), ()
+    for name in ("ana.png", "ben.jpg"):
+        table = studio.added(table, name, (place / name).read_bytes())
+    for size in SIZES:
+        for mend in (True, False):
+            look = Look(size=size, mend=mend)
+            assert studio.preview(table, [50, 50], look).recipe["surroundings"] == due
+            assert studio.blend(table, [50, 50], look).recipe["surroundings"] == due
+    for size in ("256", "source"):
+        main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--size", size, "--quiet"])
+        assert read_recipe("out.png")["surroundings"] == due
+
+
+def test_every_pair_is_decided_wholly():
+    faces = [align_face(*draw_face(seed, 256), 64) for seed in range(8)]
+    for one in faces:
+        for other in faces:
+            for crop in (64, 128):
+                assert shares_around([one.at(crop), other.at(crop)], [0.5, 0.5]).max() == 1
+    assert shares_around([faces[0]] * 3, [1 / 3] * 3).tolist() == [1, 0, 0]
+
+
+def spoilt(kind, photo):
+    rng = np.random.default_rng(0)
+    if kind == "noise":
+        return np.clip(photo + rng.normal(0, 12, photo.shape), 0, 255).astype(np.uint8)
+    if kind == "dithering":
+        return ((photo / 64 + rng.uniform(0, 1, photo.shape)).astype(int) * 64).clip(0, 255).astype(np.uint8)
+    if kind == "oversharpened":
+        return np.clip(4.0 * photo - 3.0 * cv2.GaussianBlur(photo, (0, 0), 2), 0, 255).astype(np.uint8)
+    if kind == "blurred":
+        return cv2.GaussianBlur(photo, (0, 0), 6)
+    if kind == "small":
+        return cv2.resize(cv2.resize(photo, (40, 40), interpolation=cv2.INTER_AREA), (256, 256))
+    busy = photo.copy()
+    busy[:60] = np.kron(rng.integers(0, 256, (10, 43, 3)), np.ones((6, 6, 1)))[:60, :256]
+    return busy
+
+
+@pytest.mark.parametrize("kind", ["noise", "dithering", "oversharpened", "blurred", "small", "busy"])
+def test_a_photo_wins_against_itself_spoilt(kind):
+    for seed in range(6):
+        photo, points = draw_face(seed, 256)
+        faces = [align_face(one, points, 128) for one in (spoilt(kind, photo), photo)]
+        assert plainest(faces) == 2
+        assert plainest(faces[::-1]) == 1
+
+
+def test_a_crop_that_reaches_beyond_its_photo_loses():
+    photo, points = draw_face(1, 256)
+    cut = align_face(np.ascontiguousarray(photo[40:]), points - (0, 40), 128)
+    assert plainest([cut, align_face(photo, points, 128)]) == 2
+
+
+def test_without_a_photo_it_is_decided_too():
+    faces = [align_face(*draw_face(seed, 256), 64) for seed in (1, 2)]
+    codes = [AlignedFace(face.image, face.landmarks, np.eye(2, 3)) for face in faces]
+    assert shares_around(codes, [0.5, 0.5]).max() == 1
+
+
+def test_recipes_hold_it_and_are_followed(blender, place):
+    for who in (1, 2):
+        path = blender.blend(["ana.png", "ben.jpg"], surroundings=who, size=256).save("made.png")
+        assert read_recipe(path)["surroundings"] == who
+        replay(path, "again.png", folders=["."])
+        assert (place / "again.png").read_bytes() == path.read_bytes()
+    made = average(["ana.png", "ben.jpg"], surroundings="auto", blender=blender)
+    assert made.recipe["surroundings"] == plainest([blender.find(name) for name in ("ana.png", "ben.jpg")])
+
+
+def test_a_recipe_from_before_is_followed_and_says_so(blender, place):
+    made = blender.blend(["ana.png", "ben.jpg"], measures="none")
+    (place / "old.json").write_text(json.dumps({**made.recipe, "surroundings": "auto"}))
+    done = replay("old.json", "again.png", folders=["."])
+    assert any(made.recipe["featureblend"] in note for note in done.notes)
+    np.testing.assert_array_equal(np.asarray(Image.open("again.png")), np.asarray(made.image))
+
+
+def test_a_continuum_decides_once_for_each_two_neighbours(blender, place):
+    Image.fromarray(draw_face(5, 300)[0]).save("cat.png")
+    names = ["ana.png", "ben.jpg", "cat.png"]
+    faces = [blender.find(name) for name in names]
+    made = continuum(names, steps=3, blender=blender)
+    assert made.recipe["surroundings"] == [plainest(faces[:2]), 1 + plainest(faces[1:])]
+    path = made.save("walk.png")
+    replay(path, "again.png", folders=["."])
+    assert (place / "again.png").read_bytes() == path.read_bytes()
+    two = continuum(names[:2], steps=3, blender=blender)
+    assert two.recipe["surroundings"] == plainest(faces[:2])

@@ -1,0 +1,113 @@
+"""The sheet that compares every method on one pair."""
+
+import json
+
+import numpy as np
+import pytest
+from drawn_faces import draw_face
+from PIL import Image
+
+from featureblend.blend.baselines import METHODS as CLASSICAL
+from featureblend.blend.blender import Blender
+from featureblend.cli import main
+from featureblend.edit.replay import replay
+from featureblend.errors import FeatureblendError
+from featureblend.evaluation.compare import METHODS, compare
+from featureblend.io.files import sha256
+from featureblend.io.metadata import read_recipe
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    made = Blender.from_pretrained()
+    made.detector = detector
+    return made
+
+
+@pytest.fixture(scope="module")
+def photos(face_photos):
+    return face_photos[:2]
+
+
+def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
+    found = compare(photos, tmp_path / "sheet.png", blender).measures
+    assert tuple(found) == METHODS
+    assert {"latent", "latent-network", "latent-plain-mean", "latent-unwarped", *CLASSICAL} == set(METHODS)
+    for measures in found.values():
+        assert {"sharpness", "ghosting", "ghosting_inside_face", "balance"} <= set(measures)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 6 * blender.image_size
+        assert sheet.height > 2 * blender.image_size
+
+
+def test_only_the_methods_that_are_asked_for(tmp_path, blender, photos):
+    assert list(compare(photos, tmp_path / "a.png", blender, ["morph", "latent"]).measures) == ["latent", "morph"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_the_sheet_says_what_it_is_and_is_not_replayed(tmp_path, blender, photos, suffix):
+    out = tmp_path / f"sheet{suffix}"
+    compare(photos, out, blender, ["pixel", "latent"], [1, "largest"])
+    assert b"digitalsourcetype/compositeSynthetic" in out.read_bytes()
+    facts = read_recipe(out)
+    assert (facts["methods"], facts["faces"]) == (["latent", "pixel"], [1, "largest"])
+    assert [one["sha256"] for one in facts["inputs"]] == [sha256(photo) for photo in photos]
+    with pytest.raises(FeatureblendError, match="run `featureblend compare` again"):
+        replay(out, tmp_path / "again.png", photos)
+
+
+def test_no_photo_is_written_over(tmp_path, blender, photos):
+    kept = tmp_path / "ana.png"
+    Image.open(photos[0]).save(kept)
+    before = kept.read_bytes()
+    with pytest.raises(FeatureblendError, match="it is one of the photos"):
+        compare([kept, photos[1]], kept, blender, ["pixel"])
+    assert kept.read_bytes() == before
+
+
+def test_the_measures_are_those_of_the_blend(tmp_path, blender, photos):
+    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "latent-plain-mean", "latent-unwarped"]).measures
+    assert found["pixel"] == blender.blend(photos, method="pixel").measures
+    assert found["latent-unwarped"] == blender.blend(photos, warp=False, detail=False).measures
+    assert found["latent-plain-mean"] == blender.blend(photos, surroundings="mean", detail=False).measures
+
+
+def test_a_method_that_fails_is_named_and_the_rest_goes_on(tmp_path, blender, photos, monkeypatch):
+    def failing(*_):
+        raise FeatureblendError("no luck")
+
+    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"]).measures
+    assert found["pixel"] == {"failed": "no luck"}
+    assert found["morph"]["ghosting"] > 0
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_bad_requests_are_refused(tmp_path, blender, photos):
+    with pytest.raises(FeatureblendError, match="two photos are compared, not 1"):
+        compare(photos[:1], tmp_path / "a.png", blender)
+    with pytest.raises(FeatureblendError, match="unknown method 'magic'"):
+        compare(photos, tmp_path / "a.png", blender, ["magic"])
+    with pytest.raises(FeatureblendError, match="does not exist"):
+        compare(photos, tmp_path / "nowhere" / "a.png", blender)
+    with pytest.raises(FeatureblendError, match="no face found in photo 2"):
+        compare([draw_face(0, 250)[0], np.zeros((80, 80, 3), np.uint8)], tmp_path / "a.png", blender)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_keeps_the_measures_and_can_be_quiet(tmp_path, blender, photos, capsys):
+    sheet, kept = tmp_path / "sheet.png", tmp_path / "measures.json"
+    words = ["compare", *map(str, photos), "-o", str(sheet), "--methods", "pixel", "morph", "--json", str(kept)]
+    main([*words, "--quiet"])
+    assert capsys.readouterr().out == f"{sheet}\n"
+    found = json.loads(kept.read_text())
+    assert found["photos"] == [photo.name for photo in photos]
+    assert found["model"] == blender.config.identity
+    assert found["measures"] == json.loads(json.dumps(compare(photos, sheet, blender, ["pixel", "morph"]).measures))
+    before = kept.read_bytes()
+    with pytest.raises(SystemExit):
+        main([*words, "--methods", "magic"])
+    assert kept.read_bytes() == before
+    capsys.readouterr()
+    main(words)
+    assert "morph" in capsys.readouterr().out

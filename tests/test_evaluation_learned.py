@@ -1,0 +1,222 @@
+"""The networks of FID and LPIPS against outside oracles, on weights that the tests make; and files that do not fit."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from published_networks import made_pictures, made_weights
+
+from featureblend.errors import FeatureblendError
+from featureblend.evaluation.learned import feature_lines, find_extractors, inception_rows, lpips_pairs, lpips_path
+from featureblend.metrics import inception, lpips
+from featureblend.metrics.inception import Inception, inception_features
+from featureblend.metrics.lpips import Lpips, find_lpips, load_lpips, lpips_distances
+from featureblend.metrics.weights import find_weights, fit_weights, read_tensors
+
+
+def vouched(path):
+    return f"{path}#sha256={hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("weights")
+
+
+@pytest.fixture(scope="module")
+def inception_file(folder):
+    """As published: with the classifier of 1008 kinds, which is not needed."""
+    path = folder / "inception.pth"
+    classifier = {"fc.weight": torch.zeros(1008, 2048), "fc.bias": torch.zeros(1008)}
+    torch.save({**made_weights(Inception()), **classifier}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def alexnet_file(folder):
+    """As torchvision publishes it: no linear heads."""
+    path = folder / "alexnet.pth"
+    weights = {name: value for name, value in made_weights(Lpips("alex")).items() if name.startswith("features")}
+    torch.save({**weights, "classifier.1.weight": torch.zeros(2, 2)}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def both_file(folder):
+    """As LPIPS saves itself: one file, other names."""
+    path = folder / "lpips.pth"
+    weights = made_weights(Lpips("alex"))
+    named = {name.replace("features.", "net.slice1."): value for name, value in weights.items()}
+    torch.save({name.replace("lin0.", "lins.0."): value for name, value in named.items()}, path)
+    return path
+
+
+def test_inceptions_features_are_those_of_torchvision_with_the_changes_of_fid():
+    """The numbers are of torchvision 0.28.0's network with pytorch-fid's changes, filled by `made_weights`."""
+    network = Inception()
+    fit_weights(network, made_weights(network), "made", "Inception")
+    found = inception_features(network, made_pictures(2))
+    assert found.shape == (2, 2048)
+    expected = [[14.334471, 0, 0.12407152, 0, 9.949112, 9.710278], [14.291871, 0, 0.12983605, 0, 10.477494, 9.666878]]
+    np.testing.assert_allclose(found[:, ::400], expected, rtol=2e-4, atol=2e-5)
+    assert found.mean() == pytest.approx(6.2730265, rel=1e-4)
+    assert found.std() == pytest.approx(8.562367, rel=1e-4)
+
+
+def test_inception_has_the_published_names_and_shapes():
+    shapes = {name: tuple(value.shape) for name, value in Inception().state_dict().items()}
+    for name, shape in {
+        "Conv2d_1a_3x3.conv.weight": (32, 3, 3, 3),
+        "Mixed_5b.branch_pool.conv.weight": (32, 192, 1, 1),
+        "Mixed_6a.branch3x3dbl_3.bn.running_var": (96,),
+        "Mixed_6c.branch7x7dbl_4.conv.weight": (160, 160, 7, 1),
+        "Mixed_7a.branch7x7x3_2.conv.weight": (192, 192, 1, 7),
+        "Mixed_7c.branch3x3dbl_3b.conv.weight": (384, 384, 3, 1),
+        "Mixed_7c.branch1x1.conv.weight": (320, 2048, 1, 1),
+    }.items():
+        assert shapes[name] == shape
+    assert len([name for name in shapes if name.endswith("conv.weight")]) == 94
+
+
+@pytest.mark.parametrize("kind", ["alex", "vgg"])
+def test_lpips_agrees_with_torchmetrics(kind, monkeypatch):
+    """torchmetrics has the whole distance but the classifier, which it takes from torchvision: it is given ours."""
+    from torchmetrics.functional.image import lpips as oracle
+
+    network = Lpips(kind)
+    fit_weights(network, made_weights(network), "made", "LPIPS")
+    monkeypatch.setattr(oracle, "_get_tv_model_features", lambda *_: network.features)
+    theirs = oracle._LPIPS(pretrained=False, net=kind)
+    heads = {name: value for name, value in network.state_dict().items() if name.startswith("lin")}
+    assert not theirs.load_state_dict(heads, strict=False).unexpected_keys
+    pictures = made_pictures(4, 64)
+    found = lpips_distances(network, pictures, pictures[::-1].copy())
+    first = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.inference_mode():
+        expected = theirs(first, first.flip(0))[:, 0, 0, 0].numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert (found > 0).all()
+    assert (lpips_distances(network, pictures, pictures) == 0).all()
+
+
+def test_the_published_heads_come_with_torchmetrics(alexnet_file):
+    files = find_lpips([vouched(alexnet_file)])
+    assert [file.published for file in files] == ["", "LPIPS v0.1 alex"]
+    head = load_lpips(files).get_submodule("lin0.model")[1].weight
+    assert (head >= 0).all()
+    assert head.shape == (1, 64, 1, 1)
+
+
+def test_one_file_may_hold_both_parts(both_file):
+    files = find_lpips([vouched(both_file)])
+    assert len(files) == 1
+    expected = Lpips("alex")
+    fit_weights(expected, made_weights(expected), "made", "LPIPS")
+    pictures = made_pictures(2, 64)
+    found = lpips_distances(load_lpips(files), pictures[:1], pictures[1:])
+    np.testing.assert_array_equal(found, lpips_distances(expected, pictures[:1], pictures[1:]))
+
+
+def test_published_files_need_no_hash_and_others_do(tmp_path):
+    path = tmp_path / "some.pth"
+    path.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert find_weights(str(path), {digest: "famous-1"}, "LPIPS").label == "famous-1"
+    assert "not the published file" in find_weights(f"{path}#sha256={digest.upper()}", {}, "LPIPS").label
+    for word, message in {
+        f"{path}": f"no published file of LPIPS .*its SHA-256 is {digest}; if it is the file you mean, give",
+        f"{path}#sha256={'0' * 64}": f"damaged or another file: its SHA-256 is {digest}, not 000",
+        f"{path}#sha256=12": "a SHA-256 has 64 hexadecimal digits",
+        f"{tmp_path / 'none.pth'}": "there is no such file; LPIPS weights are due",
+        f"{tmp_path}": "there is no such file",
+    }.items():
+        with pytest.raises(FeatureblendError, match=message) as caught:
+            find_weights(word, {"a": "other"}, "LPIPS")
+        assert "\n" not in str(caught.value)
+
+
+def test_files_of_another_kind_are_refused_in_one_line(tmp_path, both_file):
+    text, numbers, foreign = tmp_path / "text.pth", tmp_path / "list.pth", tmp_path / "foreign.pth"
+    text.write_text("no weights")
+    torch.save([1, 2], numbers)
+    torch.save({"layer.weight": torch.zeros(3)}, foreign)
+    short = tmp_path / "short.pth"
+    tensors = made_weights(Lpips("alex"))
+    torch.save({**tensors, "features.3.bias": torch.zeros(7)}, short)
+    for path, kind, message in [
+        (text, "inception", "holds no weights that torch can read"),
+        (numbers, "inception", "a state dict is due"),
+        (foreign, "inception", "holds no Inception v3 of FID: Conv2d_1a_3x3.conv.weight is missing"),
+        (foreign, "lpips", "neither AlexNet nor VGG-16 of torchvision: features.0.weight is missing"),
+        (short, "lpips", r"holds no LPIPS \(alex\): features.3.bias is \(7,\), not \(192,\)"),
+    ]:
+        words = {"inception": vouched(path)} if kind == "inception" else {"lpips": [vouched(path)]}
+        with pytest.raises(FeatureblendError, match=message) as caught:
+            find_extractors(**words)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(FeatureblendError, match="not 3 files"):
+        find_lpips([vouched(both_file)] * 3)
+
+
+def test_nothing_in_a_file_is_run(tmp_path):
+    """A pickle may name any function; one that would make a file does not."""
+    marker = tmp_path / "marker"
+
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(marker), "w"))
+
+    torch.save({"features.0.weight": Trap()}, tmp_path / "trap.pth")
+    with pytest.raises(FeatureblendError, match="no weights that torch can read"):
+        read_tensors(find_weights(vouched(tmp_path / "trap.pth"), {}, "LPIPS"))
+    assert not marker.exists()
+
+
+def test_pictures_that_do_not_fit_are_refused():
+    network = Lpips("alex")
+    with pytest.raises(FeatureblendError, match="at least 32 pixels"):
+        lpips_distances(network, *np.zeros((2, 1, 16, 16, 3), np.uint8))
+    with pytest.raises(FeatureblendError, match="as many pictures of one size"):
+        lpips_distances(network, np.zeros((2, 64, 64, 3), np.uint8), np.zeros((1, 64, 64, 3), np.uint8))
+
+
+def test_scores_of_networks(inception_file, both_file):
+    """A blend that is the first parent is out of balance by 1; one halfway in LPIPS's eyes is not."""
+    networks = find_extractors(vouched(inception_file), [vouched(both_file)])
+    assert set(networks.names) == {"inception", "lpips"}
+    assert "inception.pth, sha256" in networks.names["inception"]
+    a, b = made_pictures(2, 64)
+    middle = ((a.astype(int) + b) // 2).astype(np.uint8)
+    pairs = np.stack([[a, b]] * 3)
+    found = lpips_pairs(networks, pairs, {0: a, 2: middle}, {0: pairs[0], 2: pairs[2][::-1]})
+    assert found["lpips_balance"][0] == pytest.approx(1)
+    assert found["lpips_balance"][1] is None
+    assert found["lpips_balance"][2] < 0.3
+    assert found["reconstruction_lpips"][0] == 0
+    assert found["reconstruction_lpips"][1] is None
+    assert found["reconstruction_lpips"][2] > 0.001
+    assert lpips_path(networks, [a, b], a, b) == pytest.approx(1)
+    assert lpips_path(networks, [a, middle, b], a, b) > 0
+    rows = inception_rows(networks, np.stack([a, b]))
+    assert rows.shape == (2, 2048)
+    assert rows.dtype == np.float32
+
+
+def test_lines_name_the_features_used_and_what_is_not_measured():
+    bare = feature_lines({})
+    assert "patch-statistics-v1, not Inception" in bare[0]
+    assert "--inception-weights FILE" in bare[1]
+    assert "--lpips-weights FILE" in bare[2]
+    full = feature_lines({"inception": "Inception v3 (x)", "lpips": "LPIPS (y)"})
+    assert full[1] == "features: FID and KID on Inception v3 (x)"
+    assert full[2] == "features: LPIPS on LPIPS (y)"
+
+
+def test_the_hashes_are_those_that_the_files_are_named_after():
+    """torchvision and torch-fidelity put the first digits of a file's SHA-256 into its name."""
+    (digest,) = inception.PUBLISHED
+    assert digest.startswith("6726825d")
+    for digest, name in lpips.PUBLISHED.items():
+        assert len(digest) == 64
+        assert name.rpartition("-")[2] in (digest[:8], name)

@@ -1,0 +1,241 @@
+"""The aligned crop: against FFHQ's own formula, and by what a similarity must leave alone."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from featureblend.blend.compositing.paste import unalign_image
+from featureblend.errors import FeatureblendError
+from featureblend.faces.alignment import CropTemplate, align_face, crop_matrix, invert_matrix, transform_points
+
+FACE = np.full((68, 2), 300.0)
+"""Points whose eyes and mouth have simple means: eyes at (270, 280) and (330, 280), mouth at (300, 340)."""
+FACE[36:42], FACE[42:48], FACE[48], FACE[54] = (270, 280), (330, 280), (280, 340), (320, 340)
+
+
+def similarity(angle, scale, shift=(0.0, 0.0)):
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.column_stack([turn, shift])
+
+
+def composed(outer, inner):
+    return outer @ np.vstack([inner, [0, 0, 1]])
+
+
+def ffhq_quad(lm):
+    """The crop's corners as FFHQ's `recreate_aligned_images` (download_ffhq.py) computes them, line by line."""
+    lm_eye_left, lm_eye_right, lm_mouth_outer = lm[36:42], lm[42:48], lm[48:60]
+    eye_left, eye_right = np.mean(lm_eye_left, axis=0), np.mean(lm_eye_right, axis=0)
+    eye_avg, eye_to_eye = (eye_left + eye_right) * 0.5, eye_right - eye_left
+    mouth_avg = (lm_mouth_outer[0] + lm_mouth_outer[6]) * 0.5
+    eye_to_mouth = mouth_avg - eye_avg
+    x = eye_to_eye - np.flipud(eye_to_mouth) * [-1, 1]
+    x /= np.hypot(*x)
+    x *= max(np.hypot(*eye_to_eye) * 2.0, np.hypot(*eye_to_mouth) * 1.8)
+    y = np.flipud(x) * [-1, 1]
+    c = eye_avg + eye_to_mouth * 0.1
+    return np.stack([c - x - y, c - x + y, c + x + y, c + x - y])
+
+
+points_68 = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).uniform(0, 500, (68, 2)))
+
+
+@given(points_68, st.sampled_from([64, 128, 250]), st.sampled_from([1.0, 1.25, 2.0]))
+@settings(deadline=None)
+def test_the_crop_is_the_square_of_ffhqs_formula(points, size, margin):
+    quad = ffhq_quad(points)
+    assume(np.hypot(*(quad[0] - quad[2])) > 1)
+    matrix = crop_matrix(points, size, margin)
+    centre = quad.mean(axis=0)
+    # A picture of `size` pixels reaches from -0.5 to size - 0.5.
+    edge = np.array([[0, 0], [0, size], [size, size], [size, 0]]) - 0.5
+    np.testing.assert_allclose(transform_points(centre + (quad - centre) * margin, matrix), edge, atol=1e-6 * size)
+
+
+@given(points_68, st.floats(-3.1, 3.1), st.floats(0.05, 20), st.floats(-500, 500))
+@settings(deadline=None)
+def test_turning_scaling_and_moving_the_photo_changes_nothing_in_the_crop(points, angle, scale, shift):
+    assume(np.hypot(*(ffhq_quad(points)[0] - ffhq_quad(points)[2])) > 1)
+    moved = similarity(angle, scale, (shift, -shift / 2))
+    before, after = crop_matrix(points, 128), crop_matrix(transform_points(points, moved), 128)
+    np.testing.assert_allclose(composed(after, moved), before, atol=1e-5)
+
+
+def test_a_level_face_by_hand():
+    matrix = crop_matrix(FACE, 128)
+    # Half the side is the larger of 2.0 x 60 and 1.8 x 60, that is 120; the middle is at (300, 286).
+    np.testing.assert_allclose(matrix[:, :2], np.eye(2) * 128 / 240)
+    np.testing.assert_allclose(transform_points(np.array([[300.0, 286.0]]), matrix), [[63.5, 63.5]])
+
+
+def test_the_template_decides():
+    matrix = crop_matrix(FACE, 128, template=CropTemplate(eye_scale=1.0, mouth_scale=1.0, centre_shift=0.0))
+    np.testing.assert_allclose(
+        transform_points(np.array([[300.0, 280.0], [240, 220]]), matrix), [[63.5] * 2, [-0.5] * 2]
+    )
+
+
+@given(st.floats(-3.1, 3.1), st.floats(0.01, 50), st.floats(-900, 900), points_68)
+@settings(deadline=None)
+def test_the_inverse_is_exact(angle, scale, shift, points):
+    matrix = similarity(angle, scale, (shift, 3 * shift))
+    np.testing.assert_allclose(
+        transform_points(transform_points(points, matrix), invert_matrix(matrix)), points, atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("points", [np.zeros((68, 2)), np.full((68, 2), np.nan)])
+def test_landmarks_that_say_nothing_are_refused(points):
+    with pytest.raises(FeatureblendError, match="landmarks are unknown or lie in one point"):
+        crop_matrix(points, 128)
+
+
+def face_in(detector, image):
+    return max(detector.detect(image), key=lambda face: face.area)
+
+
+def test_the_crop_of_a_real_face_has_it_upright_in_the_middle(detector, astronaut):
+    aligned = align_face(astronaut, face_in(detector, astronaut).landmarks, 128)
+    assert aligned.image.shape == (128, 128, 3)
+    assert aligned.image.dtype == np.uint8
+    again = face_in(detector, cv2.resize(aligned.image, (512, 512), interpolation=cv2.INTER_CUBIC))
+    assert np.hypot(*((again.landmarks + 0.5) / 4 - 0.5 - aligned.landmarks).T).mean() < 2
+    eyes = aligned.landmarks[36:42].mean(axis=0), aligned.landmarks[42:48].mean(axis=0)
+    assert abs(eyes[0][1] - eyes[1][1]) < 4
+    assert eyes[0][0] < 64 < eyes[1][0]
+
+
+@pytest.mark.parametrize(("angle", "scale"), [(0.4, 1.0), (-0.3, 2.0), (3.0, 1.0), (0.2, 0.7)])
+def test_the_crop_of_a_turned_photo_is_the_crop_of_the_photo(detector, astronaut, angle, scale):
+    landmarks = face_in(detector, astronaut).landmarks
+    soft = cv2.GaussianBlur(astronaut, (0, 0), 1.5)
+    moved = similarity(angle, scale)
+    moved[:, 2] = 600 - moved[:, :2] @ (250, 150)
+    photo = cv2.warpAffine(soft, moved, (1200, 1200), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    first, second = align_face(soft, landmarks, 96), align_face(photo, transform_points(landmarks, moved), 96)
+    assert np.abs(first.image.astype(float) - second.image).mean() < 1.5
+    np.testing.assert_allclose(first.landmarks, second.landmarks, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.3, 0.6, 0.9, 2.0])
+def test_a_margin_only_adds_a_frame(detector, astronaut, scale):
+    photo = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    landmarks = (face_in(detector, astronaut).landmarks + 0.5) * scale - 0.5
+    wide, close = align_face(photo, landmarks, 160, margin=1.25), align_face(photo, landmarks, 128)
+    inner = wide.image[16:144, 16:144].astype(float)
+    assert np.abs(inner - close.image).mean() < 0.5
+    np.testing.assert_allclose(wide.landmarks - 16, close.landmarks, atol=1e-9)
+
+
+def test_fine_detail_is_averaged_and_not_turned_into_stripes():
+    checks = (np.indices((1200, 1200)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    for scale in (1.0, 1.7, 2.5, 4.0):  # the crops are 0.53 to 0.13 times the photo's size
+        points = (FACE - 300) * scale + 600
+        crop = align_face(checks, points, 128).image
+        assert np.abs(crop.astype(float) - 127.5).max() < 14, scale
+
+
+@pytest.mark.parametrize("scale", [0.6, 0.3, 0.12])
+def test_moving_the_photo_by_a_pixel_moves_no_noise_into_the_crop(scale):
+    noise = np.random.default_rng(0).integers(0, 256, (1400, 1400, 3), dtype=np.uint8)
+    noise = cv2.GaussianBlur(noise, (0, 0), 1)
+    points = (FACE - 300) * (128 / 240 / scale) + 700
+    first = align_face(noise, points, 128).image
+    second = align_face(np.ascontiguousarray(noise[1:, 3:]), points - (3, 1), 128).image
+    assert np.abs(first.astype(float) - second).mean() < 0.2 * first.std()
+
+
+@pytest.mark.parametrize("where", [(-40, 0), (0, -60), (500, 100), (260, 470), (-300, -300), (900, 200)])
+def test_beyond_the_photos_edge_it_is_mirrored(where):
+    photo = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (400, 500, 3), dtype=np.uint8), (0, 0), 4)
+    points = FACE - (300, 286) + where
+    crop = align_face(photo, points, 240).image
+    padded = cv2.copyMakeBorder(photo, 399, 399, 499, 499, cv2.BORDER_REFLECT_101)
+    padded = cv2.copyMakeBorder(padded, 700, 700, 700, 700, cv2.BORDER_REFLECT_101)
+    corner = np.add(where, (499 + 700, 399 + 700)) - 120
+    # At scale 1 the crop's centre falls between two pixels, so compare with the mean of both neighbours.
+    part = padded[corner[1] : corner[1] + 241, corner[0] : corner[0] + 241].astype(float)
+    expected = (part[:-1, :-1] + part[1:, :-1] + part[:-1, 1:] + part[1:, 1:]) / 4
+    assert np.abs(crop - expected).max() < 8
+
+
+def test_a_plain_photo_gives_a_plain_crop_wherever_it_is_cut():
+    plain = np.full((300, 200, 3), (10, 200, 90), np.uint8)
+    for shift in (-400, -200, 0, 150, 900):
+        for scale in (0.2, 1, 6):
+            assert (align_face(plain, (FACE - 300) * scale + shift, 64).image == (10, 200, 90)).all()
+
+
+def test_very_large_faces_and_photos():
+    photo = np.zeros((3000, 4000, 3), np.uint8)
+    photo[:, :2000], photo[:, 2000:] = 40, 220
+    crop = align_face(photo, (FACE - (300, 286)) * 11 + (1999.5, 1500), 128).image
+    assert (crop[:, :62] == 40).all()
+    assert (crop[:, 66:] == 220).all()
+
+
+@pytest.mark.parametrize("shape", [(300, 40_000), (40_000, 300)])
+def test_photos_longer_than_opencv_warps(shape):
+    photo = np.zeros((*shape, 3), np.uint8)
+    photo[shape[0] - 400 if shape[0] > 400 else 0 :, shape[1] - 400 if shape[1] > 400 else 0 :] = 255
+    centre = (shape[1] - 150, shape[0] - 150)
+    aligned = align_face(photo, FACE - (300, 286) + centre, 200)
+    assert (aligned.image == 255).all()
+    back, mask = unalign_image(aligned.image, aligned.matrix, shape)
+    assert back.shape == photo.shape
+    assert mask[centre[1], centre[0]] == 1
+    assert back[centre[1], centre[0]].tolist() == [255] * 3
+
+
+@pytest.mark.parametrize("size", [96, 256, 700])
+def test_a_crop_goes_back_where_it_came_from(detector, astronaut, size):
+    soft = cv2.GaussianBlur(astronaut, (0, 0), 4)
+    aligned = align_face(soft, face_in(detector, astronaut).landmarks, size)
+    image, mask = unalign_image(aligned.image, aligned.matrix, soft.shape)
+    assert image.shape == soft.shape
+    assert mask.shape == soft.shape[:2]
+    assert (mask.min(), mask.max()) == (0, 1)
+    assert np.abs(image.astype(float) - soft)[mask == 1].mean() < 1.5
+    assert (image[mask == 0] == 0).all()
+    # The mask covers as many pixels as the crop's square has in the photo, less what lies outside.
+    inside = transform_points(np.argwhere(np.ones(soft.shape[:2]))[:, ::-1].astype(float), aligned.matrix)
+    expected = ((inside > -0.5) & (inside < size - 0.5)).all(axis=1).sum()
+    assert mask.sum() == pytest.approx(expected, rel=0.03)
+
+
+def test_a_crop_beside_the_photo_leaves_nothing():
+    crop = np.full((64, 64, 3), 9, np.uint8)
+    image, mask = unalign_image(crop, crop_matrix(FACE + 5000, 64), (100, 120))
+    assert image.shape == (100, 120, 3)
+    assert image.max() == mask.max() == 0
+
+
+def test_putting_back_a_large_crop_does_not_alias():
+    checks = (np.indices((1024, 1024)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    image, mask = unalign_image(checks, crop_matrix(FACE, 1024), (600, 600))
+    assert np.abs(image[mask == 1].astype(float) - 127.5)[50:-50].max() < 40
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3])
+@pytest.mark.parametrize("where", [(400.3, 380.7), (20.2, 790.1)])
+def test_cutting_out_the_part_that_is_needed_changes_no_pixel(where, angle):
+    photo = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+    aligned = align_face(photo, transform_points(FACE - (300, 286), similarity(angle, 1)) + where, 240)
+    whole = cv2.warpAffine(photo, aligned.matrix, (240, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    assert (np.abs(aligned.image.astype(int) - whole) > 3).mean() < 0.002  # OpenCV rounds places to 1/32 pixel
+
+
+@pytest.mark.parametrize("scale", [1.3, 0.5, 0.2, 0.07])
+def test_a_spot_comes_out_where_the_matrix_says_at_every_scale(scale):
+    factor = 128 / 240 / scale
+    points = (FACE - (300, 286)) * factor + (901.3, 850.8)
+    spot = np.array([[901.3 + 60 * factor, 850.8 - 25 * factor]])
+    y, x = np.mgrid[:1800, :1800]
+    photo = 255 * np.exp(-((x - spot[0, 0]) ** 2 + (y - spot[0, 1]) ** 2) / (2 * (6 * factor) ** 2))
+    aligned = align_face(photo.astype(np.uint8)[..., None].repeat(3, axis=2), points, 128)
+    weight = aligned.image[..., 0].astype(float)
+    rows, columns = np.mgrid[:128, :128]
+    found = (columns * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
+    np.testing.assert_allclose(found, transform_points(spot, aligned.matrix)[0], atol=0.05)

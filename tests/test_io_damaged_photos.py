@@ -1,0 +1,158 @@
+"""Damaged photos in blends by the bundled model: damage is undone, said, and kept out of the photos' own detail."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from featureblend.blend.blender import Blender
+from featureblend.blend.compositing.composing import shares_around
+from featureblend.blend.face_cache import RememberingBlender
+from featureblend.cli import main
+from featureblend.edit.continuum import continuum
+from featureblend.edit.mix import mix
+from featureblend.edit.transform import _mirrored, symmetrize, transform
+from featureblend.evaluation.degradation import spoilt
+from featureblend.faces import EXAMPLES
+from featureblend.io.image import load_image, save_image
+from featureblend.metrics.scores import psnr
+from featureblend.model.folder import CLEANER, find_model
+from featureblend.model.networks import Networks
+
+FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+SAID = {"light": "evened out", "noise": "taken out", "blur": "taken out"}
+GAINED = {"light": 7, "noise": 7, "blur": 2}
+"""How much nearer, in dB, a blend is to that of the sound photo than the photos are to each other."""
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    return Blender(find_model(), detector)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return load_image(FIRST, 1)
+
+
+@pytest.mark.parametrize("kind", SAID)
+@pytest.mark.parametrize("size", [None, 256])
+def test_a_blend_is_nearly_that_of_the_sound_photo(blender, photo, kind, size):
+    bad = spoilt(photo, kind)
+    made, wanted = (blender.blend([first, SECOND], surroundings=1, size=size) for first in (bad, photo))
+    seen, sound = (np.asarray(blender.find(one).at(size or 128).image) for one in (bad, photo))
+    assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > psnr(seen, sound) + GAINED[kind]
+    assert any(SAID[kind] in line for line in made.warnings)
+    assert not any("can't draw" in line for line in made.warnings)
+
+
+@pytest.mark.parametrize("kind", ["compression", "thumbnail"])
+def test_compression_is_seen_in_photos_of_any_size(blender, photo, kind):
+    sound, bad = blender.find(photo), blender.find(spoilt(photo, kind))
+    (mended,), (damage,) = blender.networks.cleaned([bad.image])
+    assert damage.round().tolist() == [0, 1]
+    assert psnr(mended, sound.image) > psnr(bad.image, sound.image) + 0.3
+
+
+def test_sound_photos_and_models_without_a_cleaner_change_nothing(blender, photo):
+    plain = Networks(blender.folder)
+    plain.config = replace(plain.config, files={k: v for k, v in plain.config.files.items() if k != CLEANER})
+    faces = [blender.find(photo).image, blender.find(spoilt(photo, "light")).image]
+    images, damage = plain.cleaned(faces)
+    assert np.array_equal(images, faces)
+    assert not damage.any()
+    images, damage = blender.networks.cleaned(faces)
+    assert [np.array_equal(*both) for both in zip(images, faces, strict=True)] == [True, False]
+    assert damage[:, 0].round().tolist() == [0, 1]
+    assert plain.config.identity != blender.config.identity  # with it, the same photo has another code
+
+
+def test_a_face_is_cleaned_once_and_a_code_never(blender, photo):
+    (face,) = blender.cleaned([blender.find(spoilt(photo, "light"))])
+    assert blender.cleaned([face])[0] is face
+    code = blender.find(blender.encode(spoilt(photo, "light")))
+    assert blender.cleaned([code])[0] is code
+    assert np.array_equal(code.sound, code.image)
+
+
+@pytest.mark.parametrize("method", ["morph", "pixel"])
+def test_other_methods_take_photos_as_they_are_whoever_found_them(blender, photo, tmp_path, method):
+    save_image(tmp_path / "noisy.png", spoilt(photo, "noise"))
+    photos = [tmp_path / "noisy.png", SECOND]
+    one, other = (each.blend(photos, method=method, detail=True) for each in (blender, RememberingBlender(blender)))
+    assert np.array_equal(one.image, other.image)
+    assert one.warnings == other.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["noise", "blur"])
+def test_a_mirror_image_is_as_sound_as_the_face(blender, photo, kind):
+    (own,) = blender.cleaned([blender.find(spoilt(photo, kind))])
+    for face in (own, blender.find(blender.encode(spoilt(photo, kind)))):
+        (mirrored,) = blender.cleaned([_mirrored(face)])
+        assert np.array_equal(mirrored.sound, face.sound[:, ::-1])
+        assert mirrored.damage is face.damage
+
+
+def test_blur_does_not_win_the_hair_by_being_sharpened(blender, photo):
+    soft = cv2.GaussianBlur(photo, (0, 0), 0.5)
+    faces = blender.cleaned([blender.find(soft), blender.find(spoilt(photo, "blur"))])
+    assert shares_around(faces, [0.5, 0.5])[0] > 0.99
+
+
+def test_a_noisy_photo_does_not_give_its_hair_for_being_sharp(blender, photo):
+    """Noise is detail to a measure of sharpness: of a photo and itself with noise, the sound one's hair is shown."""
+    faces = [blender.find(photo), blender.find(spoilt(photo, "noise"))]
+    assert shares_around(faces, [0.5, 0.5]).tolist() == [1, 0]
+    assert shares_around(blender.cleaned(faces), [0.5, 0.5]).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("kind", ["light", "noise"])
+def test_back_in_its_photo_the_face_has_the_photos_light_and_the_rest_its_grain(blender, photo, kind):
+    bad = spoilt(photo, kind)
+    made = np.asarray(blender.blend([bad, SECOND], background="source").image).astype(float)
+    assert np.abs(made[:12] - bad[:12]).mean() < 3  # the photo's border is no part of the face
+    face = blender.find(bad)
+    middle = tuple(round(value) for value in np.linalg.inv(np.vstack([face.matrix, [0, 0, 1]]))[:2] @ [64, 80, 1])
+    spot = slice(middle[1] - 12, middle[1] + 12), slice(middle[0] - 12, middle[0] + 12)
+    assert abs(made[spot].mean() - bad[spot].mean()) < 25  # undone, the light alone is 60
+
+
+def test_nothing_is_said_of_sound_photos(blender):
+    assert not [line for line in blender.blend([FIRST, SECOND]).warnings if " out" in line]
+
+
+def test_the_photo_itself_comes_back_without_its_noise(blender, photo):
+    noisy = spoilt(photo, "noise")
+    face = blender.find(photo)
+    alone = blender.blend([noisy, SECOND], weights=[1, 0], surroundings=1)
+    assert psnr(np.asarray(alone.image), face.image) > psnr(blender.find(noisy).image, face.image) + 5
+
+
+def test_verbs_bring_no_noise_back_and_say_so(blender, photo):
+    made, wanted = (symmetrize(one, blender=blender) for one in (spoilt(photo, "noise"), photo))
+    before = psnr(blender.find(spoilt(photo, "noise")).image, blender.find(photo).image)
+    assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > before + 5
+    assert wanted.warnings == ()
+    assert [line.split(": ")[0] for line in made.warnings] == ["photo 1"]
+    assert "taken out" in made.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda good, bad, blender: continuum([good, bad], steps=2, blender=blender),
+        lambda good, bad, blender: mix(good, eyes=bad, blender=blender),
+        lambda good, bad, blender: transform(bad, good, SECOND, blender=blender),
+    ],
+)
+def test_every_verb_of_few_photos_names_those_that_it_mended(blender, photo, tmp_path, verb):
+    dim = tmp_path / "dim.png"
+    save_image(dim, spoilt(photo, "light"))
+    assert [line.split(":")[0] for line in verb(FIRST, dim, blender).warnings] == ["dim.png"]
+
+
+def test_the_command_prints_the_warning(photo, tmp_path, capsys):
+    save_image(tmp_path / "dim.png", spoilt(photo, "light"))
+    main(["symmetrize", str(tmp_path / "dim.png"), "-o", str(tmp_path / "even.png")])
+    assert "featureblend: warning: dim.png: weak or coloured light" in capsys.readouterr().err

@@ -1,0 +1,207 @@
+"""What speaks against photos: that it is true, and that every command, result, page and table says the same."""
+
+import csv
+import io
+import json
+import tarfile
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from drawn_faces import draw_face
+from PIL import Image
+from real_photos import shared_file
+
+from featureblend.blend.blender import Blender
+from featureblend.blend.conditions import broad_error, colour_spread, light_ratio
+from featureblend.blend.quality import CANT_DRAW, HALF_DARK, OUT_OF_FOCUS, photo_warnings
+from featureblend.cli import main
+from featureblend.edit.average import average
+from featureblend.edit.continuum import continuum
+from featureblend.edit.mix import mix
+from featureblend.edit.transform import symmetrize, transform
+from featureblend.evaluation.compare import compare
+from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import align_face
+from featureblend.io.image import load_image, save_image
+from featureblend.io.photo_warnings import MONOCHROME, PhotoWarning, counted, told
+from featureblend.model.folder import find_model
+from featureblend.web.studio import Look, Studio
+
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    return Blender(find_model(), detector)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A photo of two faces."""
+    path = tmp_path_factory.mktemp("pair") / "pair.png"
+    save_image(path, np.concatenate([load_image(FIRST), load_image(SECOND)], axis=1))
+    return path
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory):
+    path = tmp_path_factory.mktemp("grey") / "grey.png"
+    Image.open(SECOND).convert("L").save(path)
+    return path
+
+
+def test_sharp_faces_are_not_warned_of(blender):
+    for seed in range(12):  # drawn at four times the model's size, with strands and skin texture
+        face = align_face(*draw_face(seed, 512), blender.image_size)
+        assert photo_warnings(face) == ()
+    for path in sorted(EXAMPLES.glob("*.png")):
+        assert photo_warnings(*blender.cleaned([blender.find(path)])) == ()
+    assert blender.blend([FIRST, SECOND]).warnings == ()
+
+
+def test_fine_detail_is_no_reason_for_a_warning(blender):
+    """It lowers PSNR by many dB, and is taken from the photos."""
+    face, other = blender.find(FIRST), blender.find(SECOND)
+    lines = np.random.default_rng(0).choice([-1, 1], (128, 32, 1)).repeat(4, axis=1) * 24
+    sharp = np.clip(face.image.astype(int) + lines, 0, 255).astype(np.uint8)
+    made = blender.blend_faces([replace(face, image=sharp, cleaned=sharp, photo=None), other])
+    assert made.measures["reconstruction"][0] < made.measures["reconstruction"][1] - 8
+    assert made.warnings == ()
+
+
+def test_what_nobody_could_blend_is_told(blender):
+    face, other = blender.find(FIRST), blender.find(SECOND)
+
+    def said_of(image):
+        return blender.blend_faces([replace(face, image=image, photo=None), other], names=["ana.jpg", "b"]).warnings
+
+    scarf, dots = face.image.copy(), np.random.default_rng(0).integers(0, 2, (13, 30, 3), np.uint8) * 255
+    scarf[88:114, 34:94] = dots.repeat(2, axis=0).repeat(2, axis=1)
+    assert said_of(scarf) == told([[CANT_DRAW]], ["ana.jpg"])
+    dark = face.image.copy()
+    dark[:, :64] = dark[:, :64] // 10
+    assert said_of(dark) == told([[HALF_DARK]], ["ana.jpg"])
+    blurred = cv2.GaussianBlur(face.image, (0, 0), 5)
+    assert said_of(blurred) == told([[OUT_OF_FOCUS]], ["ana.jpg"])
+
+
+def test_a_face_of_few_pixels_is_told(blender):
+    small = cv2.resize(load_image(FIRST), None, fx=0.35, fy=0.35, interpolation=cv2.INTER_AREA)
+    [line] = [line for line in blender.blend([FIRST, small]).warnings if "pixels wide" in line]
+    assert line.startswith("photo 2: ")
+
+
+def test_a_turned_head_is_told_with_its_side():
+    image, marks = draw_face(0, 128)
+    turned = marks.copy()
+    turned[27:36, 0] += 0.8 * (marks[16, 0] - marks[27, 0])
+    (warning,) = photo_warnings(align_face(image, turned, 128))
+    assert "to the right" in warning.one
+
+
+def test_light_and_tints_by_hand():
+    image, marks = draw_face(1, 128)
+    middle = round(marks[27:31, 0].mean())
+    for stops in (0, 2, 6):
+        lit = np.full_like(image, 200)
+        lit[:, :middle] = round(200 * 2 ** (-stops / 2.2))
+        assert light_ratio(lit, marks) == pytest.approx(stops, abs=0.2)
+    ink = image.mean(axis=2, keepdims=True)
+    for colour in ((1, 1, 1), (1.07, 0.9, 0.7), (0.6, 0.7, 1)):
+        assert colour_spread(np.clip(ink * colour, 0, 255).astype(np.uint8), marks) < 0.05
+    assert colour_spread(image, marks) > 0.12
+    black = np.zeros((64, 64, 3), np.uint8)
+    assert broad_error(black, black) == 0
+    assert broad_error(black, black + 9) == pytest.approx(9)
+
+
+def test_one_by_name_and_many_by_number():
+    low, soft = PhotoWarning("it is low", "are low"), PhotoWarning("it is soft", "are soft")
+    assert told([[low, soft], [], [soft]], "abc") == ("a: it is low", "a: it is soft", "c: it is soft")
+    assert counted([[low, soft], [], [soft]]) == ("1 of 3 photos are low", "2 of 3 photos are soft")
+    # A photo without colours is a problem among others only.
+    assert told([[MONOCHROME], [MONOCHROME, low]], "ab") == ("b: it is low",)
+    assert len(told([[MONOCHROME], []], "ab")) == len(counted([[MONOCHROME], []])) == 1
+
+
+def test_whoever_chose_a_face_is_not_told_of_the_others(blender, pair):
+    assert [line[:8] for line in blender.blend([pair, THIRD]).warnings] == ["pair.png"]
+    assert [line[:8] for line in blender.blend([pair, THIRD], which="central").warnings] == ["pair.png"]
+    assert blender.blend([pair, THIRD], which=[2, "largest"]).warnings == ()
+
+
+def test_every_verb_says_the_same(blender, pair, grey, tmp_path):
+    photos = [pair, grey]
+    wanted = blender.blend(photos).warnings
+    assert ["2 faces" in wanted[0], "no colours" in wanted[1], len(wanted)] == [True, True, 2]
+    assert blender.blend(photos, measures="none").warnings == wanted
+    assert blender.blend(photos, method="morph").warnings == wanted
+    assert continuum(photos, steps=2, blender=blender).warnings == wanted
+    assert mix(pair, eyes=grey, blender=blender).warnings == wanted
+    assert compare(photos, tmp_path / "sheet.png", blender, ["latent", "pixel"]).warnings == wanted
+    for verb in (lambda photo: symmetrize(photo, blender=blender), lambda photo: transform(photo, FIRST, SECOND)):
+        assert verb(pair).warnings == wanted[:1]
+        assert verb(grey).warnings == ()  # alone it is no worse for having no colours
+    for method in ("latent", "morph", "pixel"):
+        lines = average([*photos, THIRD], method=method, blender=blender).warnings
+        assert [line[:13] for line in lines] == ["1 of 3 photos"] * 2
+    lines = transform(THIRD, photos, [SECOND], blender=blender).warnings
+    assert [line[:28] for line in lines] == ["1 of 3 photos of both groups"] * 2
+
+
+def test_commands_and_tables_say_it_too(blender, pair, grey, tmp_path, capsys):
+    photos, out = [str(pair), str(grey)], str(tmp_path / "out.png")
+    wanted = blender.blend(photos).warnings
+    printed = [f"featureblend: warning: {line}" for line in wanted]
+
+    def warned():
+        return [line for line in capsys.readouterr().err.splitlines() if line.startswith("featureblend: ")]
+
+    sheet = ["compare", *photos, "-o", out, "--methods", "pixel", "--json", str(tmp_path / "sheet.json")]
+    walk = ["continuum", *photos, "-o", out, "--steps", "2", "--quiet"]
+    for words in (["blend", *photos, "-o", out], walk, ["mix", *photos, "--eyes-from", "B", "-o", out], sheet):
+        main(words)
+        assert warned() == printed, words
+    assert json.loads((tmp_path / "sheet.json").read_text())["warnings"] == list(wanted)
+    main(["encode", str(pair), "-o", str(tmp_path / "pair.npz")])
+    main(["symmetrize", str(pair), "-o", out])
+    assert warned() == printed[:1] * 2
+    main(["average", *photos, "-o", out, "--quiet"])
+    assert [line[:36] for line in warned()] == ["featureblend: warning: 1 of 2 photos"] * 2
+    (tmp_path / "pairs.csv").write_text(f"photo1,photo2\n{pair},{grey}\n{grey},{pair}\n")
+    main(["batch", str(tmp_path / "pairs.csv"), "--out", str(tmp_path / "batch"), "--quiet"])
+    with open(tmp_path / "batch" / "results.csv", newline="") as stream:
+        assert [row["warnings"] for row in csv.DictReader(stream)] == ["; ".join(wanted), "; ".join(wanted[::-1])]
+
+
+def test_the_page_says_it_too(blender, pair, grey):
+    studio, table = Studio(blender), ()
+    for path in (pair, grey):
+        table = studio.added(table, path.name, path.read_bytes())
+    wanted = blender.blend([pair, grey]).warnings
+    assert studio.measured(table, [1, 1], Look())[0].warnings == wanted
+    assert studio.blend(table, [1, 1], Look()).warnings == wanted
+    assert studio.place(table[0]) in (1, 2)
+    chosen = (replace(table[0], which=2), table[1])
+    assert studio.place(chosen[0]) == 2
+    assert studio.measured(chosen, [1, 1], Look())[0].warnings == wanted[1:]
+
+
+@pytest.mark.real_photos
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("archive", "part", "most"), [("portraits-sd3.tar", "portraits-sd3/", 0.05), ("studio34.tar", "neutral/", 0.05)]
+)
+def test_few_good_portraits_are_warned_of(blender, archive, part, most):
+    found = []
+    with tarfile.open(shared_file(archive)) as tar:
+        for member in tar:
+            if member.name.endswith(".jpg") and part in member.name:
+                photo = load_image(Image.open(io.BytesIO(tar.extractfile(member).read())))
+                (face,) = blender.cleaned([blender.find(photo)])
+                drawn = blender.pictures(blender.networks.latents([face.sound], cleaned=True))[0]
+                found.append(len(photo_warnings(face)) > 0 or broad_error(face.sound, drawn) > 13)
+    assert len(found) >= 34
+    assert sum(found) <= most * len(found)

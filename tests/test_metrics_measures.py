@@ -1,0 +1,106 @@
+"""The figures that come with every blend, and those of a model on held-out people."""
+
+import json
+
+import numpy as np
+import pytest
+from drawn_faces import draw_faces
+
+from featureblend.errors import FeatureblendError
+from featureblend.metrics.measures import MEANINGS, blend_measures
+from featureblend.metrics.scores import psnr, sharpness
+from featureblend.training.dataset import FaceSet
+from featureblend.training.held_out import held_out_figures
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return draw_faces(range(12), 64)
+
+
+# --- of a blend
+
+
+def test_a_pixel_mean_is_known_by_its_ghosts(drawn):
+    images, landmarks = drawn
+    a, b = images[0], images[1]
+    mean = ((a.astype(int) + b + 1) // 2).astype(np.uint8)
+    measures = blend_measures(mean, [a, b], [0.5, 0.5], landmarks[:2])
+    assert set(measures) == set(MEANINGS)
+    assert measures["ghosting"] > 0.3
+    assert measures["balance"] < 0.1
+    alone = blend_measures(a, [a, b], [1, 0], landmarks[:2])
+    assert alone["ghosting"] <= 0.005
+    assert (alone["balance"], alone["distances"][0], alone["sharpness"]) == (1.0, 0.0, 1.0)
+
+
+def test_sharpness_is_relative_to_the_weighted_parents(drawn):
+    a, b = drawn[0][:2]
+    measures = blend_measures(a, [a, b], [0.25, 0.75])
+    assert measures["sharpness"] == round(sharpness(a) / (0.25 * sharpness(a) + 0.75 * sharpness(b)), 3)
+
+
+def test_the_order_of_parents_only_orders_the_distances(drawn):
+    a, b, c = drawn[0][:3]
+    there, back = blend_measures(c, [a, b], [0.5, 0.5]), blend_measures(c, [b, a], [0.5, 0.5])
+    assert there.pop("distances") == back.pop("distances")[::-1]
+    assert there == back
+
+
+def test_without_landmarks_or_with_three_parents_what_is_unknown_is_left_out(drawn):
+    images = drawn[0]
+    assert not {"ghosting_inside_face", "ghosting_outside_face"} & set(
+        blend_measures(images[0], images[:2], [0.5, 0.5])
+    )
+    three = blend_measures(images[0], images[:3], [0.2, 0.3, 0.5])
+    assert "balance" not in three
+    assert len(three["distances"]) == 3
+
+
+def test_flat_and_equal_pictures_give_json_all_the_same():
+    flat = np.full((64, 64, 3), 100, np.uint8)
+    measures = blend_measures(flat, [flat, flat], [0.5, 0.5])
+    assert (measures["sharpness"], measures["balance"], measures["ghosting"]) == (None, None, 0.0)
+    assert json.loads(json.dumps(measures, allow_nan=False)) == measures
+
+
+# --- of a model
+
+
+@pytest.fixture(scope="module")
+def faces(drawn):
+    images = drawn[0]
+    faces = FaceSet.from_images(images)
+    faces.splits[:] = ["train"] * 6 + ["validation"] * 2 + ["test"] * 4
+    return faces
+
+
+def test_a_perfect_model_has_no_finite_psnr(faces):
+    figures = held_out_figures(faces, 64, lambda images: images)
+    assert figures["psnr"] is None
+    assert (figures["faces"], figures["ssim"], figures["sharpness"]) == (4, 1.0, 1.0)
+    json.dumps(figures, allow_nan=False)
+
+
+def test_the_mean_face_scores_what_the_floor_says(faces):
+    train, test = faces.images[:6], faces.images[8:]
+    mean = np.clip(np.floor(train.mean(axis=0) + 0.5), 0, 255).astype(np.uint8)
+    figures = held_out_figures(faces, 64, lambda images: np.repeat(mean[None], len(images), axis=0))
+    assert figures["psnr"] == figures["psnr_mean_face"] == round(float(np.mean([psnr(mean, one) for one in test])), 3)
+    assert figures["sharpness"] == round(sharpness(mean) / float(np.mean([sharpness(one) for one in test])), 3)
+
+
+def test_only_so_many_test_faces_are_looked_at(faces):
+    seen = []
+    held_out_figures(faces, 64, lambda images: seen.append(images) or images, limit=3)
+    np.testing.assert_array_equal(seen[0], faces.images[8:11])
+
+
+def test_flat_faces_have_no_relative_sharpness(faces):
+    flat = FaceSet.from_images(np.full((2, 64, 64, 3), 9, np.uint8), split="test")
+    assert held_out_figures(flat, 64, lambda images: images)["sharpness"] is None
+
+
+def test_there_must_be_people_to_measure_on(faces):
+    with pytest.raises(FeatureblendError, match="no faces of the test split"):
+        held_out_figures(faces.split("train"), 64, lambda images: images)

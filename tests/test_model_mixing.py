@@ -1,0 +1,86 @@
+"""How latents become one: weights in the face, one parent around it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from featureblend.errors import FeatureblendError
+from featureblend.faces.masks import outside_face
+from featureblend.model.mixing import mix, place_shares, surroundings_winner
+
+LAYOUT = {"spatial": [0, 2 * 64], "spatial_shape": [2, 8, 8], "global": [128, 132]}
+FINE = {**LAYOUT, "fine": [132, 132 + 3 * 256], "fine_shape": [3, 16, 16]}
+"""With a fine part of twice the resolution (tests/test_model_fine_mixing.py has more of it)."""
+
+
+def latents(count, seed=0, length=132):
+    return np.random.default_rng(seed).normal(size=(count, length)).astype(np.float32)
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=2, max_size=5).filter(lambda w: sum(w) > 0.1), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_shares_sum_to_one_everywhere(weights, seed):
+    weights = np.array(weights) / sum(weights)
+    shares = place_shares(latents(len(weights), seed), weights, LAYOUT)
+    assert shares.min() >= 0
+    np.testing.assert_allclose(shares.sum(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+@pytest.mark.parametrize("surroundings", ["auto", "mean", 1])
+def test_a_single_parent_comes_back_whole(chosen, surroundings):
+    z = latents(3)
+    np.testing.assert_allclose(mix(z, np.eye(3)[chosen], LAYOUT, surroundings), z[chosen], atol=1e-6)
+
+
+@given(st.permutations(range(4)))
+@settings(max_examples=24, deadline=None)
+def test_the_order_of_the_parents_changes_nothing(order):
+    z, weights = latents(4), np.array([0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(mix(z[list(order)], weights[list(order)], LAYOUT), mix(z, weights, LAYOUT), atol=1e-5)
+
+
+def test_at_equal_weights_all_surroundings_are_one_parents():
+    z = latents(2)
+    winner = surroundings_winner(z, LAYOUT)
+    far = outside_face(8) == 1
+    mixed = mix(z, np.array([0.5, 0.5]), LAYOUT)[:128].reshape(2, 8, 8)
+    np.testing.assert_allclose(mixed[:, far], z[winner, :128].reshape(2, 8, 8)[:, far], atol=1e-6)
+    near = outside_face(8) == 0
+    np.testing.assert_allclose(mixed[:, near], z[:, :128].reshape(2, 2, 8, 8).mean(axis=0)[:, near], atol=1e-6)
+
+
+def test_the_plainest_surroundings_win_whatever_the_face():
+    z = latents(2)
+    face = outside_face(8) == 0
+    z[1, :128] *= 0.5
+    loud = z[1, :128].reshape(2, 8, 8)
+    loud[:, face] = 100  # a view: an unusual face does not count
+    assert surroundings_winner(z, LAYOUT) == 1
+
+
+def test_a_continuum_has_no_jump():
+    z = latents(2)
+    path = np.stack([mix(z, np.array([1 - t, t]), LAYOUT) for t in np.linspace(0, 1, 101)])
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    assert steps.max() <= 2 * np.linalg.norm(z[1] - z[0]) / 100 + 1e-5  # N = 2 times as fast as the weights
+
+
+def test_mean_is_the_plain_mean_and_so_is_a_latent_without_places():
+    z, weights = latents(3), np.array([0.5, 0.3, 0.2])
+    np.testing.assert_allclose(mix(z, weights, LAYOUT, "mean"), weights @ z, atol=1e-6)
+    np.testing.assert_allclose(mix(z, weights, {"global": [0, 132]}), weights @ z, atol=1e-6)
+
+
+@pytest.mark.parametrize("wrong", [2, -1, "first"])
+def test_surroundings_that_name_no_face_are_refused(wrong):
+    with pytest.raises(FeatureblendError, match="surroundings"):
+        mix(latents(2), np.array([0.5, 0.5]), LAYOUT, wrong)
+
+
+@pytest.mark.parametrize("chosen", [0, 2])
+@pytest.mark.parametrize("surroundings", ["auto", "mean", 1])
+def test_a_single_parents_fine_part_comes_back_whole(chosen, surroundings):
+    z = latents(3, length=900)
+    np.testing.assert_allclose(mix(z, np.eye(3)[chosen], FINE, surroundings), z[chosen], atol=1e-5)

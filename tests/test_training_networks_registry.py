@@ -1,0 +1,201 @@
+"""Every network of the registry, at a small size: shapes, gradients, determinism, and the trip to disk and back."""
+
+import json
+
+import pytest
+import torch
+
+from featureblend.errors import FeatureblendError
+from featureblend.training.networks import (
+    AUTOENCODERS,
+    DISCRIMINATORS,
+    build,
+    channels_last,
+    load_autoencoder,
+    parameter_count,
+    save_autoencoder,
+)
+
+SMALL_MODERN = {"image_size": 32, "widths": [8, 16], "encoder_blocks": [1, 1], "decoder_blocks": [1, 1]}
+SMALL = {
+    "modern": {**SMALL_MODERN, "spatial_channels": 4, "global_dim": 6},
+    "hierarchical": {
+        "image_size": 32,
+        "widths": [8, 16],
+        "latent_channels": [2, 4],
+        "global_dim": 6,
+        "encoder_blocks": [1, 1],
+        "decoder_blocks": [1, 1],
+    },
+    "paper": {"image_size": 32, "padding": "same", "latent_dim": 6, "feature_dim": 12},
+}
+SMALL_CRITICS = {"modern": {"image_size": 32, "widths": [8, 16]}, "paper": {"image_size": 32, "padding": "same"}}
+
+autoencoders = pytest.mark.parametrize("name", AUTOENCODERS)
+discriminators = pytest.mark.parametrize("name", DISCRIMINATORS)
+
+
+def photos(count=3, size=32):
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def small(kinds, name):
+    """A network whose blocks have left the zeros that they start from."""
+    torch.manual_seed(0)
+    network = build(kinds, name, (SMALL if kinds is AUTOENCODERS else SMALL_CRITICS)[name])
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return network
+
+
+def test_small_networks_cover_the_registry():
+    assert set(SMALL) == set(AUTOENCODERS)
+    assert set(SMALL_CRITICS) == set(DISCRIMINATORS)
+
+
+@autoencoders
+def test_autoencoder_contract(name):
+    model = small(AUTOENCODERS, name)
+    images = photos()
+    posterior = model.posterior(images)
+    latent = model.encode(images)
+    assert latent.shape == (3, model.config.latent_dim)
+    assert posterior.mean.shape == latent.shape
+    output = model.decode(latent)
+    assert output.shape == images.shape == (3, 3, model.image_size, model.image_size)
+    for tensor in (latent, output, posterior.sample(), posterior.kl()):
+        assert torch.isfinite(tensor).all()
+    assert posterior.kl().shape == (3,)
+
+
+@autoencoders
+def test_encoding_draws_nothing(name):
+    """A blend needs the mean: one photo has one code, whatever was drawn before and whoever is beside it."""
+    model = small(AUTOENCODERS, name).eval()
+    images = photos()
+    first = model.encode(images)
+    torch.manual_seed(99)
+    assert torch.equal(model.encode(images), first)
+    assert torch.equal(model.posterior(images).mean, first)
+    torch.testing.assert_close(model.encode(images[1:2]), first[1:2], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model(images), model.decode(first))
+
+
+@autoencoders
+def test_every_parameter_of_an_autoencoder_learns(name):
+    model = small(AUTOENCODERS, name)
+    posterior = model.posterior(photos())
+    output = model.decode(posterior.sample(torch.Generator().manual_seed(1)))
+    (output.square().mean() + posterior.kl().mean() / 1000).backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+        assert parameter.grad.abs().max() > 0, key
+
+
+@discriminators
+def test_discriminator_contract(name):
+    critic = small(DISCRIMINATORS, name)
+    images = photos()
+    logits, mixing, maps = critic.judge(images)
+    assert logits.shape == (3,)
+    assert logits.dtype == torch.float32
+    assert mixing is None or mixing.shape == (3,)
+    assert maps
+    assert all(len(part) == 3 for part in maps)
+    for found, expected in zip(maps, critic.features(images), strict=True):
+        torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(critic(images), logits)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert critic.judge(images)[0].dtype == torch.float32
+
+
+@discriminators
+def test_discriminator_says_whether_it_mixes_samples(name):
+    critic = small(DISCRIMINATORS, name)
+    images = photos()
+    alone, together = critic(images[:2]), critic(images)[:2]
+    assert critic.mixes_samples == (not torch.allclose(alone, together, atol=1e-5))
+
+
+@discriminators
+def test_every_parameter_of_a_discriminator_learns(name):
+    critic = small(DISCRIMINATORS, name)
+    logits, mixing, _ = critic.judge(photos())
+    (logits.square().sum() + (0 if mixing is None else mixing.square().sum())).backward()
+    for key, parameter in critic.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+        assert parameter.grad.abs().max() > 0, key
+
+
+@discriminators
+def test_gradient_penalty_has_a_gradient(name):
+    """R1 needs the second derivative of every layer."""
+    from featureblend.training.losses.adversarial import gradient_penalty
+
+    critic = small(DISCRIMINATORS, name)
+    gradient_penalty(critic, photos()).backward()
+    gradients = [parameter.grad for parameter in critic.parameters() if parameter.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
+
+
+@autoencoders
+def test_saved_model_comes_back(name, tmp_path):
+    model = channels_last(small(AUTOENCODERS, name))
+    model(photos())  # batch statistics are saved too
+    model.eval()
+    folder = save_autoencoder(tmp_path / "new" / "model", name, model)
+    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.safetensors"]
+    again = load_autoencoder(folder)
+    assert not again.training
+    assert again.config == model.config
+    assert parameter_count(again) == parameter_count(model)
+    for (key, old), (_, new) in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
+        assert torch.equal(old, new), key
+    torch.testing.assert_close(again(photos()), model(photos()), atol=1e-3, rtol=0)  # another memory layout
+
+
+DAMAGE = {
+    "weights are cut off": lambda folder: cut(folder / "model.safetensors"),
+    "weights are text": lambda folder: (folder / "model.safetensors").write_text("no weights"),
+    "settings are cut off": lambda folder: cut(folder / "model.json"),
+    "settings are a list": lambda folder: (folder / "model.json").write_text("[1]"),
+    "settings lack the options": lambda folder: (folder / "model.json").write_text('{"model": "modern"}'),
+    "another size": lambda folder: resize(folder / "model.json"),
+}
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def resize(path):
+    facts = json.loads(path.read_text())
+    facts["options"]["widths"] = [8, 24]
+    path.write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_model_is_named(damage, tmp_path):
+    folder = save_autoencoder(tmp_path, "modern", small(AUTOENCODERS, "modern"))
+    DAMAGE[damage](folder)
+    with pytest.raises(FeatureblendError, match=f"cannot load {folder}: damaged"):
+        load_autoencoder(folder)
+
+
+def test_missing_model_is_named(tmp_path):
+    with pytest.raises(FeatureblendError, match=r"is no saved model: model.json is missing"):
+        load_autoencoder(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FeatureblendError, match="cannot write to"):
+        save_autoencoder(tmp_path / "file", "modern", small(AUTOENCODERS, "modern"))
+
+
+def test_unknown_networks_and_options():
+    with pytest.raises(FeatureblendError, match="unknown network 'vqgan': use one of modern, hierarchical, paper"):
+        build(AUTOENCODERS, "vqgan")
+    with pytest.raises(FeatureblendError, match="ModernConfig has no setting 'width'"):
+        build(AUTOENCODERS, "modern", {"width": 3})

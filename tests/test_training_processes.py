@@ -1,0 +1,60 @@
+"""Two processes under torchrun train what one process trains."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torchrun_script import EXPERIMENT, faces
+
+from featureblend.training import loop
+from featureblend.training.state import RunFolder
+
+SCRIPT = Path(__file__).parent / "torchrun_script.py"
+
+
+def difference(one, two):
+    """Length of the difference between two networks' weights, over the length of the first's."""
+    pairs = [(one[key].double(), two[key].double()) for key in one]
+    squares = [((a - b).square().sum(), a.square().sum()) for a, b in pairs]
+    return float((sum(part for part, _ in squares) / sum(part for _, part in squares)).sqrt())
+
+
+def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "TICK_SECONDS", -1)
+    monkeypatch.setattr(loop, "draw_curves", lambda history, path: None)
+    start = {name: network.state_dict() for name, network in loop.Trainer(EXPERIMENT, faces()).networks.named().items()}
+    one = RunFolder(loop.train(EXPERIMENT, faces(), tmp_path / "one", quiet=True))
+
+    # What `accelerate config` left in the environment must not decide the precision.
+    environment = {
+        **os.environ,
+        "ACCELERATE_MIXED_PRECISION": "bf16",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run([*command, str(SCRIPT), str(tmp_path)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    two = RunFolder(tmp_path / "run")
+
+    a, b = one.load(), two.load()
+    for name, before in start.items():
+        # Sums in another order, which Adam enlarges where a gradient is nearly 0.
+        moved = difference(before, a["networks"][name])
+        assert moved > 0.01, name
+        assert difference(a["networks"][name], b["networks"][name]) < 0.02 * moved, name
+    for line, other in zip(one.history(), two.history(), strict=True):
+        assert set(line) == set(other)
+        for name in set(line) - {"seconds", "images_per_second"}:
+            assert other[name] == pytest.approx(line[name], rel=0.02, abs=2e-3), (line["step"], name)
+
+    # The slice of time ended both at the same step, with the same weights.
+    states = [torch.load(tmp_path / f"process-{rank}-of-2.pt") for rank in range(2)]
+    assert 15 <= states[0]["step"] == states[1]["step"] <= 20
+    for name in ("autoencoder", "discriminator"):
+        for key, value in states[0][name].items():
+            assert torch.equal(value, states[1][name][key]), key
+    assert RunFolder(tmp_path / "slice").load()["clock"]["step"] == states[0]["step"]
