@@ -53,8 +53,8 @@ print(large.save(out / "backgrounds-large.png"))
 # ![What the network draws](backgrounds-soft.png)
 # ![With the photos' own detail](backgrounds-large.png)
 #
-# Hair and background can't meet halfway without ghosts, so one photo gives them: the plainest one's, unless
-# `surroundings` names another, or `"mean"`.
+# Hair and background can't meet halfway without ghosts, so one photo gives them: the sharpest and plainest one's,
+# unless `surroundings` names another, or `"mean"`.
 
 # %%
 for who in (1, 2):

@@ -13,7 +13,7 @@ from PIL import Image
 
 import featureblend
 from featureblend.blend.blender import METHODS, Blender
-from featureblend.blend.compositing.composing import plainest
+from featureblend.blend.compositing.composing import best_source
 from featureblend.blend.quality import MEANINGS
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
@@ -172,7 +172,7 @@ def test_the_recipe_names_everything_but_folders(blender, halfway):
         "inputs": [{"name": p.name, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in (FIRST, SECOND)],
         "faces": ["largest", "largest"],
         "verb": "blend",
-        "surroundings": plainest([blender.find(path) for path in (FIRST, SECOND)]),
+        "surroundings": best_source([blender.find(path) for path in (FIRST, SECOND)]),
         "options": {"detail": True},
         "warp": True,
         "model": {"name": blender.config.name, "identity": blender.config.identity},

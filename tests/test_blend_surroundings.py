@@ -12,7 +12,7 @@ from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.blend.blender import Blender
-from featureblend.blend.compositing.composing import plainest, shares_around
+from featureblend.blend.compositing.composing import best_source, shares_around
 from featureblend.cli import main
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
@@ -90,14 +90,14 @@ def test_a_photo_wins_against_itself_spoilt(kind):
     for seed in range(6):
         photo, points = draw_face(seed, 256)
         faces = [align_face(one, points, 128) for one in (spoilt(kind, photo), photo)]
-        assert plainest(faces) == 2
-        assert plainest(faces[::-1]) == 1
+        assert best_source(faces) == 2
+        assert best_source(faces[::-1]) == 1
 
 
 def test_a_crop_that_reaches_beyond_its_photo_loses():
     photo, points = draw_face(1, 256)
     cut = align_face(np.ascontiguousarray(photo[40:]), points - (0, 40), 128)
-    assert plainest([cut, align_face(photo, points, 128)]) == 2
+    assert best_source([cut, align_face(photo, points, 128)]) == 2
 
 
 def test_without_a_photo_it_is_decided_too():
@@ -113,7 +113,7 @@ def test_recipes_hold_it_and_are_followed(blender, place):
         replay(path, "again.png", folders=["."])
         assert (place / "again.png").read_bytes() == path.read_bytes()
     made = average(["ana.png", "ben.jpg"], surroundings="auto", blender=blender)
-    assert made.recipe["surroundings"] == plainest([blender.find(name) for name in ("ana.png", "ben.jpg")])
+    assert made.recipe["surroundings"] == best_source([blender.find(name) for name in ("ana.png", "ben.jpg")])
 
 
 def test_a_recipe_from_before_is_followed_and_says_so(blender, place):
@@ -129,9 +129,9 @@ def test_a_continuum_decides_once_for_each_two_neighbours(blender, place):
     names = ["ana.png", "ben.jpg", "cat.png"]
     faces = [blender.find(name) for name in names]
     made = continuum(names, steps=3, blender=blender)
-    assert made.recipe["surroundings"] == [plainest(faces[:2]), 1 + plainest(faces[1:])]
+    assert made.recipe["surroundings"] == [best_source(faces[:2]), 1 + best_source(faces[1:])]
     path = made.save("walk.png")
     replay(path, "again.png", folders=["."])
     assert (place / "again.png").read_bytes() == path.read_bytes()
     two = continuum(names[:2], steps=3, blender=blender)
-    assert two.recipe["surroundings"] == plainest(faces[:2])
+    assert two.recipe["surroundings"] == best_source(faces[:2])

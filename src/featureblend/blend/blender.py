@@ -24,7 +24,7 @@ from ..model.folder import ModelConfig, find_model
 from ..model.mixing import Surroundings
 from ..model.networks import Networks
 from .balance import Balancing, even_shares
-from .compositing.composing import plainest
+from .compositing.composing import best_source
 from .pipeline import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
 from .quality import TYPICAL, Measuring, appraise, check_measuring, is_mended, photo_warnings
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
@@ -333,7 +333,7 @@ class Blender:
                 )
         faces = as_seen(self.networks, faces, manner)
         if manner.method == "latent" and manner.surroundings == "auto":
-            manner = replace(manner, surroundings=plainest(faces))  # decided once, and kept in the recipe
+            manner = replace(manner, surroundings=best_source(faces))  # decided once, and kept in the recipe
         made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
         picture = finished(made, faces, manner)
         found: dict[str, Any] = {}

@@ -62,7 +62,7 @@ class Manner:
     warp: bool = True
     """With 'latent': bend each face to the mean shape before it is encoded, so that eyes meet eyes."""
     surroundings: Surroundings = "auto"
-    """With 'latent': whose hair and background; 'auto' (the plainest, unless blurred, small or cut off), 'mean'
+    """With 'latent': whose hair and background; 'auto' (the sharpest and plainest, unless small or cut off), 'mean'
     (everyone's) or a photo's place from 1."""
     shape_weights: Sequence[float] | None = None
     """Weights of the faces' shapes; the weights where left out."""

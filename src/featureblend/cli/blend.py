@@ -78,8 +78,8 @@ def blend(
         size: Longest side in pixels, or 'source' for the photo's own; the model's if left out.
         detail: Take the photos' own fine detail, as 'latent' does by itself.
         no_detail: Show what the network draws, without the photos' detail.
-        surroundings: With 'latent', whose hair and background: auto (the plainest one's, unless blurred, small or cut
-            off), mean (everyone's), or a photo's number.
+        surroundings: With 'latent', whose hair and background: auto (the sharpest, plainest one's, unless small or
+            cut off), mean (everyone's), or a photo's number.
         shape_weights: Weights of the shapes alone, one a photo (latent, morph).
         texture_weights: Weights of all but the shapes, one a photo (latent, morph).
         balance: Of two photos: find the weights at which both count the same (with --identity, to who is recognised).

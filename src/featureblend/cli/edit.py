@@ -69,7 +69,7 @@ def continuum(
         ease: Go evenly, or more slowly at the start (in), the end (out) or both of each way.
         method: As `blend`; beyond the photos latent, morph or pixel.
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
-        surroundings: Whose hair and background: auto (the plainest one's, unless blurred, small or cut off),
+        surroundings: Whose hair and background: auto (the sharpest, plainest one's, unless small or cut off),
             mean (everyone's), or a photo's number.
         size: Side of each picture in pixels, or 'source' for the first photo's own; the model's if left out.
         detail: With 'latent': the photos' own fine detail, not only what the networks draw.
@@ -143,7 +143,7 @@ def average(
         method: Average latents (latent), pixels of faces bent to their mean shape (morph), or plain pixels.
         faces: Which face of each photo: 'largest', 'central', or a number from the left, from 1.
         surroundings: With 'latent', whose hair and background: mean (everyone's), auto (the
-            plainest one's, unless blurred, small or cut off), or a photo's number.
+            sharpest and plainest one's, unless small or cut off), or a photo's number.
         model: A model folder or the name of a bundled model; the bundled one if left out.
         warp: With 'latent': bend each face to the mean shape before it is encoded.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.

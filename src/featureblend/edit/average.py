@@ -139,7 +139,7 @@ def average(
             sound = noted(cleaned_one_by_one(blender, faces, mended), warnings)
             latents, seen = latents_in_shape(blender, sound, target)
             if surroundings == "auto":
-                surroundings = found.faces.plainest()
+                surroundings = found.faces.best_source()
             decoded = blender.pictures(combined(blender, latents, taken, surroundings)[None])[0]
             points = mean_shape(found.faces.landmarks, taken) if target is None else target
             around = shares_around(found.faces, taken, surroundings)

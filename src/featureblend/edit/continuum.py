@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..blend.baselines import METHODS as CLASSICAL
 from ..blend.blender import Blender, which_faces
-from ..blend.compositing.composing import check_surroundings, plainest
+from ..blend.compositing.composing import best_source, check_surroundings
 from ..blend.pipeline import METHODS, Manner
 from ..blend.quality import photo_warnings
 from ..errors import FeatureblendError
@@ -213,7 +213,7 @@ def continuum(
     legs = range(len(faces) - 1)
     if isinstance(surroundings, str) and surroundings == "auto" and method == "latent":
         # Decided once, and kept in the recipe: for each two neighbours, and of two photos simply whose.
-        of_legs = [leg + plainest(faces[leg : leg + 2]) for leg in legs]
+        of_legs = [leg + best_source(faces[leg : leg + 2]) for leg in legs]
         surroundings = of_legs[0] if len(of_legs) == 1 else of_legs
     whose = [_of_pair(surroundings, leg) for leg in legs]
     pictures = [

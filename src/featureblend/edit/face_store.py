@@ -76,8 +76,8 @@ class FaceStore(Sequence[AlignedFace]):
         """The (68, 2) landmarks of each face."""
         return [face.landmarks for face in self._faces]
 
-    def plainest(self) -> int:
-        """Decide by the photos, as `featureblend.blend.compositing.composing.plainest`: a place from 1."""
+    def best_source(self) -> int:
+        """Decide by the photos, as `featureblend.blend.compositing.composing.best_source`: a place from 1."""
         return int(np.argmax(self._suitability)) + 1
 
     def close(self) -> None:

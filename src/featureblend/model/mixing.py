@@ -27,9 +27,9 @@ from .fine_mixing import mix_fine
 __all__ = ["Surroundings", "mix", "place_shares", "shares_won", "surroundings_winner"]
 
 Surroundings = Literal["auto", "mean"] | int
-"""Whose hair and background a blend has: 'auto' the plainest, 'mean' everyone's by weight, or a place in the list.
-Latents alone tell the plainest by `surroundings_winner`; where there are photos, `blend.compositing.composing.plainest`
-decides before anything is mixed."""
+"""Whose hair and background a blend has: 'auto' the best photo's, 'mean' everyone's by weight, or a place in the list.
+Latents alone tell the plainest by `surroundings_winner`; where there are photos,
+`blend.compositing.composing.best_source` decides before anything is mixed."""
 
 
 def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
@@ -104,8 +104,9 @@ def place_shares(
     layout : mapping
         A model folder's `latent_layout`.
     surroundings : 'auto', 'mean', int or (N,) array
-        Whose hair and background: that of the plainest, everyone's by weight, that face's, from 0, or shares that sum
-        to 1, for whoever knows more than the latents (`blend.compositing.composing.shares_around` sees the photos).
+        Whose hair and background: that of the plainest latent, everyone's by weight, that face's, from 0, or shares
+        that sum to 1, for whoever knows more than the latents (`blend.compositing.composing.shares_around` sees the
+        photos).
 
     Returns
     -------

@@ -19,16 +19,16 @@ from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, lapl
 from .damage import broad, without_damage
 from .detail import GUIDE, add_detail, warped_parents
 from .paste import paste
-from .winners import busyness, focus
+from .winners import busyness, edge_sharpness
 
 __all__ = [
     "BACKGROUNDS",
     "LARGEST",
+    "best_source",
     "check_options",
     "check_surroundings",
     "compose",
     "output_side",
-    "plainest",
     "shares_around",
     "suitability",
 ]
@@ -49,12 +49,15 @@ FRAME = 6
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
 
-SHARP = -0.6
-"""`focus` of a face from which on a photo is sharp enough: of studio portraits it is -0.3 to 0, of press photos of 250
-pixels -0.8 to 0."""
+SHARP = -0.5
+"""`edge_sharpness` around the face from which on a photo is sharp enough."""
 
 PLAIN = 4.0
 """Busyness in grey levels that counts as little: grain, a wall's shade."""
+
+BUSY = 0.2
+"""How much busyness counts against sharpness: of equally sharp photos the plainest. At 1, most blends had the
+softer photo's hair."""
 
 ENOUGH = 512
 """Side of a crop in pixels that is enough."""
@@ -129,8 +132,8 @@ def compose(
     shape_weights : sequence of N floats, optional
         Weights of the shapes, where they are not `weights`.
     surroundings : 'auto', 'mean', int or sequence of N floats
-        Whose hair and background: the plainest photo's, everyone's by weight, that photo's (from 1), or shares that sum
-        to 1. With the background 'source' they are the photo's own.
+        Whose hair and background: the best photo's (`best_source`), everyone's by weight, that photo's (from 1), or
+        shares that sum to 1. With the background 'source' they are the photo's own.
     cleaned : sequence of N (s, s, 3) uint8 arrays, optional
         The parents without their damage, in the blend's shape; needed where one is damaged.
     damage : (N, 2) array, optional
@@ -245,7 +248,7 @@ def shares_around(
     faces : sequence of N AlignedFace
     weights : sequence of N floats
     surroundings : 'auto', 'mean', int or sequence of N floats
-        As in `compose`. 'auto' is the photo of `plainest`.
+        As in `compose`. 'auto' is the photo of `best_source`.
 
     Returns
     -------
@@ -265,14 +268,14 @@ def shares_around(
     if isinstance(who, str) and who == "mean":
         return shares
     if isinstance(who, str):
-        return shares_won(shares, plainest(faces) - 1)
+        return shares_won(shares, best_source(faces) - 1)
     if np.ndim(who) == 0:
         return shares_won(shares, int(who) - 1)  # type: ignore[arg-type]
     return np.asarray(who, np.float64)
 
 
-def plainest(faces: Sequence[AlignedFace]) -> int:
-    """Decide whose hair and background a blend has: the photo with the plainest surroundings.
+def best_source(faces: Sequence[AlignedFace]) -> int:
+    """Decide whose hair and background a blend has: the photo with the sharpest and plainest ones.
 
     Parameters
     ----------
@@ -290,14 +293,14 @@ def plainest(faces: Sequence[AlignedFace]) -> int:
     >>> from featureblend.faces.drawn import draw_face
     >>> plain, points = draw_face(0, 256)
     >>> noisy = np.clip(plain + np.random.default_rng(0).normal(0, 20, plain.shape), 0, 255).astype(np.uint8)
-    >>> plainest([align_face(noisy, points, 64), align_face(plain, points, 64)])
+    >>> best_source([align_face(noisy, points, 64), align_face(plain, points, 64)])
     2
     """
     return int(np.argmax([suitability(face) for face in faces])) + 1
 
 
 def suitability(face: AlignedFace) -> float:
-    """How well a photo serves for hair and background: plain, and not blurred, small or cut off.
+    """How well a photo serves for hair and background: sharp and plain, and not small or cut off.
 
     Parameters
     ----------
@@ -306,20 +309,21 @@ def suitability(face: AlignedFace) -> float:
     Returns
     -------
     float
-        Minus the logarithm of the busyness around the head, less what a blurred face, few pixels and a crop that
-        reaches beyond the photo count against it. More sharpness than a sound photo has counts for nothing: noise
-        and halos would win.
+        Edges around the face that are not sharp, much to see around the head, few pixels and a crop that reaches
+        beyond the photo count against it. More sharpness than a sound photo has counts for nothing, and noise is no
+        sharpness: else spoilt photos would win.
     """
     crop = face.at(GUIDE)
-    blur = min(0.0, focus(crop.image, face_mask(crop.landmarks, GUIDE, forehead=0)) - SHARP)
-    plain = -float(np.log(PLAIN + busyness(crop.image, 1 - around_face(crop.landmarks, GUIDE))))
+    around = 1 - face_mask(crop.landmarks, GUIDE, forehead=0)
+    blur = min(0.0, edge_sharpness(crop.image, around) - SHARP)
+    busy = BUSY * float(np.log(PLAIN + busyness(crop.image, 1 - around_face(crop.landmarks, GUIDE))))
     pixels = float(np.log(min(1.0, face.native_size / ENOUGH)))
     if face.photo is None:
-        return plain + 2 * blur + pixels
+        return 2 * blur - busy + pixels
     places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)
     seen = transform_points(places, invert_matrix(crop.matrix))
     missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
-    return plain + 2 * blur + pixels - 4 * float(missing)
+    return 2 * blur - busy + pixels - 4 * float(missing)
 
 
 def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-__all__ = ["agreement", "busyness", "face_shares", "focus"]
+__all__ = ["agreement", "busyness", "edge_sharpness", "face_shares"]
 
 POWER = 2.0
 """Shares in the face go with the weights to this power: more makes the change of parent along a continuum sudden."""
@@ -21,6 +21,9 @@ AGREEMENT = 4.0
 
 BALANCE = 3.0
 """Pull of the face's detail to the parent that shows less elsewhere, as a logarithm of its share."""
+
+FLATTEST = 0.3
+"""Share of the places that tells the noise of a photo: those that slope least."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -51,30 +54,38 @@ def agreement(parent: np.ndarray, blend: np.ndarray, where: np.ndarray) -> float
     return float((where * first * second).sum() / np.sqrt(power + 1e-6))
 
 
-def focus(image: np.ndarray, where: np.ndarray) -> float:
-    """Measure how sharp a photo is: the logarithm of its fine over its middling contrast.
+def edge_sharpness(image: np.ndarray, where: np.ndarray) -> float:
+    """Measure how sharp the edges of a photo are: the logarithm of their fine over their middling contrast.
 
     Parameters
     ----------
-    image : (H, W, 3) float array, 0 to 255
+    image : (H, W, 3) array, 0 to 255
     where : (H, W) array in [0, 1]
         What counts.
 
     Returns
     -------
     float
-        Higher is sharper; about -1 for a sharp photo.
+        Higher is sharper. The fine contrast of the flattest places is subtracted: it is noise, dithering or
+        compression, which sharpness is not.
 
     Examples
     --------
-    >>> image = np.random.default_rng(0).uniform(0, 255, (64, 64, 3)).astype(np.float32)
+    >>> image = np.kron(np.random.default_rng(0).uniform(0, 255, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.float32)
     >>> everywhere = np.ones((64, 64))
-    >>> focus(image, everywhere) > focus(cv2.GaussianBlur(image, (0, 0), 1), everywhere)
+    >>> edge_sharpness(image, everywhere) > edge_sharpness(cv2.GaussianBlur(image, (0, 0), 1), everywhere)
     True
     """
     luma, unit = _luma(image), max(where.shape) / 128
-    fine, middling = luma - _blurred(luma, unit), _band(luma, 2 * unit, 4 * unit)
-    return 0.5 * float(np.log(((where * fine**2).sum() + 1e-3) / ((where * middling**2).sum() + 1e-3)))
+    fine = np.square(luma - _blurred(luma, unit))
+    middling = np.square(_band(luma, 2 * unit, 4 * unit))
+    slope = np.hypot(*np.gradient(_blurred(luma, 2 * unit)))
+    counts = where > 0.5
+    if not counts.any():
+        return 0.0
+    noise = fine[counts & (slope <= np.quantile(slope[counts], FLATTEST))].mean()
+    edges = max(float(np.average(fine, weights=where) - noise), 0.0)
+    return 0.5 * float(np.log((edges + 1e-3) / (np.average(middling, weights=where) + 1e-3)))
 
 
 def busyness(image: np.ndarray, where: np.ndarray) -> float:
