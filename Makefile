@@ -18,7 +18,7 @@ web: $(VENV)/web.stamp
 test: $(VENV)/dev.stamp lint browser
 	$(PYTEST) --doctest-modules src tests
 
-# The plain install and its tests: files that need the extras are left out (tests/conftest.py).
+# The plain install and its tests: files that need the extras are left out (conftest.py).
 test-plain: demo $(VENV)/test.stamp
 	$(PYTEST) --doctest-modules src tests
 
@@ -38,8 +38,8 @@ measurement: $(VENV)/dev.stamp
 	$(BIN)/python tools/measurement.py --renew
 
 lint: $(VENV)/dev.stamp
-	$(BIN)/ruff check src tests tools examples
-	$(BIN)/ruff format --check src tests tools examples
+	$(BIN)/ruff check src tests tools examples conftest.py
+	$(BIN)/ruff format --check src tests tools examples conftest.py
 	$(BIN)/mypy
 
 # The examples are run where they are older than the code; then the pages are built, and any warning is an error.

@@ -6,7 +6,7 @@ import argparse
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
@@ -52,6 +52,8 @@ def _add_arguments(
     for parameter, hint in get_type_hints(command, include_extras=True).items():
         if parameter == "return":
             continue
+        if get_origin(hint) is Union:  # Python 3.10 makes a hint whose default is None an Optional
+            hint = next((part for part in get_args(hint) if get_origin(part) is Annotated), hint)
         kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         how = next((note for note in notes if hasattr(note, "aliases")), None)
         flag = f"--{(how and how.name) or parameter.replace('_', '-')}"
