@@ -1,20 +1,16 @@
 """An evaluation with Inception's and LPIPS's weights by path, and with the paper's model bundled or named."""
 
 import hashlib
-import shutil
 
 import pytest
 import torch
 from evaluation_faces import TINY, lines, make_faces, run
 from published_networks import made_weights
 
-import featureblend.evaluation.run
-import featureblend.model.folder
 from featureblend.evaluation.figures import FIGURES
-from featureblend.evaluation.run import PAPER_MODEL, evaluate
+from featureblend.evaluation.run import evaluate
 from featureblend.metrics.inception import Inception
 from featureblend.metrics.lpips import Lpips
-from featureblend.model.folder import find_model
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +70,3 @@ def test_without_weights_the_lines_say_what_is_missing(faces, tmp_path):
     run(faces, tmp_path, ("pixel",), say=said.append)
     assert [line.split(":")[0] for line in said] == ["features", "not measured", "not measured", "not measured"]
     assert "the paper's VAE as meant" in said[-1]
-
-
-def test_a_bundled_paper_model_is_in_the_table_by_itself(faces, tmp_path, monkeypatch):
-    bundled = tmp_path / "bundled"
-    shutil.copytree(find_model(), bundled / "lfw-128")
-    shutil.copytree(find_model(), bundled / PAPER_MODEL)
-    monkeypatch.setattr(featureblend.model.folder, "BUNDLED", bundled)
-    said, asked = [], []
-
-    def default(blenders):
-        asked.extend(blenders)
-        return ["pixel"]
-
-    monkeypatch.setattr(featureblend.evaluation.run, "default_methods", default)
-    run(faces, tmp_path / "all", None, say=said.append)
-    assert asked == ["latent", "paper"]
-    assert not any("paper" in line for line in said)
-    page = run(faces, tmp_path / "out", ("latent", "paper")).read_text()
-    value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path / "out")}
-    assert value["paper", "patch_fid"] == value["latent", "patch_fid"]
-    assert "not measured: the paper" not in page

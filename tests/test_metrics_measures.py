@@ -10,7 +10,7 @@ from featureblend.errors import FeatureblendError
 from featureblend.metrics.measures import MEANINGS, blend_measures
 from featureblend.metrics.scores import psnr, sharpness
 from featureblend.training.dataset import FaceSet
-from featureblend.training.held_out import held_out_figures
+from featureblend.training.export import held_out_figures
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,6 @@ def test_the_use_half_loads_no_part_of_the_extras():
         "matplotlib",
         "onnx",
         "onnxscript",
-        "tensorboard",
         "safetensors",
         "gradio",
     }

@@ -8,8 +8,8 @@ import torch
 from training_faces import TOY, faces
 
 from featureblend.errors import FeatureblendError
-from featureblend.training import compiling
-from featureblend.training.compiling import compiles
+from featureblend.training import machine
+from featureblend.training.machine import compiles
 from featureblend.training.trainer import Trainer
 
 
@@ -29,7 +29,7 @@ def eager(monkeypatch):
         compiled.append(function.__name__)
         return real(function, backend="eager", **settings)
 
-    monkeypatch.setattr(compiling.torch, "compile", fake)
+    monkeypatch.setattr(machine.torch, "compile", fake)
     return compiled
 
 
@@ -57,6 +57,6 @@ def test_without_a_compiler_it_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(FeatureblendError, match=r"torch.compile finds no C\+\+ compiler \(g\+\+, clang\+\+\)"):
         Trainer(dataclasses.replace(TOY, compile="always"), faces())
-    monkeypatch.setattr(compiling.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(machine.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FeatureblendError, match="needs triton on a GPU: install it, or set compile=never"):
-        compiling._require_compiler(torch.device("cuda"))
+        machine._require_compiler(torch.device("cuda"))

@@ -33,19 +33,6 @@ def test_colour_by_the_formulas():
     torch.testing.assert_close(flat, middle + 0.5 * (images - middle))
 
 
-def test_grey_leaves_brightness_alone():
-    images = photos().requires_grad_()
-    grey = DiffAugment("grey", drawing())(images)
-    assert torch.equal(grey[:, 0], grey[:, 1])
-    assert torch.equal(grey[:, 0], grey[:, 2])
-    torch.testing.assert_close(grey[:, 0], 0.299 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2])
-    redder = images + torch.tensor([0.587, -0.299, 0.0])[:, None, None]
-    torch.testing.assert_close(DiffAugment("grey", drawing())(redder), grey)
-    grey.sum().backward()  # colours that brightness does not tell get no gradient
-    slope = images.grad[0, :, 3, 5]
-    torch.testing.assert_close(slope / slope.sum(), torch.tensor([0.299, 0.587, 0.114]))
-
-
 @pytest.mark.parametrize(("drawn", "shift"), [(0.0, -2), (0.5, 0), (0.999, 2)])
 def test_translation_moves_by_up_to_an_eighth(drawn, shift):
     images = photos()

@@ -24,9 +24,8 @@ from featureblend.io.image import save_image
 from featureblend.io.settings import from_dict, to_dict
 from featureblend.model.folder import CLEANER, read_model_folder
 from featureblend.training import export as export_module
-from featureblend.training.combining import with_cleaner
 from featureblend.training.experiment import Experiment
-from featureblend.training.export import LARGEST_DIFFERENCE, PARTS, export_model
+from featureblend.training.export import LARGEST_DIFFERENCE, PARTS, export_model, with_cleaner
 from featureblend.training.model_card import model_card, training_command
 from featureblend.training.presets import PRESETS, overridden
 from featureblend.training.state import RunFolder

@@ -10,9 +10,8 @@ from featureblend.errors import FeatureblendError
 from featureblend.faces.drawn import draw_face
 from featureblend.training.dataset import FaceSet
 from featureblend.training.experiment import Experiment, LossWeights
-from featureblend.training.fine_start import begin_fine_skip, fit_fine_skip
 from featureblend.training.networks.modern import ModernAutoencoder, ModernConfig
-from featureblend.training.starting import take_over
+from featureblend.training.starting import begin_fine_skip, fit_fine_skip, take_over
 from featureblend.training.trainer import Trainer
 
 SMALL = ModernConfig(

@@ -1,4 +1,4 @@
-"""Multi-scale and dense blocks, minibatch discrimination, and the critic of codes, against numbers worked by hand."""
+"""Multi-scale blocks, minibatch discrimination, and the critic of codes, against numbers worked by hand."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from featureblend.errors import FeatureblendError
-from featureblend.training.networks.blocks import DenseBlock, MinibatchDiscrimination, MultiScale, fitted
+from featureblend.training.networks.blocks import MinibatchDiscrimination, MultiScale, fitted
 from featureblend.training.networks.latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
 from featureblend.training.networks.paper import (
     PaperAutoencoder,
@@ -108,19 +108,6 @@ def test_negative_kernels_are_refused():
         PaperDiscriminatorConfig(minibatch_kernels=-1)
 
 
-# --- dense blocks
-
-
-def test_dense_blocks_start_as_the_identity_and_then_see_everything():
-    torch.manual_seed(0)
-    block, values = DenseBlock(8), torch.randn(2, 8, 6, 6)
-    assert torch.equal(block(values), values)
-    assert [layer.in_channels for layer in block.convolutions] == [8, 10, 12]
-    torch.nn.init.normal_(block.fuse.weight)
-    block(values).square().sum().backward()
-    assert all(parameter.grad.abs().max() > 0 for parameter in block.parameters())
-
-
 # --- minibatch discrimination (Salimans et al. 2016, section 3.2)
 
 
@@ -147,26 +134,6 @@ def test_a_critic_with_it_sees_collapse():
     blind = PaperDiscriminator(PaperDiscriminatorConfig(32, batch_norm=False, padding="same"))
     assert not blind.mixes_samples
     torch.testing.assert_close(blind(alike)[0], blind(images)[0])
-
-
-@pytest.mark.parametrize("options", [{"multi_scale": True}, {"minibatch_kernels": 5}])
-def test_our_critic_has_both_too(options):
-    from featureblend.training.losses.adversarial import gradient_penalty
-    from featureblend.training.networks.modern import ModernDiscriminator, ModernDiscriminatorConfig
-
-    torch.manual_seed(0)
-    critic = ModernDiscriminator(ModernDiscriminatorConfig(image_size=32, widths=(8, 16), **options))
-    with torch.no_grad():
-        for parameter in critic.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    images = torch.rand(4, 3, 32, 32) * 2 - 1
-    assert critic.mixes_samples == (not torch.allclose(critic(images)[:2], critic(images[:2]), atol=1e-5))
-    assert critic.mixes_samples == ("minibatch_kernels" in options)
-    logits, mixing, _ = critic.judge(images)
-    (logits.sum() + mixing.square().sum() + gradient_penalty(critic, images)).backward()
-    assert all(parameter.grad.abs().max() > 0 for parameter in critic.parameters())
-    with pytest.raises(FeatureblendError, match="minibatch_kernels must not be negative"):
-        ModernDiscriminatorConfig(minibatch_kernels=-1)
 
 
 # --- the critic of codes

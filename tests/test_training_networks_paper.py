@@ -103,7 +103,7 @@ def published():
     model = build(PaperConfig())
     images = photos(250)
     posterior = model.posterior(images)
-    return model, images, posterior, model.decode(posterior.mode())
+    return model, images, posterior, model.decode(posterior.mean)
 
 
 def test_every_layer_of_the_encoder_has_the_tables_shape_and_count(published):
@@ -264,7 +264,7 @@ def test_every_parameter_gets_a_gradient(model):
     model.train().zero_grad()
     images = photos(model.image_size, 4)
     posterior = model.posterior(images)
-    output = model.decode(posterior.sample(torch.Generator().manual_seed(0)))
+    output = model.decode(posterior.sample(torch.randn_like))
     ((output - images).square().mean() + posterior.kl().mean()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -273,20 +273,10 @@ def test_every_parameter_gets_a_gradient(model):
         assert name.endswith("bias") or parameter.grad.abs().max() > 0, name
 
 
-def test_a_state_dict_makes_the_same_network_again(model, tmp_path):
-    torch.save(model.state_dict(), tmp_path / "weights.pt")
-    torch.manual_seed(1)
-    again = PaperAutoencoder(PaperConfig(**dataclasses.asdict(model.config)))
-    again.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True), strict=True)
-    images = photos(model.image_size)
-    with torch.no_grad():
-        assert torch.equal(again.eval()(images), model.eval()(images))
-
-
 def test_a_plain_autoencoders_posterior_is_a_point():
     posterior = build(VARIANTS["plain"]).posterior(photos(64))
     assert posterior.log_variance is None
-    assert torch.equal(posterior.sample(), posterior.mean)
+    assert torch.equal(posterior.sample(torch.randn_like), posterior.mean)
     assert torch.equal(posterior.kl(), torch.zeros(2))
 
 

@@ -1,6 +1,4 @@
-"""Every network of the registry, at a small size: shapes, gradients, determinism, and the trip to disk and back."""
-
-import json
+"""Every network of the registry, at a small size: shapes, gradients, determinism."""
 
 import pytest
 import torch
@@ -10,10 +8,6 @@ from featureblend.training.networks import (
     AUTOENCODERS,
     DISCRIMINATORS,
     build,
-    channels_last,
-    load_autoencoder,
-    parameter_count,
-    save_autoencoder,
 )
 
 SMALL_MODERN = {"image_size": 32, "widths": [8, 16], "encoder_blocks": [1, 1], "decoder_blocks": [1, 1]}
@@ -64,7 +58,7 @@ def test_autoencoder_contract(name):
     assert posterior.mean.shape == latent.shape
     output = model.decode(latent)
     assert output.shape == images.shape == (3, 3, model.image_size, model.image_size)
-    for tensor in (latent, output, posterior.sample(), posterior.kl()):
+    for tensor in (latent, output, posterior.sample(torch.randn_like), posterior.kl()):
         assert torch.isfinite(tensor).all()
     assert posterior.kl().shape == (3,)
 
@@ -86,7 +80,7 @@ def test_encoding_draws_nothing(name):
 def test_every_parameter_of_an_autoencoder_learns(name):
     model = small(AUTOENCODERS, name)
     posterior = model.posterior(photos())
-    output = model.decode(posterior.sample(torch.Generator().manual_seed(1)))
+    output = model.decode(posterior.sample(torch.randn_like))
     (output.square().mean() + posterior.kl().mean() / 1000).backward()
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
@@ -140,58 +134,6 @@ def test_gradient_penalty_has_a_gradient(name):
     gradients = [parameter.grad for parameter in critic.parameters() if parameter.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
     assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
-
-
-@autoencoders
-def test_saved_model_comes_back(name, tmp_path):
-    model = channels_last(small(AUTOENCODERS, name))
-    model(photos())  # batch statistics are saved too
-    model.eval()
-    folder = save_autoencoder(tmp_path / "new" / "model", name, model)
-    assert sorted(path.name for path in folder.iterdir()) == ["model.json", "model.safetensors"]
-    again = load_autoencoder(folder)
-    assert not again.training
-    assert again.config == model.config
-    assert parameter_count(again) == parameter_count(model)
-    for (key, old), (_, new) in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
-        assert torch.equal(old, new), key
-    torch.testing.assert_close(again(photos()), model(photos()), atol=1e-3, rtol=0)  # another memory layout
-
-
-DAMAGE = {
-    "weights are cut off": lambda folder: cut(folder / "model.safetensors"),
-    "weights are text": lambda folder: (folder / "model.safetensors").write_text("no weights"),
-    "settings are cut off": lambda folder: cut(folder / "model.json"),
-    "settings are a list": lambda folder: (folder / "model.json").write_text("[1]"),
-    "settings lack the options": lambda folder: (folder / "model.json").write_text('{"model": "modern"}'),
-    "another size": lambda folder: resize(folder / "model.json"),
-}
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def resize(path):
-    facts = json.loads(path.read_text())
-    facts["options"]["widths"] = [8, 24]
-    path.write_text(json.dumps(facts))
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damaged_model_is_named(damage, tmp_path):
-    folder = save_autoencoder(tmp_path, "modern", small(AUTOENCODERS, "modern"))
-    DAMAGE[damage](folder)
-    with pytest.raises(FeatureblendError, match=f"cannot load {folder}: damaged"):
-        load_autoencoder(folder)
-
-
-def test_missing_model_is_named(tmp_path):
-    with pytest.raises(FeatureblendError, match=r"is no saved model: model.json is missing"):
-        load_autoencoder(tmp_path)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FeatureblendError, match="cannot write to"):
-        save_autoencoder(tmp_path / "file", "modern", small(AUTOENCODERS, "modern"))
 
 
 def test_unknown_networks_and_options():

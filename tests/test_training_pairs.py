@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from featureblend.errors import FeatureblendError
+from featureblend.faces.masks import outside_face
 from featureblend.faces.warp import warp_to_shape
-from featureblend.model.mixing import mix, place_shares
+from featureblend.model.mixing import _inside_and_around, _placed, mix
 from featureblend.training.batches import FaceBatches
 from featureblend.training.dataset import FaceSet
 from featureblend.training.degradation import KINDS, _as_jpeg, _compressed, _noisy, damaged, degraded
@@ -196,7 +197,8 @@ def test_groups_mix_as_the_use_half_does(fine, surroundings):
             first = row // group * group
             members, weight = latent[first : first + group].numpy(), weights[row].numpy()
             np.testing.assert_allclose(mixed[row].numpy(), mix(members, weight, layout, surroundings), atol=1e-4)
-            placed = place_shares(members, weight, layout, surroundings)
+            by_face = _inside_and_around(members, weight, layout, surroundings)
+            placed = _placed(*by_face, outside_face(layout["spatial_shape"][-1]))
             np.testing.assert_allclose(*np.broadcast_arrays(shares[row].numpy(), placed), atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""Every preset of the registry, at a tiny size: steps without NaN, who learns, and the trip to disk and back."""
+"""A preset of each family, at a tiny size: steps without NaN, who learns, and the trip to disk and back."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import torch
 from training_faces import HIERARCHICAL, faces, triplets
 
 from featureblend.errors import FeatureblendError
-from featureblend.training.presets import PRESETS, preset, quick, resized
+from featureblend.training.presets import preset, quick, resized
 from featureblend.training.trainer import Trainer
 
 SIDE = 32
@@ -60,7 +60,14 @@ def stepped():
     return get
 
 
-presets = pytest.mark.parametrize("name", PRESETS)
+FAMILIES = (
+    *("paper-ae-200", "paper-vae", "paper-vgg11-published", "paper-vgg11", "paper-vaegan-10-published", "paper-merge"),
+    *("paper-wgan", "paper-wgan-published", "paper-wgan-gp", "aae", "paper-perceptual", "paper-multiscale"),
+    *("paper-featurematch", "paper-minibatch", "modern-reconstruct", "modern-finish", "modern-fine", "modern-clean"),
+    *("taught", "toy"),
+)
+"""One preset of those that differ in nothing but sizes and rates."""
+presets = pytest.mark.parametrize("name", FAMILIES)
 
 
 @presets
@@ -99,9 +106,7 @@ def test_everything_that_should_learn_does(name):
         for who, network in trainer.networks.named().items()
         for key, parameter in network.named_parameters()
     }
-    frozen = trainer.experiment.frozen
-    kept = {(who, key) for who, key in before if who == "autoencoder" and key.split(".")[0] in frozen}
-    assert bool(kept) == bool(frozen)
+    kept = set()
     if [phase.objective for phase in trainer.experiment.phases] == ["clean"]:  # all but the cleaner stays as it is
         kept = {(who, key) for who, key in before if not key.startswith("cleaner.")}
     still = {place for place, value in before.items() if torch.equal(value, after[place])}

@@ -155,13 +155,6 @@ def test_data_without_people_to_measure_on_are_told_before_the_first_step(tmp_pa
     assert "warning" not in capsys.readouterr().err
 
 
-def test_a_frozen_part_that_is_not_there_is_named(tmp_path):
-    experiment = dataclasses.replace(SHORT["toy"], frozen=("encoder", "head"))
-    with pytest.raises(FeatureblendError, match=r"no part 'head': use some of encoder, .*decoder"):
-        train(experiment, faces(), tmp_path / "run", quiet=True)
-    assert not (tmp_path / "run").exists()
-
-
 def test_folders_that_are_no_runs(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(FeatureblendError, match=r"is no run folder: experiment\.json is missing"):

@@ -9,8 +9,7 @@ from training_faces import PAPER, TOY, faces
 
 from featureblend.training.experiment import Phase
 from featureblend.training.objective import Material
-from featureblend.training.schedule import adversarial_ramp, learning_rate_factor
-from featureblend.training.trainer import Trainer
+from featureblend.training.trainer import Trainer, adversarial_ramp, learning_rate_factor
 
 SCHEDULE = dataclasses.replace(
     TOY, batch_size=10, images=1000, warmup=100, learning_rate=1e-3, final_learning_rate=2e-4
@@ -106,15 +105,6 @@ def test_each_phase_moves_one_network_alone():
             # Nor does the phase compute gradients that nobody uses.
             learns = {parameter.requires_grad for parameter in trainer.networks.named()[name].parameters()}
             assert learns == {name == learner}
-
-
-def test_a_phase_that_is_not_due_is_left_out():
-    first, second = TOY.phases
-    sparse = dataclasses.replace(TOY, phases=(first, dataclasses.replace(second, every=2)))
-    trainer = Trainer(sparse, faces())
-    assert "loss_discriminate" in trainer.step()
-    assert "loss_discriminate" not in trainer.step()
-    assert "loss_discriminate" in trainer.step()
 
 
 def test_gradient_penalty_comes_every_few_steps():

@@ -1,8 +1,10 @@
 """What the web page does, without a page: the table, the sentences, the figures of the model, and the command."""
 
+import importlib.util
 import json
 import shutil
 import socket
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,8 +20,14 @@ from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
 from featureblend.model.folder import find_model
 from featureblend.web import fragments
-from featureblend.web.quality import SHOWN, read_quality, record_quality
+from featureblend.web.quality import SHOWN, read_quality
 from featureblend.web.studio import MAX_PHOTOS, PREVIEW, Look, Studio
+
+spec = importlib.util.spec_from_file_location(
+    "record_quality", Path(__file__).parents[1] / "tools" / "record_quality.py"
+)
+recording = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(recording)
 
 NAMES = ("first.png", "second.png", "third.png")
 
@@ -138,7 +146,7 @@ def test_figures_go_into_the_model_folder_and_onto_the_page(tmp_path, studio):
     assert read_quality(folder) is None
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text(metrics_of(studio.blender.config.identity))
-    assert record_quality(metrics, folder) == folder / "evaluation.json"
+    assert recording.record_quality(metrics, folder) == folder / "evaluation.json"
     quality = read_quality(folder)
     assert [row.method for row in quality.rows] == ["latent", "pixel", "real"]
     assert [column.name for column in quality.columns] == list(SHOWN)
@@ -164,10 +172,10 @@ def test_figures_of_another_model_are_refused(tmp_path):
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text(metrics_of("0123456789ab"))
     with pytest.raises(FeatureblendError, match="measured the model 0123456789ab"):
-        record_quality(metrics, find_model())
+        recording.record_quality(metrics, find_model())
     metrics.write_text("{}")
     with pytest.raises(FeatureblendError, match=r"is no metrics\.jsonl"):
-        record_quality(metrics, find_model())
+        recording.record_quality(metrics, find_model())
 
 
 def refusal(capsys, *words):

@@ -40,7 +40,7 @@ ADVERSARIAL = (
     "warmup=200",
     "ema_half_life=500",
 )
-"""The terms are those of `modern-sharpen`, but here the encoder learns too."""
+"""A stronger adversary than `modern` has, so that so short a run shows what it does."""
 VARIANTS: dict[str, tuple[str, ...]] = {
     "recipe": (),
     "no-warp": ("warp=0",),

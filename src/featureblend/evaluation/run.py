@@ -21,7 +21,6 @@ from ..io.console import Progress
 from ..io.files import atomic_path
 from ..io.memoize import keeping
 from ..metrics.variety import SMALL_SIDE
-from ..model.folder import bundled_models
 from ..training.dataset import FaceSet
 from .degraded_photos import measure_spoilt
 from .figures import REAL, TRAINING_FACES, figure_rows
@@ -46,7 +45,7 @@ from .results import Results, kept_line
 from .scoring import Reference
 from .workers import Workers
 
-__all__ = ["PAPER_MODEL", "evaluate"]
+__all__ = ["evaluate"]
 
 PCA_FACES = 3000
 """Faces of the train split that PCA is fitted on, the first ones: 3000 make a basis for 1280 numbers in a minute."""
@@ -56,9 +55,6 @@ PCA_WIDTH = 1280
 
 KEPT = 2**30
 """Bytes for memoized results that methods have in common; 1,000 pairs need half of it."""
-
-PAPER_MODEL = "paper-vae-128"
-"""Bundled model that the table calls 'paper', if there is one: the paper's VAE as meant."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ def evaluate(
     methods : sequence of str, optional
         Some of `method_names`; `default_methods` by default.
     also : sequence of str
-        ``NAME=MODEL_FOLDER`` words: further models. Where `PAPER_MODEL` is bundled it is one of them, as 'paper'.
+        ``NAME=MODEL_FOLDER`` words: further models.
     identity : bool
         Also measure identity (about 0.2 s a face).
     jobs : int, optional
@@ -151,8 +147,6 @@ def evaluate(
     """
     asked = find_protocol(protocol) if isinstance(protocol, str) else protocol
     further = dict(parse_also(also))
-    if PAPER_MODEL in bundled_models():
-        further.setdefault("paper", PAPER_MODEL)
     known = method_names(list(further))
     if methods is not None:
         methods = check_methods(methods, known)

@@ -24,7 +24,7 @@ from ..errors import FeatureblendError
 from ..faces.masks import above_mouth, outside_face, outside_features
 from .fine_mixing import mix_fine
 
-__all__ = ["Surroundings", "mix", "place_shares", "shares_won", "surroundings_winner"]
+__all__ = ["Surroundings", "mix", "shares_won", "surroundings_winner"]
 
 Surroundings = Literal["auto", "mean"] | int
 """Whose hair and background a blend has: 'auto' the best photo's, 'mean' everyone's by weight, or a place in the list.
@@ -88,48 +88,6 @@ def shares_won(weights: np.ndarray, winner: int) -> np.ndarray:
     return shares
 
 
-def place_shares(
-    latents: np.ndarray,
-    weights: np.ndarray,
-    layout: Mapping[str, Any],
-    surroundings: Surroundings | np.ndarray = "auto",
-) -> np.ndarray:
-    """Each face's share at each place of the spatial latent.
-
-    Parameters
-    ----------
-    latents : (N, D) float array
-    weights : (N,) array
-        At least 0; sum to 1.
-    layout : mapping
-        A model folder's `latent_layout`.
-    surroundings : 'auto', 'mean', int or (N,) array
-        Whose hair and background: that of the plainest latent, everyone's by weight, that face's, from 0, or shares
-        that sum to 1, for whoever knows more than the latents (`blend.compositing.composing.shares_around` sees the
-        photos).
-
-    Returns
-    -------
-    (N, grid, grid) float32 array
-        Sums to 1 over the faces at each place.
-
-    Raises
-    ------
-    FeatureblendError
-        If `surroundings` names no face.
-
-    Examples
-    --------
-    >>> layout = {"spatial": [0, 16], "spatial_shape": [1, 4, 4]}
-    >>> latents = np.array([[3.0] * 16, [1.0] * 16])
-    >>> shares = place_shares(latents, np.array([0.75, 0.25]), layout)
-    >>> shares[:, 0, 0].tolist(), shares[:, 2, 2].tolist()  # a corner, and the face
-    ([0.5, 0.5], [0.75, 0.25])
-    """
-    inside, around = _inside_and_around(latents, weights, layout, surroundings)
-    return _placed(inside, around, outside_face(layout["spatial_shape"][-1]))
-
-
 def _placed(inside: np.ndarray, around: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (inside[:, None, None] * (1 - mask) + around[:, None, None] * mask).astype(np.float32)
 
@@ -157,12 +115,19 @@ def mix(
     layout: Mapping[str, Any],
     surroundings: Surroundings | np.ndarray = "auto",
 ) -> np.ndarray:
-    """Mix latents by weight in the face, and by `place_shares` around it.
+    """Mix latents by weight in the face, and by the shares of `surroundings` around it.
 
     Parameters
     ----------
-    latents, weights, layout, surroundings
-        As in `place_shares`. A layout without a spatial part gives the plain weighted mean.
+    latents : (N, D) float array
+    weights : (N,) array
+        At least 0; sum to 1.
+    layout : mapping
+        A model folder's `latent_layout`. Without a spatial part the mix is the plain weighted mean.
+    surroundings : 'auto', 'mean', int or (N,) array
+        Whose hair and background: that of the plainest latent, everyone's by weight, that face's, from 0, or shares
+        that sum to 1, for whoever knows more than the latents (`blend.compositing.composing.shares_around` sees the
+        photos).
 
     Returns
     -------
@@ -171,7 +136,7 @@ def mix(
     Raises
     ------
     FeatureblendError
-        As `place_shares`.
+        If `surroundings` names no face.
 
     Examples
     --------

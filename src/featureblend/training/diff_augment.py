@@ -2,8 +2,7 @@
 
 Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training": colour, translation and cutout, with
 the paper's ranges. Since the generator's gradient goes through the change, the generator does not learn to make
-changed pictures, and a critic of ten thousand photos cannot learn them by heart. A policy of our own, ``grey``, leaves
-the critic brightness alone; it did not rid blends of coloured patches.
+changed pictures, and a critic of ten thousand photos cannot learn them by heart.
 """
 
 from __future__ import annotations
@@ -18,14 +17,11 @@ from ..errors import FeatureblendError
 
 __all__ = ["POLICIES", "DiffAugment", "parse_policy"]
 
-POLICIES = ("color", "translation", "cutout", "grey")
+POLICIES = ("color", "translation", "cutout")
 """What a policy can name."""
 
 SHIFT, CUT = 0.125, 0.5
 """Largest shift and side of the cut square, as shares of the side (Zhao et al., section 3.3)."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in what the eye takes for brightness (ITU-R BT.601)."""
 
 
 def parse_policy(policy: str) -> tuple[str, ...]:
@@ -70,21 +66,15 @@ class DiffAugment:
 
     def __init__(self, policy: str, draw: Callable[[str, int], Tensor]) -> None:
         self.policy = parse_policy(policy)
-        counts = {"color": 3, "translation": 2, "cutout": 2}  # nothing is left to chance about "grey"
-        self.drawn = {name: draw(name, counts[name]) for name in self.policy if name in counts}
+        counts = {"color": 3, "translation": 2, "cutout": 2}
+        self.drawn = {name: draw(name, counts[name]) for name in self.policy}
 
     def __call__(self, images: Tensor) -> Tensor:
         """Change (B, 3, S, S) pictures in [-1, 1]; the result may leave that range."""
         changes = {"color": _colour, "translation": _translated, "cutout": _cut}
         for name in self.policy:
-            images = changes[name](images, self.drawn[name].to(images)) if name in changes else _grey(images)
+            images = changes[name](images, self.drawn[name].to(images))
         return images
-
-
-def _grey(images: Tensor) -> Tensor:
-    """Replace each channel by the brightness."""
-    luma = images.new_tensor(LUMA)[:, None, None]
-    return (images * luma).sum(1, keepdim=True).expand_as(images)
 
 
 def _colour(images: Tensor, drawn: Tensor) -> Tensor:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Experiment", "LossWeights", "Phase"]
+from ..errors import FeatureblendError
+from ..io.settings import from_dict
+
+__all__ = ["Experiment", "LossWeights", "Phase", "read_experiment"]
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,6 @@ class Phase:
     """Name of a function in `featureblend.training.objective`."""
     learner: str
     """Whose optimiser steps afterwards: 'autoencoder', 'discriminator' or 'latent_discriminator'."""
-    every: int = 1
-    """Done at steps that this divides."""
     times: int = 1
     """Updates a step, for a discriminator: each further one sees other photos, and what is made of them."""
     first_times: int = 0
@@ -96,8 +97,7 @@ class Experiment:
     critic_clip: tuple[float, float] | None = None
     """Bounds that the discriminator's weights are clipped to after each of its steps (Arjovsky et al. 2017)."""
     diff_augment: str = ""
-    """Changes of all that the discriminator sees: any of 'color,translation,cutout' (at random, Zhao et al. 2020) and
-    'grey' (brightness alone)."""
+    """Random changes of all that the discriminator sees: any of 'color,translation,cutout' (Zhao et al. 2020)."""
     perceptual_options: dict[str, Any] = field(default_factory=dict)
     """Of the VGG behind `losses.perceptual`: `name` ('vgg16'; 'vgg11', ...) and `width`, its channels over VGG's."""
     vgg_weights: str = ""
@@ -140,9 +140,6 @@ class Experiment:
     """Adam's betas for the discriminator."""
     warmup: int = 2_000
     """Images over which the learning rates grow from 0."""
-    frozen: tuple[str, ...] = ()
-    """Parts of the autoencoder that keep their first weights, such as 'encoder': a last stage may teach the decoder
-    alone, at two thirds of the time, and codes made before stay good."""
     gradient_clip: float = 0.0
     """Largest norm of the autoencoder's gradient; 0 is off."""
     ema_half_life: int = 10_000
@@ -172,3 +169,46 @@ class Experiment:
     """Share of inputs (never targets) that are blurred, noisy, badly lit or strongly compressed."""
     seed: int = 0
     """Fixes the first weights, the order of the data and every random draw."""
+
+
+DROPPED: dict[str, tuple[Any, ...]] = {"frozen": ([], ()), "every": (1,)}
+"""Former settings of an experiment and of its phases, with the values at which they did nothing."""
+
+
+def read_experiment(values: Any, where: str) -> Experiment:
+    """An experiment from its JSON form, as `featureblend.io.settings.to_dict` gives it in this version or an older one.
+
+    Parameters
+    ----------
+    values : dict
+    where : str
+        The file it came from, named in messages.
+
+    Raises
+    ------
+    FeatureblendError
+        If a setting is unknown or of another type, or it is one that this version dropped and it was in use.
+
+    Examples
+    --------
+    >>> least = {"name": "mine", "description": "", "model": "modern"}
+    >>> read_experiment({**least, "frozen": []}, "experiment.json").name
+    'mine'
+    >>> read_experiment({**least, "frozen": ["encoder"]}, "experiment.json")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: experiment.json: 'frozen' (['encoder']) was dropped: use an older version
+    """
+    if isinstance(values, dict):
+        values = _without_dropped(values, where)
+        phases = values.get("phases")
+        if isinstance(phases, (list, tuple)):
+            phases = [_without_dropped(phase, where) if isinstance(phase, dict) else phase for phase in phases]
+            values["phases"] = phases
+    return from_dict(Experiment, values, where)
+
+
+def _without_dropped(values: dict[str, Any], where: str) -> dict[str, Any]:
+    for name, unused in DROPPED.items():
+        if name in values and values[name] not in unused:
+            raise FeatureblendError(f"{where}: {name!r} ({values[name]!r}) was dropped: use an older version")
+    return {name: value for name, value in values.items() if name not in DROPPED}

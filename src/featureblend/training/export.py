@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import platform
 import shutil
 import tempfile
 import warnings
@@ -21,15 +23,16 @@ from ..errors import FeatureblendError
 from ..io.files import sha256
 from ..io.image import from_network, to_network
 from ..io.settings import to_dict
+from ..metrics.scores import psnr, sharpness, ssim
 from ..model.folder import CLEANER, ModelConfig, read_model_folder
-from .combining import averaged, run_name, training_facts, with_cleaner
 from .dataset import FaceSet
-from .held_out import held_out_figures
+from .experiment import Experiment
 from .model_card import model_card
 from .networks import AUTOENCODERS, build
+from .networks.modern import ModernConfig
 from .state import RunFolder
 
-__all__ = ["LARGEST_DIFFERENCE", "export_model"]
+__all__ = ["LARGEST_DIFFERENCE", "export_model", "held_out_figures"]
 
 OPSET = 20
 """ONNX operator set of the exported networks."""
@@ -311,3 +314,106 @@ def _layout(model: Any) -> dict[str, Any]:
         layout["fine"] = [coarse, config.latent_dim]
         layout["fine_shape"] = [config.fine_channels, config.fine_grid, config.fine_grid]
     return layout
+
+
+def averaged(weights: dict[str, Tensor], other: RunFolder, folder: RunFolder) -> dict[str, Tensor]:
+    """The mean of two runs' weights."""
+    others = other.load()["ema"]
+    if {name: value.shape for name, value in weights.items()} != {name: value.shape for name, value in others.items()}:
+        raise FeatureblendError(f"{other.path} and {folder.path} hold networks of other sizes: they have no mean")
+    # Counters (BatchNorm's) are whole numbers: they stay the run's own.
+    return {name: torch.lerp(v, others[name], 0.5) if v.is_floating_point() else v for name, v in weights.items()}
+
+
+def with_cleaner(
+    weights: dict[str, Tensor], options: dict[str, Any], other: RunFolder, folder: RunFolder
+) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """Weights and options with the cleaner of another run, and the note for the model card."""
+    experiment, state = other.experiment(), other.load()
+    widths = experiment.model_options.get("cleaner_widths")
+    if not widths:
+        raise FeatureblendError(f"{other.path} holds no cleaner: name a run such as one of the preset modern-clean")
+    if experiment.model != "modern" or folder.experiment().model != "modern":
+        raise FeatureblendError(
+            f"{folder.path} can't have the cleaner of {other.path}: only `modern` networks have one"
+        )
+    sizes = [ModernConfig(**one.model_options).image_size for one in (folder.experiment(), experiment)]
+    if sizes[0] != sizes[1]:
+        raise FeatureblendError(f"{folder.path} makes {sizes[0]} px, and {other.path} cleans {sizes[1]} px")
+    # A run's own cleaner goes: only one undoes damage.
+    kept = {name: value for name, value in weights.items() if not name.startswith("cleaner.")}
+    taken = {name: value for name, value in state["ema"].items() if name.startswith("cleaner.")}
+    facts = {"run": run_name(other.path), "experiment": to_dict(experiment), **training_facts(experiment, state)}
+    return {**kept, **taken}, {**options, "cleaner_widths": widths}, {"cleaner": facts}
+
+
+def run_name(run: str | os.PathLike[str] | None) -> str:
+    """The name of a run's folder; empty for no run."""
+    return "" if run is None else Path(run).resolve().name
+
+
+def training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, Any]:
+    """Facts about a run for the model's settings and its card."""
+    clock = state["clock"]
+    return {
+        "steps": clock["step"],
+        "images_seen": clock["step"] * experiment.batch_size,
+        "minutes": round(clock["seconds"] / 60, 1),
+        "hardware": state.get("hardware", platform.machine()),
+        "data_sha256": state["data"],
+        "started_from": state.get("started_from", ""),
+        "torch": state.get("torch", ""),
+    }
+
+
+def held_out_figures(
+    faces: FaceSet, size: int, reconstruct: Callable[[np.ndarray], np.ndarray], limit: int = 500
+) -> dict[str, float | None]:
+    """Score reconstructions of the test split, with the mean face as the lower bound.
+
+    Parameters
+    ----------
+    faces : FaceSet
+        With all splits: the mean face is that of the training people.
+    size : int
+        Side of the pictures in pixels.
+    reconstruct : callable
+        Maps (N, size, size, 3) uint8 to the same.
+    limit : int
+        At most so many test faces, the first ones.
+
+    Returns
+    -------
+    dict
+        ``faces`` (count), ``psnr``, ``psnr_mean_face`` (dB, means over faces), ``ssim``, and
+        ``sharpness`` (variance of the Laplacian, outputs over real). Ready for JSON: None where a
+        figure is no finite number (the PSNR of faces that are given back without any error, the
+        sharpness relative to flat pictures).
+
+    Raises
+    ------
+    FeatureblendError
+        If no face is of the test split.
+    """
+    test = faces.split("test")
+    if not len(test):
+        raise FeatureblendError("the data holds no faces of the test split to measure on")
+    real = test.chosen(np.arange(min(limit, len(test)))).cropped(size).images
+    train = faces.split("train")
+    known = (train if len(train) else test).chosen(np.arange(min(2000, len(train) or len(test)))).cropped(size).images
+    mean_face = np.clip(known.mean(axis=0, dtype=np.float64) + 0.5, 0, 255).astype(np.uint8)
+    made = reconstruct(real)
+
+    def average(values: list[float]) -> float | None:
+        mean = float(np.mean(values))
+        return round(mean, 3) if math.isfinite(mean) else None
+
+    of_real = float(np.mean([sharpness(face) for face in real]))
+
+    return {
+        "faces": len(real),
+        "psnr": average([psnr(a, b) for a, b in zip(made, real, strict=True)]),
+        "psnr_mean_face": average([psnr(mean_face, b) for b in real]),
+        "ssim": average([ssim(a, b) for a, b in zip(made, real, strict=True)]),
+        "sharpness": average([sharpness(a) / of_real for a in made]) if of_real else None,
+    }

@@ -25,10 +25,9 @@ from .dataset import FaceSet, FaceTriplets
 from .experiment import Experiment
 from .machine import keep_freed_memory
 from .report import draw_curves, draw_samples
-from .schedule import adversarial_ramp
 from .starting import read_start
 from .state import RunFolder
-from .trainer import Trainer
+from .trainer import Trainer, adversarial_ramp
 
 __all__ = ["Trainer", "train"]
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import FeatureblendError
-from ..io.settings import from_dict, to_dict
+from ..io.settings import to_dict
 from ..model.folder import ModelConfig, bundled_models
-from .experiment import Experiment
+from .experiment import read_experiment
 from .presets import PRESETS, overridden
 
 __all__ = ["model_card", "training_command"]
@@ -129,7 +129,7 @@ def training_command(experiment: dict[str, Any], started_from: str = "") -> str 
     'featureblend train --preset toy --data faces.tar --run runs/toy --set seed=3'
     """
     try:
-        wanted = from_dict(Experiment, json.loads(json.dumps(experiment)), "config.json")
+        wanted = read_experiment(json.loads(json.dumps(experiment)), "config.json")
         settings = _differences(to_dict(PRESETS[wanted.name]), to_dict(wanted))
         # The only proof that the settings say all: the preset with them is the experiment.
         made = overridden(PRESETS[wanted.name], settings)

@@ -23,7 +23,7 @@ from .batches import moved, seeded
 from .degradation import KINDS, damaged, degraded
 from .experiment import Experiment
 from .groups import group_size, mixed_in_groups, mixed_pictures
-from .losses import adversarial, perceptual, reconstruction
+from .losses import adversarial, reconstruction
 from .material import Material, Networks
 from .networks.cleaning import SIGNS
 from .warping import bent_to_group_means
@@ -38,10 +38,7 @@ Objective = Callable[[Networks, Material, Experiment], Result]
 def _sampled(networks: Networks, images: Tensor, material: Material, name: str) -> tuple[Tensor, Any]:
     """Encode and draw from the posterior, with noise that the step fixes."""
     posterior = networks.autoencoder.posterior(images)
-    mean = posterior.mean
-    if posterior.log_variance is None:
-        return mean, posterior
-    return mean + (0.5 * posterior.log_variance).exp() * material.noise(name, mean), posterior
+    return posterior.sample(partial(material.noise, name)), posterior
 
 
 def _reconstruction_terms(
@@ -63,7 +60,7 @@ def _reconstruction_terms(
     if weights.perceptual:
         with torch.no_grad():
             wanted = networks.perceptual(images)
-        terms["perceptual"] = weights.perceptual * perceptual.perceptual_loss(networks.perceptual(output), wanted)
+        terms["perceptual"] = weights.perceptual * reconstruction.perceptual_loss(networks.perceptual(output), wanted)
     if weights.kl and posterior is not None:
         terms["kl"] = weights.kl * posterior.kl().float().mean() / images[0].numel()
     return terms

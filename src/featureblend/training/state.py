@@ -23,8 +23,8 @@ import torch
 
 from ..errors import FeatureblendError
 from ..io.files import atomic_path
-from ..io.settings import from_dict, to_dict
-from .experiment import Experiment
+from ..io.settings import to_dict
+from .experiment import Experiment, read_experiment
 
 __all__ = ["RunFolder"]
 
@@ -106,7 +106,7 @@ class RunFolder:
             raise FeatureblendError(f"{self.path} is no run folder: {self.experiment_file.name} is missing") from error
         except ValueError as error:
             raise FeatureblendError(f"cannot read {self.experiment_file}: not JSON ({error})") from error
-        return from_dict(Experiment, values, str(self.experiment_file))
+        return read_experiment(values, str(self.experiment_file))
 
     def note_data(self, path: str | os.PathLike[str], identity: str) -> None:
         """Record the prepared faces that are trained on, so that `export` finds them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import platform
 from dataclasses import dataclass
@@ -22,20 +23,17 @@ from ..io.files import sha256
 from ..metrics.lpips import find_lpips, load_lpips
 from .batches import FaceBatches
 from .checking import check
-from .compiling import compile_networks, compiles
 from .dataset import FaceSet, FaceTriplets
 from .experiment import Experiment, Phase
-from .fine_start import begin_fine_skip
 from .losses.adversarial import clip_weights
-from .machine import computes_in_bf16
+from .machine import compile_networks, compiles, computes_in_bf16
 from .material import Triplets
 from .networks import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFeatures, build, channels_last
 from .objective import OBJECTIVES, Material, Networks, remade
-from .schedule import adversarial_ramp, learning_rate_factor, times_due
-from .starting import take_over
+from .starting import begin_fine_skip, take_over
 from .triplets import GeneratedTriplets, TripletBatches, TripletSource, triplet_count
 
-__all__ = ["Clock", "Trainer"]
+__all__ = ["Clock", "Trainer", "adversarial_ramp", "learning_rate_factor", "times_due"]
 
 SHOWN = 32
 """At most so many held-out faces are shown and scored."""
@@ -50,6 +48,34 @@ class Clock:
     """Spent on training steps, over all slices."""
     closing: float = 0.0
     """Longest that scoring, drawing and saving took: a slice of time must leave room for it."""
+
+
+def learning_rate_factor(images: int, experiment: Experiment, start: float) -> float:
+    """Learning rate relative to its start: a linear warm-up, then half a cosine down to the final rate."""
+    warm = min(1.0, (images + experiment.batch_size) / max(1, experiment.warmup))
+    done = min(1.0, images / max(1, experiment.images))
+    end = 1.0 if experiment.final_learning_rate is None else experiment.final_learning_rate / start
+    return warm * (end + (1 - end) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def adversarial_ramp(images: int, experiment: Experiment) -> float:
+    """Factor on the adversarial terms: 0 before their start, then linearly up to 1."""
+    since = images - experiment.adversarial_start
+    if since < 0:
+        return 0.0
+    return 1.0 if not experiment.adversarial_ramp else min(1.0, since / experiment.adversarial_ramp)
+
+
+def times_due(phase: Phase, step: int) -> int:
+    """How often a phase runs at a step.
+
+    Examples
+    --------
+    >>> many = Phase("discriminate", "discriminator", times=5, first_times=99, first_steps=25)
+    >>> times_due(many, 24), times_due(many, 25)
+    (99, 5)
+    """
+    return phase.first_times if phase.first_times and step < phase.first_steps else phase.times
 
 
 def psnr(images: Tensor, wanted: Tensor) -> float:
@@ -198,10 +224,6 @@ class Trainer:
         if experiment.degrade and model.image_size % 16:
             raise FeatureblendError(f"degrade needs an image_size that is a multiple of 16, not {model.image_size}")
         learners = {phase.learner for phase in experiment.phases}
-        for part in experiment.frozen:
-            if not isinstance(getattr(model, part, None), nn.Module):
-                parts = ", ".join(name for name, _ in model.named_children())
-                raise FeatureblendError(f"frozen: the autoencoder has no part {part!r}: use some of {parts}")
         critic = latent_critic = features = None
         if "discriminator" in learners:
             critic = build(DISCRIMINATORS, experiment.discriminator, experiment.discriminator_options)
@@ -263,7 +285,7 @@ class Trainer:
         return one if self.world == 1 else f"{self.world} x {one}"
 
     def step(self) -> dict[str, Tensor]:
-        """Do one step: every phase that is due, in order; give the numbers for the log."""
+        """Do one step: every phase, in order; give the numbers for the log."""
         step = self.clock.step
         material = self._material()
         logged: dict[str, Tensor] = {}
@@ -302,8 +324,6 @@ class Trainer:
         networks = self.networks.named()
         for name, network in networks.items():
             network.requires_grad_(name == learner)
-        for part in self.experiment.frozen:
-            getattr(self.networks.autoencoder, part).requires_grad_(False)
         optimiser, network = self.optimisers[learner], networks[learner]
         # `defaults` keeps the first rate, whatever rate the groups were saved with.
         start = optimiser.defaults["lr"]

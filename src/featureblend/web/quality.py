@@ -1,7 +1,7 @@
 """A model's quality on people not seen in training: figures kept in its folder.
 
-``featureblend evaluate`` measures; `record_quality` keeps what the page shows of its ``metrics.jsonl`` in the model's
-folder, as ``evaluation.json``.
+``featureblend evaluate`` measures; ``tools/record_quality.py`` keeps what the page shows in the model's folder, as
+``evaluation.json``.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..errors import FeatureblendError
 from ..evaluation.figures import FIGURES, badness, current_name
-from ..io.files import atomic_path
-from ..model.folder import read_model_folder
 
-__all__ = ["FILE", "SHOWN", "Column", "Quality", "Row", "read_quality", "record_quality"]
+__all__ = ["FILE", "SHOWN", "Column", "Quality", "Row", "read_quality"]
 
 FILE = "evaluation.json"
 """The file's name in a model folder."""
@@ -117,48 +114,6 @@ class Quality:
         if model == self.model:
             return ""
         return f"These figures are of the model {self.model}; the one in use, {model}, was not measured yet."
-
-
-def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str]) -> Path:
-    """Keep the figures that the page shows of an evaluation in the model's folder.
-
-    Parameters
-    ----------
-    metrics : path-like
-        The ``metrics.jsonl`` that ``featureblend evaluate`` wrote.
-    model : path-like
-        The model's folder.
-
-    Returns
-    -------
-    Path
-        The file that was written.
-
-    Raises
-    ------
-    FeatureblendError
-        If the metrics can't be read, or their method 'latent' was another model.
-    """
-    try:
-        lines = [json.loads(line) for line in Path(metrics).read_text().splitlines() if line.strip()]
-        values: dict[str, dict[str, Any]] = {}
-        for line in lines:
-            if (figure := current_name(line["figure"])) in SHOWN:
-                values.setdefault(line["method"], {})[figure] = line["value"]
-        own = next(line for line in lines if line["method"] == "latent")
-        count = max(line["count"] for line in lines if line["method"] == "latent")
-    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
-        raise FeatureblendError(
-            f"{metrics} is no metrics.jsonl with the method 'latent': `featureblend evaluate` writes one"
-        ) from error
-    identity = read_model_folder(model).identity
-    if own["model"] != identity:
-        raise FeatureblendError(f"{metrics} measured the model {own['model']}, and {model} holds {identity}")
-    path = Path(model) / FILE
-    record = {"model": identity, "protocol": own["protocol"], "count": count, "methods": values}
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
-    return path
 
 
 def read_quality(model: str | os.PathLike[str]) -> Quality | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...faces.alignment import corners, invert_matrix, transform_points, warped
 
-__all__ = ["border_fade", "paste", "unalign_change", "unalign_image"]
+__all__ = ["border_fade", "paste", "unalign_change"]
 
 FADE = 0.08
 """Width of the frame in which a crop passes into the photo, as a share of the crop's side."""
@@ -114,35 +114,3 @@ def _covered(crop: Sequence[int], matrix: np.ndarray, photo: Sequence[int]) -> t
     left, top = np.clip(np.floor(places.min(axis=0)) - 1, 0, limit).astype(int).tolist()
     right, bottom = np.clip(np.ceil(places.max(axis=0)) + 2, 0, limit).astype(int).tolist()
     return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def unalign_image(crop: np.ndarray, matrix: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Put a crop back where it came from: the inverse of `align_face`.
-
-    Parameters
-    ----------
-    crop : (S, S, 3) uint8 array
-    matrix : (2, 3) array
-        The one that the crop was cut with.
-    shape : sequence of int
-        Height and width of the photo.
-
-    Returns
-    -------
-    image : (H, W, 3) uint8 array
-        Black outside the crop.
-    mask : (H, W) float32 array in [0, 1]
-        1 where the crop lies.
-    """
-    height, width = int(shape[0]), int(shape[1])
-    image, mask = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.float32)
-    back = invert_matrix(matrix)
-    # Only the part of the photo that the crop covers, and the pixels around it that it covers partly.
-    box = _covered(crop.shape, matrix, shape)
-    if box is not None:
-        left, top, right, bottom = box
-        part, size = back - [[0, 0, left], [0, 0, top]], (right - left, bottom - top)
-        covered = cv2.warpAffine(np.ones(crop.shape[:2], np.float32), part, size, flags=cv2.INTER_LINEAR)
-        mask[top:bottom, left:right] = covered
-        image[top:bottom, left:right] = warped(crop, part, size, cv2.BORDER_REPLICATE) * (covered > 0)[..., None]
-    return image, mask

@@ -5,11 +5,23 @@ Pictures are (B, 3, H, W) in [-1, 1]. Each loss is 0 for equal pictures and is a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["anchor_l1", "band_energies", "feature_l1", "l1", "laplacian_l1", "mse", "ssim_loss", "texture_l1"]
+__all__ = [
+    "anchor_l1",
+    "band_energies",
+    "feature_l1",
+    "l1",
+    "laplacian_l1",
+    "mse",
+    "perceptual_loss",
+    "ssim_loss",
+    "texture_l1",
+]
 
 # Wang et al. 2004: (0.01 L)^2 and (0.03 L)^2, where the range L of [-1, 1] is 2.
 SSIM_LUMINANCE, SSIM_CONTRAST = (0.01 * 2) ** 2, (0.03 * 2) ** 2
@@ -151,6 +163,40 @@ def feature_l1(output: list[Tensor], target: list[Tensor]) -> Tensor:
     # Maps may be bfloat16, whose three digits are too few for a mean.
     terms = [
         (a - b).abs().mean(dtype=torch.float32) / (b.abs().mean(dtype=torch.float32) + 1e-6)
+        for a, b in zip(output, target, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def perceptual_loss(output: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+    """Mean squared difference of feature maps, each map's features scaled to length 1 at every place, averaged.
+
+    The maps come from `featureblend.training.networks.vgg.VGGFeatures` (Johnson, Alahi & Fei-Fei 2016, "Perceptual
+    Losses for Real-Time Style Transfer and Super-Resolution", section 3.1; the paper's reference 6). Without that scale
+    the deep layers, whose features are tens of times larger, are all that counts (Zhang et al. 2018, "The Unreasonable
+    Effectiveness of Deep Features as a Perceptual Metric", section 3).
+
+    Parameters
+    ----------
+    output, target : sequences of (B, C, H, W) tensors
+        Maps of the picture made and of the picture it should be; the target's get no gradient.
+
+    Returns
+    -------
+    scalar tensor
+        0 for equal pictures, at most 4: the squared distance of two directions.
+
+    Examples
+    --------
+    >>> one, other = torch.tensor([[[[1.0]], [[0.0]]]]), torch.tensor([[[[0.0]], [[5.0]]]])
+    >>> float(perceptual_loss([one], [one])), float(perceptual_loss([one], [other]))
+    (0.0, 2.0)
+    """
+    terms = [
+        (functional.normalize(a.float(), dim=1) - functional.normalize(b.detach().float(), dim=1))
+        .square()
+        .sum(dim=1)
+        .mean()
         for a, b in zip(output, target, strict=True)
     ]
     return torch.stack(terms).mean()

@@ -6,11 +6,8 @@ from .autoencoder import (
     LATENT_DISCRIMINATORS,
     build,
     channels_last,
-    load_autoencoder,
-    parameter_count,
-    save_autoencoder,
 )
-from .latent import GaussianPosterior, lerp, norm_preserving_mean, slerp, weighted_mean
+from .latent import GaussianPosterior
 from .vgg import VGGFeatures
 
 __all__ = [
@@ -21,11 +18,4 @@ __all__ = [
     "VGGFeatures",
     "build",
     "channels_last",
-    "lerp",
-    "load_autoencoder",
-    "norm_preserving_mean",
-    "parameter_count",
-    "save_autoencoder",
-    "slerp",
-    "weighted_mean",
 ]

@@ -1,4 +1,4 @@
-"""Building blocks of the networks: residual and dense blocks, resampling, minibatch discrimination."""
+"""Building blocks of the networks: residual blocks, resampling, minibatch discrimination."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = [
-    "DenseBlock",
     "Downsample",
     "MinibatchDiscrimination",
     "MultiScale",
@@ -132,35 +131,6 @@ def fitted(maps: Tensor, side: int) -> Tensor:
     missing = side - maps.shape[-1]
     first, second = missing // 2, missing - missing // 2
     return functional.pad(maps, (first, second, first, second)) if missing else maps
-
-
-class DenseBlock(nn.Module):
-    """A residual block of densely connected 3 x 3 convolutions, the identity at the start of training.
-
-    Each convolution sees the block's input and all outputs before it; a 1 x 1 convolution of everything, which starts
-    at zero, is added to the input (the residual dense block of Zhang et al. 2018).
-
-    Parameters
-    ----------
-    channels : int
-    layers : int
-        Convolutions before the last; each adds a fourth of the channels.
-    """
-
-    def __init__(self, channels: int, layers: int = 3) -> None:
-        super().__init__()
-        growth = max(1, channels // 4)
-        self.convolutions = nn.ModuleList(conv3x3(channels + place * growth, growth) for place in range(layers))
-        self.fuse = nn.Conv2d(channels + layers * growth, channels, 1)
-        nn.init.zeros_(self.fuse.weight)
-        nn.init.zeros_(self.fuse.bias)  # type: ignore[arg-type]  # there is a bias
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Map (B, channels, H, W) to the same shape."""
-        seen = values
-        for convolution in self.convolutions:
-            seen = torch.cat([seen, convolution(activation(seen))], dim=1)
-        return values + self.fuse(activation(seen))
 
 
 class MinibatchDiscrimination(nn.Module):

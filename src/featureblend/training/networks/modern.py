@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import FeatureblendError
-from .blocks import DenseBlock, Downsample, MinibatchDiscrimination, ResidualBlock, Upsample, activation, conv3x3
+from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
 from .cleaning import Cleaner
 from .latent import GaussianPosterior
 
@@ -216,10 +216,6 @@ class ModernDiscriminatorConfig:
     """Channels at each resolution, finest first."""
     blocks: int = 1
     """Residual blocks at each resolution."""
-    multi_scale: bool = False
-    """Make those blocks densely connected ones (the paper, section 4)."""
-    minibatch_kernels: int = 0
-    """Kernels of minibatch discrimination before the heads (the paper, section 4); 0 leaves it out."""
     places: bool = False
     """Judge every place of the second coarsest map too (Isola et al. 2017, PatchGAN): a picture then has a logit for
     each place, what is seen there plus what is seen in the whole, so that one picture teaches as much as hundreds."""
@@ -231,8 +227,6 @@ class ModernDiscriminatorConfig:
 
     def __post_init__(self) -> None:
         step = self.patch * 2 ** len(self.widths)
-        if self.minibatch_kernels < 0:
-            raise FeatureblendError("discriminator options: minibatch_kernels must not be negative")
         if self.places and len(self.widths) < 2:
             raise FeatureblendError("discriminator options: places needs at least two widths")
         if not self.widths or self.grid < 1 or self.image_size % step:
@@ -252,22 +246,20 @@ class ModernDiscriminator(nn.Module):
     (torch.Size([2]), torch.Size([2]))
     """
 
+    mixes_samples = False
+    """Whether a sample's logit depends on the rest of its batch."""
+
     def __init__(self, config: ModernDiscriminatorConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModernDiscriminatorConfig()
-        kernels = config.minibatch_kernels
-        self.mixes_samples = kernels > 0
-        """Whether a sample's logit depends on the rest of its batch."""
-        block = DenseBlock if config.multi_scale else ResidualBlock
         self.stem = conv3x3(3 * config.patch**2, config.widths[0])
         self.levels = nn.ModuleList()
         for level, width in enumerate(config.widths):
             layers: list[nn.Module] = [Downsample(config.widths[level - 1], width)] if level else []
-            self.levels.append(nn.Sequential(*layers, *(block(width) for _ in range(config.blocks))))
+            self.levels.append(nn.Sequential(*layers, *(ResidualBlock(width) for _ in range(config.blocks))))
         self.last = Downsample(config.widths[-1], config.widths[-1])
         features = config.widths[-1] * config.grid**2
-        self.minibatch = MinibatchDiscrimination(features, kernels) if kernels else nn.Identity()
-        self.heads = nn.Linear(features + kernels, 2)
+        self.heads = nn.Linear(features, 2)
         nn.init.normal_(self.heads.weight, std=0.01)
         nn.init.zeros_(self.heads.bias)
         self.place_head = nn.Conv2d(config.widths[-2], 1, 1) if config.places else None
@@ -287,7 +279,7 @@ class ModernDiscriminator(nn.Module):
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Float32 logits (B,) or (B, places), mixing estimates (B,) and the `features`, from one pass."""
         maps = self.features(images)
-        heads = self.heads(self.minibatch(activation(self.last(maps[-1])).flatten(1))).float()
+        heads = self.heads(activation(self.last(maps[-1])).flatten(1)).float()
         logits = heads[:, 0]
         if self.place_head is not None:
             logits = logits[:, None] + self.place_head(activation(maps[-2])).flatten(1).float()

@@ -196,7 +196,7 @@ class PaperAutoencoder(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode images (B, 3, image_size, image_size) in [-1, 1] as mean latents (B, latent_dim), never samples."""
-        return self.posterior(images).mode()
+        return self.posterior(images).mean
 
     def decode(self, latent: Tensor) -> Tensor:
         """Decode latents (B, latent_dim) into images (B, 3, image_size, image_size) in [-1, 1]."""
