@@ -1,7 +1,5 @@
 """What holds for every classical blend, over the registry."""
 
-import doctest
-import importlib
 import subprocess
 import sys
 
@@ -17,8 +15,7 @@ from featureblend.blend.baselines.inputs import check_inputs
 from featureblend.blend.baselines.selection import Strongest, local_energy
 from featureblend.errors import FeatureblendError
 
-SHAPES = [(32, 32), (33, 47), (61, 40), (128, 128)]
-MODULES = ["fourier", "inputs", "morph", "pixel", "poisson", "pyramid", "registry", "selection"]
+SHAPES = [(32, 32), (33, 47), (61, 40)]
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 
 
@@ -46,14 +43,14 @@ def difference(a, b):
 
 
 @every_method
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_all_the_weight_on_one_photo_returns_it(method, shape):
-    images, points = photos(shape, 3), faces(shape, 3)
-    for chosen in range(3):
-        result = method(images, np.eye(3)[chosen], points)
-        assert result.dtype == np.uint8
-        np.testing.assert_array_equal(result, images[chosen])
-        assert result is not images[chosen]
+def test_all_the_weight_on_one_photo_returns_it(method):
+    for shape in SHAPES:
+        images, points = photos(shape, 3), faces(shape, 3)
+        for chosen in range(3):
+            result = method(images, np.eye(3)[chosen], points)
+            assert result.dtype == np.uint8
+            np.testing.assert_array_equal(result, images[chosen])
+            assert result is not images[chosen]
 
 
 @every_method
@@ -65,9 +62,8 @@ def test_a_photo_fades_in_without_a_jump(method):
 
 
 @every_method
-@pytest.mark.parametrize("shape", SHAPES[1:3], ids=str)
-def test_the_order_of_the_photos_does_not_matter(method, shape):
-    images, points, weights = photos(shape, 3), faces(shape, 3), np.array([0.5, 0.3, 0.2])
+def test_the_order_of_the_photos_does_not_matter(method):
+    images, points, weights = photos((33, 47), 3), faces((33, 47), 3), np.array([0.5, 0.3, 0.2])
     expected = method(images, weights, points)
     for order in ([1, 0, 2], [2, 1, 0], [1, 2, 0]):
         permuted = method([images[k] for k in order], weights[order], [points[k] for k in order])
@@ -164,23 +160,23 @@ def test_the_pixel_mean_is_the_textbook_formula(levels, weight):
     assert np.abs(METHODS["pixel"](images, (1 - weight, weight)) - np.clip(exact, 0, 255)).max() <= 0.5 + 1e-9
 
 
+MISFITS = [
+    ([], [], "no photo"),
+    ([(32, 32, 3), (32, 33, 3)], [0.5, 0.5], "photo 2 is 33x32 and photo 1 is 32x32"),
+    ([(32, 32, 3), (32, 32)], [0.5, 0.5], "photo 2"),
+    ([(4, 32, 3)], [1.0], "at least 8 pixels"),
+    ([(32, 32, 3)] * 2, [0.5, 0.6], "sum to 1"),
+    ([(32, 32, 3)] * 2, [1.0], "2 photos need 2 weights"),
+    ([(32, 32, 3)] * 2, [float("nan"), 1.0], "finite"),
+]
+
+
 @every_method
-@pytest.mark.parametrize(
-    ("shapes", "weights", "message"),
-    [
-        ([], [], "no photo"),
-        ([(32, 32, 3), (32, 33, 3)], [0.5, 0.5], "photo 2 is 33x32 and photo 1 is 32x32"),
-        ([(32, 32, 3), (32, 32)], [0.5, 0.5], "photo 2"),
-        ([(4, 32, 3)], [1.0], "at least 8 pixels"),
-        ([(32, 32, 3)] * 2, [0.5, 0.6], "sum to 1"),
-        ([(32, 32, 3)] * 2, [1.0], "2 photos need 2 weights"),
-        ([(32, 32, 3)] * 2, [float("nan"), 1.0], "finite"),
-    ],
-)
-def test_what_does_not_fit_is_named(method, shapes, weights, message):
-    images = [np.zeros(shape, np.uint8) for shape in shapes]
-    with pytest.raises(FeatureblendError, match=message):
-        method(images, weights, [np.ones((68, 2))] * len(images))
+def test_what_does_not_fit_is_named(method):
+    for shapes, weights, message in MISFITS:
+        images = [np.zeros(shape, np.uint8) for shape in shapes]
+        with pytest.raises(FeatureblendError, match=message):
+            method(images, weights, [np.ones((68, 2))] * len(images))
 
 
 def test_float_pictures_are_refused():
@@ -204,12 +200,6 @@ def test_local_energy_keeps_the_total_and_spreads_over_the_window():
     energy = local_energy(spike)
     assert energy.sum() == pytest.approx(14, rel=1e-5)
     assert (energy > 0).sum() == 25
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_examples_in_the_documentation_run(name):
-    module = importlib.import_module(f"featureblend.blend.baselines.{name}")
-    assert doctest.testmod(module).failed == 0
 
 
 def test_opencv_is_not_imported_with_the_package():
