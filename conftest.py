@@ -6,11 +6,14 @@ import pytest
 
 EXTRAS = (
     *("torch", "accelerate", "matplotlib", "onnx", "safetensors", "torchmetrics"),
+    *("jinja2", "sklearn"),
     *("filelock", "gradio", "playwright", "mkdocs", "importlinter"),
 )
 MISSING = {name for name in EXTRAS if importlib.util.find_spec(name) is None}
 """Parts of the extras that are not installed. Files that cannot be imported without them, and tests that are marked
 `extras`, are no tests of the plain install, and are left out of it."""
+EXAMPLES = ("featureblend.evaluation.plots.", "featureblend.metrics.critic.")
+"""Modules that import parts of an extra only when they are used; so do the examples in their docstrings."""
 LEFT_OUT = pytest.StashKey[list]()
 
 
@@ -30,7 +33,7 @@ def pytest_make_collect_report(collector):
 
 def pytest_collection_modifyitems(config, items):
     if MISSING:
-        out = [item for item in items if item.get_closest_marker("extras")]
+        out = [item for item in items if item.get_closest_marker("extras") or item.name.startswith(EXAMPLES)]
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jinja2  # noqa: F401  (files that evaluate are no tests of the plain install)
 import numpy as np
 from drawn_faces import draw_faces
 

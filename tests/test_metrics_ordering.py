@@ -99,6 +99,7 @@ def test_nearest_neighbour_accuracy(sets):
     assert overall["noise"] == 1
 
 
+@pytest.mark.extras
 def test_fresh_critic(sets):
     found = {name: fresh_critic_auc(sets.reference_features, features) for name, features in sets.features.items()}
     assert_rising(found)

@@ -20,7 +20,6 @@ from featureblend.metrics import (
     nearest_distances,
     nearest_neighbour_accuracy,
 )
-from featureblend.metrics.critic import PENALTY, _logistic_regression
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +114,7 @@ def test_two_sample_scores_refuse_bad_features(score):
         score(good, good * np.nan)
 
 
+@pytest.mark.extras
 def test_auc_counts_pairs_with_ties_as_half():
     rng = np.random.default_rng(0)
     scores, labels = rng.integers(0, 6, 50), rng.integers(0, 2, 50)
@@ -128,6 +128,7 @@ def test_auc_counts_pairs_with_ties_as_half():
         auc(scores, labels[:3])
 
 
+@pytest.mark.extras
 def test_fresh_critic_on_sets_whose_answer_is_known():
     real, alike = clouds(300), clouds(300, seed=1)
     assert fresh_critic_auc(real, alike) == pytest.approx(0.5, abs=0.07)
@@ -143,6 +144,7 @@ def test_fresh_critic_on_sets_whose_answer_is_known():
     assert first != fresh_critic_auc(real, apart, seed=6)
 
 
+@pytest.mark.extras
 def test_fresh_critic_is_fair_with_many_features_and_constant_ones():
     real, alike = clouds(60, 200), clouds(60, 200, seed=1)
     real[:, 3] = alike[:, 3] = 7
@@ -153,18 +155,7 @@ def test_fresh_critic_is_fair_with_many_features_and_constant_ones():
         fresh_critic_auc(real, alike, folds=1)
 
 
-def test_the_critic_is_trained_to_its_optimum():
-    rng = np.random.default_rng(0)
-    inputs = np.concatenate([rng.normal(size=(80, 150)), np.ones((80, 1))], axis=1)
-    labels = (inputs[:, 0] + rng.normal(size=80) > 0).astype(float)
-    weights = _logistic_regression(inputs, labels)
-    chance = 1 / (1 + np.exp(-inputs @ weights))
-    penalty = np.append(np.full(150, PENALTY), 1e-3)
-    slope = inputs.T @ (chance - labels) + penalty * weights
-    assert np.abs(slope).max() < 1e-4
-    assert np.abs(weights).max() > 0.05
-
-
+@pytest.mark.extras
 def test_fresh_critic_takes_pictures(faces):
     blurred = np.stack([cv2.GaussianBlur(face, (0, 0), 2) for face in faces[30:]])
     assert fresh_critic_auc(faces[:30], blurred) > 0.95

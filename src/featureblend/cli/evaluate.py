@@ -30,7 +30,7 @@ def evaluate(
     jobs: Annotated[int | None, plain("NUMBER")] = None,
     quiet: Flag = False,
 ) -> None:
-    """Measure every method on the same pairs; write metrics.jsonl and report.html.
+    """Measure every method on the same pairs; write metrics.jsonl and report.html (needs the extra 'evaluate').
 
     A run that was stopped goes on with the same command: methods that are done are not measured again.
 

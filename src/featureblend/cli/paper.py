@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from ..errors import FeatureblendError
+from ..io.extras import require
 from .options import Flag, plain
 
 __all__ = ["reproduce"]
@@ -22,7 +22,7 @@ def reproduce(
     jobs: Annotated[int | None, plain("NUMBER")] = None,
     quiet: Flag = False,
 ) -> None:
-    """Run the paper's experiments again; redraw its figures and judge its claims (needs the extra 'train').
+    """Run the paper's experiments again; redraw its figures and judge its claims (needs extras 'train' and 'evaluate').
 
     The same command goes on with runs that a stop or a budget cut short, and draws everything anew.
 
@@ -40,11 +40,8 @@ def reproduce(
         jobs: Runs at a time; if left out one a core with --quick and no GPU, else one.
         quiet: Show no progress bar.
     """
-    import importlib.util
-
-    for module in ("torch", "matplotlib"):
-        if importlib.util.find_spec(module) is None:
-            raise FeatureblendError(f"this command needs {module}: pip install 'featureblend[train]'")
+    require("train", "torch")
+    require("evaluate", "jinja2", "matplotlib", "sklearn")
     from ..paper.reproduce import reproduce as run
 
     if budget is None and quick:

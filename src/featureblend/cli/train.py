@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from ..errors import FeatureblendError
+from ..io.extras import require
 from .options import File, Flag, Folder, Out, OutFolder, plain
 from .pictures import print_warnings
 
@@ -108,7 +109,7 @@ def train(
         return
     if data is None:
         raise FeatureblendError("--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`")
-    _need("torch", "train")
+    require("train", "torch")
     from ..training.dataset import FaceSet, FaceTriplets
 
     faces = FaceSet.read(data)
@@ -149,7 +150,7 @@ def export(
         average_with: Export the mean of this run's weights and those of the run it started from.
         cleaner_from: Export another run's cleaner (preset modern-clean) with this run's networks.
     """
-    _need("torch", "train")
+    require("train", "torch")
     from ..training.dataset import FaceSet
     from ..training.export import export_model
     from ..training.state import RunFolder
@@ -159,14 +160,6 @@ def export(
         run, out, faces, name=name, data=data_note, average_with=average_with, cleaner_from=cleaner_from, say=print
     )
     print(out)
-
-
-def _need(module: str, extra: str) -> None:
-    """Say which extra brings a missing package."""
-    import importlib.util
-
-    if importlib.util.find_spec(module) is None:
-        raise FeatureblendError(f"this command needs {module}: pip install 'featureblend[{extra}]'")
 
 
 def _json(value: Any) -> str:

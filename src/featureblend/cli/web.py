@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from ..errors import FeatureblendError
+from ..io.extras import require
 from .options import Flag, Model
 
 __all__ = ["web"]
@@ -32,10 +32,7 @@ def web(
         model: A model folder or the name of a bundled model; the bundled one if left out.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
     """
-    import importlib.util
-
-    if importlib.util.find_spec("gradio") is None:
-        raise FeatureblendError("the web page needs gradio: pip install 'featureblend[web]'")
+    require("web", "gradio")
     from ..web import serve
 
     serve(model, host, port, browser, mend=mend)

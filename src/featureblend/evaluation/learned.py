@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FeatureblendError
+from ..io.extras import require
 from ..metrics.distance import balance_of_distances
 from ..metrics.distributions import fid, kid
 from ..metrics.patch_statistics import FEATURES_NAME
@@ -120,7 +120,7 @@ def find_extractors(inception: str | None = None, lpips: Sequence[str] = ()) -> 
     Extractors(inception=None, lpips=())
     """
     if inception or lpips:
-        _need_torch()
+        require("train", "torch")
     found = None
     if inception:
         from ..metrics.inception import PUBLISHED
@@ -134,13 +134,6 @@ def find_extractors(inception: str | None = None, lpips: Sequence[str] = ()) -> 
         heads = find_lpips(lpips)
         _lpips(heads)
     return Extractors(found, heads)
-
-
-def _need_torch() -> None:
-    import importlib.util
-
-    if importlib.util.find_spec("torch") is None:
-        raise FeatureblendError("Inception and LPIPS need torch: pip install 'featureblend[train]'")
 
 
 # Each process loads a network once.

@@ -18,6 +18,7 @@ import numpy as np
 from ..blend.blender import Blender
 from ..errors import FeatureblendError
 from ..io.console import Progress
+from ..io.extras import require
 from ..io.files import atomic_path
 from ..io.memoize import keeping
 from ..metrics.variety import SMALL_SIDE
@@ -143,7 +144,7 @@ def evaluate(
     ------
     FeatureblendError
         If there are too few faces for the protocol, no person with a second photo for `identity`, a protocol, method
-        or model is unknown, or a file of weights is not what it should be.
+        or model is unknown, a file of weights is not what it should be, or the extra 'evaluate' is not installed.
     """
     asked = find_protocol(protocol) if isinstance(protocol, str) else protocol
     further = dict(parse_also(also))
@@ -152,6 +153,7 @@ def evaluate(
         methods = check_methods(methods, known)
     if jobs is not None and jobs < 1:
         raise FeatureblendError(f"jobs {jobs}: at least 1 is due")
+    require("evaluate", "jinja2", "matplotlib", "sklearn")
     networks = find_extractors(inception, lpips)
     blenders = {"latent": Blender.from_pretrained(model)}
     blenders |= {name: Blender.from_pretrained(folder) for name, folder in further.items()}

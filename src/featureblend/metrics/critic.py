@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..io.extras import require
 from .inputs import Pictures, as_rows
 from .patch_statistics import image_features
 
@@ -15,9 +16,6 @@ __all__ = ["auc", "fresh_critic_auc"]
 
 PENALTY = 30.0
 """Weight of the squared norm in the critic's regression, in units of one picture's likelihood."""
-
-NEWTON_STEPS, SOLVER_STEPS = 30, 500
-"""At most so many steps of Newton's method, and of conjugate gradients within each; ten and fifty are usual."""
 
 
 def auc(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -37,11 +35,7 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
     Raises
     ------
     FeatureblendError
-        If shapes differ, a score is no number or one kind is missing.
-
-    Notes
-    -----
-    The Mann-Whitney statistic, exact; the tests count all pairs.
+        If shapes differ, a score is no number, one kind is missing, or scikit-learn is not installed.
 
     References
     ----------
@@ -56,13 +50,12 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
     values, positive = np.asarray(scores, dtype=np.float64), np.asarray(labels).astype(bool)
     if values.ndim != 1 or values.shape != positive.shape or np.isnan(values).any():
         raise FeatureblendError(f"AUC takes as many scores as labels, all numbers: {values.shape} and {positive.shape}")
-    count = int(positive.sum())
-    if count in (0, len(values)):
+    if positive.sum() in (0, len(values)):
         raise FeatureblendError("AUC compares two kinds; one of them is missing")
-    _, places, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[places]
-    wins = ranks[positive].sum() - count * (count + 1) / 2
-    return float(wins / (count * (len(values) - count)))
+    require("evaluate", "sklearn")
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, values))
 
 
 def fresh_critic_auc(
@@ -92,7 +85,8 @@ def fresh_critic_auc(
     Raises
     ------
     FeatureblendError
-        If there are too few pictures for the folds, or the two sets differ in their features.
+        If there are too few pictures for the folds, the two sets differ in their features, or scikit-learn is not
+        installed.
 
     Notes
     -----
@@ -123,6 +117,7 @@ def fresh_critic_auc(
             f"a critic of {folds} folds takes {2 * max(folds, 2)} pictures of each kind in at least 2 folds, "
             f"not {len(first)} and {len(second)}"
         )
+    require("evaluate", "sklearn")
     rows = np.concatenate([first, second])
     labels = np.arange(len(rows)) < len(first)
     generator = np.random.default_rng(seed)
@@ -133,52 +128,17 @@ def fresh_critic_auc(
 
 def _held_out_auc(rows: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> float:
     """Train on all rows but those held out; return the AUC on these."""
+    from sklearn.linear_model import LogisticRegression
+
     train = ~held_out
     centre, spread = rows[train].mean(axis=0), rows[train].std(axis=0)
     # Features that do not vary say nothing; outliers are held at four deviations.
     scaled = np.clip((rows - centre) / np.where(spread > 1e-9, spread, np.inf), -4, 4)
-    inputs = np.concatenate([scaled, scaled**2 - 1, np.ones((len(rows), 1))], axis=1)
-    weights = _logistic_regression(inputs[train], labels[train].astype(np.float64))
-    return auc(inputs[held_out] @ weights, labels[held_out])
+    inputs = np.concatenate([scaled, scaled**2 - 1], axis=1)
+    critic = LogisticRegression(C=1 / PENALTY, solver="newton-cg", tol=1e-6).fit(inputs[train], labels[train])
+    return auc(critic.decision_function(inputs[held_out]), labels[held_out])
 
 
 def _described(values: Pictures, name: str) -> np.ndarray:
     array = np.asarray(values)
     return as_rows(image_features(array) if array.dtype == np.uint8 else array, name)
-
-
-def _logistic_regression(inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Fit the weights by Newton's method; the last input is the constant, and hardly penalised."""
-    penalty = np.full(inputs.shape[1], PENALTY)
-    penalty[-1] = 1e-3
-    weights = np.zeros(inputs.shape[1])
-    for _ in range(NEWTON_STEPS):
-        chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        slope = inputs.T @ (chance - labels) + penalty * weights
-        step = _conjugate_gradients(inputs, chance * (1 - chance), penalty, slope)
-        weights = weights - step
-        if np.abs(step).max() < 1e-6:
-            break
-    return weights
-
-
-def _conjugate_gradients(
-    inputs: np.ndarray, curvature: np.ndarray, penalty: np.ndarray, target: np.ndarray
-) -> np.ndarray:
-    """Solve ``(inputs' diag(curvature) inputs + diag(penalty)) x = target`` without forming the matrix."""
-    solution, residual = np.zeros_like(target), target.copy()
-    scale = 1 / (penalty + curvature.sum())  # the inputs have unit spread: the diagonal, nearly
-    direction = scale * residual
-    size = residual @ direction
-    goal = 1e-16 * size
-    for _ in range(SOLVER_STEPS):
-        if size <= goal:
-            break
-        image = inputs.T @ (curvature * (inputs @ direction)) + penalty * direction
-        length = size / (direction @ image)
-        solution += length * direction
-        residual -= length * image
-        scaled = scale * residual
-        size, before = residual @ scaled, size
-        direction = scaled + (size / before) * direction
-    return solution

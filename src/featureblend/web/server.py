@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import socket
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 from ..blend.blender import Blender
 from ..errors import FeatureblendError
 from ..io.console import Ended, ending_on_signals
+from ..io.extras import require
 
 __all__ = ["POLICY", "serve"]
 
@@ -65,8 +65,7 @@ def serve(
     FeatureblendError
         If Gradio is missing, there is no such model, or the port is taken.
     """
-    if importlib.util.find_spec("gradio") is None:
-        raise FeatureblendError("the web page needs gradio: pip install 'featureblend[web]'")
+    require("web", "gradio")
     blender = Blender.from_pretrained(model, mend=mend)
     port = _free_port(host, port)
     from .uploads import upload_folder

@@ -1,0 +1,42 @@
+"""Jinja2 templates: files beside the modules that fill them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .extras import require
+
+__all__ = ["render"]
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template; in HTML, what is filled in is escaped.
+
+    Parameters
+    ----------
+    template : str
+        Path of a file in the package, such as 'evaluation/report.html'.
+    values : any
+        By their names in the template; one that is missing is an error.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FeatureblendError
+        If Jinja2 is not installed.
+    """
+    require("evaluate", "jinja2")
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("featureblend", ""),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(values)
