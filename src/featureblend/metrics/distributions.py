@@ -146,8 +146,8 @@ def fid(real: np.ndarray, fake: np.ndarray) -> float:
     gap = first.mean(axis=0) - second.mean(axis=0)
     # Rows whose inner products are the covariance, for either set; and as many as there are numbers at most.
     rows = [(part - part.mean(axis=0)) / np.sqrt(len(part) - 1) for part in (first, second)]
-    fewer = [np.linalg.qr(part, mode="r") for part in rows]
-    overlap = np.linalg.norm(fewer[0] @ fewer[1].T, "nuc")
+    fewer: list[np.ndarray] = [np.asarray(np.linalg.qr(part, "r")) for part in rows]
+    overlap = np.linalg.svd(fewer[0] @ fewer[1].T, compute_uv=False).sum()
     distance = gap @ gap + np.square(rows[0]).sum() + np.square(rows[1]).sum() - 2 * overlap
     return max(float(distance), 0.0)
 
