@@ -44,8 +44,7 @@ def test_dirichlet_agrees_with_a_sparse_solve(height, width, seed):
     )
 
 
-@pytest.mark.parametrize("shape", [(9, 12), (13, 8), (10, 10)])
-@pytest.mark.parametrize(("beta", "sigma"), [(1.0, 0.5), (0.04, 1.0), (3.0, 2.0)])
+@pytest.mark.parametrize(("shape", "beta", "sigma"), [((9, 12), 1.0, 0.5), ((13, 8), 0.04, 1.0), ((10, 10), 3.0, 2.0)])
 def test_gaussian_poisson_agrees_with_a_direct_solve(shape, beta, sigma):
     height, width = shape
     field, colours = noise(height, width, 2), noise(height, width, 1, seed=1)

@@ -1,5 +1,6 @@
 """The colour of skin: a blend's lies between its parents', in every verb, whatever the networks make of it."""
 
+import itertools
 import tarfile
 
 import cv2
@@ -42,8 +43,7 @@ def low_band(image):
     return cv2.GaussianBlur(np.asarray(image, np.float32), (0, 0), 8)
 
 
-@pytest.mark.parametrize("weight", WEIGHTS)
-@pytest.mark.parametrize("drawn", [0, 128, 255])
+@pytest.mark.parametrize(("weight", "drawn"), list(zip(WEIGHTS, itertools.cycle([0, 128, 255]), strict=False)))
 def test_whatever_was_decoded_the_low_band_of_a_face_is_its_parents_mean(weight, drawn):
     for pair in PAIRS:
         points = np.mean([face.landmarks for face in pair], axis=0)

@@ -167,7 +167,9 @@ def test_the_card_of_a_second_stage_and_of_other_data(exported):
     assert "| PSNR of reconstructions, dB | not finite |" in card
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize(
+    "name", ["paper-vae", "paper-vaegan-10-published", "aae", "modern-fine", "modern-clean", "taught", "toy"]
+)
 def test_the_command_trains_the_same_again(name, capsys):
     settings = ["seed=7", "batch_size=3", "learning_rate=0.00015", "betas=[0.1,0.2]", "mirror=false", "losses.kl=0.25"]
     settings += ["precision=fp32", "model_options.padding=same"]

@@ -12,7 +12,7 @@ from featureblend.training.experiment import LossWeights
 from featureblend.training.losses import adversarial, reconstruction
 from featureblend.training.objective import OBJECTIVES
 
-EXPERIMENTS = {"toy": TOY, "everything": EVERYTHING, "paper": PAPER}
+EXPERIMENTS = {"everything": EVERYTHING, "paper": PAPER}
 
 
 @pytest.mark.parametrize("objective", PICTURES)
