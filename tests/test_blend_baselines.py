@@ -1,4 +1,4 @@
-"""What holds for every classical blend, over the registry."""
+"""What holds for every baseline, over the registry."""
 
 import subprocess
 import sys
@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from featureblend.blend.baselines import METHODS
+from featureblend.blend.baselines import BASELINES
 from featureblend.blend.baselines.inputs import check_inputs
 from featureblend.blend.baselines.selection import Strongest, local_energy
 from featureblend.errors import FeatureblendError
 
 SHAPES = [(32, 32), (33, 47), (61, 40)]
-every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+every_method = pytest.mark.parametrize("method", BASELINES.values(), ids=BASELINES)
 
 
 def photos(shape, count=2):
@@ -136,15 +136,15 @@ def test_many_photos(method):
 )
 def test_more_detail_is_left_than_in_the_pixel_mean(name, factor):
     images = photos((128, 128))
-    plain = sharpness(METHODS["pixel"](images, (0.5, 0.5)))
-    assert sharpness(METHODS[name](images, (0.5, 0.5))) > factor * plain
+    plain = sharpness(BASELINES["pixel"](images, (0.5, 0.5)))
+    assert sharpness(BASELINES[name](images, (0.5, 0.5))) > factor * plain
 
 
 @pytest.mark.parametrize("name", ["gaussian", "fourier", "gaussian-poisson"])
 def test_the_coarse_colours_are_the_mean(name):
     images = photos((128, 128))
     blurred = [
-        cv2.GaussianBlur(METHODS[method](images, (0.5, 0.5)).astype(np.float32), (0, 0), 24)
+        cv2.GaussianBlur(BASELINES[method](images, (0.5, 0.5)).astype(np.float32), (0, 0), 24)
         for method in ("pixel", name)
     ]
     assert np.abs(blurred[1] - blurred[0]).mean() < 3
@@ -157,7 +157,7 @@ def test_the_coarse_colours_are_the_mean(name):
 def test_the_pixel_mean_is_the_textbook_formula(levels, weight):
     images = [np.full((8, 8, 3), level, np.uint8) for level in levels]
     exact = (1 - weight) * levels[0] + weight * levels[1]
-    assert np.abs(METHODS["pixel"](images, (1 - weight, weight)) - np.clip(exact, 0, 255)).max() <= 0.5 + 1e-9
+    assert np.abs(BASELINES["pixel"](images, (1 - weight, weight)) - np.clip(exact, 0, 255)).max() <= 0.5 + 1e-9
 
 
 MISFITS = [

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import fft, ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
-from featureblend.blend.baselines import METHODS, poisson
+from featureblend.blend.baselines import BASELINES, poisson
 from featureblend.errors import FeatureblendError
 
 
@@ -108,7 +108,7 @@ def test_the_seamless_blend_agrees_with_a_sparse_solve():
 
 def test_outside_the_region_the_seamless_blend_is_the_mean():
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 48, 3), dtype=np.uint8)
-    mean = METHODS["pixel"](images, (0.5, 0.5))
+    mean = BASELINES["pixel"](images, (0.5, 0.5))
     blended = poisson.seamless_blend(images, (0.5, 0.5))
     for border in np.s_[:15], np.s_[-5:], np.s_[:, :8], np.s_[:, -8:]:
         np.testing.assert_array_equal(blended[border], mean[border])
@@ -117,7 +117,7 @@ def test_outside_the_region_the_seamless_blend_is_the_mean():
 
 def test_an_empty_region_leaves_the_mean_and_a_full_one_changes_all_but_the_border():
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-    mean = METHODS["pixel"](images, (0.5, 0.5))
+    mean = BASELINES["pixel"](images, (0.5, 0.5))
     np.testing.assert_array_equal(poisson.seamless_blend(images, (0.5, 0.5), region=np.zeros((32, 32))), mean)
     changed = (poisson.seamless_blend(images, (0.5, 0.5), region=np.ones((32, 32))) != mean).any(axis=2)
     assert changed[1:-1, 1:-1].mean() > 0.9
@@ -138,7 +138,7 @@ def test_no_seam_at_the_edge_of_the_region():
 
 def test_a_large_beta_pins_the_colours_and_a_small_one_frees_the_gradients():
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-    mean = METHODS["pixel"](images, (0.5, 0.5)).astype(int)
+    mean = BASELINES["pixel"](images, (0.5, 0.5)).astype(int)
     far = [np.abs(poisson.gaussian_poisson_blend(images, (0.5, 0.5), beta=b) - mean).mean() for b in (1e-3, 1.0, 1e4)]
     assert far[0] > far[1] > far[2]
     assert far[2] < 1

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from featureblend.blend.baselines import METHODS, fourier
+from featureblend.blend.baselines import BASELINES, fourier
 from featureblend.blend.baselines.pyramid import (
     collapse,
     default_levels,
@@ -55,7 +55,7 @@ def test_default_levels_leave_eight_pixels(sides, levels):
 @pytest.mark.parametrize("blend", [laplacian_blend, gaussian_blend])
 def test_with_no_levels_both_are_the_pixel_mean(blend):
     images = [noise(33, 40, seed=seed) for seed in (1, 2)]
-    expected = METHODS["pixel"](images, (0.3, 0.7))
+    expected = BASELINES["pixel"](images, (0.3, 0.7))
     assert np.abs(blend(images, (0.3, 0.7), levels=0).astype(int) - expected).max() <= 1
 
 
@@ -69,8 +69,8 @@ def test_a_lone_detail_survives_whole_where_the_mean_halves_it():
     plain, dotted = np.full((64, 64, 3), 128, np.uint8), np.full((64, 64, 3), 128, np.uint8)
     dotted[30:34, 30:34] = 28
     depth = {
-        name: 128 - METHODS[name]([plain, dotted], (0.5, 0.5))[32, 32, 0].astype(int)
-        for name in METHODS
+        name: 128 - BASELINES[name]([plain, dotted], (0.5, 0.5))[32, 32, 0].astype(int)
+        for name in BASELINES
         if name != "morph"
     }
     assert depth["pixel"] == 50
@@ -80,7 +80,7 @@ def test_a_lone_detail_survives_whole_where_the_mean_halves_it():
 
 def test_a_high_floor_turns_the_gaussian_blend_into_the_pixel_mean():
     images = [noise(32, 32, seed=seed) for seed in (1, 2)]
-    expected = METHODS["pixel"](images, (0.4, 0.6)).astype(int)
+    expected = BASELINES["pixel"](images, (0.4, 0.6)).astype(int)
     assert np.abs(gaussian_blend(images, (0.4, 0.6), floor=1e6) - expected).max() <= 1
     assert np.abs(gaussian_blend(images, (0.4, 0.6), floor=0) - expected).max() > 5
 
@@ -104,7 +104,7 @@ def test_a_ramp_is_all_smooth_and_a_wave_all_periodic():
 
 def test_the_photos_amplitude_comes_back_above_the_cutoff():
     images = [noise(128, 128, seed=seed) // 2 + 64 for seed in (1, 2)]
-    mean = METHODS["pixel"](images, (0.5, 0.5))
+    mean = BASELINES["pixel"](images, (0.5, 0.5))
     blended = fourier.blend(images, (0.5, 0.5))
     single = np.mean([image.std() for image in images])
     assert mean.std() == pytest.approx(single / np.sqrt(2), rel=0.03)

@@ -225,8 +225,8 @@ def test_codes_blend_as_their_photos_do(blender):
     assert np.abs(pixels(made.parents[0]) - pixels(blender.decode(codes[0]))).max() <= 1
     assert made.recipe["inputs"][0]["latent_sha256"] == hashlib.sha256(codes[0].latent.tobytes()).hexdigest()
     assert made.measures["reconstruction"] == [None, None]
-    bent, due = blender.blend(codes, detail=False), blender.blend([FIRST, SECOND], detail=False)
-    assert difference(bent.image, due.image) < 4
+    warped, due = blender.blend(codes, detail=False), blender.blend([FIRST, SECOND], detail=False)
+    assert difference(warped.image, due.image) < 4
 
 
 def test_codes_photos_and_files_of_codes_go_together(blender, tmp_path):

@@ -194,7 +194,7 @@ def test_a_tiny_face_in_a_large_photo(faces, soft):
     assert compose(soft, [face, faces[1]], [0.5, 0.5], size="source").shape[0] == max(16, face.native_size)
 
 
-def test_what_a_bent_face_brings_in_from_beyond_the_crop_is_the_photos_own():
+def test_what_a_warped_face_brings_in_from_beyond_the_crop_is_the_photos_own():
     image, points = draw_face(1, 300)
     low = points + np.linspace(0, 22, 68)[:, None] * (np.arange(68)[:, None] < 17) * (0, 1)  # a long chin
     photo = image.copy()

@@ -6,9 +6,9 @@ import pytest
 from drawn_faces import draw_face
 
 from featureblend.blend.compositing import compose
-from featureblend.blend.compositing.composing import best_source, shares_around
+from featureblend.blend.compositing.composing import best_source, resolve_source_weights
 from featureblend.blend.compositing.detail import own_share, warped_parents
-from featureblend.blend.compositing.winners import agreement, edge_sharpness, face_shares
+from featureblend.blend.compositing.detail_weights import agreement, edge_sharpness, face_shares
 from featureblend.faces.alignment import align_face
 from featureblend.faces.masks import face_mask, region_masks, skin_likeness
 from featureblend.faces.warp import mean_shape
@@ -24,11 +24,11 @@ def aligned(seed, size=128, photo=400):
 
 
 def soft_blend(faces, weights, size=128):
-    """What a model's blend is like: the mean of the bent faces, all but 32 pixels of detail lost."""
+    """What a model's blend is like: the mean of the warped faces, all but 32 pixels of detail lost."""
     small = [face.at(size) for face in faces]
     shape = mean_shape([face.landmarks for face in small], weights)
-    bent = warped_parents([face.image for face in small], [face.landmarks for face in small], shape)
-    mean = np.tensordot(np.asarray(weights, np.float32), np.stack(bent), axes=1)
+    warped = warped_parents([face.image for face in small], [face.landmarks for face in small], shape)
+    mean = np.tensordot(np.asarray(weights, np.float32), np.stack(warped), axes=1)
     return np.clip(cv2.GaussianBlur(mean, (0, 0), 2.0 * size / 128), 0, 255).astype(np.uint8)
 
 
@@ -99,23 +99,23 @@ def test_weights_beyond_the_ends_are_taken():
     assert made.shape == (64, 64, 3)
 
 
-def test_the_surroundings_are_one_parents_and_the_face_follows_the_blend():
+def test_one_parent_is_the_source_and_the_face_follows_the_blend():
     faces = [aligned(4), aligned(7)]
     soft = soft_blend(faces, [0.5, 0.5])
     shape = mean_shape([face.landmarks for face in faces], [0.5, 0.5])
-    bent = warped_parents([face.image for face in faces], [face.landmarks for face in faces], shape)
+    warped = warped_parents([face.image for face in faces], [face.landmarks for face in faces], shape)
     corner = np.s_[:20, :20]
     for who in (1, 2):
         made = compose(soft, faces, [0.5, 0.5], surroundings=who)
-        assert np.abs(made[corner] - bent[who - 1][corner]).mean() < 3
+        assert np.abs(made[corner] - warped[who - 1][corner]).mean() < 3
         inside = hull_mask(shape, (128, 128))
         tone = [cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 6)[inside] for picture in (made, soft)]
         assert np.abs(tone[0] - tone[1]).mean() < 6
     mean = compose(soft, faces, [0.5, 0.5], surroundings="mean")
-    assert np.abs(mean[corner] - (bent[0] + bent[1])[corner] / 2).mean() < 3
+    assert np.abs(mean[corner] - (warped[0] + warped[1])[corner] / 2).mean() < 3
 
 
-def test_surroundings_come_from_the_sharper_photo():
+def test_the_source_is_the_sharper_photo():
     sharp, blurred = aligned(4), draw_face(7, 400)
     blurred = align_face(cv2.GaussianBlur(blurred[0], (0, 0), 8), blurred[1], 128)
     for faces in ([sharp, blurred], [blurred, sharp]):
@@ -125,23 +125,23 @@ def test_surroundings_come_from_the_sharper_photo():
         assert np.abs(made.astype(int) - chosen).mean() < 0.5
 
 
-def test_a_parents_share_of_the_surroundings():
+def test_source_weights():
     faces = [aligned(seed, 64) for seed in (1, 2, 3)]
     for weight in np.linspace(0, 1, 21):
-        shares = shares_around(faces, [weight, 1 - weight], 1)
+        shares = resolve_source_weights(faces, [weight, 1 - weight], 1)
         assert shares.sum() == pytest.approx(1)
         assert shares[0] == pytest.approx(min(1.0, 2 * weight))
-    np.testing.assert_allclose(shares_around(faces, [1, 0, 0], 3), [1, 0, 0])
-    np.testing.assert_allclose(shares_around(faces, [0.2, 0.2, 0.6], 3), [0, 0, 1], atol=1e-9)
+    np.testing.assert_allclose(resolve_source_weights(faces, [1, 0, 0], 3), [1, 0, 0])
+    np.testing.assert_allclose(resolve_source_weights(faces, [0.2, 0.2, 0.6], 3), [0, 0, 1], atol=1e-9)
 
 
-def test_even_a_tie_of_the_surroundings_is_decided():
+def test_even_a_tie_of_sources_is_decided():
     twice = [aligned(1, 64), aligned(1, 64)]
-    assert shares_around(twice, [0.5, 0.5]).tolist() == [1, 0]
+    assert resolve_source_weights(twice, [0.5, 0.5]).tolist() == [1, 0]
     faces = [aligned(seed, 64) for seed in range(6)]
     for first in faces:
         for second in faces:
-            assert shares_around([first, second], [0.5, 0.5]).max() == 1
+            assert resolve_source_weights([first, second], [0.5, 0.5]).max() == 1
 
 
 def test_the_face_has_the_other_parents_detail():

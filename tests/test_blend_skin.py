@@ -1,4 +1,4 @@
-"""The colour of skin: a blend's lies between its parents', in every verb, whatever the networks make of it."""
+"""The colour of skin: a blend's lies between its parents', in every edit, whatever the networks make of it."""
 
 import itertools
 import tarfile
@@ -138,7 +138,7 @@ def between(blender, image, paths, tolerance=2):
     return bool(((colour > low - tolerance) & (colour < high + tolerance)).all())
 
 
-def test_every_verb_keeps_skin_between_its_parents(blender, tmp_path):
+def test_every_edit_keeps_skin_between_its_parents(blender, tmp_path):
     paths = files(tmp_path)
     assert between(blender, average(paths, blender=blender).image, paths)
     assert between(blender, average(paths, surroundings="auto", blender=blender).image, paths)

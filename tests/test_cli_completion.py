@@ -10,7 +10,7 @@ import pytest
 from featureblend.blend.pipeline import METHODS
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
-from featureblend.evaluation.compare import METHODS as COMPARED
+from featureblend.evaluation.compare import COMPARED_METHODS as COMPARED
 from featureblend.paper.plan import FIGURES
 from featureblend.training.presets import PRESETS
 
@@ -61,7 +61,7 @@ def test_every_command_and_option_is_known(shell, script):
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_help_stays_on_its_options_line(shell, script):
     """A line of help by itself would be a candidate."""
-    lines = [line for line in script(shell).splitlines() if "landmarks bent to the mean, then averaged" in line]
+    lines = [line for line in script(shell).splitlines() if "landmarks warped to the mean, then averaged" in line]
     assert lines
     assert all("laplacian" in line for line in lines)
 

@@ -1,4 +1,4 @@
-"""The verbs on the command line: what is written and printed, and mistakes in one line."""
+"""The edits on the command line: what is written and printed, and mistakes in one line."""
 
 # ruff: noqa: F811 (fixtures that are imported)
 

@@ -94,8 +94,8 @@ def test_a_name_over_two_lines_still_gives_one(fails):
             ["ana.png", "ben.jpg", "--shape-weights", "x", "2"],
             "shape-weights 'x 2': numbers are due",
         ),
-        (["ana.png", "ben.jpg", "--shape-weights", "1", "2", "--method", "pixel"], "the method 'pixel' bends no faces"),
-        (["ana.png", "ben.jpg", "--texture-weights", "1", "2", "--no-warp"], "need faces that are bent"),
+        (["ana.png", "ben.jpg", "--shape-weights", "1", "2", "--method", "pixel"], "the method 'pixel' warps no faces"),
+        (["ana.png", "ben.jpg", "--texture-weights", "1", "2", "--no-warp"], "need faces that are warped"),
         (["ana.png", "ben.jpg", "--nonsense"], "Unrecognized options: --nonsense; see `featureblend blend --help`"),
         (["ana.png", "ben.jpg", "--modle", "x"], "--modle, x (perhaps --model MODEL is meant); see"),
         (["ana.png", "ben.jpg", "--model"], "--model"),
@@ -190,31 +190,31 @@ def model(place):
     return shutil.copytree(BUNDLED / DEFAULT_MODEL, place / "model")
 
 
-def spoil_settings(model, **changes):
+def change_settings(model, **changes):
     path = model / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-DAMAGE = {
+CORRUPTIONS = {
     "decoder missing": (lambda model: (model / "decoder.onnx").unlink(), "decoder.onnx is missing"),
     "encoder changed": (lambda model: (model / "encoder.onnx").write_bytes(b"x"), "encoder.onnx is damaged or changed"),
     "settings missing": (lambda model: (model / "config.json").unlink(), "model is no model folder: config.json is"),
     "no JSON": (lambda model: (model / "config.json").write_text("{"), "cannot read model/config.json"),
     "binary": (lambda model: (model / "config.json").write_bytes(b"\xff\xfe\x00"), "cannot read model/config.json"),
     "list": (lambda model: (model / "config.json").write_text("[]"), "has a format this version does not know"),
-    "format": (lambda model: spoil_settings(model, format=99), "has a format this version does not know"),
-    "unknown": (lambda model: spoil_settings(model, colour=1), "ModelConfig has no setting 'colour'"),
-    "wrong kind": (lambda model: spoil_settings(model, image_size="big"), "image_size of ModelConfig must be int"),
-    "size": (lambda model: spoil_settings(model, image_size=64), "does not fit its config.json: images of"),
-    "latent": (lambda model: spoil_settings(model, latent_dim=7), "does not fit its config.json: latent of"),
-    "range": (lambda model: spoil_settings(model, value_range=[0, 1]), "value_range [0, 1] is not known here"),
+    "format": (lambda model: change_settings(model, format=99), "has a format this version does not know"),
+    "unknown": (lambda model: change_settings(model, colour=1), "ModelConfig has no setting 'colour'"),
+    "wrong kind": (lambda model: change_settings(model, image_size="big"), "image_size of ModelConfig must be int"),
+    "size": (lambda model: change_settings(model, image_size=64), "does not fit its config.json: images of"),
+    "latent": (lambda model: change_settings(model, latent_dim=7), "does not fit its config.json: latent of"),
+    "range": (lambda model: change_settings(model, value_range=[0, 1]), "value_range [0, 1] is not known here"),
 }
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_model_folders_that_are_not_whole(fails, model, kind):
-    spoil, message = DAMAGE[kind]
-    spoil(model)
+    change, message = CORRUPTIONS[kind]
+    change(model)
     assert message in fails("blend", "ana.png", "ben.jpg", "-o", "out.png", "--model", "model")
 
 
@@ -222,7 +222,7 @@ def test_a_network_that_is_none(fails, model):
     """Hash and file agree, and still ONNX Runtime can't load it."""
     (model / "encoder.onnx").write_bytes(b"no network")
     files = json.loads((model / "config.json").read_text())["files"]
-    spoil_settings(model, files=files | {"encoder.onnx": hashlib.sha256(b"no network").hexdigest()})
+    change_settings(model, files=files | {"encoder.onnx": hashlib.sha256(b"no network").hexdigest()})
     line = fails("blend", "ana.png", "ben.jpg", "-o", "out.png", "--model", "model")
     assert "cannot load model/encoder.onnx" in line
 

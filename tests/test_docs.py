@@ -143,7 +143,7 @@ def test_an_example_runs_top_to_bottom_and_shows_what_it_makes(name, example):
             assert image.convert("L").getextrema() != (0, 0)
 
 
-def test_every_verb_has_an_example():
+def test_every_edit_has_an_example():
     verbs = {"blend", "continuum", "average", "transform", "symmetrize", "mix", "batch", "compare", "train"}
     assert verbs <= set(NAMES)
     assert {"codes", "recipes"} <= set(NAMES)  # encode and replay

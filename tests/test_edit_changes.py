@@ -59,8 +59,8 @@ def test_shape_goes_along(blender, detector):
     """Where the result's landmarks lie follows A + k (C - B) of the landmarks."""
     faces = [blender.find(photo) for photo in (FIRST, SECOND, THIRD)]
     due = faces[0].landmarks + 0.5 * (faces[2].landmarks - faces[1].landmarks)
-    bent = transform(FIRST, SECOND, THIRD, 0.5, blender=blender)
-    found = detector.detect(np.asarray(bent.image))[0].landmarks
+    warped = transform(FIRST, SECOND, THIRD, 0.5, blender=blender)
+    found = detector.detect(np.asarray(warped.image))[0].landmarks
     assert np.abs(found - due).mean() < np.abs(found - faces[0].landmarks).mean()
 
 
@@ -80,7 +80,7 @@ def test_folders_and_lists_count_by_their_mean(blender, tmp_path):
     listed = transform(FIRST, [SECOND, THIRD], FOURTH, 0.5, blender=blender)
     assert difference(folder.image, listed.image) == 0
     assert folder.recipe["options"]["from"] == 2
-    # That mean, worked by hand, without bending: A + k C - k/2 (B1 + B2).
+    # That mean, worked by hand, without warping: A + k C - k/2 (B1 + B2).
     plain = transform(
         FIRST, [SECOND, THIRD], FOURTH, 0.5, warp=False, keep_surroundings=False, detail=False, blender=blender
     )

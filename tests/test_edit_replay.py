@@ -223,7 +223,7 @@ def test_a_transparent_background_is_replayed_only_where_there_is_transparency(f
     assert "cannot write cut.jpg: .jpg has no transparency" in fails("replay", "cut.png", "-o", "cut.jpg")
 
 
-def test_other_verbs_are_replayed_by_their_own_module(place, capsys):
+def test_other_edits_are_replayed_by_their_own_module(place, capsys):
     main(["continuum", "ana.png", "ben.jpg", "-o", "walk.gif", "--steps", "3", "--method", "pixel", "--quiet"])
     main(["replay", "walk.gif", "-o", "again.gif"])
     assert (place / "again.gif").read_bytes() == (place / "walk.gif").read_bytes()

@@ -53,8 +53,8 @@ def test_every_line_says_what_was_measured(finished, faces):
     assert latent == {name for name, figure in FIGURES.items() if not figure.network} - {"mmpmr", "weaker_parent"}
     pixel = {line["figure"] for line in found if line["method"] == "pixel"}
     reconstruction = {"reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim"}
-    spoilt = {f"psnr_{kind}" for kind in ("clean", "blur", "noise", "light", "compression", "thumbnail")}
-    assert latent - pixel == {*reconstruction, "cycle_error", *spoilt}
+    degraded = {f"psnr_{kind}" for kind in ("clean", "blur", "noise", "light", "compression", "thumbnail")}
+    assert latent - pixel == {*reconstruction, "cycle_error", *degraded}
 
 
 def test_the_pixel_average_is_what_it_is(finished):
@@ -95,11 +95,11 @@ def test_a_second_run_measures_nothing_again(faces, finished, monkeypatch):
 def test_a_stop_keeps_the_methods_that_are_done(faces, tmp_path, monkeypatch):
     measure, done = featureblend.evaluation.run.measure_method, []
 
-    def stopping(contender, *rest):
-        if contender.name == "morph" and len(done) == 1:
+    def stopping(method, *rest):
+        if method.name == "morph" and len(done) == 1:
             raise KeyboardInterrupt
-        done.append(contender.name)
-        return measure(contender, *rest)
+        done.append(method.name)
+        return measure(method, *rest)
 
     monkeypatch.setattr(featureblend.evaluation.run, "measure_method", stopping)
     with pytest.raises(KeyboardInterrupt):

@@ -20,7 +20,7 @@ from featureblend.cli import main
 from featureblend.evaluation.benchmark import tasks, worker
 from featureblend.evaluation.benchmark.processes import Broken, Worker
 from featureblend.evaluation.benchmark.run import benchmark, method_rows, stage_rows
-from featureblend.evaluation.benchmark.settings import METHODS, BenchmarkSettings
+from featureblend.evaluation.benchmark.settings import TIMED_METHODS, BenchmarkSettings
 from featureblend.evaluation.benchmark.statistics import most
 from featureblend.evaluation.benchmark.table import as_text
 from featureblend.evaluation.benchmark.turns import Entry, Turns
@@ -239,7 +239,7 @@ def test_what_fails_later_is_left_out_too(inputs, peer, tmp_path):
     )
     entries = [
         Entry("blend", "facemorpher", {**inputs, "task": "facemorpher", "name": "facemorpher"}),
-        Entry("blend", "pixel", {**inputs, "task": "classical", "name": "pixel"}),
+        Entry("blend", "pixel", {**inputs, "task": "baseline", "name": "pixel"}),
     ]
     with Turns(20, 10, quiet=True) as turns:
         turns.start(entries)
@@ -250,7 +250,7 @@ def test_what_fails_later_is_left_out_too(inputs, peer, tmp_path):
 
 
 def test_no_process_is_left(inputs):
-    with Worker({**inputs, "task": "classical", "name": "pixel"}) as worker:
+    with Worker({**inputs, "task": "baseline", "name": "pixel"}) as worker:
         process = worker._process
         assert worker.measure()["seconds"] > 0
     with pytest.raises(ProcessLookupError):
@@ -273,7 +273,7 @@ def test_the_stages_make_the_same_picture(inputs, detector, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("task", "name"), [("latent", "latent"), ("classical", "morph"), ("opencv", "opencv-seamless-clone")]
+    ("task", "name"), [("latent", "latent"), ("baseline", "morph"), ("opencv", "opencv-seamless-clone")]
 )
 def test_blends_can_be_repeated(inputs, task, name):
     call = tasks.task({**inputs, "task": task, "name": name})
@@ -371,5 +371,5 @@ def test_the_help_names_every_method(capsys):
     with pytest.raises(SystemExit):
         main(["benchmark", "--help"])
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for method in METHODS:
+    for method in TIMED_METHODS:
         assert method in said

@@ -7,12 +7,12 @@ import pytest
 from drawn_faces import draw_face
 from PIL import Image
 
-from featureblend.blend.baselines import METHODS as CLASSICAL
+from featureblend.blend.baselines import BASELINES
 from featureblend.blend.blender import Blender
 from featureblend.cli import main
 from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.compare import METHODS, compare
+from featureblend.evaluation.compare import COMPARED_METHODS, compare
 from featureblend.io.files import sha256
 from featureblend.io.metadata import read_recipe
 
@@ -31,8 +31,8 @@ def photos(face_photos):
 
 def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
     found = compare(photos, tmp_path / "sheet.png", blender).measures
-    assert tuple(found) == METHODS
-    assert {"latent", "latent-network", "latent-plain-mean", "latent-unwarped", *CLASSICAL} == set(METHODS)
+    assert tuple(found) == COMPARED_METHODS
+    assert {"latent", "latent-network", "latent-plain-mean", "latent-unwarped", *BASELINES} == set(COMPARED_METHODS)
     for measures in found.values():
         assert {"sharpness", "ghosting", "ghosting_inside_face", "balance"} <= set(measures)
     with Image.open(tmp_path / "sheet.png") as sheet:
@@ -76,7 +76,7 @@ def test_a_method_that_fails_is_named_and_the_rest_goes_on(tmp_path, blender, ph
     def failing(*_):
         raise FeatureblendError("no luck")
 
-    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    monkeypatch.setitem(BASELINES, "pixel", failing)
     found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"]).measures
     assert found["pixel"] == {"failed": "no luck"}
     assert found["morph"]["ghosting"] > 0

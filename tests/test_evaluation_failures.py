@@ -10,7 +10,7 @@ from evaluation_faces import MANY, PEOPLE, TINY, Recogniser, lines, make_faces, 
 from published_networks import made_weights
 
 import featureblend.evaluation.perception
-from featureblend.blend.baselines import METHODS as CLASSICAL
+from featureblend.blend.baselines import BASELINES
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.protocols import Protocol, draw
 from featureblend.metrics.lpips import Lpips
@@ -23,7 +23,7 @@ def faces():
 
 
 def test_a_method_that_fails_on_a_pair_is_named_and_counted(faces, tmp_path, monkeypatch):
-    pixel, bad = CLASSICAL["pixel"], draw(faces, TINY, 128)
+    pixel, bad = BASELINES["pixel"], draw(faces, TINY, 128)
     broken = bad.faces.images[bad.pairs[3]]
 
     def failing(images, weights, landmarks=None):
@@ -31,7 +31,7 @@ def test_a_method_that_fails_on_a_pair_is_named_and_counted(faces, tmp_path, mon
             raise ValueError("no <luck> here")
         return pixel(images, weights, landmarks)
 
-    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    monkeypatch.setitem(BASELINES, "pixel", failing)
     page = run(faces, tmp_path, ("pixel", "morph")).read_text()
     counts = {(line["method"], line["figure"]): (line["count"], line["left_out"]) for line in lines(tmp_path)}
     assert (
@@ -47,7 +47,7 @@ def test_a_method_that_always_fails_leaves_a_report(faces, tmp_path, monkeypatch
     def failing(*_):
         raise ValueError("never")
 
-    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    monkeypatch.setitem(BASELINES, "pixel", failing)
     page = run(faces, tmp_path, ("pixel", "morph")).read_text()
     assert "pixel: 12 of 12 pairs left out" in page
     assert "pixel" not in {line["method"] for line in lines(tmp_path)}
@@ -148,14 +148,14 @@ def test_a_photo_without_landmarks_is_left_out_by_name(faces, tmp_path):
 
 
 def test_a_continuum_that_fails_is_named_and_the_blend_counts(faces, tmp_path, monkeypatch):
-    pixel = CLASSICAL["pixel"]
+    pixel = BASELINES["pixel"]
 
     def failing(images, weights, landmarks=None):
         if min(weights) == 0:
             raise ValueError("no end")
         return pixel(images, weights, landmarks)
 
-    monkeypatch.setitem(CLASSICAL, "pixel", failing)
+    monkeypatch.setitem(BASELINES, "pixel", failing)
     page = run(faces, tmp_path, ("pixel",)).read_text()
     figures = {line["figure"] for line in lines(tmp_path) if line["method"] == "pixel"}
     assert "ghosting" in figures
@@ -165,7 +165,7 @@ def test_a_continuum_that_fails_is_named_and_the_blend_counts(faces, tmp_path, m
 
 
 def test_a_reconstruction_that_fails_is_named_and_the_rest_goes_on(faces, tmp_path, monkeypatch):
-    """The network refuses one parent when it is not bent; its blend is made of the bent one."""
+    """The network refuses one parent when it is not warped; its blend is made of the warped one."""
     drawn, latents = draw(faces, TINY, 128), Networks.latents
     broken = drawn.faces.images[drawn.pairs[5, 0]]
 

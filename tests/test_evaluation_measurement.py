@@ -8,7 +8,7 @@ import pytest
 from evaluation_faces import TINY, make_faces, run
 
 import featureblend.evaluation.results
-from featureblend.blend.baselines import METHODS as CLASSICAL
+from featureblend.blend.baselines import BASELINES
 from featureblend.evaluation.results import VERSIONS_FILE, measurement_versions
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def test_the_measurement_is_what_its_version_says(group, fixed):
 def test_every_group_has_a_version(fixed):
     assert list(json.loads(VERSIONS_FILE.read_text())) == list(measurement.GROUPS)
     assert KEPT["faces"] == fixed.record()
-    for method in ("real", "latent", "paper-unwarped", "pca", *CLASSICAL):
+    for method in ("real", "latent", "paper-unwarped", "pca", *BASELINES):
         assert all(number >= 1 for number in measurement_versions(method).values())
 
 

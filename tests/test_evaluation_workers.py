@@ -16,12 +16,12 @@ from featureblend.errors import FeatureblendError
 from featureblend.evaluation.pca import PrincipalComponents, fit_components
 from featureblend.evaluation.run import evaluate
 from featureblend.evaluation.workers import Workers
-from featureblend.io.memoize import keep, keeping, kept
+from featureblend.io.memoize import memoize, memoizing, set_memo_limit
 
 CALLS = []
 
 
-@kept
+@memoize
 def halved(values, by=2.0):
     CALLS.append(by)
     return values / by, values * 0
@@ -43,7 +43,7 @@ def failing(number):
 def test_results_are_kept_up_to_so_many_bytes_and_every_caller_has_a_copy():
     CALLS.clear()
     ones, twos = np.ones(10), np.full(10, 2.0)
-    with keeping(320):  # two results of 2 x 80 bytes
+    with memoizing(320):  # two results of 2 x 80 bytes
         halved(ones)[0][:] = 7
         assert halved(ones)[0].tolist() == [0.5] * 10
         assert CALLS == [2.0]
@@ -52,7 +52,7 @@ def test_results_are_kept_up_to_so_many_bytes_and_every_caller_has_a_copy():
         assert halved(twos)[0].tolist() == [1.0] * 10
     halved(twos)
     assert len(CALLS) == 6
-    keep(0)
+    set_memo_limit(0)
 
 
 def test_workers_answer_in_order_and_name_what_failed():

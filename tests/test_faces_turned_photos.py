@@ -166,7 +166,7 @@ def test_a_photo_that_was_let_go_is_turned_when_it_is_read_again(blender, photo,
     assert np.array_equal(again.at(256).image, blender.find(on_its_side).at(256).image)
 
 
-def test_every_verb_says_which_photos_it_turned(blender, on_its_side):
+def test_every_edit_says_which_photos_it_turned(blender, on_its_side):
     for made in (
         average([on_its_side, SECOND], blender=blender),
         transform(FIRST, on_its_side, SECOND, blender=blender),

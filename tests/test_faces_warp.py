@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import transform
 
-from featureblend.blend.baselines import METHODS
+from featureblend.blend.baselines import BASELINES
 from featureblend.errors import FeatureblendError
 from featureblend.faces import warp
 from featureblend.faces.warp import mean_shape, warp_map, warp_to_shape
@@ -44,7 +44,7 @@ def test_a_morph_of_drawn_faces_does_not_ghost_and_the_pixel_mean_does():
     def half_tones(picture):
         return ((picture > 90) & (picture < 170)).any(axis=2).sum()
 
-    blended = {name: METHODS[name](images, (0.5, 0.5), points) for name in ("pixel", "morph")}
+    blended = {name: BASELINES[name](images, (0.5, 0.5), points) for name in ("pixel", "morph")}
     assert half_tones(blended["pixel"]) > 400
     assert half_tones(blended["morph"]) < 130
     error = {name: np.abs(picture - ideal).mean() for name, picture in blended.items()}
@@ -55,7 +55,7 @@ def test_the_weights_move_the_shape():
     images, points = [draw(FACE_A), draw(FACE_B)], [shape_of(*FACE_A), shape_of(*FACE_B)]
 
     def height_of_left_eye(weights):
-        dark = 220.0 - METHODS["morph"](images, weights, points)[:52, 25:65, 0]
+        dark = 220.0 - BASELINES["morph"](images, weights, points)[:52, 25:65, 0]
         return (dark.sum(axis=1) @ np.arange(52)) / dark.sum()
 
     found = [height_of_left_eye((1 - share, share)) for share in (0, 0.25, 0.5, 1)]
@@ -165,6 +165,6 @@ def test_a_morph_needs_landmarks_that_fit():
         ([points, points.ravel()], "photo 2: a .68, 2. array"),
     ):
         with pytest.raises(FeatureblendError, match=message):
-            METHODS["morph"](images, (0.5, 0.5), landmarks)
+            BASELINES["morph"](images, (0.5, 0.5), landmarks)
     with pytest.raises(FeatureblendError, match="cannot be warped"):
         warp_to_shape(images[0], points, points[:5])

@@ -1,4 +1,4 @@
-"""Codes and the files that hold them; what verbs take in a photo's place."""
+"""Codes and the files that hold them; what edits take in a photo's place."""
 
 import pickle
 import zipfile
@@ -44,7 +44,7 @@ def test_landmarks_may_be_unknown(tmp_path, code):
     assert Code.load(Code(code.latent, code.model).save(tmp_path / "a.npz")).landmarks is None
 
 
-def test_a_code_says_whether_its_photo_was_mended(tmp_path, blender, code):
+def test_a_code_says_whether_its_photo_was_restored(tmp_path, blender, code):
     noisy = tmp_path / "noisy.png"
     photo = np.asarray(Image.open(FIRST), np.float32)
     noise = np.random.default_rng(0).normal(0, 25, photo.shape)

@@ -139,7 +139,7 @@ def test_a_name_in_another_encoding_is_written_so_that_it_can_be_read(blender, t
     assert read_recipe(made.save(tmp_path / f"a.{ending}"))["inputs"][0]["name"] == r"caf\xe9.png"
 
 
-def test_verbs_take_a_name_in_another_encoding(blender, tmp_path, odd):
+def test_edits_take_a_name_in_another_encoding(blender, tmp_path, odd):
     shutil.copy(SECOND, tmp_path)
     (tmp_path / "torn.png").write_bytes(b"torn")
     made = average(tmp_path, blender=blender)

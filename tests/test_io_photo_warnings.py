@@ -132,7 +132,7 @@ def test_whoever_chose_a_face_is_not_told_of_the_others(blender, pair):
     assert blender.blend([pair, THIRD], which=[2, "largest"]).warnings == ()
 
 
-def test_every_verb_says_the_same(blender, pair, grey, tmp_path):
+def test_every_edit_says_the_same(blender, pair, grey, tmp_path):
     photos = [pair, grey]
     wanted = blender.blend(photos).warnings
     assert ["2 faces" in wanted[0], "no colours" in wanted[1], len(wanted)] == [True, True, 2]
@@ -201,7 +201,7 @@ def test_few_good_portraits_are_warned_of(blender, archive, part, most):
             if member.name.endswith(".jpg") and part in member.name:
                 photo = load_image(Image.open(io.BytesIO(tar.extractfile(member).read())))
                 (face,) = blender.cleaned([blender.find(photo)])
-                drawn = blender.pictures(blender.networks.latents([face.sound], cleaned=True))[0]
-                found.append(len(photo_warnings(face)) > 0 or broad_error(face.sound, drawn) > 13)
+                drawn = blender.pictures(blender.networks.latents([face.restored], cleaned=True))[0]
+                found.append(len(photo_warnings(face)) > 0 or broad_error(face.restored, drawn) > 13)
     assert len(found) >= 34
     assert sum(found) <= most * len(found)

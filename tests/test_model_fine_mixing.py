@@ -159,7 +159,7 @@ def test_of_four_or_more_the_fine_part_is_the_plain_mean():
     assert (np.linalg.norm(three, axis=0) > 1.1 * np.linalg.norm(z[:3].mean(axis=0), axis=0)).mean() > 0.8
 
 
-def test_of_two_the_fine_part_keeps_its_energy_however_the_surroundings_are_said():
+def test_of_two_the_fine_part_keeps_its_energy_whatever_the_source():
     """'mean', and the shares that it stands for: the ways that `average` and `blend` take."""
     z, half = latents(2, length=900), np.array([0.5, 0.5])
     np.testing.assert_allclose(mix(z, half, FINE, "mean"), mix(z, half, FINE, half), atol=1e-5)

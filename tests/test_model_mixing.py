@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from featureblend.errors import FeatureblendError
 from featureblend.faces.masks import outside_face
-from featureblend.model.mixing import mix, surroundings_winner
+from featureblend.model.mixing import mix, plainest_latent
 
 LAYOUT = {"spatial": [0, 2 * 64], "spatial_shape": [2, 8, 8], "global": [128, 132]}
 FINE = {**LAYOUT, "fine": [132, 132 + 3 * 256], "fine_shape": [3, 16, 16]}
@@ -43,23 +43,23 @@ def test_the_order_of_the_parents_changes_nothing(order):
     np.testing.assert_allclose(mix(z[list(order)], weights[list(order)], LAYOUT), mix(z, weights, LAYOUT), atol=1e-5)
 
 
-def test_at_equal_weights_all_surroundings_are_one_parents():
+def test_at_equal_weights_one_parent_is_the_source():
     z = latents(2)
-    winner = surroundings_winner(z, LAYOUT)
+    source = plainest_latent(z, LAYOUT)
     far = outside_face(8) == 1
     mixed = mix(z, np.array([0.5, 0.5]), LAYOUT)[:128].reshape(2, 8, 8)
-    np.testing.assert_allclose(mixed[:, far], z[winner, :128].reshape(2, 8, 8)[:, far], atol=1e-6)
+    np.testing.assert_allclose(mixed[:, far], z[source, :128].reshape(2, 8, 8)[:, far], atol=1e-6)
     near = outside_face(8) == 0
     np.testing.assert_allclose(mixed[:, near], z[:, :128].reshape(2, 2, 8, 8).mean(axis=0)[:, near], atol=1e-6)
 
 
-def test_the_plainest_surroundings_win_whatever_the_face():
+def test_the_plainest_is_the_source_whatever_the_face():
     z = latents(2)
     face = outside_face(8) == 0
     z[1, :128] *= 0.5
     loud = z[1, :128].reshape(2, 8, 8)
     loud[:, face] = 100  # a view: an unusual face does not count
-    assert surroundings_winner(z, LAYOUT) == 1
+    assert plainest_latent(z, LAYOUT) == 1
 
 
 def test_a_continuum_has_no_jump():
@@ -76,7 +76,7 @@ def test_mean_is_the_plain_mean_and_so_is_a_latent_without_places():
 
 
 @pytest.mark.parametrize("wrong", [2, -1, "first"])
-def test_surroundings_that_name_no_face_are_refused(wrong):
+def test_a_source_that_is_no_face_is_refused(wrong):
     with pytest.raises(FeatureblendError, match="surroundings"):
         mix(latents(2), np.array([0.5, 0.5]), LAYOUT, wrong)
 

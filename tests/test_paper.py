@@ -191,7 +191,7 @@ def test_processes_change_nothing(few, finished, tmp_path, monkeypatch):
 
 def test_merges_are_scored_beside_what_else_blends(few, finished, monkeypatch):
     monkeypatch.setattr(merging, "QUICK", dataclasses.replace(merging.QUICK, count=10, paths=1, steps=3))
-    monkeypatch.setattr(merging, "CLASSICAL", ("pixel",))
+    monkeypatch.setattr(merging, "MERGED_BASELINES", ("pixel",))
     _, coder, _ = measure_run(finished / "runs" / "paper-vae", "paper-vae", few.split("test"))
     merged = merge_all({"paper-vae": coder}, few, True, 64, lambda text: None)
     assert list(merged.values) == ["real", "paper-vae", "featureblend", "pca", "pixel"]

@@ -103,7 +103,7 @@ def published(name):
         ("green", "paper_wgan", {"means": (0.5, 0.55, 0.4)}, {"means": DATA}),
     ],
 )
-def test_a_flaw_explains_what_goes_when_it_is_mended(key, name, bad, good):
+def test_a_flaw_explains_what_goes_when_it_is_fixed(key, name, bad, good):
     assert verdict(key, **{published(name): bad, name: good}) == EXPLAINED
     assert verdict(key, **{published(name): bad, name: bad}) == CONFIRMED
     assert verdict(key, **{published(name): good, name: good}) == REFUTED

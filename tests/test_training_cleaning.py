@@ -8,15 +8,15 @@ import pytest
 import torch
 from training_faces import TOY, faces
 
-from featureblend.blend.compositing.damage import without_damage
+from featureblend.blend.compositing.restoration import restore_photo
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.degradation import spoilt
+from featureblend.evaluation.degradation import degrade
 from featureblend.metrics.scores import psnr
-from featureblend.training.degradation import KINDS, damaged
+from featureblend.training.degradation import KINDS, degraded_with_kinds
 from featureblend.training.experiment import LossWeights, Phase
 from featureblend.training.networks import AUTOENCODERS, build
 from featureblend.training.networks.cleaning import RARER, Cleaner
-from featureblend.training.objective import Material
+from featureblend.training.objective import Batch
 from featureblend.training.presets import preset
 from featureblend.training.trainer import Trainer
 
@@ -39,7 +39,7 @@ CLEAN = dataclasses.replace(
 
 def test_the_odds_of_use_fit_what_the_preset_trains_on():
     """One photo in two hundred in weak light, and one in ten with damage of texture, as `RARER` says."""
-    ways = damaged(torch.zeros(4000, 3, 16, 16), preset("modern-clean").degrade, (0,))[1]
+    ways = degraded_with_kinds(torch.zeros(4000, 3, 16, 16), preset("modern-clean").degrade, (0,))[1]
     light = ways[:, KINDS.index("light")]
     for done, rare, lower in zip((light, ways.sum(dim=1) > light), (1 / 200, 1 / 10), RARER, strict=True):
         share = float(done.float().mean())
@@ -69,7 +69,7 @@ def test_what_is_not_seen_is_not_touched(signs, changed):
         cleaner.to_signs.weight.zero_()
         cleaner.to_signs.bias.copy_(torch.tensor(signs))
         images = torch.rand(3, 3, 32, 32) * 2 - 1
-        cleaned, said = cleaner.undone(images)
+        cleaned, said = cleaner.restored(images)
     assert torch.equal(cleaned, images) != changed
     assert torch.equal(said, torch.tensor(signs, dtype=torch.float32).expand(3, 2))
 
@@ -98,12 +98,12 @@ def test_nothing_but_the_cleaner_learns():
 
 
 @pytest.mark.parametrize("terms", [("l1",), ("damage", "loss_clean")])
-def test_it_learns_to_undo_and_to_name_the_damage_of_a_batch(terms, face_source):
+def test_it_learns_to_restore_a_batch_and_to_name_its_degradations(terms, face_source):
     """What is left of each term, over five seeds, drawn faces and photos: .56, .11 and .40, spread .06, .08 and .06."""
     losses = LossWeights(l1=1.0) if terms == ("l1",) else CLEAN.losses
     trainer = Trainer(dataclasses.replace(CLEAN, losses=losses), faces(60, source=face_source))
-    material = Material(trainer.batches.batch(0), trainer.batches.batch, seed=(0, 0))
-    found = [trainer._phase(CLEAN.phases[0], material) for _ in range(80)]
+    batch = Batch(trainer.batches.batch(0), trainer.batches.batch, seed=(0, 0))
+    found = [trainer._phase(CLEAN.phases[0], batch) for _ in range(80)]
     for term in terms:
         assert np.mean([float(numbers[term]) for numbers in found[-5:]]) < 0.85 * float(found[0][term])
 
@@ -133,13 +133,13 @@ def face():
     return draw_face(0, 128)[0]
 
 
-def test_what_is_undone_is_what_is_said(face):
+def test_what_is_restored_is_what_is_said(face):
     """What is exported gives the shares that it works with, and the encoder sees what it gives."""
     cleaner = shaken(Cleaner((8, 8)))
     images = torch.rand(5, 3, 32, 32) * 2 - 1
     with torch.no_grad():
         cleaned, said = cleaner.cleaned(images)
-        torch.testing.assert_close(cleaned, cleaner.undone(images, said)[0])
+        torch.testing.assert_close(cleaned, cleaner.restored(images, said)[0])
         model = build(AUTOENCODERS, "modern", OPTIONS).eval()
         shaken(model.cleaner)
         model.cleaner.to_signs.weight.zero_()
@@ -153,31 +153,31 @@ def test_what_is_undone_is_what_is_said(face):
 
 
 @pytest.mark.parametrize("side", [64, 128])
-def test_a_sound_photo_stays_as_it_is_however_badly_it_is_encoded(face, side):
-    assert np.array_equal(without_damage(face, np.zeros((side, side, 3)), [0, 0]), face)
+def test_a_good_photo_stays_as_it_is_however_badly_it_is_encoded(face, side):
+    assert np.array_equal(restore_photo(face, np.zeros((side, side, 3)), [0, 0]), face)
 
 
 @pytest.mark.parametrize(("kind", "damage"), [("light", [1, 0]), ("noise", [0, 1])])
-def test_damage_is_taken_out(face, kind, damage):
-    seen = spoilt(face, kind, 0)
-    assert psnr(np.rint(without_damage(seen, face, damage)).astype(np.uint8), face) > psnr(seen, face) + 6
+def test_degradation_is_taken_out(face, kind, damage):
+    seen = degrade(face, kind, 0)
+    assert psnr(np.rint(restore_photo(seen, face, damage)).astype(np.uint8), face) > psnr(seen, face) + 6
 
 
 @pytest.mark.parametrize("dim", [False, True])
 def test_no_grain_comes_back_at_full_size(face, dim):
     """A photo of twice the model's size: what is finer than the model's pixels goes with the noise."""
     large = np.kron(face, np.ones((2, 2, 1), np.uint8))
-    seen = spoilt(spoilt(large, "light", 0) if dim else large, "noise", 0)
-    mended = without_damage(seen, face, [float(dim), 1])
-    assert np.square(mended - large).mean() < 0.1 * np.square(seen.astype(float) - large).mean()
+    seen = degrade(degrade(large, "light", 0) if dim else large, "noise", 0)
+    restored = restore_photo(seen, face, [float(dim), 1])
+    assert np.square(restored - large).mean() < 0.1 * np.square(seen.astype(float) - large).mean()
 
 
 def test_light_gives_fine_detail_its_contrast_back(face):
     from featureblend.faces.alignment import resized
 
-    dim = spoilt(face, "light", 0)
-    mended = without_damage(dim, resized(face, 64), [1, 0])
-    finer = [image - resized(resized(image, 64), 128) for image in (np.float32(face), np.float32(dim), mended)]
+    dim = degrade(face, "light", 0)
+    restored = restore_photo(dim, resized(face, 64), [1, 0])
+    finer = [image - resized(resized(image, 64), 128) for image in (np.float32(face), np.float32(dim), restored)]
     kept, lost = (float((finer[0] * one).sum() / np.square(finer[0]).sum()) for one in (finer[2], finer[1]))
     assert lost < 0.6
     assert 0.8 < kept < 1.4

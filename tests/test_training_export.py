@@ -203,14 +203,14 @@ def test_a_blend_with_the_exported_model(exported, detector):
 
 
 def test_networks_that_differ_from_torch_are_not_written(trained, tmp_path, instead):
-    def spoil(proto):
+    def change(proto):
         for weight in proto.graph.initializer:
             values = onnx.numpy_helper.to_array(weight)
             if values.dtype == np.float16:  # the large ones: small ones may be sizes of a resampling
                 weight.CopyFrom(onnx.numpy_helper.from_array(values * np.float16(1.5), weight.name))
         return proto
 
-    instead(spoil)
+    instead(change)
     with pytest.raises(FeatureblendError, match=r"differ from torch by \d+/255; at most 2/255 is allowed"):
         export_model(trained, tmp_path / "model", faces())
     assert os.listdir(tmp_path) == []

@@ -75,7 +75,7 @@ def test_flat_pictures_have_an_answer_too():
     assert all(bool(value.isfinite().all()) for value in model.parameters())
 
 
-def test_only_a_start_that_knew_no_straight_way_is_fitted():
+def test_only_a_start_without_a_linear_skip_is_fitted():
     torch.manual_seed(0)
     model = ModernAutoencoder(WIDE)
     begin_fine_skip(model, dict(model.state_dict()), faces())
@@ -101,6 +101,6 @@ def test_a_run_begins_with_what_was_fitted():
     assert error(second.ema, images) == pytest.approx(error(second.networks.autoencoder, images), rel=1e-4)
 
 
-def test_a_straight_way_needs_channels():
+def test_a_linear_skip_needs_channels():
     with pytest.raises(FeatureblendError, match="fine_skip needs fine_channels"):
         dataclasses.replace(SMALL, fine_skip=True)

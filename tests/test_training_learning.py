@@ -8,7 +8,7 @@ import torch
 from training_faces import PAPER, TOY, faces
 
 from featureblend.training.machine import computes_in_bf16, matrix_rate
-from featureblend.training.objective import Material
+from featureblend.training.objective import Batch
 from featureblend.training.profile import profile
 from featureblend.training.trainer import Trainer
 
@@ -42,10 +42,10 @@ def test_a_run_comes_to_draw_the_faces_that_it_sees(sixteen):
 def test_a_critic_comes_to_tell_the_faces_that_it_sees_from_made_ones(sixteen):
     """Over five seeds, drawn faces and photos: its loss is .95 (spread .04), where chance is 2."""
     trainer = Trainer(dataclasses.replace(TOY, warmup=0), sixteen)
-    material = Material(trainer.batches.batch(0), trainer.batches.batch, seed=(0, 0))
+    batch = Batch(trainer.batches.batch(0), trainer.batches.batch, seed=(0, 0))
     generate, judge = TOY.phases
-    trainer._phase(generate, material)
-    found = [trainer._phase(judge, material) for _ in range(16)]
+    trainer._phase(generate, batch)
+    found = [trainer._phase(judge, batch) for _ in range(16)]
     assert float(found[-1]["discriminator"]) < 1.5 < float(found[0]["discriminator"])
     last = {name: float(value) for name, value in found[-1].items()}
     assert last["real_logit"] > max(last["reconstruction_logit"], last["blend_logit"])

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 import torch
+from training_batch import EVERYTHING, PICTURES, batch_of, fakes_of, learn, networks_of, photos
 from training_faces import PAPER, TOY
-from training_material import EVERYTHING, PICTURES, fakes_of, learn, material_of, networks_of, photos
 
 from featureblend.errors import FeatureblendError
 from featureblend.training.experiment import LossWeights
@@ -22,7 +22,7 @@ def test_exactly_the_learner_gets_gradients(name, objective):
     networks = networks_of(experiment)
     learner = "discriminator" if objective == "discriminate" else "autoencoder"
     fakes = fakes_of(networks, experiment) if learner == "discriminator" else {}
-    result = learn(networks, objective, experiment, material_of(fakes=fakes, penalise=True), learner)
+    result = learn(networks, objective, experiment, batch_of(fakes=fakes, penalise=True), learner)
     assert torch.isfinite(result["loss"])
     for who, network in networks.named().items():
         for key, parameter in network.named_parameters():
@@ -39,7 +39,7 @@ def test_exactly_the_learner_gets_gradients(name, objective):
 def test_terms_add_up_and_hold_on_to_nothing(name, objective):
     experiment = EXPERIMENTS[name]
     networks = networks_of(experiment)
-    result = OBJECTIVES[objective](networks, material_of(fakes=fakes_of(networks, experiment)), experiment)
+    result = OBJECTIVES[objective](networks, batch_of(fakes=fakes_of(networks, experiment)), experiment)
     outputs, loss = result.pop("outputs", {}), result.pop("loss")
     assert not any(value.requires_grad for value in [*outputs.values(), *result.values()])
     terms = [value for key, value in result.items() if not key.endswith("_logit")]
@@ -54,7 +54,7 @@ def test_the_blend_adversary_reaches_the_encoder(kind):
     """The paper's own runs cut this gradient (findings, section 1): then latents never learn to blend."""
     experiment = dataclasses.replace(TOY, adversarial=kind, losses=LossWeights(adversarial_blend=1.0))
     networks = networks_of(experiment)
-    result = learn(networks, "blend", experiment, material_of(), "autoencoder")
+    result = learn(networks, "blend", experiment, batch_of(), "autoencoder")
     assert set(result) - {"outputs"} == {"loss", "adversarial_blend"}
     for part in (networks.autoencoder.encoder, networks.autoencoder.decoder):
         assert all(float(parameter.grad.abs().sum()) > 0 for parameter in part.parameters())
@@ -63,7 +63,7 @@ def test_the_blend_adversary_reaches_the_encoder(kind):
 def test_terms_by_hand():
     """Each weighted term of the reconstruction against the losses' own functions on the output."""
     networks = networks_of(EVERYTHING)
-    result = OBJECTIVES["reconstruct"](networks, material_of(), EVERYTHING)
+    result = OBJECTIVES["reconstruct"](networks, batch_of(), EVERYTHING)
     output, images, weights = result["outputs"]["reconstruction"], photos(), EVERYTHING.losses
     for name in ("l1", "mse"):
         expected = getattr(weights, name) * getattr(reconstruction, name)(output, images)
@@ -84,7 +84,7 @@ def test_blend_is_the_decoded_mean_of_two_latents():
     experiment = dataclasses.replace(EVERYTHING, even_blends=1.0, model_options={**TOY.model_options, "noise": 1e-7})
     networks = networks_of(experiment)
     a, b = photos(0), photos(1)
-    result = OBJECTIVES["blend"](networks, material_of(a, b), experiment)
+    result = OBJECTIVES["blend"](networks, batch_of(a, b), experiment)
     model, blend = networks.autoencoder, result["outputs"]["blend"]
     latent = (model.encode(a) + model.encode(b)) / 2
     torch.testing.assert_close(blend, model.decode(latent).detach(), atol=1e-5, rtol=1e-4)
@@ -106,7 +106,7 @@ def test_the_cycle_teaches_the_pictures_code_not_the_latent():
     noiseless = {**TOY.model_options, "noise": 0.0}
     experiment = dataclasses.replace(TOY, even_blends=1.0, model_options=noiseless, losses=LossWeights(cycle=1.0))
     networks = networks_of(experiment)
-    learn(networks, "blend", experiment, material_of(), "autoencoder")
+    learn(networks, "blend", experiment, batch_of(), "autoencoder")
     model = networks.autoencoder
     found = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()
@@ -119,8 +119,8 @@ def test_the_cycle_teaches_the_pictures_code_not_the_latent():
 
 def test_the_first_parent_counts_at_alpha_zero():
     experiment = dataclasses.replace(TOY, even_blends=0.0, model_options={**TOY.model_options, "noise": 1e-7})
-    networks, material = networks_of(experiment), material_of()
-    outputs = OBJECTIVES["blend"](networks, material, experiment)["outputs"]
+    networks, batch = networks_of(experiment), batch_of()
+    outputs = OBJECTIVES["blend"](networks, batch, experiment)["outputs"]
     model, alpha = networks.autoencoder, outputs["alpha"]
     latent = (1 - alpha)[:, None] * model.encode(photos(0)) + alpha[:, None] * model.encode(photos(1))
     torch.testing.assert_close(outputs["blend"], model.decode(latent).detach(), atol=1e-5, rtol=1e-4)
@@ -133,11 +133,11 @@ def test_joint_is_reconstruct_and_blend_with_the_neighbour():
         EVERYTHING, adversarial="hinge", model_options={**TOY.model_options, "noise": 1e-7}
     )
     networks, images = networks_of(experiment), photos()
-    both = OBJECTIVES["joint"](networks, material_of(images), experiment)
-    one = OBJECTIVES["reconstruct"](networks, material_of(images), experiment)
+    both = OBJECTIVES["joint"](networks, batch_of(images), experiment)
+    one = OBJECTIVES["reconstruct"](networks, batch_of(images), experiment)
     # Neighbours in pairs: each face leads one blend of its pair, the pair's first face first.
     firsts, seconds = images[[0, 0, 2, 2]], images[[1, 1, 3, 3]]
-    other = OBJECTIVES["blend"](networks, material_of(firsts, seconds), experiment)
+    other = OBJECTIVES["blend"](networks, batch_of(firsts, seconds), experiment)
     assert set(both) == set(one) | set(other)
     torch.testing.assert_close(both["loss"], one["loss"] + other["loss"], atol=1e-5, rtol=1e-4)
     for part in (one, other):
@@ -149,7 +149,7 @@ def test_joint_is_reconstruct_and_blend_with_the_neighbour():
 
 
 def test_blends_at_one_half():
-    many = material_of(torch.zeros(4000, 3, 1, 1))
+    many = batch_of(torch.zeros(4000, 3, 1, 1))
     alphas = many.alphas(0.5)
     share = float((alphas == 0.5).float().mean())
     assert share == pytest.approx(0.5, abs=0.03)
@@ -162,8 +162,8 @@ def test_blends_at_one_half():
 
 def test_draws_do_not_depend_on_the_number_of_processes():
     like = torch.zeros(6, 5)
-    whole = material_of(torch.zeros(6, 3, 2, 2))
-    shares = [material_of(torch.zeros(2, 3, 2, 2), rank=rank, world=3) for rank in range(3)]
+    whole = batch_of(torch.zeros(6, 3, 2, 2))
+    shares = [batch_of(torch.zeros(2, 3, 2, 2), rank=rank, world=3) for rank in range(3)]
     together = torch.stack([share.noise("a", like[:2]) for share in shares], 1).flatten(0, 1)
     assert torch.equal(together, whole.noise("a", like))
     assert torch.equal(torch.stack([share.alphas(0.5) for share in shares], 1).flatten(), whole.alphas(0.5))
@@ -175,11 +175,11 @@ def test_draws_do_not_depend_on_the_number_of_processes():
 
 def test_before_its_start_the_adversary_is_silent():
     networks = networks_of(EVERYTHING)
-    result = OBJECTIVES["joint"](networks, material_of(ramp=0.0), EVERYTHING)
+    result = OBJECTIVES["joint"](networks, batch_of(ramp=0.0), EVERYTHING)
     assert not {"adversarial_reconstruction", "adversarial_blend", "mixing"} & set(result)
     assert {"feature_matching", "anchor", "cycle", "l1"} <= set(result)
-    full = OBJECTIVES["joint"](networks, material_of(), EVERYTHING)
-    half = OBJECTIVES["joint"](networks, material_of(ramp=0.5), EVERYTHING)
+    full = OBJECTIVES["joint"](networks, batch_of(), EVERYTHING)
+    half = OBJECTIVES["joint"](networks, batch_of(ramp=0.5), EVERYTHING)
     for name in ("adversarial_reconstruction", "adversarial_blend", "mixing"):
         torch.testing.assert_close(half[name], full[name] / 2)
 
@@ -187,7 +187,7 @@ def test_before_its_start_the_adversary_is_silent():
 def test_nothing_to_learn_is_no_crash():
     """The paper's blend phase before the adversary starts."""
     networks = networks_of(PAPER)
-    result = learn(networks, "blend", PAPER, material_of(ramp=0.0), "autoencoder")
+    result = learn(networks, "blend", PAPER, batch_of(ramp=0.0), "autoencoder")
     assert float(result["loss"].detach()) == 0
     assert all(parameter.grad is None for parameter in networks.autoencoder.parameters())
 
@@ -197,7 +197,7 @@ def test_discriminate_by_hand(kind):
     experiment = dataclasses.replace(EVERYTHING, adversarial=kind, gradient_penalty=2.0, gradient_penalty_every=4)
     networks = networks_of(experiment)
     fakes, critic, images = fakes_of(networks, experiment), networks.discriminator, photos()
-    result = OBJECTIVES["discriminate"](networks, material_of(fakes=fakes, penalise=True), experiment)
+    result = OBJECTIVES["discriminate"](networks, batch_of(fakes=fakes, penalise=True), experiment)
     real, made, mixed = (critic.judge(values) for values in (images, fakes["reconstruction"], fakes["blend"]))
     losses = [adversarial.discriminator_loss(kind, fake[0], real[0]) for fake in (made, mixed)]
     torch.testing.assert_close(result["discriminator"], ((losses[0] + losses[1]) / 2).detach())
@@ -218,7 +218,7 @@ def test_batch_statistics_never_mix_real_and_generated():
     critic = networks.discriminator
     assert critic.mixes_samples
     fakes = {"reconstruction": 0.1 * photos(5), "blend": photos(6) - 1, "alpha": torch.full((4,), 0.5)}
-    result = OBJECTIVES["discriminate"](networks, material_of(fakes=fakes), PAPER)
+    result = OBJECTIVES["discriminate"](networks, batch_of(fakes=fakes), PAPER)
     torch.testing.assert_close(result["real_logit"], critic(photos()).mean().detach())
     torch.testing.assert_close(result["blend_logit"], critic(fakes["blend"]).mean().detach())
 
@@ -229,15 +229,15 @@ def test_mixing_needs_a_discriminator_that_estimates_it(objective):
     networks = networks_of(experiment)
     fakes = fakes_of(networks, PAPER)
     with pytest.raises(FeatureblendError, match="does not estimate the mixing: set it to 0"):
-        OBJECTIVES[objective](networks, material_of(fakes=fakes), experiment)
+        OBJECTIVES[objective](networks, batch_of(fakes=fakes), experiment)
 
 
 def test_bfloat16_comes_close_to_float32():
     networks = networks_of(EVERYTHING)
-    exact = OBJECTIVES["joint"](networks, material_of(), EVERYTHING)
+    exact = OBJECTIVES["joint"](networks, batch_of(), EVERYTHING)
     with torch.autocast("cpu", torch.bfloat16):
-        rough = OBJECTIVES["joint"](networks, material_of(), EVERYTHING)
-        judged = OBJECTIVES["discriminate"](networks, material_of(fakes=rough["outputs"], penalise=True), EVERYTHING)
+        rough = OBJECTIVES["joint"](networks, batch_of(), EVERYTHING)
+        judged = OBJECTIVES["discriminate"](networks, batch_of(fakes=rough["outputs"], penalise=True), EVERYTHING)
     assert rough["loss"].dtype == judged["loss"].dtype == torch.float32
     torch.testing.assert_close(rough["loss"], exact["loss"], rtol=0.03, atol=0)
     judged["loss"].backward()

@@ -1,4 +1,4 @@
-"""What training does to a batch before and between the networks: bending, spoiling, mixing in groups."""
+"""What training does to a batch before and between the networks: warping, degrading, mixing in groups."""
 
 import io
 from types import SimpleNamespace
@@ -14,12 +14,12 @@ from featureblend.faces.warp import warp_to_shape
 from featureblend.model.mixing import _inside_and_around, _placed, mix
 from featureblend.training.batches import FaceBatches
 from featureblend.training.dataset import FaceSet
-from featureblend.training.degradation import KINDS, _as_jpeg, _compressed, _noisy, damaged, degraded
+from featureblend.training.degradation import KINDS, _as_jpeg, _compressed, _noisy, degraded, degraded_with_kinds
 from featureblend.training.export import _layout
 from featureblend.training.groups import group_size, mixed_in_groups, mixed_pictures
 from featureblend.training.networks import AUTOENCODERS, build
 from featureblend.training.starting import read_start, take_over
-from featureblend.training.warping import MIRRORED, bent, bent_to_group_means
+from featureblend.training.warping import MIRRORED, warp_batch, warp_to_group_means
 
 TOY = {"image_size": 32, "widths": (8, 8), "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "global_dim": 4}
 
@@ -43,10 +43,10 @@ def test_mirrored_landmarks_are_an_involution_with_a_fixed_middle():
     assert all(MIRRORED[middle] == middle for middle in (8, 27, 28, 29, 30, 33, 51, 57, 62, 66))
 
 
-def test_bending_agrees_with_the_use_half_inside_the_face():
+def test_warping_agrees_with_the_use_half_inside_the_face():
     image, before = smooth(), marks(seed=1)
     after = before * torch.tensor([1.15, 0.9]) - torch.tensor([5.0, -4.0])  # a wider, flatter face
-    ours = bent(image, before, after)[0].permute(1, 2, 0).numpy()
+    ours = warp_batch(image, before, after)[0].permute(1, 2, 0).numpy()
     pixels = ((image[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
     theirs = warp_to_shape(pixels, before[0].numpy(), after[0].numpy()).astype(np.float32) / 127.5 - 1
     inside = slice(22, 42)
@@ -54,32 +54,32 @@ def test_bending_agrees_with_the_use_half_inside_the_face():
     assert np.abs(ours - theirs)[inside, inside].mean() < 0.2 * moved
 
 
-def test_bending_keeps_the_frame_and_faces_without_landmarks():
+def test_warping_keeps_the_frame_and_faces_without_landmarks():
     image, before, after = smooth(2), marks(2, seed=1), marks(2, seed=2)
     before[1, 5] = torch.nan
-    result = bent(image, before, after)
+    result = warp_batch(image, before, after)
     torch.testing.assert_close(result[1], image[1], atol=1e-4, rtol=0)
     torch.testing.assert_close(result[0, :, 0], image[0, :, 0], atol=0.1, rtol=0)
     assert (result[0] - image[0]).abs().max() > 0.02
 
 
-def test_bending_is_as_exact_in_reduced_precision():
+def test_warping_is_as_exact_in_reduced_precision():
     """The spline is a sum of large terms that cancel."""
     images = smooth(4, 32, seed=3)
     places = torch.rand(4, 68, 2, generator=torch.Generator().manual_seed(0)) * 20 + 6
-    exact = bent(images, places, places.roll(1, 0))
+    exact = warp_batch(images, places, places.roll(1, 0))
     with torch.autocast("cpu", torch.bfloat16):
-        reduced = bent(images, places, places.roll(1, 0))
+        reduced = warp_batch(images, places, places.roll(1, 0))
     assert torch.equal(reduced, exact)
     assert float((exact - images).abs().max()) > 0.1
 
 
 def test_groups_meet_and_unchosen_groups_stay():
     image, places = smooth(4), marks(4)
-    result = bent_to_group_means(image, places, 2, torch.tensor([True, False]))
+    result = warp_to_group_means(image, places, 2, torch.tensor([True, False]))
     torch.testing.assert_close(result[2:], image[2:], atol=1e-4, rtol=0)
     mean = places[:2].mean(0, keepdim=True)
-    torch.testing.assert_close(result[:1], bent(image[:1], places[:1], mean).clamp(-1, 1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(result[:1], warp_batch(image[:1], places[:1], mean).clamp(-1, 1), atol=1e-5, rtol=0)
 
 
 def test_landmarks_follow_shift_and_mirror():
@@ -99,26 +99,26 @@ def test_landmarks_follow_shift_and_mirror():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_the_share_that_is_spoilt(share):
+def test_the_share_that_is_degraded(share):
     images = smooth(200, 32)
-    spoilt = degraded(images, share, (7,))
-    changed = (spoilt != images).flatten(1).any(1).float().mean()
+    inputs = degraded(images, share, (7,))
+    changed = (inputs != images).flatten(1).any(1).float().mean()
     assert abs(float(changed) - share) < 0.1
-    assert spoilt.abs().max() <= 1
-    assert torch.equal(spoilt, degraded(images, share, (7,)))
+    assert inputs.abs().max() <= 1
+    assert torch.equal(inputs, degraded(images, share, (7,)))
 
 
-def test_what_is_said_of_the_damage_is_so():
+def test_what_is_said_of_the_degradation_is_so():
     images = smooth(400, 32)
-    spoilt, ways = damaged(images, 0.5, (3,))
-    changed = (spoilt != images).flatten(1).any(1)
+    inputs, ways = degraded_with_kinds(images, 0.5, (3,))
+    changed = (inputs != images).flatten(1).any(1)
     assert not (changed & ~ways.any(1)).any()
     assert (changed & ways.any(1)).sum() > 0.98 * ways.any(1).sum()  # a blur of a tenth of a pixel changes nothing
     assert set(ways.sum(1).tolist()) == {0, 1, 2}
     only = {kind: (ways.sum(1) == 1) & ways[:, place] for place, kind in enumerate(KINDS)}
     assert all(found.sum() > 20 for found in only.values())
     means = {
-        kind: float((spoilt[found].mean(dim=(1, 2, 3)) - images[found].mean(dim=(1, 2, 3))).mean())
+        kind: float((inputs[found].mean(dim=(1, 2, 3)) - images[found].mean(dim=(1, 2, 3))).mean())
         for kind, found in only.items()
     }
     assert means.pop("light") < -0.1  # darker; all else changes no mean
@@ -175,7 +175,7 @@ def test_noise_is_as_strong_at_any_grain(as_cut, scale):
     assert (likeness > 0.5) == (as_cut > 0.5 and scale < 0.1)  # grains of several pixels
 
 
-def test_spoilt_pictures_stay_recognisable():
+def test_degraded_pictures_stay_recognisable():
     images = smooth(200, 32)
     error = (degraded(images, 1.0, (1,)) - images).square().flatten(1).mean(1)
     assert (error > 0).float().mean() > 0.95
@@ -212,8 +212,8 @@ def test_most_steps_blend_two():
     sizes = []
     for step in range(400):
         draws = torch.Generator().manual_seed(step)
-        material = SimpleNamespace(images=torch.zeros(12), chance=lambda name, n, d=draws: torch.rand(n, generator=d))
-        sizes.append(group_size(experiment, material))
+        batch = SimpleNamespace(images=torch.zeros(12), chance=lambda name, n, d=draws: torch.rand(n, generator=d))
+        sizes.append(group_size(experiment, batch))
     assert 0.65 < sizes.count(2) / 400 < 0.85
     assert {3, 4} <= set(sizes)
 

@@ -27,14 +27,14 @@ def _quick(monkeypatch):
 # --- what breaks
 
 
-def breaking(monkeypatch, spoil):
-    """From the fourth step on, spoil what the objective gives."""
+def breaking(monkeypatch, change):
+    """From the fourth step on, change what the objective gives."""
 
-    def spoilt(networks, material, experiment):
-        result = JOINT(networks, material, experiment)
-        return spoil(result) if material.seed[1] >= 3 else result
+    def faulty(networks, batch, experiment):
+        result = JOINT(networks, batch, experiment)
+        return change(result) if batch.seed[1] >= 3 else result
 
-    monkeypatch.setitem(trainer.OBJECTIVES, "joint", spoilt)
+    monkeypatch.setitem(trainer.OBJECTIVES, "joint", faulty)
 
 
 def test_nan_ends_with_a_clear_error_and_keeps_the_checkpoint(tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_nan_ends_with_a_clear_error_and_keeps_the_checkpoint(tmp_path, monkeypa
 def test_a_gradient_that_is_no_number_never_reaches_a_checkpoint(tmp_path, monkeypatch):
     """The loss is still finite when the weights no longer are."""
 
-    class Spoil(torch.autograd.Function):
+    class NoGradient(torch.autograd.Function):
         @staticmethod
         def forward(ctx, value):
             return value.clone()
@@ -61,7 +61,7 @@ def test_a_gradient_that_is_no_number_never_reaches_a_checkpoint(tmp_path, monke
         def backward(ctx, gradient):
             return gradient * float("inf")
 
-    breaking(monkeypatch, lambda result: {**result, "loss": Spoil.apply(result["loss"])})
+    breaking(monkeypatch, lambda result: {**result, "loss": NoGradient.apply(result["loss"])})
     monkeypatch.setattr(loop, "SAVE_SECONDS", -1)
     with pytest.raises(FeatureblendError, match=r"broke down at 64 images: gradient_joint"):
         run(tmp_path / "run")
@@ -98,7 +98,7 @@ def test_resuming_on_other_data(tmp_path):
         train(SHORT["toy"], faces(count=200), tmp_path / "run", resume=True, quiet=True)
 
 
-DAMAGE = {
+CORRUPTIONS = {
     "cut off": lambda path: path.write_bytes(path.read_bytes()[:1000]),
     "text": lambda path: path.write_text("no checkpoint"),
     "empty": lambda path: path.write_bytes(b""),
@@ -106,10 +106,10 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("damage", CORRUPTIONS)
 def test_damaged_checkpoint(damage, tmp_path):
     folder = run(tmp_path / "run", minutes=0)
-    DAMAGE[damage](folder.checkpoint)
+    CORRUPTIONS[damage](folder.checkpoint)
     with pytest.raises(FeatureblendError, match=r"cannot read .*checkpoint\.pt: "):
         run(tmp_path / "run", resume=True)
 

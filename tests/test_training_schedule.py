@@ -8,7 +8,7 @@ import torch
 from training_faces import PAPER, TOY, faces
 
 from featureblend.training.experiment import Phase
-from featureblend.training.objective import Material
+from featureblend.training.objective import Batch
 from featureblend.training.trainer import Trainer, adversarial_ramp, learning_rate_factor
 
 SCHEDULE = dataclasses.replace(
@@ -90,14 +90,14 @@ def test_optimisers_follow_the_schedule_and_the_clip():
 
 def test_each_phase_moves_one_network_alone():
     trainer = Trainer(TOY, faces())
-    material = Material(trainer.batches.batch(0), lambda: trainer.batches.batch(0, 1), seed=(0, 0))
+    batch = Batch(trainer.batches.batch(0), lambda: trainer.batches.batch(0, 1), seed=(0, 0))
 
     def weights():
         return {name: [p.clone() for p in network.parameters()] for name, network in trainer.networks.named().items()}
 
     for objective, learner in (("joint", "autoencoder"), ("discriminate", "discriminator"), ("blend", "autoencoder")):
         before = weights()
-        trainer._phase(Phase(objective, learner), material)
+        trainer._phase(Phase(objective, learner), batch)
         after = weights()
         for name in before:
             same = [torch.equal(old, new) for old, new in zip(before[name], after[name], strict=True)]
@@ -120,9 +120,9 @@ def test_a_critics_further_updates_see_other_photos(monkeypatch):
 
     seen = []
 
-    def noted(networks, material, experiment):
-        seen.append((material.images.clone(), material.fakes["reconstruction"].clone()))
-        return DISCRIMINATE(networks, material, experiment)
+    def noted(networks, batch, experiment):
+        seen.append((batch.images.clone(), batch.fakes["reconstruction"].clone()))
+        return DISCRIMINATE(networks, batch, experiment)
 
     DISCRIMINATE = module.OBJECTIVES["discriminate"]
     monkeypatch.setitem(module.OBJECTIVES, "discriminate", noted)

@@ -4,17 +4,17 @@ import dataclasses
 
 import pytest
 import torch
-from training_faces import TOY
-from training_material import (
+from training_batch import (
     EVERYTHING,
     PICTURES,
     PRIOR,
+    batch_of,
     fakes_of,
     learn,
-    material_of,
     networks_of,
     photos,
 )
+from training_faces import TOY
 
 from featureblend.training.experiment import LossWeights
 from featureblend.training.losses import adversarial
@@ -27,11 +27,11 @@ def test_a_cut_adversary_is_logged_and_teaches_nothing():
     cut = dataclasses.replace(meant, detach_adversary=True)
     networks, gradients, values = networks_of(TOY), [], []
     for experiment in (meant, cut):
-        material = material_of()
-        result = learn(networks, "reconstruct", experiment, material, "autoencoder")
+        batch = batch_of()
+        result = learn(networks, "reconstruct", experiment, batch, "autoencoder")
         values.append(result["adversarial_reconstruction"])
         gradients.append([parameter.grad for parameter in networks.autoencoder.parameters()])
-        (judged,) = material.judged
+        (judged,) = batch.judged
         assert (judged.grad is not None) == (experiment is meant)
     torch.testing.assert_close(*values)
     assert all(float(gradient.abs().sum()) > 0 for gradient in gradients[0] if gradient is not None)
@@ -43,41 +43,41 @@ def test_the_critic_sees_nothing_unchanged_under_diff_augment(objective, monkeyp
     """Real and generated pictures alike, in the generator's phase and in the critic's, its penalties too."""
     experiment = dataclasses.replace(EVERYTHING, diff_augment="color,translation,cutout", gradient_penalty=1.0)
     networks, seen = networks_of(experiment), []
-    material = material_of(penalise=True, fakes=fakes_of(networks, EVERYTHING))
-    raw = [material.images, *material.fakes.values()]
+    batch = batch_of(penalise=True, fakes=fakes_of(networks, EVERYTHING))
+    raw = [batch.images, *batch.fakes.values()]
     judge = type(networks.discriminator).judge
     monkeypatch.setattr(
         type(networks.discriminator), "judge", lambda critic, images: seen.append(images) or judge(critic, images)
     )
-    result = OBJECTIVES[objective](networks, material, experiment)
+    result = OBJECTIVES[objective](networks, batch, experiment)
     raw += [result["outputs"][name] for name in ("reconstruction", "blend") if name in result.get("outputs", {})]
     assert seen
     for images in seen:
-        for batch in images.split(4):
-            assert not any(batch.shape == one.shape and torch.allclose(batch, one, atol=1e-4) for one in raw)
-            greyed = (batch == 0).all(1).flatten(1).sum(1)  # the cut square
+        for part in images.split(4):
+            assert not any(part.shape == one.shape and torch.allclose(part, one, atol=1e-4) for one in raw)
+            greyed = (part == 0).all(1).flatten(1).sum(1)  # the cut square
             assert (greyed > 0).all()
 
 
 def test_feature_matching_compares_pictures_that_are_changed_alike():
     experiment = dataclasses.replace(TOY, diff_augment="color,translation,cutout")
     experiment = dataclasses.replace(experiment, losses=LossWeights(feature_matching=1.0))
-    networks, material = networks_of(experiment), material_of()
-    networks.autoencoder.decode = lambda latent: material.images  # a perfect reconstruction
-    assert float(OBJECTIVES["reconstruct"](networks, material, experiment)["feature_matching"]) == 0
+    networks, batch = networks_of(experiment), batch_of()
+    networks.autoencoder.decode = lambda latent: batch.images  # a perfect reconstruction
+    assert float(OBJECTIVES["reconstruct"](networks, batch, experiment)["feature_matching"]) == 0
 
 
-def test_feature_matching_compares_a_bent_face_with_itself():
-    """Bent to the group's mean shape, it lies elsewhere than in its photo: features are compared place by place."""
+def test_feature_matching_compares_a_warped_face_with_itself():
+    """Warped to the group's mean shape, it lies elsewhere than in its photo: features are compared place by place."""
     losses = LossWeights(feature_matching=1.0)
     experiment = dataclasses.replace(TOY, losses=losses, warp=1.0, adversarial="relativistic")
     places = torch.rand(4, 68, 2, generator=torch.Generator().manual_seed(0)) * 24 + 4
-    networks, material = networks_of(experiment), material_of(landmarks=places)
+    networks, batch = networks_of(experiment), batch_of(landmarks=places)
     encode, seen = networks.autoencoder.posterior, []
     networks.autoencoder.posterior = lambda images: (seen.append(images), encode(images))[1]
     networks.autoencoder.decode = lambda latent: torch.cat([seen[-1], seen[-1]])  # perfect reconstructions
-    result = OBJECTIVES["joint"](networks, material, experiment)
-    assert float((seen[-1] - material.images).abs().mean()) > 0.01
+    result = OBJECTIVES["joint"](networks, batch, experiment)
+    assert float((seen[-1] - batch.images).abs().mean()) > 0.01
     assert float(result["feature_matching"]) == 0
 
 
@@ -85,7 +85,7 @@ def test_label_smoothing_reaches_the_critic():
     soft = dataclasses.replace(EVERYTHING, adversarial="bce", label_smoothing=0.1)
     networks = networks_of(soft)
     fakes = fakes_of(networks, soft)
-    result = OBJECTIVES["discriminate"](networks, material_of(fakes=fakes), soft)
+    result = OBJECTIVES["discriminate"](networks, batch_of(fakes=fakes), soft)
     judged = [networks.discriminator(values) for values in (photos(), fakes["reconstruction"], fakes["blend"])]
     losses = [adversarial.discriminator_loss("bce", fake, judged[0], 0.1) for fake in judged[1:]]
     torch.testing.assert_close(result["discriminator"], ((losses[0] + losses[1]) / 2).detach())
@@ -100,11 +100,11 @@ def test_wgan_gp_looks_between_real_and_generated_pictures():
         gradient_penalty_form="wgan-gp",
     )
     networks = networks_of(experiment)
-    material = material_of(fakes=fakes_of(networks, experiment), penalise=True)
-    result = OBJECTIVES["discriminate"](networks, material, experiment)
-    share = material.uniform("penalty", 1)[:, 0]
+    batch = batch_of(fakes=fakes_of(networks, experiment), penalise=True)
+    result = OBJECTIVES["discriminate"](networks, batch, experiment)
+    share = batch.uniform("penalty", 1)[:, 0]
     assert len(set(share.tolist())) == 4
-    expected = adversarial.interpolated_penalty(networks.discriminator, photos(), material.fakes["blend"], share)
+    expected = adversarial.interpolated_penalty(networks.discriminator, photos(), batch.fakes["blend"], share)
     torch.testing.assert_close(result["gradient_penalty"], (10 * expected).detach())
 
 
@@ -113,7 +113,7 @@ def test_the_perceptual_loss_teaches_the_autoencoder():
 
     experiment = dataclasses.replace(TOY, losses=LossWeights(perceptual=2.0))
     networks = dataclasses.replace(networks_of(TOY), perceptual=VGGFeatures("vgg11", width=0.125))
-    result = learn(networks, "reconstruct", experiment, material_of(), "autoencoder")
+    result = learn(networks, "reconstruct", experiment, batch_of(), "autoencoder")
     assert set(result) - {"outputs"} == {"loss", "perceptual"}
     assert float(result["perceptual"]) > 0
     for part in (networks.autoencoder.encoder, networks.autoencoder.decoder):
@@ -129,10 +129,10 @@ def test_the_perceptual_loss_teaches_the_autoencoder():
 @pytest.mark.parametrize("objective", ["match_prior", "discriminate_prior"])
 def test_exactly_the_learner_of_the_prior_gets_gradients(objective, kind):
     experiment = dataclasses.replace(PRIOR, adversarial=kind)
-    networks, material = networks_of(experiment), material_of()
-    material.fakes |= OBJECTIVES["match_prior"](networks, material, experiment)["outputs"]
+    networks, batch = networks_of(experiment), batch_of()
+    batch.fakes |= OBJECTIVES["match_prior"](networks, batch, experiment)["outputs"]
     learner = LEARNERS.get(objective, "autoencoder")
-    result = learn(networks, objective, experiment, material, learner)
+    result = learn(networks, objective, experiment, batch, learner)
     assert torch.isfinite(result["loss"])
     for who, network in networks.named().items():
         for key, parameter in network.named_parameters():
@@ -145,19 +145,19 @@ def test_exactly_the_learner_of_the_prior_gets_gradients(objective, kind):
 
 
 def test_the_prior_by_hand():
-    networks, material = networks_of(PRIOR), material_of()
-    result = OBJECTIVES["match_prior"](networks, material, PRIOR)
+    networks, batch = networks_of(PRIOR), batch_of()
+    result = OBJECTIVES["match_prior"](networks, batch, PRIOR)
     code = result["outputs"]["code"]
     critic = networks.latent_discriminator
     expected = 0.5 * adversarial.generator_loss("bce", critic(code))
     torch.testing.assert_close(result["prior"], expected.detach())
-    material.fakes["code"] = code
-    judged = OBJECTIVES["discriminate_prior"](networks, material, PRIOR)
-    normal = material.noise("prior", code)
+    batch.fakes["code"] = code
+    judged = OBJECTIVES["discriminate_prior"](networks, batch, PRIOR)
+    normal = batch.noise("prior", code)
     expected = adversarial.discriminator_loss("bce", critic(code), critic(normal))
     torch.testing.assert_close(judged["prior_discriminator"], expected.detach())
     torch.testing.assert_close(judged["prior_logit"], critic(normal).mean().detach())
-    silent = learn(networks, "match_prior", PRIOR, material_of(ramp=0.0), "autoencoder")
+    silent = learn(networks, "match_prior", PRIOR, batch_of(ramp=0.0), "autoencoder")
     assert float(silent["loss"].detach()) == 0
 
 
@@ -169,8 +169,8 @@ def test_what_is_made_again_is_what_the_phase_makes(objective):
     base = PRIOR if objective == "match_prior" else EVERYTHING
     experiment = dataclasses.replace(base, phases=(dataclasses.replace(TOY.phases[0], objective=objective),))
     networks = networks_of(base)
-    made = OBJECTIVES[objective](networks, material_of(), base)["outputs"]
-    again = remade(networks, material_of(), experiment)
+    made = OBJECTIVES[objective](networks, batch_of(), base)["outputs"]
+    again = remade(networks, batch_of(), experiment)
     assert set(again) == set(made)
     for name, value in made.items():
         torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-4)

@@ -22,7 +22,7 @@ from featureblend.training.dataset import FaceSample, FaceTriplets, write_shard
 from featureblend.training.experiment import LossWeights
 from featureblend.training.loop import train
 from featureblend.training.networks import AUTOENCODERS, build
-from featureblend.training.objective import OBJECTIVES, Material, Networks
+from featureblend.training.objective import OBJECTIVES, Batch, TrainingNetworks
 from featureblend.training.starting import read_start
 from featureblend.training.state import RunFolder
 from featureblend.training.trainer import Trainer
@@ -41,10 +41,10 @@ def network(**options):
     return model
 
 
-def material(count=2, seed=0):
+def batch(count=2, seed=0):
     batches = TripletBatches(triplets(), SIDE, count, seed=seed)
     photos = torch.rand(1, 3, SIDE, SIDE, generator=seeded("photos")) * 2 - 1
-    return Material(photos, lambda: photos, seed=(0, 0), triplets=lambda: batches.batch(0))
+    return Batch(photos, lambda: photos, seed=(0, 0), triplets=lambda: batches.batch(0))
 
 
 # --- the network
@@ -161,15 +161,15 @@ def test_beside_a_generator_triplets_are_only_scored(drawer):
 def test_the_mean_of_two_latents_is_what_is_decoded():
     """With the network's own decoded means as targets and no other term, the halfway pictures have no error."""
     model = network(noise=0.0)
-    given = material()
+    given = batch()
     parts = given.triplets()
     with torch.no_grad():
         latent = model.encode(parts.parents)
         wanted = model.decode((latent[0::2] + latent[1::2]) / 2)
     exact = dataclasses.replace(given, triplets=lambda: dataclasses.replace(parts, targets=wanted))
     plain = dataclasses.replace(TAUGHT, degrade=0.0, losses=LossWeights(l1=1.0))
-    assert float(OBJECTIVES["teach"](Networks(model), exact, plain)["halfway_l1"]) < 1e-6
-    assert float(OBJECTIVES["teach"](Networks(model), given, plain)["halfway_l1"]) > 1e-3
+    assert float(OBJECTIVES["teach"](TrainingNetworks(model), exact, plain)["halfway_l1"]) < 1e-6
+    assert float(OBJECTIVES["teach"](TrainingNetworks(model), given, plain)["halfway_l1"]) > 1e-3
 
 
 def test_the_halfway_pictures_alone_teach_encoder_and_decoder():
@@ -177,10 +177,10 @@ def test_the_halfway_pictures_alone_teach_encoder_and_decoder():
     plain = dataclasses.replace(TAUGHT, degrade=0.0, losses=LossWeights(mse=1.0))
     gradients = []
     for shift in (0.0, 0.5):
-        model, given = network(), material()
+        model, given = network(), batch()
         parts = given.triplets()
         moved = dataclasses.replace(parts, targets=parts.targets + shift)
-        OBJECTIVES["teach"](Networks(model), dataclasses.replace(given, triplets=lambda m=moved: m), plain)[
+        OBJECTIVES["teach"](TrainingNetworks(model), dataclasses.replace(given, triplets=lambda m=moved: m), plain)[
             "loss"
         ].backward()
         gradients.append({name: parameter.grad for name, parameter in model.named_parameters()})
@@ -189,12 +189,12 @@ def test_the_halfway_pictures_alone_teach_encoder_and_decoder():
 
 
 def test_the_loss_falls_on_the_batch_it_trains_on():
-    model, given = network(), material()
+    model, given = network(), batch()
     experiment = dataclasses.replace(TAUGHT, degrade=0.0)
     optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
     losses = []
     for _ in range(60):
-        result = OBJECTIVES["teach"](Networks(model), given, experiment)
+        result = OBJECTIVES["teach"](TrainingNetworks(model), given, experiment)
         optimiser.zero_grad()
         result["loss"].backward()
         optimiser.step()
@@ -206,9 +206,9 @@ def test_the_loss_falls_on_the_batch_it_trains_on():
 def test_teach_without_triplets_is_refused():
     with pytest.raises(FeatureblendError, match="--triplets"):
         Trainer(TAUGHT, faces())
-    alone = Material(torch.zeros(1, 3, SIDE, SIDE), lambda: None, seed=(0,))
+    alone = Batch(torch.zeros(1, 3, SIDE, SIDE), lambda: None, seed=(0,))
     with pytest.raises(FeatureblendError, match="--triplets"):
-        OBJECTIVES["teach"](Networks(network()), alone, TAUGHT)
+        OBJECTIVES["teach"](TrainingNetworks(network()), alone, TAUGHT)
 
 
 def test_lpips_is_asked_of_the_square_of_output_and_target():
@@ -219,7 +219,7 @@ def test_lpips_is_asked_of_the_square_of_output_and_target():
         return (first - second).square().mean(dim=(1, 2, 3))
 
     experiment = dataclasses.replace(TAUGHT, lpips_side=24)
-    result = OBJECTIVES["teach"](Networks(network(), lpips=distance), material(), experiment)
+    result = OBJECTIVES["teach"](TrainingNetworks(network(), lpips=distance), batch(), experiment)
     assert seen == [((7, 3, 24, 24),) * 2]  # four parents, a photo, two blends
     assert float(result["lpips"]) > 0
 

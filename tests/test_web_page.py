@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from featureblend.evaluation.degradation import spoilt
+from featureblend.evaluation.degradation import degrade
 from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
 
@@ -56,8 +56,8 @@ def test_two_photos_a_slider_and_the_download(tab, tmp_path):
     assert again.image.tobytes() == opened(moved).tobytes()
 
 
-def test_damage_of_a_photo_is_undone_or_left(tab, tmp_path):
-    save_image(tmp_path / "noisy.png", spoilt(load_image(FIRST), "noise"))
+def test_a_photo_is_restored_or_left(tab, tmp_path):
+    save_image(tmp_path / "noisy.png", degrade(load_image(FIRST), "noise"))
     one = tab()
     page = one.page
     one.put(tmp_path / "noisy.png", SECOND)

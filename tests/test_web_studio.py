@@ -14,7 +14,7 @@ from featureblend.blend.blender import METHODS, Blender
 from featureblend.blend.compositing import BACKGROUNDS
 from featureblend.cli import main
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.degradation import spoilt
+from featureblend.evaluation.degradation import degrade
 from featureblend.evaluation.figures import FIGURES
 from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
@@ -88,9 +88,9 @@ def test_the_live_picture_is_small(studio, tmp_path):
     assert studio.blend(found, [1, 1], look).image.size == (1024, 1024)
 
 
-def test_damage_is_left_where_the_look_says_so(studio, detector, tmp_path):
+def test_photos_are_not_restored_where_the_look_says_so(studio, detector, tmp_path):
     noisy, plain = tmp_path / "noisy.png", Blender(find_model(), detector, mend=False)
-    save_image(noisy, spoilt(load_image(EXAMPLES / NAMES[0]), "noise"))
+    save_image(noisy, degrade(load_image(EXAMPLES / NAMES[0]), "noise"))
     photos = [noisy, EXAMPLES / NAMES[1]]
     table = ()
     for path in photos:

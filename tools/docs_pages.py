@@ -175,5 +175,5 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Mend the one word of numpydoc that is read as a subtraction."""
+    """Fix the one word of numpydoc that is read as a subtraction."""
     return html.replace("path - like", "path-like")

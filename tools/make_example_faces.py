@@ -5,7 +5,7 @@ r"""Make the example faces that the package ships: decoded mixes of many people'
 
 Each face mixes a training person, drawn at random, with those whose hair, background and shape are most alike: of
 people who differ in these a mean is a mist. Only mixes in which the detector finds a face, in which the model finds
-nothing to mend, and which dlib's recogniser takes for none of the people in it, are kept.
+nothing to restore, and which dlib's recogniser takes for none of the people in it, are kept.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def sharpened(image: np.ndarray) -> np.ndarray:
 
 
 def damaged(face: AlignedFace) -> bool:
-    """Say whether the model has something to mend in a face."""
-    return face.damage is not None and bool(face.damage.any())
+    """Say whether the model has something to restore in a face."""
+    return face.degradation is not None and bool(face.degradation.any())
 
 
 class Likeness:

@@ -5,7 +5,7 @@
 
 Kept scores of an evaluation count only under the version that they were measured with
 (`featureblend.evaluation.results`), one number a group: 'scores' (everything that scores a picture, and the draw of
-pairs), 'identity' (who is recognised), 'latent' (blends by the networks), 'pca', and each classical blend.
+pairs), 'identity' (who is recognised), 'latent' (blends by the networks), 'pca', and each baseline.
 `tests/measurement.json` holds, for each group, what it makes of fixed faces; `tests/test_evaluation_measurement.py`
 fails when that changes. Commit both files with the change.
 
@@ -25,20 +25,20 @@ from typing import Any
 
 import numpy as np
 
-from featureblend.blend.baselines import METHODS as CLASSICAL
+from featureblend.blend.baselines import BASELINES
 from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.degradation import spoilt
-from featureblend.evaluation.degraded_photos import measure_spoilt
+from featureblend.evaluation.degradation import degrade
+from featureblend.evaluation.degraded_photos import measure_degraded
 from featureblend.evaluation.identity import impostor_similarities, match_threshold, similarity, weaker_parent
 from featureblend.evaluation.measuring import measure_method, measure_real
 from featureblend.evaluation.methods import (
     VARIANTS,
-    Contender,
-    classical_contender,
-    latent_contender,
-    model_contender,
-    pca_contender,
+    Method,
+    baseline_method,
+    latent_method,
+    model_method,
+    pca_method,
 )
 from featureblend.evaluation.pca import fit_components
 from featureblend.evaluation.protocols import Drawn, Protocol, draw
@@ -105,9 +105,9 @@ def scores(faces: FixedFaces) -> Values:
     drawn = faces.drawn()
     small = drawn.faces.images[drawn.reference, ::2, ::2]
     reference = Reference(drawn.faces.images[drawn.reference], lambda: small[:5])
-    simple = latent_contender("simple", "", "", _halved, _doubled)
+    simple = latent_method("simple", "", "", _halved, _doubled)
     measured, _ = measure_method(simple, drawn, reference)
-    measure_spoilt(measured, drawn, _NoPortraits(), _halved, _doubled)  # type: ignore[arg-type]
+    measure_degraded(measured, drawn, _NoPortraits(), _halved, _doubled)  # type: ignore[arg-type]
     values: Values = {"pairs": drawn.pairs.ravel().tolist()}
     for label, record in (("", measured.record), ("real ", measure_real(drawn, reference).record)):
         for name, column in record["scores"].items():
@@ -146,17 +146,17 @@ def identity(faces: FixedFaces) -> Values:
 
 
 def latent(faces: FixedFaces, blender: Blender) -> Values:
-    """Blends by the bundled networks, by each of their variants; and faces given back, sound and damaged."""
+    """Blends by the bundled networks, by each of their variants; and faces given back, good and degraded."""
     values: Values = {"model": [float(int(blender.config.identity, 16))]}
     for ending in VARIANTS:
-        contender = model_contender(blender, SIZE, f"latent{ending}")
-        values |= {f"latent{ending} {name}": described for name, described in _blends(faces, contender)}
-    whole = model_contender(blender, SIZE)
+        method = model_method(blender, SIZE, f"latent{ending}")
+        values |= {f"latent{ending} {name}": described for name, described in _blends(faces, method)}
+    whole = model_method(blender, SIZE)
     assert whole.again is not None
     assert whole.encode is not None
     assert whole.decode is not None
     assert whole.latents is not None
-    damaged = np.stack([faces.images[0], spoilt(faces.images[1], "noise"), spoilt(faces.images[2], "light")])
+    damaged = np.stack([faces.images[0], degrade(faces.images[1], "noise"), degrade(faces.images[2], "light")])
     mixed = whole.latents(faces.images[None, :2], faces.landmarks[None, :2], np.array([0.5, 0.5]))
     for name, pictures in (
         ("again", whole.again(faces.images[:1])),
@@ -169,18 +169,18 @@ def latent(faces: FixedFaces, blender: Blender) -> Values:
 
 def pca(faces: FixedFaces) -> Values:
     """Blends by principal components."""
-    return dict(_blends(faces, pca_contender(fit_components(faces.drawn().faces.images, 16))))
+    return dict(_blends(faces, pca_method(fit_components(faces.drawn().faces.images, 16))))
 
 
-def classical(faces: FixedFaces, name: str) -> Values:
-    """Blends by a classical method."""
-    return dict(_blends(faces, classical_contender(name)))
+def baseline(faces: FixedFaces, name: str) -> Values:
+    """Blends by a baseline."""
+    return dict(_blends(faces, baseline_method(name)))
 
 
-def _blends(faces: FixedFaces, contender: Contender) -> Iterator[tuple[str, list[float]]]:
+def _blends(faces: FixedFaces, method: Method) -> Iterator[tuple[str, list[float]]]:
     for name, (a, b), alpha in (("even", (0, 1), 0.5), ("leaning", (2, 3), 0.3)):
         images, landmarks = faces.images[None, [a, b]], faces.landmarks[None, [a, b]]
-        yield name, _described(contender.blend(images, landmarks, np.array([1 - alpha, alpha]))[0])
+        yield name, _described(method.blend(images, landmarks, np.array([1 - alpha, alpha]))[0])
 
 
 def _described(image: np.ndarray) -> list[float]:
@@ -191,7 +191,7 @@ def _described(image: np.ndarray) -> list[float]:
     return np.concatenate([tiles.mean(axis=(2, 3)).ravel(), contrasts.ravel()]).tolist()
 
 
-GROUPS = ("scores", "identity", "latent", "pca", *CLASSICAL)
+GROUPS = ("scores", "identity", "latent", "pca", *BASELINES)
 """Each has a version."""
 
 
@@ -200,7 +200,7 @@ def measure(group: str, faces: FixedFaces) -> Values:
     if group == "latent":
         return latent(faces, Blender.from_pretrained())
     makers = {"scores": scores, "identity": identity, "pca": pca}
-    return makers[group](faces) if group in makers else classical(faces, group)
+    return makers[group](faces) if group in makers else baseline(faces, group)
 
 
 def differences(group: str, kept: Values, values: Values) -> list[str]:

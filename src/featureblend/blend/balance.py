@@ -13,7 +13,7 @@ from ..faces.alignment import AlignedFace
 from ..faces.detector import FaceDetector
 from ..metrics.measures import face_distances
 from ..model.networks import Networks
-from .pipeline import Manner, as_seen, blended, finished
+from .pipeline import BlendOptions, as_seen, blended, finished
 from .quality import identity_distances
 
 __all__ = ["Balancing", "even_shares", "even_weight"]
@@ -67,7 +67,7 @@ Balancing = Literal["pictures", "identity"]
 
 
 def even_shares(
-    networks: Networks, faces: Sequence[AlignedFace], manner: Manner, by: Balancing, recognizer: FaceDetector
+    networks: Networks, faces: Sequence[AlignedFace], options: BlendOptions, by: Balancing, recognizer: FaceDetector
 ) -> np.ndarray:
     """Find the weights of two faces at which the blend is equally close to both.
 
@@ -76,7 +76,7 @@ def even_shares(
     networks : Networks
     faces : two AlignedFace
         Of the model's size.
-    manner : Manner
+    options : BlendOptions
         How they are blended; size and background do not matter.
     by : 'pictures' or 'identity'
         Distances of the pictures inside the face, or of dlib's identity embedding.
@@ -92,7 +92,7 @@ def even_shares(
     FeatureblendError
         If every blend is nearer to the same one of them.
     """
-    plain = replace(manner, background="blend", size=None)
+    plain = replace(options, background="blend", size=None)
     images, marks = [face.image for face in faces], [face.landmarks for face in faces]
     faces = as_seen(networks, faces, plain)
     if by == "identity":

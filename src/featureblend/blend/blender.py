@@ -21,12 +21,12 @@ from ..io.inputs import Input, input_name, read_input
 from ..io.photo_warnings import PhotoWarning, several_faces, told
 from ..io.tables import number, whole
 from ..model.folder import ModelConfig, find_model
-from ..model.mixing import Surroundings
+from ..model.mixing import Source
 from ..model.networks import Networks
 from .balance import Balancing, even_shares
 from .compositing.composing import best_source
-from .pipeline import METHODS, BlendOptions, Manner, as_seen, blended, cleaned, finished
-from .quality import TYPICAL, Measuring, appraise, check_measuring, is_mended, photo_warnings
+from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished
+from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Blender:
         A model folder.
     detector : FaceDetector, optional
     mend : bool
-        Whether damage of photos is undone before they are encoded: noise, blur, compression, weak light.
+        Whether photos are restored before they are encoded: noise, blur, compression, weak light.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Blender:
         model : path-like or str, optional
             A model folder, or the name of a bundled model; the default model if left out.
         mend : bool
-            Whether damage of photos is undone before they are encoded.
+            Whether photos are restored before they are encoded.
 
         Raises
         ------
@@ -177,9 +177,9 @@ class Blender:
     def code_of(self, face: AlignedFace, name: str = "") -> Code:
         """Give the code of a face that `find`, and best `cleaned` too, gave."""
         (face,) = self.cleaned([face])
-        latent = self.networks.latents([face.sound], cleaned=True)[0] if face.latent is None else face.latent
-        mended = is_mended(face) if face.latent is None else None  # of a code's face nothing is left to compare
-        return Code(latent, self.config.identity, name, face.landmarks, mended)
+        latent = self.networks.latents([face.restored], cleaned=True)[0] if face.latent is None else face.latent
+        restored = is_restored(face) if face.latent is None else None  # of a code's face nothing is left to compare
+        return Code(latent, self.config.identity, name, face.landmarks, restored)
 
     def decode(self, code: Code) -> Image.Image:
         """Give the picture that a code stands for.
@@ -193,11 +193,11 @@ class Blender:
         return Image.fromarray(self.pictures(code.latent[None])[0])
 
     def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Encode B aligned (S, S, 3) uint8 faces, rid of damage, into (B, D) float32 latents."""
+        """Encode B aligned (S, S, 3) uint8 faces, restored, into (B, D) float32 latents."""
         return self.networks.latents(images)
 
     def cleaned(self, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
-        """Undo damage of faces that `find` gave, once for all blends of them: `featureblend.blend.pipeline.cleaned`."""
+        """Restore faces that `find` gave, once for all blends of them: `featureblend.blend.pipeline.cleaned`."""
         return cleaned(self.networks, faces)
 
     def pictures(self, latents: np.ndarray) -> np.ndarray:
@@ -205,16 +205,14 @@ class Blender:
         return self.networks.pictures(latents)
 
     def mixed(
-        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Surroundings = "auto"
+        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Source = "auto"
     ) -> np.ndarray:
         """Make one (D,) float32 latent of (N, D) latents by (N,) shares that sum to 1.
 
         `surroundings` says whose hair and background it has, as `featureblend.model.mixing.mix`, but a number counts
         from 1.
         """
-        return self.networks.mixed(
-            latents, shares, Manner(surroundings=surroundings).place_of_surroundings(len(latents))
-        )
+        return self.networks.mixed(latents, shares, BlendOptions(surroundings=surroundings).source_index(len(latents)))
 
     def _check_code(self, code: Code, position: int) -> None:
         if not isinstance(code, Code):
@@ -235,7 +233,7 @@ class Blender:
         which: Which | Sequence[Which] = "largest",
         measures: Measuring = "pictures",
         balance: Balancing | None = None,
-        **options: Unpack[BlendOptions],
+        **options: Unpack[BlendKeywords],
     ) -> Blend:
         """Blend two or more photos into one.
 
@@ -256,7 +254,7 @@ class Blender:
             Of two photos: instead of `weights`, search those at which the blend is as near to one as to the other.
         **options
             How to blend: ``warp``, ``surroundings``, ``shape_weights``, ``texture_weights``, ``background``, ``size``,
-            ``detail`` and ``onto``, each as the field of that name of `featureblend.blend.pipeline.Manner`.
+            ``detail`` and ``onto``, each as the field of that name of `featureblend.blend.pipeline.BlendOptions`.
 
         Returns
         -------
@@ -272,8 +270,8 @@ class Blender:
             photos, (str, bytes, os.PathLike, np.ndarray, Image.Image, Code, Mapping, IOBase)
         )
         items = list(photos) if many else []
-        manner = Manner(method, **options)
-        shares = _checked(len(items), _weights(weights, alpha, len(items)), manner)
+        blend_options = BlendOptions(method, **options)
+        shares = _checked(len(items), _weights(weights, alpha, len(items)), blend_options)
         choices = which_faces(which, len(items))
         if balance is not None and not isinstance(balance, str):
             raise FeatureblendError(f"unknown balance {balance!r}: use 'pictures' or 'identity'")
@@ -284,8 +282,8 @@ class Blender:
         ]
         names = [input_name(item, place) for place, item in enumerate(items, 1)]
         if balance is not None:
-            shares = even_shares(self.networks, faces, manner, balance, self.detector)
-        made = self._blend(faces, shares, manner, measures, names)
+            shares = even_shares(self.networks, faces, blend_options, balance, self.detector)
+        made = self._blend(faces, shares, blend_options, measures, names)
         recipe = {
             **made.recipe,
             "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
@@ -302,7 +300,7 @@ class Blender:
         alpha: float | None = None,
         measures: Measuring = "pictures",
         names: Sequence[str] | None = None,
-        **options: Unpack[BlendOptions],
+        **options: Unpack[BlendKeywords],
     ) -> Blend:
         """Blend faces that `find`, and best `cleaned` too, gave: what a slider calls. Parameters and errors as `blend`.
 
@@ -312,15 +310,17 @@ class Blender:
             raise FeatureblendError("a list of faces is due, such as `find` gives; `blend` takes photos")
         if names is not None and (not isinstance(names, (list, tuple)) or len(names) != len(faces)):
             raise FeatureblendError("names: a list of one for each face is due")
-        manner = Manner(method, **options)
-        shares = _checked(len(faces), _weights(weights, alpha, len(faces)), manner)
-        return self._blend(faces, shares, manner, measures, names or [f"photo {n + 1}" for n in range(len(faces))])
+        blend_options = BlendOptions(method, **options)
+        shares = _checked(len(faces), _weights(weights, alpha, len(faces)), blend_options)
+        return self._blend(
+            faces, shares, blend_options, measures, names or [f"photo {n + 1}" for n in range(len(faces))]
+        )
 
     def _blend(
         self,
         faces: Sequence[AlignedFace],
         shares: np.ndarray,
-        manner: Manner,
+        blend_options: BlendOptions,
         measures: Measuring,
         names: Sequence[str],
     ) -> Blend:
@@ -331,43 +331,45 @@ class Blender:
                     f"face {place} is {face.image.shape[0]} px and {self.config.name} blends {self.image_size} px: "
                     "find it with this model"
                 )
-        faces = as_seen(self.networks, faces, manner)
-        if manner.method == "latent" and manner.surroundings == "auto":
-            manner = replace(manner, surroundings=best_source(faces))  # decided once, and kept in the recipe
-        made = blended(self.networks, faces, shares, manner, decode_parents=measures != "none")
-        picture = finished(made, faces, manner)
+        faces = as_seen(self.networks, faces, blend_options)
+        if blend_options.method == "latent" and blend_options.surroundings == "auto":
+            blend_options = replace(
+                blend_options, surroundings=best_source(faces)
+            )  # decided once, and kept in the recipe
+        made = blended(self.networks, faces, shares, blend_options, decode_parents=measures != "none")
+        picture = finished(made, faces, blend_options)
         found: dict[str, Any] = {}
         if measures != "none":
             typical = self.config.metrics.get("psnr") or TYPICAL
             recognizer = self.detector if measures == "identity" else None
-            whole = manner.background != "blend" or manner.size is not None
-            crop = finished(made, faces, manner, plain=True) if whole else picture
-            found, warnings = appraise(replace(made, image=crop), faces, names, typical, recognizer)
+            whole = blend_options.background != "blend" or blend_options.size is not None
+            crop = finished(made, faces, blend_options, plain=True) if whole else picture
+            found, warnings = measure_quality(replace(made, image=crop), faces, names, typical, recognizer)
         else:
             warnings = told([photo_warnings(face) for face in faces], names)
         parents = tuple(Image.fromarray(face.image) for face in faces)
-        return Blend(Image.fromarray(picture), found, self._recipe(shares, manner), parents, warnings)
+        return Blend(Image.fromarray(picture), found, self._recipe(shares, blend_options), parents, warnings)
 
-    def _recipe(self, shares: np.ndarray, manner: Manner) -> dict[str, Any]:
-        latent = manner.method == "latent"
+    def _recipe(self, shares: np.ndarray, blend_options: BlendOptions) -> dict[str, Any]:
+        latent = blend_options.method == "latent"
         recipe: dict[str, Any] = {
             "verb": "blend",
-            "method": manner.method,
+            "method": blend_options.method,
             "weights": [float(share) for share in shares],
-            "warp": manner.warp and latent,
-            "model": self.networks.facts(manner.method),
+            "warp": blend_options.warp and latent,
+            "model": self.networks.facts(blend_options.method),
             "featureblend": __version__,
         }
         if latent:
-            recipe["surroundings"] = manner.surroundings
-        return as_json({**recipe, "options": manner.options()})
+            recipe["surroundings"] = blend_options.surroundings
+        return as_json({**recipe, "options": blend_options.recorded()})
 
 
-def _checked(count: int, weights: Sequence[float] | np.ndarray | None, manner: Manner) -> np.ndarray:
+def _checked(count: int, weights: Sequence[float] | np.ndarray | None, blend_options: BlendOptions) -> np.ndarray:
     """Check what can be checked before any photo is opened, and give the weights."""
     if count < 2:
         raise FeatureblendError("two or more photos are needed for a blend")
-    manner.check(count)
+    blend_options.check(count)
     return normalised_weights(weights, count)
 
 

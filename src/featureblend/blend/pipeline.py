@@ -12,30 +12,29 @@ from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..faces.warp import mean_shape, warp_to_mean
 from ..io.image import to_uint8
-from ..io.memoize import kept
+from ..io.memoize import memoize
 from ..io.tables import whole
-from ..model.mixing import Surroundings
+from ..model.mixing import Source
 from ..model.networks import Networks
-from .baselines import METHODS as CLASSICAL
-from .baselines import pixel
+from .baselines import BASELINES, pixel
 from .compositing import compose, with_mean_colour
-from .compositing.composing import check_options, check_surroundings, shares_around
+from .compositing.composing import check_options, check_source, resolve_source_weights
 from .recipes import normalised_weights
 
-__all__ = ["METHODS", "BlendOptions", "Made", "Manner", "as_seen", "blended", "cleaned", "finished"]
+__all__ = ["METHODS", "BlendKeywords", "BlendOptions", "BlendedCrop", "as_seen", "blended", "cleaned", "finished"]
 
-METHODS = ("latent", *CLASSICAL)
+METHODS = ("latent", *BASELINES)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
 
-BENDING = ("latent", "morph")
-"""The methods that can bend faces to a mean shape, and so weigh shape and texture apart."""
+WARPING_METHODS = ("latent", "morph")
+"""The methods that can warp faces to a mean shape, and so weigh shape and texture apart."""
 
 
-class BlendOptions(TypedDict, total=False):
-    """What `Blender.blend` takes by name; `Manner` says what each means."""
+class BlendKeywords(TypedDict, total=False):
+    """What `Blender.blend` takes by name; `BlendOptions` says what each means."""
 
     warp: bool
-    surroundings: Surroundings
+    surroundings: Source
     shape_weights: Sequence[float] | None
     texture_weights: Sequence[float] | None
     background: str
@@ -45,23 +44,23 @@ class BlendOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Manner:
+class BlendOptions:
     """How to blend, weights aside. `check` says whether it fits a number of photos.
 
     Examples
     --------
-    >>> Manner(method="morph", shape_weights=(3, 1)).options()
+    >>> BlendOptions(method="morph", shape_weights=(3, 1)).recorded()
     {'detail': False, 'shape_weights': [3, 1]}
-    >>> Manner(method="pixel", shape_weights=(3, 1)).check(2)
+    >>> BlendOptions(method="pixel", shape_weights=(3, 1)).check(2)
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: the method 'pixel' bends no faces: weights of the shape go with latent, morph
+    featureblend.errors.FeatureblendError: the method 'pixel' warps no faces: weights of the shape go with latent, morph
     """
 
     method: str = "latent"
     """One of `METHODS`."""
     warp: bool = True
-    """With 'latent': bend each face to the mean shape before it is encoded, so that eyes meet eyes."""
-    surroundings: Surroundings = "auto"
+    """With 'latent': warp each face to the mean shape before it is encoded, so that eyes meet eyes."""
+    surroundings: Source = "auto"
     """With 'latent': whose hair and background; 'auto' (the sharpest and plainest, unless small or cut off), 'mean'
     (everyone's) or a photo's place from 1."""
     shape_weights: Sequence[float] | None = None
@@ -70,7 +69,7 @@ class Manner:
     """Weights of all else; the weights where left out."""
     background: str = "blend"
     """What is around the face, one of `featureblend.blend.compositing.BACKGROUNDS`: the blend's own crop, the whole
-    photo ('source'), nothing ('transparent'), 'black', or the mean of the bent photos ('average')."""
+    photo ('source'), nothing ('transparent'), 'black', or the mean of the warped photos ('average')."""
     size: int | str | None = None
     """Longest side of the picture in pixels, or 'source' for the photo's own; by default the model's, and with the
     background 'source' the photo's."""
@@ -89,7 +88,7 @@ class Manner:
         return self.method == "latent" if self.detail is None else self.detail
 
     @property
-    def bends(self) -> bool:
+    def warps(self) -> bool:
         """Whether the blend has the mean of the faces' shapes."""
         return self.method == "morph" or (self.method == "latent" and self.warp)
 
@@ -97,26 +96,28 @@ class Manner:
         """Raise `FeatureblendError` unless it fits so many photos."""
         if not isinstance(self.method, str) or self.method not in METHODS:
             raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
-        check_surroundings(self.surroundings, count)
+        check_source(self.surroundings, count)
         check_options(self.background, self.size, self.onto, count)
         if self.shape_weights is None and self.texture_weights is None:
             return
         part = "shape" if self.shape_weights is not None else "texture"
-        if self.method not in BENDING:
+        if self.method not in WARPING_METHODS:
             raise FeatureblendError(
-                f"the method {self.method!r} bends no faces: weights of the {part} go with {', '.join(BENDING)}"
+                f"the method {self.method!r} warps no faces: weights of the {part} go with {', '.join(WARPING_METHODS)}"
             )
-        if not self.bends:
-            raise FeatureblendError(f"weights of the {part} need faces that are bent: leave out --no-warp (warp=False)")
+        if not self.warps:
+            raise FeatureblendError(
+                f"weights of the {part} need faces that are warped: leave out --no-warp (warp=False)"
+            )
         for weights in (self.shape_weights, self.texture_weights):
             normalised_weights(weights, count)
 
-    def place_of_surroundings(self, count: int) -> Surroundings:
+    def source_index(self, count: int) -> Source:
         """`surroundings` counted from 0, as in `featureblend.model.mixing`."""
-        check_surroundings(self.surroundings, count)
+        check_source(self.surroundings, count)
         return self.surroundings if isinstance(self.surroundings, str) else int(self.surroundings) - 1
 
-    def options(self) -> dict[str, Any]:
+    def recorded(self) -> dict[str, Any]:
         """The options that differ from their defaults, for a recipe."""
         found: dict[str, Any] = {"detail": bool(self.detailed)}
         for name, plain in (("background", "blend"), ("size", None), ("onto", 1)):
@@ -131,7 +132,7 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Made:
+class BlendedCrop:
     """A blended picture and what it was made of."""
 
     image: np.ndarray = field(repr=False)
@@ -141,14 +142,14 @@ class Made:
     shape: np.ndarray
     """(N,) shares of the faces in the shape."""
     encoded: Sequence[np.ndarray] = field(default=(), repr=False)
-    """The faces as the encoder saw them: without damage, bent or not; empty where nothing was encoded."""
+    """The faces as the encoder saw them: restored, warped or not; empty where nothing was encoded."""
     decoded: Sequence[np.ndarray] = field(default=(), repr=False)
     """What their latents decode to, if that was asked for."""
-    damage: np.ndarray | None = None
-    """(N, 2) damage of light and of texture that was undone in each, 0 to 1; None where nothing was encoded."""
-    bent: bool = False
-    """Whether the faces were bent to their mean shape."""
-    around: np.ndarray | None = None
+    degradation: np.ndarray | None = None
+    """(N, 2) degradation of light and of texture that was removed from each, 0 to 1; None where nothing was encoded."""
+    warped: bool = False
+    """Whether the faces were warped to their mean shape."""
+    source_weights: np.ndarray | None = None
     """(N,) shares in hair and background, where the blend was mixed by them."""
 
 
@@ -162,20 +163,20 @@ class Mixture:
     """The faces as the encoder saw them."""
     latents: np.ndarray
     """(N, D) float32: theirs."""
-    around: np.ndarray
+    source_weights: np.ndarray
     """(N,) shares in hair and background."""
-    damage: np.ndarray
-    """(N, 2) damage of light and of texture that was undone in each, 0 to 1."""
+    degradation: np.ndarray
+    """(N, 2) degradation of light and of texture that was removed from each, 0 to 1."""
 
 
 def mixture(
-    networks: Networks, faces: Sequence[AlignedFace], texture: np.ndarray, shape: np.ndarray, manner: Manner
+    networks: Networks, faces: Sequence[AlignedFace], texture: np.ndarray, shape: np.ndarray, options: BlendOptions
 ) -> Mixture:
     """Encode and mix aligned faces by 'latent', and decode nothing.
 
     Parameters
     ----------
-    networks, faces, manner
+    networks, faces, options
         As in `blended`.
     texture, shape : (N,) arrays
         Shares in what is seen and in the shape; each sums to 1.
@@ -185,18 +186,20 @@ def mixture(
     Mixture
     """
     faces = cleaned(networks, faces)
-    landmarks = [face.landmarks for face in faces] if manner.warp else None
-    images, latents = _encoded(networks, [face.sound for face in faces], landmarks, shape)
+    landmarks = [face.landmarks for face in faces] if options.warp else None
+    images, latents = _encoded(networks, [face.restored for face in faces], landmarks, shape)
     for number, face in enumerate(faces):
-        if face.latent is not None and not manner.warp:
+        if face.latent is not None and not options.warp:
             latents[number] = face.latent
-    around = shares_around(faces, texture, manner.surroundings)
-    damage = np.stack([np.zeros(2, np.float32) if face.damage is None else face.damage for face in faces])
-    return Mixture(networks.mixed(latents, texture, around), list(images), latents, around, damage)
+    source_weights = resolve_source_weights(faces, texture, options.surroundings)
+    degradation = np.stack(
+        [np.zeros(2, np.float32) if face.degradation is None else face.degradation for face in faces]
+    )
+    return Mixture(networks.mixed(latents, texture, source_weights), list(images), latents, source_weights, degradation)
 
 
 def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
-    """Undo damage of aligned faces, each once: what is blended again and again is to be cleaned before.
+    """Restore aligned faces, each once: what is blended again and again is to be cleaned before.
 
     Parameters
     ----------
@@ -207,48 +210,48 @@ def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFac
     Returns
     -------
     list of N AlignedFace
-        With `cleaned` and `damage`; those that have them already, and codes, as they are. Networks that leave damage
-        as it is give all photos without them.
+        With `cleaned` and `degradation`; those that have them already, and codes, as they are. Networks that leave
+        damage as it is give all photos without them.
     """
     if not networks.mend:
         return [_as_found(face) for face in faces]
     return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in faces]
 
 
-def as_seen(networks: Networks, faces: Sequence[AlignedFace], manner: Manner) -> list[AlignedFace]:
+def as_seen(networks: Networks, faces: Sequence[AlignedFace], options: BlendOptions) -> list[AlignedFace]:
     """Faces as a method sees them: restored for 'latent', as they are for all others.
 
     Parameters
     ----------
     networks, faces
         As in `cleaned`.
-    manner : Manner
+    options : BlendOptions
 
     Returns
     -------
     list of N AlignedFace
     """
-    if manner.method == "latent":
+    if options.method == "latent":
         return cleaned(networks, faces)
     return [_as_found(face) for face in faces]
 
 
 def _as_found(face: AlignedFace) -> AlignedFace:
-    return face if face.cleaned is None else replace(face, cleaned=None, damage=None)
+    return face if face.cleaned is None else replace(face, cleaned=None, degradation=None)
 
 
 def _clean(networks: Networks, face: AlignedFace) -> AlignedFace:
-    image, damage = _undone(networks, face.image)
-    return replace(face, cleaned=image, damage=damage)
+    image, degradation = _restored(networks, face.image)
+    return replace(face, cleaned=image, degradation=degradation)
 
 
-@kept
-def _undone(networks: Networks, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    images, damages = networks.cleaned([image])
-    return images[0], damages[0]
+@memoize
+def _restored(networks: Networks, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    images, degradations = networks.cleaned([image])
+    return images[0], degradations[0]
 
 
-@kept
+@memoize
 def _encoded(
     networks: Networks, images: list[np.ndarray], landmarks: list[np.ndarray] | None, shape: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -257,7 +260,7 @@ def _encoded(
     return np.stack(seen), networks.latents(seen, cleaned=True)
 
 
-@kept
+@memoize
 def _decoded(networks: Networks, latents: np.ndarray) -> np.ndarray:
     return networks.pictures(latents)
 
@@ -266,9 +269,9 @@ def blended(
     networks: Networks,
     faces: Sequence[AlignedFace],
     shares: np.ndarray,
-    manner: Manner,
+    options: BlendOptions,
     decode_parents: bool = False,
-) -> Made:
+) -> BlendedCrop:
     """Blend aligned faces of the model's size.
 
     Parameters
@@ -277,44 +280,50 @@ def blended(
     faces : sequence of N AlignedFace
     shares : (N,) array
         Sum to 1.
-    manner : Manner
+    options : BlendOptions
     decode_parents : bool
         With 'latent': also decode each face's own latent, for its reconstruction error.
 
     Returns
     -------
-    Made
+    BlendedCrop
 
     Raises
     ------
     FeatureblendError
-        If the manner does not fit the faces.
+        If the options do not fit the faces.
     """
-    manner.check(len(faces))
-    shape = shares if manner.shape_weights is None else normalised_weights(manner.shape_weights, len(faces))
-    texture = shares if manner.texture_weights is None else normalised_weights(manner.texture_weights, len(faces))
+    options.check(len(faces))
+    shape = shares if options.shape_weights is None else normalised_weights(options.shape_weights, len(faces))
+    texture = shares if options.texture_weights is None else normalised_weights(options.texture_weights, len(faces))
     images, landmarks = [face.image for face in faces], [face.landmarks for face in faces]
-    if manner.method == "morph" and shape is not texture:
-        return Made(pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, bent=True)
-    if manner.method != "latent":
-        return Made(CLASSICAL[manner.method](images, shares.tolist(), landmarks), texture, shape, bent=manner.bends)
-    mixed = mixture(networks, faces, texture, shape, manner)
+    if options.method == "morph" and shape is not texture:
+        return BlendedCrop(
+            pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, warped=True
+        )
+    if options.method != "latent":
+        return BlendedCrop(
+            BASELINES[options.method](images, shares.tolist(), landmarks), texture, shape, warped=options.warps
+        )
+    mixed = mixture(networks, faces, texture, shape, options)
     alone = mixed.latent[None]
     pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
     parents = list(pictures[1:])
     seen = np.stack(mixed.encoded).astype(np.float32)
-    mean, outside = (np.tensordot(part.astype(np.float32), seen, axes=1) for part in (texture, mixed.around))
-    points = mean_shape(landmarks, shape if manner.warp else texture)
+    mean, outside = (np.tensordot(part.astype(np.float32), seen, axes=1) for part in (texture, mixed.source_weights))
+    points = mean_shape(landmarks, shape if options.warp else texture)
     picture = to_uint8(with_mean_colour(pictures[0], mean, outside, points))
-    return Made(picture, texture, shape, mixed.encoded, parents, mixed.damage, manner.warp, mixed.around)
+    return BlendedCrop(
+        picture, texture, shape, mixed.encoded, parents, mixed.degradation, options.warp, mixed.source_weights
+    )
 
 
-def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bool = False) -> np.ndarray:
+def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOptions, plain: bool = False) -> np.ndarray:
     """The finished crop: with the photos' detail, at its size, before the background.
 
     Parameters
     ----------
-    made, faces, manner
+    made, faces, options
         As `blended` gave and took them.
     plain : bool
         Leave size and background: the aligned crop at the model's size, which is what the measures look at.
@@ -329,7 +338,7 @@ def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bo
     FeatureblendError
         If the background is that of a photo, and there is none.
     """
-    where = replace(manner, background="blend", size=None, onto=1) if plain else manner
+    where = replace(options, background="blend", size=None, onto=1) if plain else options
     return compose(
         made.image,
         faces,
@@ -337,10 +346,10 @@ def finished(made: Made, faces: Sequence[AlignedFace], manner: Manner, plain: bo
         background=where.background,
         size=where.size,
         onto=where.onto,
-        detail=manner.detailed,
-        warped=made.bent,
+        detail=options.detailed,
+        warped=made.warped,
         shape_weights=made.shape,
-        surroundings=manner.surroundings if made.around is None else made.around,
+        surroundings=options.surroundings if made.source_weights is None else made.source_weights,
         cleaned=made.encoded,
-        damage=made.damage,
+        degradation=made.degradation,
     )

@@ -11,21 +11,21 @@ from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..faces.detector import FaceDetector
 from ..faces.warp import mean_shape
-from ..io.photo_warnings import LEAVE_DAMAGE, MONOCHROME, PhotoWarning, told
+from ..io.photo_warnings import MONOCHROME, NO_RESTORATION, PhotoWarning, told
 from ..metrics.distance import balance_of_distances
 from ..metrics.measures import MEANINGS as OF_PICTURES
 from ..metrics.measures import blend_measures
 from ..metrics.scores import psnr
 from . import conditions
-from .pipeline import Made
+from .pipeline import BlendedCrop
 
 __all__ = [
     "MEANINGS",
     "Measuring",
-    "appraise",
     "check_measuring",
     "identity_distances",
-    "is_mended",
+    "is_restored",
+    "measure_quality",
     "photo_warnings",
 ]
 
@@ -66,8 +66,8 @@ TINTED = 0.09
 photos in colour .11 and more."""
 
 SEEN, CHANGED = 0.5, 35.0
-"""Damage from which it is said that a photo was mended, where that changed it to fewer dB than the second: a photo that
-is a little soft needs no word."""
+"""Damage from which it is said that a photo was restored, where that changed it to fewer dB than the second: a photo
+that is a little soft needs no word."""
 
 UNDRAWN = 4.5
 """`broad_error` in the model's usual errors from which it can't draw a face. 608 photos, with hats, scarves, glasses
@@ -82,13 +82,13 @@ OUT_OF_FOCUS = PhotoWarning(
     "the face is out of focus; a sharper photo shows more of it",
     "show faces out of focus; sharper photos show more of them",
 )
-LIGHT_EVENED = PhotoWarning(
-    f"weak or coloured light was evened out; how bright the room was is a guess ({LEAVE_DAMAGE})",
-    f"had weak or coloured light, which was evened out ({LEAVE_DAMAGE})",
+LIGHT_RESTORED = PhotoWarning(
+    f"weak or coloured light was evened out; how bright the room was is a guess ({NO_RESTORATION})",
+    f"had weak or coloured light, which was evened out ({NO_RESTORATION})",
 )
-DAMAGE_UNDONE = PhotoWarning(
-    f"noise, blur or compression was taken out; a better photo shows more of the face ({LEAVE_DAMAGE})",
-    f"had noise, blur or compression, which was taken out ({LEAVE_DAMAGE})",
+TEXTURE_RESTORED = PhotoWarning(
+    f"noise, blur or compression was taken out; a better photo shows more of the face ({NO_RESTORATION})",
+    f"had noise, blur or compression, which was taken out ({NO_RESTORATION})",
 )
 CANT_DRAW = PhotoWarning(
     "the model can't draw part of it, such as a bright pattern before the face; another photo blends better",
@@ -102,7 +102,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
     Parameters
     ----------
     face : AlignedFace
-        As `Blender.find` gave it; cleaned (`featureblend.blend.pipeline.cleaned`) where damage is undone.
+        As `Blender.find` gave it; cleaned (`featureblend.blend.pipeline.cleaned`) where photos are restored.
 
     Returns
     -------
@@ -144,11 +144,11 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
         found.append(HALF_DARK)
     if conditions.colour_spread(face.image, face.landmarks) < TINTED:
         found.append(MONOCHROME)
-    if face.damage is not None and psnr(face.sound, face.image) < CHANGED:
-        light, texture = face.damage.tolist()
-        found += [LIGHT_EVENED] if light >= SEEN else []
-        found += [DAMAGE_UNDONE] if texture >= SEEN else []
-    if DAMAGE_UNDONE not in found and conditions.fineness(face.image, face.landmarks) < BLURRED:
+    if face.degradation is not None and psnr(face.restored, face.image) < CHANGED:
+        light, texture = face.degradation.tolist()
+        found += [LIGHT_RESTORED] if light >= SEEN else []
+        found += [TEXTURE_RESTORED] if texture >= SEEN else []
+    if TEXTURE_RESTORED not in found and conditions.fineness(face.image, face.landmarks) < BLURRED:
         found.append(OUT_OF_FOCUS)
     return tuple(found)
 
@@ -159,8 +159,8 @@ def check_measuring(measures: str) -> None:
         raise FeatureblendError(f"unknown measures {measures!r}: use none, pictures or identity")
 
 
-def appraise(
-    made: Made,
+def measure_quality(
+    made: BlendedCrop,
     faces: Sequence[AlignedFace],
     names: Sequence[str],
     typical: float,
@@ -170,7 +170,7 @@ def appraise(
 
     Parameters
     ----------
-    made : Made
+    made : BlendedCrop
         With the parents decoded, where there is a model in it.
     faces : sequence of N AlignedFace
         Cleaned (`featureblend.blend.pipeline.cleaned`), where there is a model in it.
@@ -195,10 +195,10 @@ def appraise(
         for place, (seen, decoded) in enumerate(zip(made.encoded, made.decoded, strict=True)):
             if conditions.broad_error(seen, decoded) > worst:
                 found[place] += (CANT_DRAW,)
-        marks = [mean_shape(landmarks, made.shape)] * len(faces) if made.bent else landmarks
+        marks = [mean_shape(landmarks, made.shape)] * len(faces) if made.warped else landmarks
         errors = [
             # Where a code was mixed as it is, its picture is the photo, and nothing is lost.
-            None if face.latent is not None and not made.bent else conditions.reconstruction_errors(seen, decoded, at)
+            None if face.latent is not None and not made.warped else conditions.reconstruction_errors(seen, decoded, at)
             for face, seen, decoded, at in zip(faces, made.encoded, made.decoded, marks, strict=True)
         ]
         measures["reconstruction"] = [error and _rounded(error[0]) for error in errors]
@@ -209,9 +209,9 @@ def appraise(
     return measures, told(found, names)
 
 
-def is_mended(face: AlignedFace) -> bool:
+def is_restored(face: AlignedFace) -> bool:
     """Whether restoration changed a face at all, even too little for a warning."""
-    return not np.array_equal(face.sound, face.image)
+    return not np.array_equal(face.restored, face.image)
 
 
 def _rounded(decibels: float) -> float | None:
@@ -249,7 +249,7 @@ def identity_distances(
     return [float(np.linalg.norm(own - parent)) for parent in known]
 
 
-def _identity(made: Made, faces: Sequence[AlignedFace], recognizer: FaceDetector) -> dict[str, Any]:
+def _identity(made: BlendedCrop, faces: Sequence[AlignedFace], recognizer: FaceDetector) -> dict[str, Any]:
     parents = [recognizer.embedding(face.image, face.landmarks) for face in faces]
     distances = identity_distances(made.image, faces, recognizer, made.shape, parents)
     found: dict[str, Any] = {"identity_distances": [round(distance, 3) for distance in distances]}

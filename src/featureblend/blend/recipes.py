@@ -36,7 +36,7 @@ class Blend:
     parents: tuple[Image.Image, ...] = field(default=(), repr=False)
     """The aligned faces that went in, in order; of codes, their pictures."""
     warnings: tuple[str, ...] = ()
-    """What speaks against the photos, in plain sentences: several faces, a turned head, damage that was undone, ..."""
+    """What speaks against the photos, in plain sentences: several faces, a turned head, a restored photo, ..."""
 
     @overload
     def save(self, path: str | os.PathLike[str], metadata: bool = True, format: str | None = None) -> Path: ...

@@ -70,7 +70,7 @@ def blend(
         weights: One a photo, the first photo's first, such as 2 1, or 30% 70%; scaled to sum 1. Equal if left out.
         alpha: Of two photos, in place of weights: the second one's weight, 0 to 1, or a percentage.
         method: latent, or without learning: pixel, gaussian, laplacian, fourier, poisson, gaussian-poisson, morph
-            (landmarks bent to the mean, then averaged).
+            (landmarks warped to the mean, then averaged).
         faces: Which face, once or one a photo: 'largest', 'central', or a number from the left, from 1.
         background: Around the face: the blend's own crop, a whole photo with hair and scene (source), nothing, black,
             or the mean of the photos.
@@ -85,7 +85,7 @@ def blend(
         balance: Of two photos: find the weights at which both count the same (with --identity, to who is recognised).
         identity: Also measure who is recognised in the blend (0.2 s a face).
         model: A model folder or the name of a bundled model; the bundled one if left out.
-        warp: With 'latent': bend each face to the mean shape before it is encoded.
+        warp: With 'latent': warp each face to the mean shape before it is encoded.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         json: Also write the measures, the warnings and the recipe to this file.
         recipe: Also write the recipe to this file; `featureblend replay` makes the same picture from it.
@@ -231,7 +231,7 @@ def batch(
         suffix: Format of the pictures (.png, .jpg, .webp).
         identity: Also measure who is recognised in each blend (0.2 s a face).
         model: A model folder or the name of a bundled model; the bundled one if left out.
-        warp: With 'latent': bend each face to the mean shape before it is encoded, in rows that do not say.
+        warp: With 'latent': warp each face to the mean shape before it is encoded, in rows that do not say.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         metadata: Put the recipe, and a note that the picture is synthetic, into each picture.
         quiet: Show no progress bar.

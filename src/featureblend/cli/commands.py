@@ -97,7 +97,7 @@ def _overview() -> str:
             *lines,
             "",
             "`featureblend COMMAND --help` explains one; `featureblend --version` says which version this is.",
-            "Exit codes: 0 done, 1 some rows of a batch failed (each is named), 2 something to mend (one line says",
+            "Exit codes: 0 done, 1 some rows of a batch failed (each is named), 2 something to fix (one line says",
             "what), 130 stopped by Ctrl-C.",
             "",
         ]

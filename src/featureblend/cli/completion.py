@@ -85,9 +85,9 @@ def _escaped(help: str) -> str:
 def _known_words() -> dict[str, tuple[str, ...]]:
     """Words that options take as values, by the option's name, or by the command's and the option's."""
     from ..blend.pipeline import METHODS
-    from ..evaluation.benchmark.settings import METHODS as TIMED
     from ..evaluation.benchmark.settings import PARTS
-    from ..evaluation.compare import METHODS as COMPARED
+    from ..evaluation.benchmark.settings import TIMED_METHODS as TIMED
+    from ..evaluation.compare import COMPARED_METHODS as COMPARED
     from ..evaluation.methods import method_names
     from ..evaluation.protocols import PROTOCOLS
     from ..training.presets import PRESETS

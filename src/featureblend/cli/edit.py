@@ -75,7 +75,7 @@ def continuum(
         detail: With 'latent': the photos' own fine detail, not only what the networks draw.
         columns: Pictures a row of a contact sheet.
         model: A model folder or the name of a bundled model; the bundled one if left out.
-        warp: With 'latent': bend each face to the shape in between before it is encoded.
+        warp: With 'latent': warp each face to the shape in between before it is encoded.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the pictures are synthetic, into the file.
@@ -140,12 +140,12 @@ def average(
         folder: A folder of photos and codes, taken in sorted order, folders in it too; or several photos.
         out: Picture to write (.png, .jpg, .webp).
         weights_csv: A file with a photo and its weight in each row; photos that are not in it are left out.
-        method: Average latents (latent), pixels of faces bent to their mean shape (morph), or plain pixels.
+        method: Average latents (latent), pixels of faces warped to their mean shape (morph), or plain pixels.
         faces: Which face of each photo: 'largest', 'central', or a number from the left, from 1.
         surroundings: With 'latent', whose hair and background: mean (everyone's), auto (the
             sharpest and plainest one's, unless small or cut off), or a photo's number.
         model: A model folder or the name of a bundled model; the bundled one if left out.
-        warp: With 'latent': bend each face to the mean shape before it is encoded.
+        warp: With 'latent': warp each face to the mean shape before it is encoded.
         mend: With 'latent': undo noise, blur, compression and weak light of photos before they are encoded.
         recipe: Also write the recipe to this file.
         metadata: Put the recipe, and a note that the picture is synthetic, into the file.
@@ -310,7 +310,7 @@ def transform(
     check_written([photo, *ends[0], *ends[1]], out, recipe)
     made = run(
         photo,
-        start[0] if len(start) == 1 else ends[0],  # of a folder the verb tells what it leaves out
+        start[0] if len(start) == 1 else ends[0],  # of a folder the edit tells what it leaves out
         end[0] if len(end) == 1 else ends[1],
         amount,
         which=face_choices([faces])[0],

@@ -40,12 +40,12 @@ Whose = Annotated[str, arg(metavar="WHOSE")]
 
 
 def whose(word: str) -> Any:
-    """Read --surroundings: a photo's number as a number; which words are right, the verbs know."""
+    """Read --surroundings: a photo's number as a number; which words are right, the edits know."""
     return int(word) if word.isdecimal() else word
 
 
 def side(word: str | None) -> int | str | None:
-    """Read --size: a number as a number; which words are right, the verbs know."""
+    """Read --size: a number as a number; which words are right, the edits know."""
     try:
         return word if word is None else whole(float(word))
     except ValueError:
@@ -95,7 +95,7 @@ def write(out: Path, image: Any, recipe: Mapping[str, Any], recipe_file: Path | 
 
 
 def print_measures(measures: Mapping[str, Any]) -> None:
-    """Print what a verb's picture measures, a line each."""
+    """Print what an edit's picture measures, a line each."""
     for name, value in measures.items():
         print(f"  {name.replace('_', ' '):28}{value}")
 

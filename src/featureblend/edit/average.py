@@ -1,7 +1,7 @@
 """Averages of hundreds of photos: two passes, and no more than one photo in memory.
 
 The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
-second bends each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
+second warps each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
 prototypical facial images from expressions").
 """
 
@@ -21,7 +21,7 @@ from PIL import Image
 
 from ..blend.blender import Blender
 from ..blend.compositing import with_mean_colour
-from ..blend.compositing.composing import shares_around
+from ..blend.compositing.composing import resolve_source_weights
 from ..blend.recipes import normalised_weights
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
@@ -32,13 +32,13 @@ from ..io.inputs import Input, Skipped
 from ..io.photo_warnings import PhotoWarning, counted
 from ..io.tables import number, parse_number, read_table
 from ..metrics.scores import sharpness
-from ..model.mixing import Surroundings
+from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
-from .rendering import combined, latents_in_shape, progress, summed, verb_recipe
+from .rendering import combined, edit_recipe, latents_in_shape, progress, summed
 
-__all__ = ["METHODS", "Average", "average", "read_weights", "write_skipped"]
+__all__ = ["AVERAGE_METHODS", "Average", "average", "read_weights", "write_skipped"]
 
-METHODS = ("latent", "morph", "pixel")
+AVERAGE_METHODS = ("latent", "morph", "pixel")
 """What is averaged: latents of faces in the mean shape, their pixels, or the pixels of the faces as they are."""
 
 
@@ -70,7 +70,7 @@ def average(
     method: str = "latent",
     which: int | str = "largest",
     warp: bool = True,
-    surroundings: Surroundings = "mean",
+    surroundings: Source = "mean",
     blender: Blender | None = None,
     quiet: bool = True,
 ) -> Average:
@@ -87,7 +87,7 @@ def average(
     which : 'largest', 'central' or int
         Which face of each photo.
     warp : bool
-        With 'latent': bend each face to the mean shape.
+        With 'latent': warp each face to the mean shape.
     surroundings : 'mean', 'auto' or int
         With 'latent': whose hair and background, as `Blender.blend`; by default everyone's, as in a mean of pixels.
     blender : Blender, optional
@@ -111,8 +111,8 @@ def average(
     >>> made.image.size, len(made.used), made.skipped
     ((128, 128), 5, ())
     """
-    if not isinstance(method, str) or method not in METHODS:
-        raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(METHODS)}")
+    if not isinstance(method, str) or method not in AVERAGE_METHODS:
+        raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(AVERAGE_METHODS)}")
     items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
     if isinstance(weights, (str, os.PathLike)):  # which may lie beside the photos
         left_out = tuple(one for one in left_out if not _is_same_file(source, one.photo, weights))
@@ -136,20 +136,20 @@ def average(
         )
         faces = progress(found.faces, "average", "face", quiet, len(places))
         if method == "latent":
-            sound = noted(cleaned_one_by_one(blender, faces, mended), warnings)
-            latents, seen = latents_in_shape(blender, sound, target)
+            restored = noted(cleaned_one_by_one(blender, faces, mended), warnings)
+            latents, seen = latents_in_shape(blender, restored, target)
             if surroundings == "auto":
                 surroundings = found.faces.best_source()
             decoded = blender.pictures(combined(blender, latents, taken, surroundings)[None])[0]
             points = mean_shape(found.faces.landmarks, taken) if target is None else target
-            around = shares_around(found.faces, taken, surroundings)
+            around = resolve_source_weights(found.faces, taken, surroundings)
             picture = to_uint8(with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points))
         else:
             picture = _mean_pixels(noted(faces, warnings), taken, target)
         detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
     finally:
         found.faces.close()
-    recipe = verb_recipe(
+    recipe = edit_recipe(
         blender,
         "average",
         [items[place] for place in places],
@@ -185,8 +185,8 @@ def _is_same_file(folder: Any, name: str, other: str | os.PathLike[str]) -> bool
 def _mean_pixels(faces: Iterable[AlignedFace], shares: np.ndarray, target: np.ndarray | None) -> np.ndarray:
     total: np.ndarray | float = 0.0
     for face, share in zip(faces, shares, strict=True):
-        bent = face.image if target is None else warp_to_shape(face.image, face.landmarks, target)
-        total = total + share * bent.astype(np.float64)
+        warped = face.image if target is None else warp_to_shape(face.image, face.landmarks, target)
+        total = total + share * warped.astype(np.float64)
     return to_uint8(np.asarray(total))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from .. import __version__
 from ..blend.blender import Blender
 from ..blend.face_cache import RememberingBlender
-from ..blend.pipeline import Manner
+from ..blend.pipeline import BlendOptions
 from ..blend.quality import MEANINGS, Measuring
 from ..errors import FeatureblendError
 from ..io.console import Progress
@@ -275,7 +275,7 @@ def asked_cells(row: Row) -> dict[str, str]:
     >>> cells["size"], cells["background"], cells["warp"], cells["shape_weights"]
     ('256', 'blend', 'yes', '2 1')
     """
-    asked = {**vars(Manner()), **row.options}
+    asked = {**vars(BlendOptions()), **row.options}
     if row.method != "latent":
         asked |= {"warp": None, "surroundings": None}
     return {"faces": " ".join(map(str, row.which)), **{name: _cell(asked[name]) for name in OPTIONS}}

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..blend.baselines import METHODS as CLASSICAL
+from ..blend.baselines import BASELINES
 from ..blend.blender import Blender, which_faces
-from ..blend.compositing.composing import best_source, check_surroundings
-from ..blend.pipeline import METHODS, Manner
+from ..blend.compositing.composing import best_source, check_source
+from ..blend.pipeline import METHODS, BlendOptions
 from ..blend.quality import photo_warnings
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
@@ -26,8 +26,8 @@ from ..io.inputs import Input, input_name
 from ..io.photo_warnings import told
 from ..io.tables import number, whole
 from ..io.video import check_out, write_pictures
-from ..model.mixing import Surroundings
-from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe
+from ..model.mixing import Source
+from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, side_of, summed
 
 __all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
 
@@ -133,7 +133,7 @@ def continuum(
     method: str = "latent",
     which: int | str | Sequence[int | str] = "largest",
     warp: bool = True,
-    surroundings: Surroundings | Sequence[int] = "auto",
+    surroundings: Source | Sequence[int] = "auto",
     size: int | str | None = None,
     detail: bool | None = None,
     blender: Blender | None = None,
@@ -158,7 +158,7 @@ def continuum(
     which : 'largest', 'central', int, or a sequence of these
         Which face of each photo.
     warp : bool
-        With 'latent': bend the faces to the shape in between.
+        With 'latent': warp the faces to the shape in between.
     surroundings : 'auto', 'mean', int or sequence of int
         With 'latent': whose hair and background, as `Blender.blend`; 'auto' is decided for each two neighbours, and so
         may be a number for each, as recipes keep it. Beyond a photo it is the photo's.
@@ -200,7 +200,7 @@ def continuum(
     surroundings = whole(surroundings)
     of_legs = list(surroundings) if isinstance(surroundings, (list, tuple)) else []
     if not of_legs:
-        check_surroundings(surroundings, len(items))
+        check_source(surroundings, len(items))
     elif len(of_legs) != len(items) - 1 or any(who not in (leg, leg + 1) for leg, who in enumerate(of_legs, 1)):
         raise FeatureblendError(f"surroundings {surroundings!r}: of each leg, one of its two photos' numbers is due")
     choices = which_faces(which, len(items))
@@ -209,7 +209,7 @@ def continuum(
     faces = blender.cleaned(faces) if method == "latent" else faces
     side = side_of(size, faces[0], blender.image_size)
     fine = method == "latent" if detail is None else detail
-    manner = Manner(method, warp, size=side, detail=fine)
+    blend_options = BlendOptions(method, warp, size=side, detail=fine)
     legs = range(len(faces) - 1)
     if isinstance(surroundings, str) and surroundings == "auto" and method == "latent":
         # Decided once, and kept in the recipe: for each two neighbours, and of two photos simply whose.
@@ -217,14 +217,14 @@ def continuum(
         surroundings = of_legs[0] if len(of_legs) == 1 else of_legs
     whose = [_of_pair(surroundings, leg) for leg in legs]
     pictures = [
-        _between(blender, faces, position, manner, whose)
+        _between(blender, faces, position, blend_options, whose)
         for position in progress(places, "continuum", "picture", quiet)
     ]
     if bounce:
         places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
     options = {"steps": int(steps), "start": float(start), "end": float(end), "bounce": bool(bounce), "ease": ease}
     options |= {"size": size, "detail": fine}
-    recipe = verb_recipe(
+    recipe = edit_recipe(
         blender,
         "continuum",
         items,
@@ -275,7 +275,11 @@ def _shares(position: float, count: int) -> np.ndarray:
 
 
 def _between(
-    blender: Blender, faces: Sequence[AlignedFace], position: float, manner: Manner, whose: Sequence[Surroundings]
+    blender: Blender,
+    faces: Sequence[AlignedFace],
+    position: float,
+    blend_options: BlendOptions,
+    whose: Sequence[Source],
 ) -> np.ndarray:
     """Make the picture at one position, out of the two photos beside it, each two of which have their surroundings."""
     shares = _shares(position, len(faces))
@@ -286,29 +290,29 @@ def _between(
         made = blender.blend_faces(
             pair,
             shares,
-            manner.method,
+            blend_options.method,
             measures="none",
-            warp=manner.warp,
+            warp=blend_options.warp,
             surroundings=surroundings,
-            size=manner.size,
-            detail=manner.detail,
+            size=blend_options.size,
+            detail=blend_options.detail,
         )
         return np.asarray(made.image)
-    if manner.method != "latent":
+    if blend_options.method != "latent":
         images = [face.image for face in pair]
-        image = CLASSICAL[manner.method](images, shares.tolist(), [face.landmarks for face in pair])
-        return cv2.resize(image, (int(manner.size or 0),) * 2, interpolation=cv2.INTER_CUBIC)
+        image = BASELINES[blend_options.method](images, shares.tolist(), [face.landmarks for face in pair])
+        return cv2.resize(image, (int(blend_options.size or 0),) * 2, interpolation=cv2.INTER_CUBIC)
     home = int(shares[1] > 1)
-    target = mean_shape([face.landmarks for face in pair], shares) if manner.warp else None
+    target = mean_shape([face.landmarks for face in pair], shares) if blend_options.warp else None
     latents, seen = latents_in_shape(blender, pair, target)
     latent = combined(blender, latents, shares, surroundings, home)
     mean = summed(seen, shares)
     around = mean if surroundings == "mean" else summed(seen[home : home + 1], [1])
     parent = (pair[home], latents[home], 1.0)
-    return finished(blender, latent, target, [parent], mean, around, manner.size, bool(manner.detail))
+    return finished(blender, latent, target, [parent], mean, around, blend_options.size, bool(blend_options.detail))
 
 
-def _of_pair(surroundings: Surroundings | Sequence[int], leg: int) -> Surroundings:
+def _of_pair(surroundings: Source | Sequence[int], leg: int) -> Source:
     """Whose hair and background a pair of neighbouring photos shows: 1, 2, or a mode such as "auto"."""
     if isinstance(surroundings, str):
         return surroundings  # type: ignore[return-value]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..blend.blender import Blender
 from ..blend.compositing.composing import suitability
-from ..blend.quality import is_mended, photo_warnings
+from ..blend.quality import is_restored, photo_warnings
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..io.codes import Code
@@ -167,14 +167,14 @@ def gather(
     return found
 
 
-def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], mended: list[int]) -> Iterator[AlignedFace]:
+def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], restored: list[int]) -> Iterator[AlignedFace]:
     """Clean faces as they come.
 
     Parameters
     ----------
     blender : Blender
     faces : iterable of AlignedFace
-    mended : list of int
+    restored : list of int
         Where the places of those are put, from 0, that this changed so much that it is to be told.
 
     Yields
@@ -183,8 +183,8 @@ def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], mended: l
     """
     for place, face in enumerate(faces):
         (seen,) = blender.cleaned([face])
-        if is_mended(seen):
-            mended.append(place)
+        if is_restored(seen):
+            restored.append(place)
         yield seen
 
 

@@ -21,7 +21,7 @@ from ..io.photo_warnings import told
 from ..io.tables import number
 from ..metrics.distance import picture_distance
 from ..metrics.scores import sharpness
-from .rendering import Part, finished, latents_in_shape, placed_parts, side_of, verb_recipe
+from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, side_of
 
 __all__ = ["REGIONS", "mix", "region_mask"]
 
@@ -122,7 +122,7 @@ def mix(
     Notes
     -----
     The landmarks of a region, and the latent at its places, are ``(1 - share)`` the base's plus ``share`` the other's,
-    with a soft edge; every face is bent to the new shape before it is encoded. The global part of the latent is mixed
+    with a soft edge; every face is warped to the new shape before it is encoded. The global part of the latent is mixed
     by the part of the face's area that the regions take.
 
     Examples
@@ -142,7 +142,7 @@ def mix(
     faces = blender.cleaned([blender.find(item, which, place) for place, item in enumerate(items, 1)])
     side_of(size, faces[0], blender.image_size)
     image = _mixed(blender, faces, chosen, parts, warp, size, detail)
-    recipe = verb_recipe(
+    recipe = edit_recipe(
         blender,
         "mix",
         items,

@@ -11,7 +11,7 @@ import numpy as np
 from .. import __version__
 from ..blend.blender import Blender
 from ..blend.compositing import with_mean_colour
-from ..blend.compositing.damage import without_damage
+from ..blend.compositing.restoration import restore_photo
 from ..blend.pipeline import cleaned
 from ..blend.recipes import as_json, input_facts
 from ..errors import FeatureblendError
@@ -23,9 +23,9 @@ from ..io.image import to_uint8
 from ..io.inputs import Input
 from ..io.tables import whole
 from ..model.fine_mixing import sum_fine
-from ..model.mixing import Surroundings
+from ..model.mixing import Source
 
-__all__ = ["combined", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "summed", "verb_recipe"]
+__all__ = ["combined", "edit_recipe", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "summed"]
 
 BATCH = 16
 """Faces that are encoded at once."""
@@ -61,7 +61,7 @@ def finished(
     blender : Blender
     latent : (D,) float32 array
     target : (68, 2) array or None
-        The shape that the latent has, in the model's pixels; None where nothing was bent.
+        The shape that the latent has, in the model's pixels; None where nothing was warped.
     parents : sequence of (face, latent, share)
         Whose detail: each with its own latent in that shape, and its share: a number, or an (n, n) array over the
         crop. The shares sum to 1.
@@ -71,8 +71,8 @@ def finished(
     size : int or 'source', optional
         Side of the picture in pixels, or the first parent's own; by default the model's.
     detail : bool
-        Add to the decoded picture, by share, the difference of each bent parent from its own decoded picture. A latent
-        that is a parent's gives that parent's very picture; what is changed is changed by the latent alone.
+        Add to the decoded picture, by share, the difference of each warped parent from its own decoded picture. A
+        latent that is a parent's gives that parent's very picture; what is changed is changed by the latent alone.
 
     Returns
     -------
@@ -91,13 +91,13 @@ def finished(
         faces = cleaned(blender.networks, [face for face, _, _ in parents])
         for face, (_, _, share), known in zip(faces, parents, pictures[1:], strict=True):
             crop = face.at(side)
-            bent = _bent(crop.image, crop.landmarks, target, side / blender.image_size)
-            seen = _bent(face.sound, face.landmarks, target)
-            if face.damage is not None and face.damage.any():
-                bent = without_damage(bent, seen, face.damage)
+            warped = _warped(crop.image, crop.landmarks, target, side / blender.image_size)
+            seen = _warped(face.restored, face.landmarks, target)
+            if face.degradation is not None and face.degradation.any():
+                warped = restore_photo(warped, seen, face.degradation)
             known = with_mean_colour(known, seen, seen, points)
             part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
-            total += part * (bent - _scaled(known, side))
+            total += part * (warped - _scaled(known, side))
     return to_uint8(total)
 
 
@@ -118,7 +118,7 @@ def _scaled(image: np.ndarray, side: int) -> np.ndarray:
 def latents_in_shape(
     blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Encode faces bent to one shape, some at a time.
+    """Encode faces warped to one shape, some at a time.
 
     Parameters
     ----------
@@ -131,11 +131,11 @@ def latents_in_shape(
     -------
     latents : (N, D) float32 array
     seen : (N, S, S, 3) uint8 array
-        What was encoded: the faces without damage, bent.
+        What was encoded: the restored faces, warped.
     """
     found, seen = [], []
     for batch in _batches(faces):
-        images = [_bent(face.sound, face.landmarks, target) for face in cleaned(blender.networks, batch)]
+        images = [_warped(face.restored, face.landmarks, target) for face in cleaned(blender.networks, batch)]
         latents = blender.networks.latents(images, cleaned=True)
         for place, face in enumerate(batch):
             # Of a code that stays as it is, the latent is known.
@@ -151,8 +151,8 @@ def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray
     return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
-def _bent(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
-    """Bend a picture's landmarks to `target`, which is of the model's size, in a picture `scale` times as large."""
+def _warped(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
+    """Warp a picture's landmarks to `target`, which is of the model's size, in a picture `scale` times as large."""
     if target is None:
         return image
     return warp_to_shape(image, landmarks, target if scale == 1 else transform_points(target, rescaling(scale)))
@@ -165,7 +165,7 @@ def _batches(faces: Iterable[AlignedFace]) -> Iterator[list[AlignedFace]]:
 
 
 def combined(
-    blender: Blender, latents: np.ndarray, shares: np.ndarray, surroundings: Surroundings, home: int = 0
+    blender: Blender, latents: np.ndarray, shares: np.ndarray, surroundings: Source, home: int = 0
 ) -> np.ndarray:
     """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their weighted sum.
 
@@ -177,10 +177,10 @@ def combined(
     parts = placed_parts(blender)
     for where, shape in parts[1:]:  # the fine part
         total[where] = sum_fine(latents[:, where].reshape(len(latents), *shape), shares).ravel()
-    return total if surroundings == "mean" else with_surroundings(blender, total, latents[home])
+    return total if surroundings == "mean" else with_source(blender, total, latents[home])
 
 
-def with_surroundings(blender: Blender, latent: np.ndarray, of: np.ndarray) -> np.ndarray:
+def with_source(blender: Blender, latent: np.ndarray, of: np.ndarray) -> np.ndarray:
     """Replace a (D,) latent's hair and background by another's."""
     latent = latent.copy()
     for where, shape in placed_parts(blender):
@@ -199,7 +199,7 @@ def placed_parts(blender: Blender) -> list[Part]:
     return [(slice(*layout[part]), tuple(layout[f"{part}_shape"])) for part in ("spatial", "fine") if part in layout]
 
 
-def verb_recipe(
+def edit_recipe(
     blender: Blender,
     verb: str,
     items: Sequence[Input],
@@ -209,7 +209,7 @@ def verb_recipe(
     method: str = "latent",
     weights: Sequence[float] | np.ndarray | None = None,
     warp: bool = True,
-    surroundings: Surroundings | Sequence[int] | None = None,
+    surroundings: Source | Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Write down how a picture was made, as `Blender.blend` does: plain JSON, inputs by hash, no folder's name."""
     recipe: dict[str, Any] = {"verb": verb, "method": method}

@@ -29,7 +29,7 @@ from .mix import mix
 from .transform import symmetrize, transform
 
 __all__ = [
-    "VERBS",
+    "EDITS",
     "Replayed",
     "find_inputs",
     "find_recipe_model",
@@ -39,9 +39,6 @@ __all__ = [
     "replay",
     "replayed_path",
 ]
-
-Made = tuple[Mapping[str, Any], Callable[[Mapping[str, Any] | None], Path]]
-"""A recipe, and what writes the file with a recipe or none in it."""
 
 
 def repeat(
@@ -57,7 +54,7 @@ def repeat(
     Parameters
     ----------
     recipe : mapping
-        What the verb wrote; its ``verb`` is one of `VERBS`.
+        What the edit wrote; its ``verb`` is one of `EDITS`.
     inputs : sequence
         The photos and codes, in the recipe's order.
     blender : Blender
@@ -82,7 +79,7 @@ def repeat(
     """
     if like is not None:
         return _continuum(recipe, list(inputs), blender, Path(out), metadata, like)
-    return VERBS[recipe["verb"]](recipe, list(inputs), blender, Path(out), metadata)
+    return EDITS[recipe["verb"]](recipe, list(inputs), blender, Path(out), metadata)
 
 
 def _named(made: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +103,7 @@ def _continuum(
     options = dict(recipe["options"])
     file = {name: options.pop(name) for name in ("fps", "columns") if name in options}
     known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
-    # Only 'latent' bends by choice; the recipe of another method says that it does not.
+    # Only 'latent' warps by choice; the recipe of another method says that it does not.
     made = continuum(
         inputs,
         **options,
@@ -165,14 +162,14 @@ def _mix(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: 
     return _picture(out, made.image, made.recipe, recipe, metadata)
 
 
-VERBS: Mapping[str, Callable[[Mapping[str, Any], list[Input], Blender, Path, bool], Path]] = {
+EDITS: Mapping[str, Callable[[Mapping[str, Any], list[Input], Blender, Path, bool], Path]] = {
     "continuum": _continuum,
     "average": _average,
     "transform": _transform,
     "symmetrize": _symmetrize,
     "mix": _mix,
 }
-"""The verbs by the name that their recipes have."""
+"""The edits by the name that their recipes have."""
 
 
 HASHES = ("sha256", "pixels_sha256", "latent_sha256")
@@ -442,7 +439,7 @@ def replay(
     verb = recipe.get("verb", "blend")
     if verb in SHOWN_TOGETHER:
         raise FeatureblendError(f"what `featureblend {verb}` made is not replayed: run `featureblend {verb}` again")
-    if verb != "blend" and verb not in VERBS:
+    if verb != "blend" and verb not in EDITS:
         raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
     again: Callable[..., Path] = _blend_again if verb == "blend" else repeat
     check_out(out) if verb == "continuum" else picture_path(out)

@@ -22,9 +22,9 @@ from ..io.photo_warnings import PhotoWarning, counted, told
 from ..io.tables import number
 from ..metrics.mirror import MIRROR, symmetry
 from ..metrics.scores import sharpness
-from ..model.mixing import Surroundings
+from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
-from .rendering import combined, finished, latents_in_shape, progress, side_of, summed, verb_recipe, with_surroundings
+from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, side_of, summed, with_source
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
 
@@ -63,7 +63,7 @@ def transform(
     which : 'largest', 'central' or int
         Which face of each photo.
     warp : bool
-        Change the shape too. Every face is bent to the new shape before it is encoded, so that differences of
+        Change the shape too. Every face is warped to the new shape before it is encoded, so that differences of
         latents are not those of shape.
     keep_surroundings : bool
         Leave A's hair and background alone; else the difference is added everywhere.
@@ -122,7 +122,7 @@ def transform(
         bar = progress(faces, "transform", "face", quiet, len(shares))
         warnings: list[tuple[PhotoWarning, ...]] = []
         latents, seen = latents_in_shape(blender, noted(cleaned_one_by_one(blender, bar, []), warnings), target)
-        surroundings: Surroundings = 1 if keep_surroundings else "mean"
+        surroundings: Source = 1 if keep_surroundings else "mean"
         latent = combined(blender, latents, shares[: len(latents)], surroundings)
         mean = summed(seen, shares[: len(latents)])
         around = summed(seen[:1], [1]) if keep_surroundings else mean
@@ -130,7 +130,7 @@ def transform(
     finally:
         old.faces.close()
         new.faces.close()
-    recipe = verb_recipe(
+    recipe = edit_recipe(
         blender,
         "transform",
         [photo, *before, *after],
@@ -209,7 +209,7 @@ def symmetrize(
     latents, seen = latents_in_shape(blender, [own, other], target)
     latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
     if keep_surroundings:
-        latent = with_surroundings(blender, latent, latents[0])
+        latent = with_source(blender, latent, latents[0])
     theirs = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32)
     if keep_surroundings:
         theirs *= 1 - outside_face(blender.image_size)
@@ -222,7 +222,7 @@ def symmetrize(
         # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
         image = ((image.astype(np.uint16) + image[:, ::-1] + 1) // 2).astype(np.uint8)
     points = transform_points(own.landmarks if target is None else target, rescaling(len(image) / blender.image_size))
-    recipe = verb_recipe(
+    recipe = edit_recipe(
         blender,
         "symmetrize",
         [photo],
@@ -248,8 +248,8 @@ def _mirrored(face: AlignedFace) -> AlignedFace:
     flips = [np.array([[-1.0, 0, length - 1], [0, 1, 0], [0, 0, 1]]) for length in (side, width)]
     matrix = (flips[0] @ np.vstack([face.matrix, [0, 0, 1]]) @ flips[1])[:2]
     # Cleaned anew, the mirror image would differ a little: the cleaner knows left from right.
-    image, sound = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.sound))
-    return AlignedFace(image, turned, matrix, photo=photo, cleaned=sound, damage=face.damage)
+    image, restored = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.restored))
+    return AlignedFace(image, turned, matrix, photo=photo, cleaned=restored, degradation=face.degradation)
 
 
 def _amount(amount: float) -> float:

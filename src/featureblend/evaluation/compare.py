@@ -13,7 +13,7 @@ from PIL import Image
 
 from .. import __version__
 from ..blend.blender import Blender
-from ..blend.pipeline import BlendOptions
+from ..blend.pipeline import BlendKeywords
 from ..blend.recipes import input_facts
 from ..errors import FeatureblendError
 from ..io.files import keep_inputs, require_parent
@@ -22,9 +22,9 @@ from ..io.metadata import save_picture
 from ..io.sheets import labelled_sheet
 from .methods import VARIANTS, check_methods, default_methods, method_names, variant_of
 
-__all__ = ["METHODS", "Comparison", "compare"]
+__all__ = ["COMPARED_METHODS", "Comparison", "compare"]
 
-METHODS = tuple(name for name in method_names() if name != "pca")
+COMPARED_METHODS = tuple(name for name in method_names() if name != "pca")
 """The methods that need no training faces."""
 
 COLUMNS = 6
@@ -71,7 +71,7 @@ def compare(
     blender : Blender, optional
         The bundled model's by default.
     methods : sequence of str, optional
-        Some of `METHODS`; by default all that differ.
+        Some of `COMPARED_METHODS`; by default all that differ.
     which : two of 'largest', 'central' or int
         Which face of each photo.
 
@@ -88,8 +88,8 @@ def compare(
     if len(photos) != 2 or len(which) != 2:
         raise FeatureblendError(f"two photos are compared, not {len(photos)}: featureblend compare A B -o sheet.png")
     blender = blender or Blender.from_pretrained()
-    worth = [method for method in default_methods({"latent": blender}) if method in METHODS]
-    chosen = check_methods(worth if methods is None else methods, METHODS)
+    worth = [method for method in default_methods({"latent": blender}) if method in COMPARED_METHODS]
+    chosen = check_methods(worth if methods is None else methods, COMPARED_METHODS)
     faces = [blender.find(photo, face, place) for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1)]
     pictures = [face.image for face in faces]
     labels = [
@@ -103,7 +103,7 @@ def compare(
         try:
             base, variant = variant_of(method)
             way = VARIANTS[variant]
-            how: BlendOptions = (
+            how: BlendKeywords = (
                 {"warp": way.warp, "surroundings": way.surroundings, "detail": way.detail} if base == "latent" else {}
             )
             made = blender.blend_faces(faces, (0.5, 0.5), base, names=names, **how)

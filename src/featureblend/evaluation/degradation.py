@@ -16,10 +16,10 @@ from PIL import Image
 from ..errors import FeatureblendError
 from ..io.image import check_image
 
-__all__ = ["CLEAN", "SPOILING", "spoilt"]
+__all__ = ["CLEAN", "DEGRADATIONS", "degrade"]
 
 CLEAN = "clean"
-"""Name of the undamaged face, beside `SPOILING`."""
+"""Name of the undamaged face, beside `DEGRADATIONS`."""
 
 BLUR = 2 / 128
 """Standard deviation of the blur, as a share of the side."""
@@ -75,19 +75,19 @@ _WAYS: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "thumbnail": _reduced,
 }
 
-SPOILING = tuple(_WAYS)
-"""Ways to spoil a photo."""
+DEGRADATIONS = tuple(_WAYS)
+"""Ways to degrade a photo."""
 
 
-def spoilt(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
-    """Spoil a photo.
+def degrade(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
+    """Degrade a photo.
 
     Parameters
     ----------
     image : (H, W, 3) uint8 array, sRGB
     kind : str
-        One of `SPOILING`: 'blur' (a standard deviation of 2 pixels of 128), 'noise' (of 20 grey levels), 'light' (two
-        thirds of it, flat and yellow), 'compression' (JPEG of quality 10) or 'thumbnail' (half the size, JPEG of
+        One of `DEGRADATIONS`: 'blur' (a standard deviation of 2 pixels of 128), 'noise' (of 20 grey levels), 'light'
+        (two thirds of it, flat and yellow), 'compression' (JPEG of quality 10) or 'thumbnail' (half the size, JPEG of
         quality 30, enlarged again).
     seed : int
         Of the noise.
@@ -104,10 +104,10 @@ def spoilt(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
     Examples
     --------
     >>> grey = np.full((64, 64, 3), 100, np.uint8)
-    >>> spoilt(grey, "light")[0, 0].tolist(), spoilt(grey, "blur")[0, 0].tolist()
+    >>> degrade(grey, "light")[0, 0].tolist(), degrade(grey, "blur")[0, 0].tolist()
     ([72, 65, 55], [100, 100, 100])
     """
     check_image(image)
     if kind not in _WAYS:
-        raise FeatureblendError(f"unknown way to spoil a photo {kind!r}: use one of {', '.join(SPOILING)}")
+        raise FeatureblendError(f"unknown degradation {kind!r}: use one of {', '.join(DEGRADATIONS)}")
     return np.clip(np.rint(_WAYS[kind](image, seed)), 0, 255).astype(np.uint8)

@@ -12,11 +12,11 @@ from ..blend.blender import Blender
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..metrics.scores import psnr
-from .degradation import CLEAN, SPOILING, spoilt
+from .degradation import CLEAN, DEGRADATIONS, degrade
 from .measuring import Measured, Run
 from .protocols import Drawn
 
-__all__ = ["measure_spoilt"]
+__all__ = ["measure_degraded"]
 
 PAIRS_A_FACE, MOST, SHOWN = 4, 64, 4
 """Pairs of the protocol per damaged face, most faces, and faces shown."""
@@ -24,7 +24,7 @@ PAIRS_A_FACE, MOST, SHOWN = 4, 64, 4
 Coder = Callable[[np.ndarray], np.ndarray]
 
 
-def measure_spoilt(
+def measure_degraded(
     measured: Measured, drawn: Drawn, blender: Blender, encode: Coder, decode: Coder, run: Run = map
 ) -> None:
     """Add a model's results on damaged test faces and on a portrait from another source to its record.
@@ -37,14 +37,14 @@ def measure_spoilt(
     blender : Blender
         The model's.
     encode, decode : callable
-        As in `featureblend.evaluation.methods.Contender`.
+        As in `featureblend.evaluation.methods.Method`.
     run : callable
         `map`, or a process pool's.
     """
     count = min(max(drawn.protocol.count // PAIRS_A_FACE, SHOWN), MOST, len(drawn.parents))
     faces = drawn.faces.images[drawn.parents[:count]]
     found = list(run(partial(_given_back, encode, decode), faces, range(count)))
-    scores: dict[str, list[float | None]] = {name: [] for name in (CLEAN, *SPOILING)}
+    scores: dict[str, list[float | None]] = {name: [] for name in (CLEAN, *DEGRADATIONS)}
     before: list[list[float]] = []
     failures: list[str] = []
     shown: list[np.ndarray] = []
@@ -62,7 +62,7 @@ def measure_spoilt(
             shown.append(pictures)
     measured.record["scores"].update({f"psnr_{name}": values for name, values in scores.items()})
     record: dict[str, Any] = {"failures": failures}
-    record["before"] = dict(zip(SPOILING, np.mean(before, axis=0).tolist(), strict=True)) if before else {}
+    record["before"] = dict(zip(DEGRADATIONS, np.mean(before, axis=0).tolist(), strict=True)) if before else {}
     if shown:
         measured.sheets["spoilt"] = np.stack(shown)
     try:
@@ -78,7 +78,7 @@ the clean face itself; or why there is nothing."""
 
 
 def _given_back(encode: Coder, decode: Coder, face: np.ndarray, seed: int) -> Given:
-    seen = np.stack([face, *(spoilt(face, kind, seed) for kind in SPOILING)])
+    seen = np.stack([face, *(degrade(face, kind, seed) for kind in DEGRADATIONS)])
     try:
         made = decode(encode(seen))
     except Exception as error:  # the others go on

@@ -36,7 +36,7 @@ TRAINING_FACES = 10_000
 LPIPS_PAIRS = 200
 """At most so many pairs, the first ones, are measured by LPIPS: with VGG a distance takes a tenth of a second."""
 
-SPOILT = {
+DEGRADATION_NAMES = {
     CLEAN: "as it is",
     "blur": "blurred, by a standard deviation of 2 pixels of 128",
     "noise": "noisy, by 20 grey levels",
@@ -143,7 +143,7 @@ FIGURES = {
             2,
         ),
         Figure("path_irregularity", "irregularity", "longest step of a continuum over the mean; 1 ideal", "one", 2),
-        Figure("path_length", "path length", "length of a continuum over the straight way; 1 straight", "one", 2),
+        Figure("path_length", "path length", "length of a continuum over the straight line; 1 straight", "one", 2),
         Figure(
             "smoothness",
             "ACAI smoothness",
@@ -162,7 +162,7 @@ FIGURES = {
         Figure(
             "lpips_path_length",
             "LPIPS path",
-            "length of a continuum over the straight way, by LPIPS",
+            "length of a continuum over the straight line, by LPIPS",
             "low",
             2,
             network="lpips",
@@ -180,7 +180,7 @@ FIGURES = {
         Figure("cycle_error", "cycle", "share of the blend's latent lost by decoding and encoding it again", "low"),
         *(
             Figure(f"psnr_{kind}", f"{kind} dB", f"PSNR to the clean face of what is made of one: {words}", "high", 1)
-            for kind, words in SPOILT.items()
+            for kind, words in DEGRADATION_NAMES.items()
         ),
         Figure("mmpmr", "MMPMR", "share that matches both people's other photos, at FMR 0.1 %", "high"),
         Figure(
@@ -210,7 +210,7 @@ SECTIONS = {
     "balance": "How evenly they lie between their parents, and how various they are",
     "path_irregularity": "The way from one parent to the other",
     "reconstruction_psnr": "What the autoencoder loses",
-    "psnr_clean": "What it makes of spoilt photos",
+    "psnr_clean": "What it makes of degraded photos",
     "mmpmr": "Who is recognised",
 }
 """Heads of the tables by the first figure of each."""

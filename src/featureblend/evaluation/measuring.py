@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ..io.memoize import kept
+from ..io.memoize import memoize
 from ..metrics.mirror import symmetry
 from ..metrics.patch_statistics import image_features
 from ..metrics.paths import cycle_error, mean_distance
 from ..metrics.scores import ms_ssim, psnr, sharpness, ssim
 from ..metrics.spectrum import radial_spectrum
-from .methods import Contender, PairBlend
+from .methods import Method, PairBlend
 from .protocols import Drawn
 from .report import shown_pairs
 from .scoring import Reference, nearest_training, score_blend, score_path, score_set
 
-__all__ = ["Made", "Measured", "Run", "measure_method", "measure_real"]
+__all__ = ["Measured", "MethodPictures", "Run", "measure_method", "measure_real"]
 
 BATCH = 16
 """Pairs handled at a time."""
@@ -48,7 +48,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Made:
+class MethodPictures:
     """The pictures that a method made, for further measuring; they are not kept."""
 
     blends: dict[int, np.ndarray] = field(default_factory=dict)
@@ -104,7 +104,7 @@ def _batches(*columns: Sequence[Any] | np.ndarray) -> Iterator[tuple[Any, ...]]:
 
 
 def _made(
-    contender: Contender, images: np.ndarray, landmarks: np.ndarray, alphas: Sequence[float], run: Run
+    method: Method, images: np.ndarray, landmarks: np.ndarray, alphas: Sequence[float], run: Run
 ) -> list[Pictures]:
     """Blend pairs in batches: all of them for each of `alphas`, the weights of the second."""
     tasks = [
@@ -112,19 +112,19 @@ def _made(
         for alpha in alphas
         for batch in zip(*_batches(images, landmarks), strict=True)
     ]
-    made = list(run(partial(_blended, contender.blend), *zip(*tasks, strict=True)))
+    made = list(run(partial(_blended, method.blend), *zip(*tasks, strict=True)))
     each = len(made) // len(alphas)
     return [[blend for batch in made[at : at + each] for blend in batch] for at in range(0, len(made), each)]
 
 
 def measure_method(
-    contender: Contender, drawn: Drawn, reference: Reference, run: Run = map, step: Callable[[int], Any] = int
-) -> tuple[Measured, Made]:
+    method: Method, drawn: Drawn, reference: Reference, run: Run = map, step: Callable[[int], Any] = int
+) -> tuple[Measured, MethodPictures]:
     """Blend every pair and score the blends.
 
     Parameters
     ----------
-    contender : Contender
+    method : Method
     drawn : Drawn
     reference : Reference
     run : callable
@@ -135,13 +135,13 @@ def measure_method(
     Returns
     -------
     Measured
-    Made
+    MethodPictures
     """
     images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
     scored: list[dict[str, Any] | str] = []
     described: list[np.ndarray | None] = []
-    at_hand = run if contender.portable else map
-    (blended,) = _made(contender, images, landmarks, [0.5], at_hand)
+    at_hand = run if method.portable else map
+    (blended,) = _made(method, images, landmarks, [0.5], at_hand)
     for batch in run(_scored, *_batches(blended, images, landmarks)):
         scored += [scores for scores, _ in batch]
         described += [features for _, features in batch]
@@ -151,10 +151,10 @@ def measure_method(
         index: blend for index, blend in enumerate(blended) if not isinstance(blend, str) and index not in failures
     }
     record = _record(len(drawn.pairs), [scores if isinstance(scores, dict) else {} for scores in scored], reference)
-    record["model"] = contender.model
-    record["note"] = contender.note
+    record["model"] = method.model
+    record["note"] = method.note
     record["failures"] = [_failure(drawn, index, reason) for index, reason in failures.items()]
-    made = Made(blends)
+    made = MethodPictures(blends)
     if not blends:
         return Measured(record, {}), made
     stack = np.stack(list(blends.values()))
@@ -165,7 +165,7 @@ def measure_method(
     if nearest:
         record["scores"]["nearest_training"] = [nearest.get(index) for index in range(len(images))]
     for part in (_path_scores, _latent_scores):
-        columns, reasons = part(contender, drawn, made, reference, at_hand)
+        columns, reasons = part(method, drawn, made, reference, at_hand)
         record["scores"].update(columns)
         record["gaps"] += [_failure(drawn, index, reason) for index, reason in reasons.items()]
     return Measured(record, {index: blends[index] for index in shown_pairs(record) if index in blends}), made
@@ -204,11 +204,11 @@ Columns = tuple[dict[str, list[float | None]], dict[int, str]]
 """Scores by figure, one a pair; and why a pair has none, by its number."""
 
 
-def _path_scores(contender: Contender, drawn: Drawn, made: Made, reference: Reference, run: Run) -> Columns:
+def _path_scores(method: Method, drawn: Drawn, made: MethodPictures, reference: Reference, run: Run) -> Columns:
     count = min(drawn.protocol.paths, len(drawn.pairs))
     chosen = drawn.pairs[:count]
     images, landmarks = drawn.faces.images[chosen], drawn.faces.landmarks[chosen].astype(np.float64)
-    steps = _made(contender, images, landmarks, np.linspace(0, 1, drawn.protocol.steps).tolist(), run)
+    steps = _made(method, images, landmarks, np.linspace(0, 1, drawn.protocol.steps).tolist(), run)
     columns: dict[str, list[float | None]] = {name: [None] * count for name in PATH_FIGURES}
     reasons = {}
     for index, continuum in enumerate(zip(*steps, strict=True)):
@@ -238,14 +238,14 @@ def _path_scored(
         return _said(error)
 
 
-def _latent_scores(contender: Contender, drawn: Drawn, made: Made, reference: Reference, run: Run) -> Columns:
+def _latent_scores(method: Method, drawn: Drawn, made: MethodPictures, reference: Reference, run: Run) -> Columns:
     """Measure the autoencoder's errors, on the parents and on the blends' latents."""
-    if contender.encode is None:
+    if method.encode is None:
         return {}, {}
     images, landmarks = drawn.faces.images[drawn.pairs], drawn.faces.landmarks[drawn.pairs].astype(np.float64)
     columns: dict[str, list[float | None]] = {name: [None] * len(images) for name in LATENT_FIGURES}
     chosen, blends = list(made.blends), np.stack(list(made.blends.values()))
-    tasks = run(partial(_there_and_back, contender), *_batches(images[chosen], landmarks[chosen], blends))
+    tasks = run(partial(_there_and_back, method), *_batches(images[chosen], landmarks[chosen], blends))
     reasons = {}
     for index, result in zip(chosen, (result for batch in tasks for result in batch), strict=True):
         if isinstance(result, str):
@@ -261,16 +261,14 @@ Returned = tuple[np.ndarray, tuple[float, ...]] | str
 """Both parents encoded and decoded, and the pair's scores in the order of LATENT_FIGURES; or why there are none."""
 
 
-def _there_and_back(
-    contender: Contender, images: np.ndarray, landmarks: np.ndarray, blends: np.ndarray
-) -> list[Returned]:
+def _there_and_back(method: Method, images: np.ndarray, landmarks: np.ndarray, blends: np.ndarray) -> list[Returned]:
     """Encode and decode the parents of a batch, and encode its blends again; where that fails, one by one."""
     try:
-        assert contender.encode is not None
-        assert contender.latents is not None
-        again = _given_back(contender, images.reshape(-1, *images.shape[2:])).reshape(images.shape)
-        latents = contender.latents(images, landmarks, np.array([0.5, 0.5]))
-        cycles = [cycle_error(*both) for both in zip(latents, contender.encode(blends), strict=True)]
+        assert method.encode is not None
+        assert method.latents is not None
+        again = _given_back(method, images.reshape(-1, *images.shape[2:])).reshape(images.shape)
+        latents = method.latents(images, landmarks, np.array([0.5, 0.5]))
+        cycles = [cycle_error(*both) for both in zip(latents, method.encode(blends), strict=True)]
         likeness = [
             np.mean([_likeness(*both) for both in zip(*pair, strict=True)], axis=0).tolist()
             for pair in zip(again, images, strict=True)
@@ -280,18 +278,18 @@ def _there_and_back(
         if len(images) == 1:
             return [_said(error)]
     alone = (slice(at, at + 1) for at in range(len(images)))
-    return [_there_and_back(contender, images[one], landmarks[one], blends[one])[0] for one in alone]
+    return [_there_and_back(method, images[one], landmarks[one], blends[one])[0] for one in alone]
 
 
-def _given_back(contender: Contender, images: np.ndarray) -> np.ndarray:
-    if contender.again is not None:
-        return contender.again(images)
-    assert contender.encode is not None
-    assert contender.decode is not None
-    return contender.decode(contender.encode(images))
+def _given_back(method: Method, images: np.ndarray) -> np.ndarray:
+    if method.again is not None:
+        return method.again(images)
+    assert method.encode is not None
+    assert method.decode is not None
+    return method.decode(method.encode(images))
 
 
-@kept
+@memoize
 def _likeness(again: np.ndarray, parent: np.ndarray) -> np.ndarray:
     """The first three of LATENT_FIGURES, in their order."""
     return np.array([score(again, parent) for score in (psnr, ssim, ms_ssim)])

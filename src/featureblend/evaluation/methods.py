@@ -10,29 +10,29 @@ from typing import Any
 
 import numpy as np
 
-from ..blend.baselines import METHODS as CLASSICAL
+from ..blend.baselines import BASELINES
 from ..blend.blender import Blender
-from ..blend.pipeline import Manner, blended, finished, mixture
+from ..blend.pipeline import BlendOptions, blended, finished, mixture
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, resized
-from ..io.memoize import kept
-from ..model.mixing import Surroundings
+from ..io.memoize import memoize
+from ..model.mixing import Source
 from ..model.networks import Networks
 from .pca import PrincipalComponents
 
 __all__ = [
     "NOTES",
     "VARIANTS",
-    "Contender",
+    "Method",
     "Variant",
+    "baseline_method",
     "check_methods",
-    "classical_contender",
     "default_methods",
-    "latent_contender",
+    "latent_method",
     "method_names",
-    "model_contender",
+    "model_method",
     "parse_also",
-    "pca_contender",
+    "pca_method",
     "scaled",
     "variant_of",
 ]
@@ -45,20 +45,22 @@ class Variant:
     note: str
     """Short description."""
     warp: bool = True
-    """Bend the faces to their mean shape first."""
-    surroundings: Surroundings = "auto"
+    """Warp the faces to their mean shape first."""
+    surroundings: Source = "auto"
     """Whose hair and background."""
     detail: bool = False
     """Add the photos' own fine detail."""
 
 
 VARIANTS = {
-    "": Variant("faces bent to the mean shape, encoded, mixed, decoded; with the photos' own fine detail", detail=True),
+    "": Variant(
+        "faces warped to the mean shape, encoded, mixed, decoded; with the photos' own fine detail", detail=True
+    ),
     "-network": Variant("the same without that detail: what the networks make"),
     "-plain-mean": Variant(
         "networks alone, with the mean of the latents everywhere, hair and background too", surroundings="mean"
     ),
-    "-unwarped": Variant("networks alone, without bending the faces first", warp=False),
+    "-unwarped": Variant("networks alone, without warping the faces first", warp=False),
 }
 """Variants of a model's blend by the suffix of the method's name: the whole, and without some part."""
 
@@ -89,7 +91,7 @@ def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
     ('latent', 'latent-network', 'latent-plain-mean', 'latent-unwarped')
     """
     learned = [model + variant for model in ("latent", *also) for variant in VARIANTS]
-    return (*learned, "pca", *CLASSICAL)
+    return (*learned, "pca", *BASELINES)
 
 
 def default_methods(models: Mapping[str, Blender]) -> tuple[str, ...]:
@@ -176,7 +178,7 @@ PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Contender:
+class Method:
     """One way to blend two aligned faces."""
 
     name: str
@@ -197,38 +199,38 @@ class Contender:
     """(B, H, W, 3) uint8 encoded and decoded, where there is a shorter way than by `encode` and `decode`."""
 
 
-def _classical_blend(name: str, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _baseline_blend(name: str, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
     pairs = zip(images, landmarks, strict=True)
-    return np.stack([CLASSICAL[name](list(faces), list(shares), list(points)) for faces, points in pairs])
+    return np.stack([BASELINES[name](list(faces), list(shares), list(points)) for faces, points in pairs])
 
 
-def classical_contender(name: str) -> Contender:
-    """The classical blend of that name."""
-    return Contender(name, partial(_classical_blend, name), NOTES.get(name, ""), portable=True)
+def baseline_method(name: str) -> Method:
+    """The baseline of that name."""
+    return Method(name, partial(_baseline_blend, name), NOTES.get(name, ""), portable=True)
 
 
-def latent_contender(
+def latent_method(
     name: str,
     note: str,
     model: str,
     encode: Callable[[np.ndarray], np.ndarray],
     decode: Callable[[np.ndarray], np.ndarray],
-) -> Contender:
+) -> Method:
     """Blend by the weighted mean of two latents, of faces that are not warped.
 
     Parameters
     ----------
     name, note, model : str
-        As in `Contender`.
+        As in `Method`.
     encode, decode : callable
-        As in `Contender`.
+        As in `Method`.
 
     Returns
     -------
-    Contender
+    Method
     """
     way = _LatentMean(encode, decode)
-    return Contender(name, way.blend, note, model, encode=encode, decode=decode, latents=way.latents)
+    return Method(name, way.blend, note, model, encode=encode, decode=decode, latents=way.latents)
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ class _LatentMean:
         return self.decode(self.latents(images, landmarks, shares))
 
 
-def model_contender(blender: Blender, size: int, name: str = "latent") -> Contender:
+def model_method(blender: Blender, size: int, name: str = "latent") -> Method:
     """A model's blend.
 
     Parameters
@@ -257,7 +259,7 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
 
     Returns
     -------
-    Contender
+    Method
     """
     variant, inner = VARIANTS[variant_of(name)[1]], blender.image_size
     way = _ModelBlend(blender.networks, size, variant)
@@ -266,7 +268,7 @@ def model_contender(blender: Blender, size: int, name: str = "latent") -> Conten
         note += f" (works at {inner} pixels; scaled)"
     if not blender.networks.mend:
         note += "; damage of photos left as it is"
-    return Contender(
+    return Method(
         name,
         way.blend,
         note,
@@ -291,8 +293,8 @@ class _ModelBlend:
         return _opened_blend, (os.path.abspath(self.networks.folder), self.size, self.variant, self.networks.mend)
 
     @property
-    def _manner(self) -> Manner:
-        return Manner(warp=self.variant.warp, surroundings=self.variant.surroundings, detail=self.variant.detail)
+    def _options(self) -> BlendOptions:
+        return BlendOptions(warp=self.variant.warp, surroundings=self.variant.surroundings, detail=self.variant.detail)
 
     def _pairs(self, images: np.ndarray, landmarks: np.ndarray) -> Iterator[list[AlignedFace]]:
         inner = self.networks.config.image_size
@@ -301,13 +303,13 @@ class _ModelBlend:
             yield [AlignedFace(face, at, UNMOVED) for face, at in zip(scaled(of_pair, inner), points, strict=True)]
 
     def blend(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        manner = self._manner
-        made = ((blended(self.networks, faces, shares, manner), faces) for faces in self._pairs(images, landmarks))
-        return scaled(np.stack([finished(one, faces, manner, plain=True) for one, faces in made]), self.size)
+        options = self._options
+        made = ((blended(self.networks, faces, shares, options), faces) for faces in self._pairs(images, landmarks))
+        return scaled(np.stack([finished(one, faces, options, plain=True) for one, faces in made]), self.size)
 
     def latents(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
         pairs = self._pairs(images, landmarks)
-        return np.stack([mixture(self.networks, faces, shares, shares, self._manner).latent for faces in pairs])
+        return np.stack([mixture(self.networks, faces, shares, shares, self._options).latent for faces in pairs])
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         return self.networks.latents(scaled(images, self.networks.config.image_size))
@@ -320,7 +322,7 @@ class _ModelBlend:
         return np.concatenate([_given_back(self.networks, face[None], self.size) for face in images])
 
 
-@kept
+@memoize
 def _given_back(networks: Networks, face: np.ndarray, size: int) -> np.ndarray:
     """Encode and decode a face."""
     return scaled(networks.pictures(networks.latents(scaled(face, networks.config.image_size))), size)
@@ -335,7 +337,7 @@ def _opened_blend(folder: str, size: int, variant: Variant, mend: bool) -> _Mode
     return _ModelBlend(_opened_networks(folder, mend), size, variant)
 
 
-def pca_contender(components: PrincipalComponents, path: str | os.PathLike[str] | None = None) -> Contender:
+def pca_method(components: PrincipalComponents, path: str | os.PathLike[str] | None = None) -> Method:
     """Blend by principal components, of faces that are not warped.
 
     Parameters
@@ -347,11 +349,11 @@ def pca_contender(components: PrincipalComponents, path: str | os.PathLike[str] 
     """
     note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
     if path is None:
-        return latent_contender("pca", note, components.identity, components.encode, components.decode)
+        return latent_method("pca", note, components.identity, components.encode, components.decode)
     components.save(path)
     file = os.path.abspath(path)
     encode, decode = partial(_encoded_in, file), partial(_decoded_in, file)
-    return replace(latent_contender("pca", note, components.identity, encode, decode), portable=True)
+    return replace(latent_method("pca", note, components.identity, encode, decode), portable=True)
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,7 @@ from .identity import (
     weaker_parent,
 )
 from .learned import Extractors, inception_rows, lpips_pairs, lpips_path, set_scores
-from .measuring import LEAST_BLENDS, Made, Measured, Run
+from .measuring import LEAST_BLENDS, Measured, MethodPictures, Run
 from .protocols import Drawn
 
 __all__ = ["check_identity", "measure_identity", "measure_networks", "measure_real_networks"]
@@ -68,7 +68,7 @@ def _embedded(folder: str, image: np.ndarray, landmarks: np.ndarray) -> np.ndarr
 
 def measure_identity(
     measured: Measured,
-    made: Made,
+    made: MethodPictures,
     drawn: Drawn,
     folder: str | os.PathLike[str],
     run: Run = map,
@@ -80,7 +80,7 @@ def measure_identity(
     ----------
     measured : Measured
         Its record is added to.
-    made : Made
+    made : MethodPictures
         Its blends.
     drawn : Drawn
     folder : path-like
@@ -134,7 +134,12 @@ def measure_identity(
 
 
 def measure_networks(
-    measured: Measured, made: Made, drawn: Drawn, networks: Extractors, real: np.ndarray | None, run: Run = map
+    measured: Measured,
+    made: MethodPictures,
+    drawn: Drawn,
+    networks: Extractors,
+    real: np.ndarray | None,
+    run: Run = map,
 ) -> None:
     """Add the figures of Inception and LPIPS, if their weights were given, to a method's record.
 
@@ -142,7 +147,7 @@ def measure_networks(
     ----------
     measured : Measured
         Its record is added to.
-    made : Made
+    made : MethodPictures
     drawn : Drawn
     networks : Extractors
     real : (R, 2048) array, optional

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .degradation import CLEAN, SPOILING
+from .degradation import CLEAN, DEGRADATIONS
 from .figures import FIGURES, REAL, Figure, sections
 from .learned import feature_lines
 from .pages import data_url, write_page
@@ -58,7 +58,7 @@ class ReportMethod:
     @property
     def restored(self) -> dict[str, float]:
         """Mean PSNR of what the model makes of damaged faces, by the kind of damage."""
-        given = {kind: self.given(f"psnr_{kind}") for kind in (CLEAN, *SPOILING)}
+        given = {kind: self.given(f"psnr_{kind}") for kind in (CLEAN, *DEGRADATIONS)}
         return {kind: float(np.mean(values)) for kind, values in given.items() if values}
 
     def given(self, figure: str) -> list[float]:
@@ -116,7 +116,7 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
         features=_features(methods),
         tables=_tables(shown, methods),
         identity=identities[0] if identities and "mmpmr" in measured else None,
-        kinds=(CLEAN, *SPOILING),
+        kinds=(CLEAN, *DEGRADATIONS),
         # Yes or no has no spread.
         plots=_plots([figure for figure in shown if not figure.of_set and figure.name != "mmpmr"], methods),
         examples=EXAMPLES,

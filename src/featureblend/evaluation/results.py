@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..blend.baselines import METHODS as CLASSICAL
+from ..blend.baselines import BASELINES
 from ..io.files import atomic_path
 from .figures import REAL
 from .measuring import Measured
@@ -43,7 +43,7 @@ def measurement_versions(method: str) -> dict[str, int]:
     """
     groups = ["scores", "identity"]
     if method != REAL:
-        groups.append(method if method in ("pca", *CLASSICAL) else "latent")
+        groups.append(method if method in ("pca", *BASELINES) else "latent")
     return {group: _versions().get(group, 0) for group in groups}
 
 

@@ -20,22 +20,22 @@ from ..errors import FeatureblendError
 from ..io.console import Progress
 from ..io.extras import require
 from ..io.files import atomic_path
-from ..io.memoize import keeping
+from ..io.memoize import memoizing
 from ..metrics.variety import SMALL_SIDE
 from ..training.dataset import FaceSet
-from .degraded_photos import measure_spoilt
+from .degraded_photos import measure_degraded
 from .figures import REAL, TRAINING_FACES, figure_rows
 from .learned import Extractors, feature_lines, find_extractors, inception_rows
 from .measuring import Measured, measure_method, measure_real
 from .methods import (
-    Contender,
+    Method,
+    baseline_method,
     check_methods,
-    classical_contender,
     default_methods,
     method_names,
-    model_contender,
+    model_method,
     parse_also,
-    pca_contender,
+    pca_method,
     variant_of,
 )
 from .pca import fit_components
@@ -54,7 +54,7 @@ PCA_FACES = 3000
 PCA_WIDTH = 1280
 """Most components: for models with a longer latent, PCA would need more faces than fit into memory."""
 
-KEPT = 2**30
+MEMO_BYTES = 2**30
 """Bytes for memoized results that methods have in common; 1,000 pairs need half of it."""
 
 
@@ -178,21 +178,21 @@ def evaluate(
 
 
 class _Builder:
-    """Makes contenders by name, each when it is needed: PCA takes a minute to fit."""
+    """Makes methods by name, each when it is needed: PCA takes a minute to fit."""
 
     def __init__(self, source: _Data, blenders: dict[str, Blender]) -> None:
         self.source, self.blenders = source, blenders
 
-    def __call__(self, name: str, shared: Path | None) -> Contender:
-        """Make a contender; `shared` is a folder for what processes share, where there are several."""
+    def __call__(self, name: str, shared: Path | None) -> Method:
+        """Make a method; `shared` is a folder for what processes share, where there are several."""
         own = self.blenders["latent"]
         if name == "pca":
             faces = self.source.split("train", PCA_FACES).cropped(own.image_size)
-            return pca_contender(fit_components(faces.images, self.pca_width), shared and shared / "components")
+            return pca_method(fit_components(faces.images, self.pca_width), shared and shared / "components")
         base, _ = variant_of(name)
         if base in self.blenders:
-            return model_contender(self.blenders[base], own.image_size, name)
-        return classical_contender(name)
+            return model_method(self.blenders[base], own.image_size, name)
+        return baseline_method(name)
 
     @property
     def pca_width(self) -> int:
@@ -243,9 +243,9 @@ class _Evaluation:
                 Progress(total=total, initial=done, desc=self.drawn.protocol.name, unit="pair", disable=self.quiet)
             )
             if self.jobs > 1 and todo:
-                self.pool = self.reference.run = stack.enter_context(Workers(self.jobs, KEPT)).map
+                self.pool = self.reference.run = stack.enter_context(Workers(self.jobs, MEMO_BYTES)).map
             else:
-                stack.enter_context(keeping(KEPT))
+                stack.enter_context(memoizing(MEMO_BYTES))
             for name in todo:
                 bar.set_postfix_str(name)
                 found[name] = measured = self._measured(name, build, bar.update)
@@ -259,10 +259,10 @@ class _Evaluation:
             measure_real_networks(measured, self.drawn, self.networks, self.real_rows, self.pool)
             return measured
         with TemporaryDirectory(dir=self.results.out, prefix="shared-", ignore_cleanup_errors=True) as folder:
-            contender = build(name, Path(folder) if self.jobs > 1 else None)
-            measured, made = measure_method(contender, self.drawn, self.reference, self.pool, step)
-        if name == "latent" and contender.encode and contender.decode:
-            measure_spoilt(measured, self.drawn, build.blenders[name], contender.encode, contender.decode, self.pool)
+            method = build(name, Path(folder) if self.jobs > 1 else None)
+            measured, made = measure_method(method, self.drawn, self.reference, self.pool, step)
+        if name == "latent" and method.encode and method.decode:
+            measure_degraded(measured, self.drawn, build.blenders[name], method.encode, method.decode, self.pool)
         measure_networks(measured, made, self.drawn, self.networks, self.real_rows, self.pool)
         if self.identity:
             measure_identity(measured, made, self.drawn, self.results.embeddings, self.pool, step)

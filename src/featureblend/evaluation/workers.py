@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import FeatureblendError
-from ..io.memoize import keep
+from ..io.memoize import set_memo_limit
 
 __all__ = ["Workers", "end_with_parent"]
 
@@ -111,7 +111,7 @@ def _start_worker(limit: int) -> None:
 
     cv2.setNumThreads(1)  # one process a core already
     end_with_parent()
-    keep(limit)
+    set_memo_limit(limit)
 
 
 def end_with_parent(grace: float = 0.0) -> None:

@@ -59,17 +59,17 @@ class AlignedFace:
     photo: np.ndarray | None = field(default=None, repr=False)
     """(H, W, 3) uint8 sRGB: the whole photo that the crop was cut from, not copied; None for a code."""
     cleaned: np.ndarray | None = field(default=None, repr=False)
-    """(S, S, 3) uint8: the crop at a model's size without its damage; None where no model has looked yet."""
-    damage: np.ndarray | None = None
-    """(2,) float32: how far damage of light and of texture was undone in `cleaned`, 0 to 1."""
+    """(S, S, 3) uint8: the crop at a model's size, restored; None where no model has looked yet."""
+    degradation: np.ndarray | None = None
+    """(2,) float32: how far degradation of light and of texture was removed in `cleaned`, 0 to 1."""
     quarter_turns: int = 0
     """How often the photo was turned by 90 degrees counter-clockwise to be upright: `photo` is the turned one."""
     warnings: tuple[PhotoWarning, ...] = field(default=(), repr=False)
     """What was found out while the photo was read and searched, and can't be told from the crop."""
 
     @property
-    def sound(self) -> np.ndarray:
-        """What an encoder is to see: the crop without its damage, or as it is where no model has looked."""
+    def restored(self) -> np.ndarray:
+        """What an encoder is to see: the restored crop, or the crop as it is where no model has looked."""
         return self.image if self.cleaned is None else self.cleaned
 
     @property
@@ -109,7 +109,7 @@ class AlignedFace:
         else:
             image = _cut(self.photo, matrix, size)
         marks = transform_points(self.landmarks, scaling)
-        return replace(self, image=image, landmarks=marks, matrix=matrix, cleaned=None, damage=None)
+        return replace(self, image=image, landmarks=marks, matrix=matrix, cleaned=None, degradation=None)
 
     def padded(self, frame: int) -> np.ndarray:
         """Give the crop with what the photo shows around it.

@@ -1,4 +1,4 @@
-"""Warping faces by their landmarks: a thin-plate spline bends each to the shape that it is given.
+"""Warping faces by their landmarks: a thin-plate spline warps each to the shape that it is given.
 
 Sources: F. L. Bookstein, "Principal warps: thin-plate splines and the decomposition of deformations", IEEE Trans. PAMI
 11(6), 1989; G. Wahba, "Spline models for observational data", SIAM 1990, section 2.4 (the smoothing form, with a
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..io.image import to_uint8
-from ..io.memoize import kept
+from ..io.memoize import memoize
 
 __all__ = ["mean_shape", "warp_map", "warp_to_mean", "warp_to_shape"]
 
@@ -97,7 +97,7 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return squared
 
 
-@kept
+@memoize
 def warp_map(
     shape: tuple[int, int], landmarks: np.ndarray, target: np.ndarray, *, stiffness: float = STIFFNESS
 ) -> np.ndarray:
@@ -177,7 +177,7 @@ def _cubic(side: int, nodes: np.ndarray) -> np.ndarray:
 def warp_to_shape(
     image: np.ndarray, landmarks: np.ndarray, target: np.ndarray, *, stiffness: float = STIFFNESS
 ) -> np.ndarray:
-    """Bend a picture so that its landmarks come to lie on a target shape.
+    """Warp a picture so that its landmarks come to lie on a target shape.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def warp_to_shape(
 def warp_to_mean(
     images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], weights: Sequence[float] | np.ndarray
 ) -> list[np.ndarray]:
-    """Bend every picture to the weighted mean of all their landmarks, so that their features meet.
+    """Warp every picture to the weighted mean of all their landmarks, so that their features meet.
 
     Parameters
     ----------

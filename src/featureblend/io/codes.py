@@ -47,13 +47,13 @@ class Code:
     landmarks: np.ndarray | None = field(default=None, repr=False)
     """(68, 2) x, y in the aligned crop, where known."""
     mended: bool | None = None
-    """Whether damage of the photo was undone before it was encoded; None where nobody knows, as of an older file."""
+    """Whether the photo was restored before it was encoded; None where nobody knows, as of an older file."""
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the code to a numpy ``.npz`` file without pickled objects.
 
         The file holds the latent, the landmarks, the model's identity, the photo's name without its folder, whether
-        its damage was undone, and featureblend's version; the same code gives the same bytes.
+        it was restored, and featureblend's version; the same code gives the same bytes.
 
         Parameters
         ----------
@@ -142,6 +142,6 @@ class Code:
             raise ValueError("its landmarks are no 68 points")
         mended = values.get("mended")
         if mended is not None and (mended.shape != () or mended.dtype != np.bool_):
-            raise ValueError("it doesn't say with yes or no whether its photo was mended")
+            raise ValueError("it doesn't say with yes or no whether its photo was restored")
         known = None if mended is None else bool(mended)
         return cls(latent, str(values["model"]), str(values["name"]), landmarks, known)

@@ -1,4 +1,4 @@
-"""What every verb takes: photos and codes, by themselves or as files."""
+"""What every edit takes: photos and codes, by themselves or as files."""
 
 from __future__ import annotations
 

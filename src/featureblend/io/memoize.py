@@ -1,7 +1,7 @@
 """Results of pure functions, kept in memory for work that asks the same again: an evaluation blends each pair anew by
 every method, and most of that work is the same each time.
 
-Nothing is kept unless a process says so, by `keep`: a blend on its own asks for nothing twice.
+Nothing is kept unless a process says so, by `set_memo_limit`: a blend on its own asks for nothing twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-__all__ = ["keep", "keeping", "kept"]
+__all__ = ["memoize", "memoizing", "set_memo_limit"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -49,8 +49,8 @@ class _Store:
 _store = _Store(0)
 
 
-def kept(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Decorator: memoize a function's results, in processes that called `keep`.
+def memoize(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorator: memoize a function's results, in processes that called `set_memo_limit`.
 
     Parameters
     ----------
@@ -66,11 +66,11 @@ def kept(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]
     Examples
     --------
     >>> asked = []
-    >>> @kept
+    >>> @memoize
     ... def doubled(values):
     ...     asked.append(values)
     ...     return values * 2
-    >>> with keeping(1000):
+    >>> with memoizing(1000):
     ...     doubled(np.arange(3)), doubled(np.arange(3)), len(asked)
     (array([0, 2, 4]), array([0, 2, 4]), 1)
     >>> doubled(np.arange(3)), len(asked)  # outside, each call works for itself
@@ -93,8 +93,8 @@ def kept(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]
     return asked
 
 
-def keep(limit: int) -> None:
-    """Memoize results of `kept` functions in this process, up to a number of bytes; earlier ones are forgotten.
+def set_memo_limit(limit: int) -> None:
+    """Let `memoize` keep results in this process, up to a number of bytes; earlier ones are forgotten.
 
     Parameters
     ----------
@@ -106,13 +106,13 @@ def keep(limit: int) -> None:
 
 
 @contextmanager
-def keeping(limit: int) -> Iterator[None]:
-    """Memoize results, as `keep` does, inside a block; forget them at its end."""
-    keep(limit)
+def memoizing(limit: int) -> Iterator[None]:
+    """Memoize results, as `set_memo_limit` does, inside a block; forget them at its end."""
+    set_memo_limit(limit)
     try:
         yield
     finally:
-        keep(0)
+        set_memo_limit(0)
 
 
 def _add(digest: Any, value: Any) -> None:

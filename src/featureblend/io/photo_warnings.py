@@ -13,8 +13,8 @@ from dataclasses import dataclass
 __all__ = [
     "CHOOSE_FACE",
     "FIRST_OF_SEVERAL",
-    "LEAVE_DAMAGE",
     "MONOCHROME",
+    "NO_RESTORATION",
     "TURNED_UPRIGHT",
     "PhotoWarning",
     "counted",
@@ -23,8 +23,9 @@ __all__ = [
     "told",
 ]
 
-LEAVE_DAMAGE = "--no-mend, in Python mend=False, leaves it as it is"
-"""What to do where damage was undone that is none. The web page puts its own words in place of this and the next."""
+NO_RESTORATION = "--no-mend, in Python mend=False, leaves it as it is"
+"""What to do where a photo was restored that is meant to look so. The web page puts its own words in place of this and
+the next."""
 
 CHOOSE_FACE = "--faces, in Python which=, chooses another"
 """What to do where another face was meant."""

@@ -238,7 +238,7 @@ def _unshared(parents: list[np.ndarray], strength: list[np.ndarray]) -> list[np.
 
 
 def _warped(grey: np.ndarray, landmarks: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Bend a picture as the landmark morph does."""
+    """Warp a picture as the landmark morph does."""
     mapping = warp_map((grey.shape[0], grey.shape[1]), landmarks, target)
     return cv2.remap(grey, mapping[..., 0], mapping[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
 

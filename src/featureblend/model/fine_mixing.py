@@ -18,9 +18,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["FAINT", "broad", "kept_energy", "kernel", "line_shares", "mix_fine", "sum_fine"]
+__all__ = ["EPS", "broad", "kept_energy", "kernel", "line_shares", "mix_fine", "sum_fine"]
 
-FAINT = 1e-4
+EPS = 1e-4
 """Energy of a place that counts as none."""
 
 BROAD = 2.0
@@ -107,7 +107,7 @@ def line_shares(lines: np.ndarray, shares: np.ndarray, lead: np.ndarray | None =
     ([1.0, 0.0], [0.0, 1.0])
     """
     energy = broad(np.square(lines, dtype=np.float32).sum(axis=1), NEAR)
-    energy = energy + UNSEEN * energy.mean() + np.float32(FAINT)
+    energy = energy + UNSEEN * energy.mean() + np.float32(EPS)
     count = 1 / np.square(shares).sum(axis=0)
     choosing = np.clip(2 - count / 2, 0, 1)
     pull = energy if lead is None else energy * np.exp(PULL * np.asarray(lead, np.float64))
@@ -140,7 +140,7 @@ def kept_energy(parts: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """
     mean = np.einsum("nij,ncij->cij", shares, parts)
     wanted = np.einsum("nij,nij->ij", shares, np.square(parts).sum(axis=1))
-    stretch = np.sqrt((wanted + FAINT) / (np.square(mean).sum(axis=0) + FAINT))
+    stretch = np.sqrt((wanted + EPS) / (np.square(mean).sum(axis=0) + EPS))
     count = 1 / np.square(shares).sum(axis=0)
     return (mean * np.minimum(stretch, np.sqrt(np.clip(4 / count, 1, count)))).astype(np.float32)
 

@@ -3,7 +3,7 @@
     encoder.onnx   images (B, 3, S, S) float32 in [-1, 1]  ->  latent (B, D) float32
     decoder.onnx   latent (B, D) float32  ->  images (B, 3, S, S) float32, about [-1, 1]
     cleaner.onnx   images as the encoder's  ->  cleaned, the same without their damage, and damage (B, 2) float32 in
-                   [0, 1]: how far that of light and that of texture was undone
+                   [0, 1]: how far that of light and that of texture was removed
                    (`featureblend.training.networks.cleaning`); for photos, before the encoder; only of models that
                    have one
     config.json    sizes, crop template, training, data, licence, measured figures, and each file's hash
@@ -32,7 +32,7 @@ FORMAT = 1
 """Raised when a folder written before can no longer be read."""
 
 CLEANER = "cleaner.onnx"
-"""The network that undoes damage of photos, of models that have one."""
+"""The network that restores photos, of models that have one."""
 
 BUNDLED = Path(__file__).parent / "pretrained"
 """Where the models that come with the package lie, a folder each."""

@@ -1,11 +1,11 @@
 """How latents of several faces become one: inside the face by weight, around it from one of them.
 
 A mean of latents is a mean at every place, so hair and background, which no landmark aligns, show both parents at half
-strength. Around the face this mixing therefore takes one parent, the *winner*, at equal weights: no network, a dozen
+strength. Around the face this mixing therefore takes one parent, the *source*, at equal weights: no network, a dozen
 lines, and ghosting outside the face falls from .63 to .16.
 
 The weights `w` hold inside an ellipse round the face and in the global latent (the paper's mean, section 2). Outside,
-the winner's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its
+the source's share is ``min(1, N w)`` and the others divide the rest by weight. So the mixing is symmetric in its
 inputs, gives a single parent back at its weight 1, and moves at most N times as fast as the weights do.
 
 A fine part, where a model has one, is mixed in two bands: `featureblend.model.fine_mixing`. Its lines come from one
@@ -24,15 +24,15 @@ from ..errors import FeatureblendError
 from ..faces.masks import above_mouth, outside_face, outside_features
 from .fine_mixing import mix_fine
 
-__all__ = ["Surroundings", "mix", "shares_won", "surroundings_winner"]
+__all__ = ["Source", "mix", "plainest_latent", "source_weights"]
 
-Surroundings = Literal["auto", "mean"] | int
+Source = Literal["auto", "mean"] | int
 """Whose hair and background a blend has: 'auto' the best photo's, 'mean' everyone's by weight, or a place in the list.
-Latents alone tell the plainest by `surroundings_winner`; where there are photos,
+Latents alone tell the plainest by `plainest_latent`; where there are photos,
 `blend.compositing.composing.best_source` decides before anything is mixed."""
 
 
-def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
+def plainest_latent(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
     """Find the face with the plainest surroundings: the smallest spatial latent outside the face.
 
     Training pulls latents towards 0, the average face, so a hat, a hand or a busy background has a large one.
@@ -51,7 +51,7 @@ def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
     Examples
     --------
     >>> layout = {"spatial": [0, 16], "spatial_shape": [1, 4, 4]}
-    >>> surroundings_winner(np.array([[3.0] * 16, [1.0] * 16]), layout)
+    >>> plainest_latent(np.array([[3.0] * 16, [1.0] * 16]), layout)
     1
     """
     spatial = _spatial(latents, layout)
@@ -59,32 +59,32 @@ def surroundings_winner(latents: np.ndarray, layout: Mapping[str, Any]) -> int:
     return int(energy.sum(axis=(1, 2)).argmin())
 
 
-def shares_won(weights: np.ndarray, winner: int) -> np.ndarray:
-    """Share out the surroundings, one face first.
+def source_weights(weights: np.ndarray, source: int) -> np.ndarray:
+    """Share out hair and background, the source first.
 
     Parameters
     ----------
     weights : (N,) array
         At least 0; sum to 1.
-    winner : int
+    source : int
         From 0.
 
     Returns
     -------
     (N,) float64 array
-        Sums to 1: ``min(1, N w)`` for the winner; the others divide the rest by their weights.
+        Sums to 1: ``min(1, N w)`` for the source; the others divide the rest by their weights.
 
     Examples
     --------
-    >>> shares_won(np.array([0.25, 0.75]), 0).tolist(), shares_won(np.array([0.25, 0.75]), 1).tolist()
+    >>> source_weights(np.array([0.25, 0.75]), 0).tolist(), source_weights(np.array([0.25, 0.75]), 1).tolist()
     ([0.5, 0.5], [0.0, 1.0])
     """
     shares = np.array(weights, np.float64)
-    first = min(1.0, len(shares) * shares[winner])
-    shares[winner] = 0
+    first = min(1.0, len(shares) * shares[source])
+    shares[source] = 0
     if shares.sum() > 0:
         shares *= (1 - first) / shares.sum()
-    shares[winner] = first
+    shares[source] = first
     return shares
 
 
@@ -93,7 +93,7 @@ def _placed(inside: np.ndarray, around: np.ndarray, mask: np.ndarray) -> np.ndar
 
 
 def _inside_and_around(
-    latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Surroundings | np.ndarray
+    latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Source | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each face's shares inside the face and around it."""
     count = len(latents)
@@ -102,10 +102,10 @@ def _inside_and_around(
     if not isinstance(surroundings, (str, int, np.integer)):
         around = np.asarray(surroundings, np.float64)
     elif surroundings != "mean":
-        winner = surroundings_winner(latents, layout) if surroundings == "auto" else surroundings
-        if isinstance(winner, str) or not 0 <= winner < count:
+        source = plainest_latent(latents, layout) if surroundings == "auto" else surroundings
+        if isinstance(source, str) or not 0 <= source < count:
             raise FeatureblendError(f"surroundings {surroundings!r}: use 'auto', 'mean' or the place of a photo")
-        around = shares_won(inside, winner)
+        around = source_weights(inside, source)
     return inside, around
 
 
@@ -113,7 +113,7 @@ def mix(
     latents: np.ndarray,
     weights: np.ndarray,
     layout: Mapping[str, Any],
-    surroundings: Surroundings | np.ndarray = "auto",
+    surroundings: Source | np.ndarray = "auto",
 ) -> np.ndarray:
     """Mix latents by weight in the face, and by the shares of `surroundings` around it.
 
@@ -126,8 +126,8 @@ def mix(
         A model folder's `latent_layout`. Without a spatial part the mix is the plain weighted mean.
     surroundings : 'auto', 'mean', int or (N,) array
         Whose hair and background: that of the plainest latent, everyone's by weight, that face's, from 0, or shares
-        that sum to 1, for whoever knows more than the latents (`blend.compositing.composing.shares_around` sees the
-        photos).
+        that sum to 1, for whoever knows more than the latents (`blend.compositing.composing.resolve_source_weights`
+        sees the photos).
 
     Returns
     -------

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import FeatureblendError
 from ..io.image import from_network, to_network
 from .folder import CLEANER, read_model_folder
-from .mixing import Surroundings, mix
+from .mixing import Source, mix
 
 __all__ = ["Networks"]
 
@@ -52,7 +52,7 @@ class Networks:
         plain = "" if self.mend else ", mend=False"
         return f"{type(self).__name__}({self.config.name}, {self.config.identity}{plain})"
 
-    def leaving_damage(self) -> Networks:
+    def without_restoration(self) -> Networks:
         """The same networks without restoration; those that are open are not opened again."""
         found = copy(self)
         found.mend = False
@@ -101,25 +101,25 @@ class Networks:
         return session
 
     def cleaned(self, images: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Undo damage of aligned faces: noise, blur, compression, weak or coloured light.
+        """Restore aligned faces: noise, blur, compression, weak or coloured light.
 
         Parameters
         ----------
         images : B (S, S, 3) uint8 arrays, S the model's size
-            Cut from photos, not bent.
+            Cut from photos, not warped.
 
         Returns
         -------
         cleaned : (B, S, S, 3) uint8 array
-            Sound photos, and all where nothing is to be mended or can be, byte for byte as they are.
-        damage : (B, 2) float32 array
-            How far that of light and that of texture was undone, 0 to 1.
+            Good photos, and all where nothing is to be restored or can be, byte for byte as they are.
+        degradation : (B, 2) float32 array
+            How far that of light and that of texture was removed, 0 to 1.
         """
         seen = np.stack(list(images))
         if not (self.mend and self.config.cleans):
             return seen, np.zeros((len(seen), 2), np.float32)
-        cleaned, damage = self._cleaner.run(["cleaned", "damage"], {"images": to_network(seen)})
-        return from_network(cleaned), damage
+        cleaned, degradation = self._cleaner.run(["cleaned", "damage"], {"images": to_network(seen)})
+        return from_network(cleaned), degradation
 
     def latents(self, images: Sequence[np.ndarray] | np.ndarray, cleaned: bool = False) -> np.ndarray:
         """Encode aligned faces.
@@ -128,7 +128,7 @@ class Networks:
         ----------
         images : B (S, S, 3) uint8 arrays, S the model's size
         cleaned : bool
-            Whether `cleaned` gave them, bent since or not; else their damage is undone first.
+            Whether `cleaned` gave them, warped since or not; else they are restored first.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class Networks:
         self,
         latents: np.ndarray,
         shares: Sequence[float] | np.ndarray,
-        surroundings: Surroundings | np.ndarray = "auto",
+        surroundings: Source | np.ndarray = "auto",
     ) -> np.ndarray:
         """Mix several latents into one, the only place where this is done.
 

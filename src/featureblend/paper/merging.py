@@ -12,11 +12,11 @@ from ..blend.blender import Blender
 from ..evaluation.figures import REAL, figure_rows
 from ..evaluation.measuring import measure_method, measure_real
 from ..evaluation.methods import (
-    Contender,
-    classical_contender,
-    latent_contender,
-    model_contender,
-    pca_contender,
+    Method,
+    baseline_method,
+    latent_method,
+    model_method,
+    pca_method,
     scaled,
 )
 from ..evaluation.pca import fit_components
@@ -25,7 +25,7 @@ from ..evaluation.scoring import Reference
 from ..training.dataset import FaceSet
 from .results import Coder
 
-__all__ = ["BUNDLED", "CLASSICAL", "Merged", "merge_all", "merged_rows"]
+__all__ = ["BUNDLED", "MERGED_BASELINES", "Merged", "merge_all", "merged_rows"]
 
 QUICK = Protocol("merging_quick", "test", 24, paths=2, steps=5, reference=200)
 FULL = Protocol("merging", "test", 200, paths=10, steps=9)
@@ -34,7 +34,7 @@ FULL = Protocol("merging", "test", 200, paths=10, steps=9)
 BUNDLED = "featureblend"
 """Name of the bundled model in tables."""
 
-CLASSICAL = ("pixel", "gaussian", "laplacian", "fourier", "gaussian-poisson", "morph")
+MERGED_BASELINES = ("pixel", "gaussian", "laplacian", "fourier", "gaussian-poisson", "morph")
 """Blends without learning that merges are set beside."""
 
 PCA_WIDTH, PCA_FACES = 200, 2000
@@ -88,10 +88,10 @@ def merge_all(
     reference = Reference(drawn.faces.images[drawn.reference])
     merged = Merged(drawn)
     _keep(merged, REAL, measure_real(drawn, reference))
-    for contender in _contenders(coders, faces, size):
-        say(f"merging by {contender.name}")
-        measured, made = measure_method(contender, drawn, reference)
-        _keep(merged, contender.name, measured, made.blends)
+    for method in _methods(coders, faces, size):
+        say(f"merging by {method.name}")
+        measured, made = measure_method(method, drawn, reference)
+        _keep(merged, method.name, measured, made.blends)
     return merged
 
 
@@ -103,19 +103,19 @@ def _keep(merged: Merged, name: str, measured: Any, blends: Mapping[int, np.ndar
     merged.failures[name] = len(measured.record["failures"])
 
 
-def _contenders(coders: Mapping[str, Coder], faces: FaceSet, size: int) -> list[Contender]:
+def _methods(coders: Mapping[str, Coder], faces: FaceSet, size: int) -> list[Method]:
     train = faces.split("train")
     train = train.chosen(np.arange(min(len(train), PCA_FACES))).cropped(size)
-    bundled = model_contender(Blender.from_pretrained(), size, BUNDLED)
+    bundled = model_method(Blender.from_pretrained(), size, BUNDLED)
     return [
         *(_system(name, coder, size) for name, coder in coders.items()),
         bundled,
-        pca_contender(fit_components(train.images, PCA_WIDTH)),
-        *(classical_contender(name) for name in CLASSICAL),
+        pca_method(fit_components(train.images, PCA_WIDTH)),
+        *(baseline_method(name) for name in MERGED_BASELINES),
     ]
 
 
-def _system(name: str, coder: Coder, size: int) -> Contender:
+def _system(name: str, coder: Coder, size: int) -> Method:
     """Wrap a trained network: encode both faces as they are, average, decode, as the paper meant to."""
     inner = coder.image_size
 
@@ -125,7 +125,7 @@ def _system(name: str, coder: Coder, size: int) -> Contender:
     def decode(latents: np.ndarray) -> np.ndarray:
         return scaled(coder.decode(latents), size)
 
-    return latent_contender(name, "encoded, averaged, decoded", "", encode, decode)
+    return latent_method(name, "encoded, averaged, decoded", "", encode, decode)
 
 
 def merged_rows(merged: Merged, count: int = 8) -> list[tuple[str, np.ndarray]]:

@@ -146,7 +146,7 @@ def vgg_slow(results: Results) -> Finding:
 
 
 def vae_blurry(results: Results) -> Finding:
-    """The VAE blurs: by itself, or for a flaw that can be mended."""
+    """The VAE blurs: by itself, or for a flaw that can be fixed."""
     published, meant = (results["paper-vae" + ending] for ending in (PUBLISHED, ""))
     images = min(published.images, meant.images)
     gain = value_at(meant, "validation_psnr", images) - value_at(published, "validation_psnr", images)
@@ -356,8 +356,8 @@ def green(results: Results) -> Finding:
 def green_is_easy(results: Results) -> Finding:
     """The green goes with the last normalisation."""
     published, meant = results["paper-wgan" + PUBLISHED], results["paper-wgan"]
-    mended = meant.colour_error <= CAST < published.colour_error
-    return Finding(CONFIRMED if mended else REFUTED, _colours(published, meant))
+    fixed = meant.colour_error <= CAST < published.colour_error
+    return Finding(CONFIRMED if fixed else REFUTED, _colours(published, meant))
 
 
 def _colours(*runs: RunResult) -> str:

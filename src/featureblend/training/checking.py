@@ -100,7 +100,7 @@ def _check_values(experiment: Experiment) -> None:
         if experiment.model != "modern" or not experiment.model_options.get("cleaner_widths"):
             raise _wrong("the phase 'clean' needs a cleaner: use the model 'modern' with model_options.cleaner_widths")
         if not experiment.degrade:
-            raise _wrong("the phase 'clean' needs spoilt inputs: set degrade")
+            raise _wrong("the phase 'clean' needs degraded inputs: set degrade")
     if experiment.parents < 2:
         raise _wrong(f"a blend is of 2 parents or more, not {experiment.parents}")
     parse_policy(experiment.diff_augment)

@@ -14,17 +14,17 @@ from torch.nn import functional
 
 from .batches import moved, seeded, seeded_on
 
-__all__ = ["KINDS", "damaged", "degraded"]
+__all__ = ["KINDS", "degraded", "degraded_with_kinds"]
 
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
 
 SHARES = (1, 1, 1, 2)
 """How often each of `KINDS` is done, in proportion: compression looks different at each size of the photo, and of its
-small faces, which are hardest to mend, too few would be seen."""
+small faces, which are hardest to restore, too few would be seen."""
 
 SECOND = 0.25
-"""Share of the spoilt pictures that are spoilt in a second way, too."""
+"""Share of the degraded pictures that are degraded in a second way, too."""
 
 AMOUNTS = 6
 """Random numbers drawn per degradation."""
@@ -80,7 +80,7 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
     images : (B, 3, S, S) tensor in [-1, 1]
         S a multiple of 16.
     share : float
-        Of the pictures that are spoilt, 0 to 1.
+        Of the pictures that are degraded, 0 to 1.
     seed : tuple
         Fixes every draw.
 
@@ -94,10 +94,10 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
     >>> bool((degraded(images, 0.0, (0,)) == images).all()), bool((degraded(images, 1.0, (0,)) == images).all())
     (True, False)
     """
-    return damaged(images, share, seed)[0]
+    return degraded_with_kinds(images, share, seed)[0]
 
 
-def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Tensor, Tensor]:
+def degraded_with_kinds(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Tensor, Tensor]:
     """Degrade pictures as `degraded` does; also return how.
 
     Returns
@@ -108,7 +108,7 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
 
     Examples
     --------
-    >>> _, ways = damaged(torch.zeros(100, 3, 32, 32), 0.5, (0,))
+    >>> _, ways = degraded_with_kinds(torch.zeros(100, 3, 32, 32), 0.5, (0,))
     >>> bool(ways.any(dim=1).float().mean() > 0.3), bool((ways.sum(dim=1) <= 2).all())
     (True, True)
     """
@@ -129,8 +129,8 @@ def damaged(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Ten
             if len(places):
                 at = moved(places, images.device)
                 grain = seeded_on(images.device, *seed, number, "grain")
-                spoilt = way(result[at].float(), amounts[number, :, places], grain).clamp(-1, 1)
-                result = result.index_copy(0, at, spoilt.to(images))
+                changed = way(result[at].float(), amounts[number, :, places], grain).clamp(-1, 1)
+                result = result.index_copy(0, at, changed.to(images))
     return result, moved(ways, images.device)
 
 
@@ -171,7 +171,7 @@ def _blurred(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
 
 
 def _noisy(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
-    """Add normal noise of 5 to 40 grey levels, of all grains: as a sensor gives it, or after scaling or bending."""
+    """Add normal noise of 5 to 40 grey levels, of all grains: as a sensor gives it, or after scaling or warping."""
     size = images.shape[-1]
     amount, smooth, grey = moved(amounts[:3], images.device).view(3, -1, 1, 1, 1)
     # Fine grain of a large photo is gone once its face is small, so that noise has no finer grain than the pixels.

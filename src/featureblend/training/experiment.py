@@ -160,7 +160,7 @@ class Experiment:
     parents: int = 2
     """Faces in a `joint` blend: 2, or up to so many (in a quarter of the steps; weights then Dirichlet)."""
     warp: float = 0.0
-    """Share of the groups of faces that are bent to their mean shape before `joint` encodes them, as blends are made
+    """Share of the groups of faces that are warped to their mean shape before `joint` encodes them, as blends are made
     at use time."""
     triplet_share: float = 0.75
     """Share of the pictures of a step of `teach` that belong to triplets (two parents and what lies between them); the

@@ -287,7 +287,7 @@ def _largest_difference(model: Any, reconstruct: Callable[[np.ndarray], np.ndarr
 def _cleaner_difference(cleaner: Any, folder: Path, images: np.ndarray) -> int:
     """Largest difference of the cleaner's output, as in `_largest_difference`.
 
-    The faces are made dark and noisy first, since the cleaner leaves sound ones unchanged. Its certainty of damage is
+    The faces are made dark and noisy first, since the cleaner leaves good ones unchanged. Its certainty of damage is
     compared too, in 255 levels.
     """
     grain = np.random.default_rng(0).normal(0, 0.1, (len(images), 3, *images.shape[1:3]))
@@ -340,7 +340,7 @@ def with_cleaner(
     sizes = [ModernConfig(**one.model_options).image_size for one in (folder.experiment(), experiment)]
     if sizes[0] != sizes[1]:
         raise FeatureblendError(f"{folder.path} makes {sizes[0]} px, and {other.path} cleans {sizes[1]} px")
-    # A run's own cleaner goes: only one undoes damage.
+    # A run's own cleaner goes: only one restores photos.
     kept = {name: value for name, value in weights.items() if not name.startswith("cleaner.")}
     taken = {name: value for name, value in state["ema"].items() if name.startswith("cleaner.")}
     facts = {"run": run_name(other.path), "experiment": to_dict(experiment), **training_facts(experiment, state)}

@@ -12,18 +12,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..faces.masks import above_mouth, outside_face, outside_features
-from ..model.fine_mixing import BROAD, FAINT, NEAR, PULL, UNSEEN, kernel
+from ..model.fine_mixing import BROAD, EPS, NEAR, PULL, UNSEEN, kernel
 from .experiment import Experiment
 
 __all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
 
 
-def group_size(experiment: Experiment, material: Any) -> int:
+def group_size(experiment: Experiment, batch: Any) -> int:
     """Number of faces in this step's blends: 2, and in a quarter of the steps 3 to `experiment.parents`."""
     largest = experiment.parents
-    chance, size = material.chance("parents", 2).tolist()
+    chance, size = batch.chance("parents", 2).tolist()
     group = 3 + int(size * (largest - 2)) if largest > 2 and chance < 0.25 else 2
-    return group if len(material.images) % group == 0 else 2
+    return group if len(batch.images) % group == 0 else 2
 
 
 def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: str) -> tuple[Tensor, Tensor]:
@@ -55,10 +55,10 @@ def mixed_in_groups(latent: Tensor, weights: Tensor, model: Any, surroundings: s
     spatial = members[:, :, : channels * grid**2].unflatten(2, (channels, grid, grid))
     mask = _on(latent.device, outside_face, grid).to(latent)
     energy = (spatial.detach().float().square().sum(dim=2) * mask.float()).sum(dim=(2, 3))
-    winner = functional.one_hot(energy.argmin(dim=1), group).to(weights)
-    first = (group * (weights * winner).sum(dim=1, keepdim=True)).clamp(max=1)
-    others = weights * (1 - winner)
-    around = winner * first + others * ((1 - first) / others.sum(dim=1, keepdim=True).clamp(min=1e-6))
+    source = functional.one_hot(energy.argmin(dim=1), group).to(weights)
+    first = (group * (weights * source).sum(dim=1, keepdim=True)).clamp(max=1)
+    others = weights * (1 - source)
+    around = source * first + others * ((1 - first) / others.sum(dim=1, keepdim=True).clamp(min=1e-6))
     inside = shares
     shares = torch.lerp(inside, around[:, :, None, None], mask)
     placed = torch.einsum("bkij,bkcij->bcij", shares, spatial)
@@ -104,7 +104,7 @@ def _broad(maps: Tensor, spread: float) -> Tensor:
 @torch.no_grad()
 def _line_shares(lines: Tensor, shares: Tensor, lead: Tensor) -> Tensor:
     energy = _broad(lines.square().sum(dim=2), NEAR)
-    energy = energy + UNSEEN * energy.mean(dim=(1, 2, 3), keepdim=True) + FAINT
+    energy = energy + UNSEEN * energy.mean(dim=(1, 2, 3), keepdim=True) + EPS
     choosing = (2 - 0.5 / shares.square().sum(dim=1, keepdim=True)).clamp(0, 1)
     pull = energy * (PULL * lead).exp()
     drawn = shares * (shares * pull / pull.amax(dim=1, keepdim=True)) ** choosing
@@ -115,7 +115,7 @@ def _kept_energy(parts: Tensor, shares: Tensor) -> Tensor:
     mean = torch.einsum("bkij,bkcij->bcij", shares, parts)
     with torch.no_grad():
         wanted = (shares * parts.square().sum(dim=2)).sum(dim=1)
-        stretch = ((wanted + FAINT) / (mean.square().sum(dim=1) + FAINT)).sqrt()
+        stretch = ((wanted + EPS) / (mean.square().sum(dim=1) + EPS)).sqrt()
         count = 1 / shares.square().sum(dim=1)
         most = torch.minimum(count, (4 / count).clamp(min=1)).sqrt()
     return mean * torch.minimum(stretch, most)[:, None]

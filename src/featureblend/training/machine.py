@@ -101,7 +101,7 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-METHODS = ("posterior", "encode", "decode", "judge")
+COMPILED_METHODS = ("posterior", "encode", "decode", "judge")
 """Methods that objectives call, where a network has them."""
 COMPILERS = ("g++", "c++", "clang++")
 
@@ -129,7 +129,7 @@ def compile_networks(networks: Any, device: torch.device | str) -> None:
     """
     _require_compiler(torch.device(device))
     for network in networks.named().values():
-        for name in METHODS:
+        for name in COMPILED_METHODS:
             if hasattr(network, name):
                 # An instance's attribute hides the class's method of that name.
                 setattr(network, name, torch.compile(getattr(network, name), dynamic=False))

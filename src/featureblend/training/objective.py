@@ -1,6 +1,6 @@
 """What each phase of training minimises: one pure function a phase.
 
-Each takes the networks, the step's material and the experiment, and returns a dict with the scalar
+Each takes the networks, the step's batch and the experiment, and returns a dict with the scalar
 ``"loss"`` to minimise, detached scalars for the log, and under ``"outputs"`` the pictures that the
 discriminator's phase judges. The paper's scheme (section 2) is `reconstruct` on a batch a, `blend` on
 batches a and b, `discriminate`; `joint` is reconstruct and blend from one pass through the encoder.
@@ -20,29 +20,29 @@ from torch.nn import functional
 
 from ..errors import FeatureblendError
 from .batches import moved, seeded
-from .degradation import KINDS, damaged, degraded
+from .degradation import KINDS, degraded, degraded_with_kinds
 from .experiment import Experiment
 from .groups import group_size, mixed_in_groups, mixed_pictures
 from .losses import adversarial, reconstruction
-from .material import Material, Networks
 from .networks.cleaning import SIGNS
-from .warping import bent_to_group_means
+from .step import Batch, TrainingNetworks
+from .warping import warp_to_group_means
 
-__all__ = ["LEARNERS", "OBJECTIVES", "Material", "Networks", "remade"]
+__all__ = ["LEARNERS", "OBJECTIVES", "Batch", "TrainingNetworks", "remade"]
 
 
 Result = dict[str, Any]
-Objective = Callable[[Networks, Material, Experiment], Result]
+Objective = Callable[[TrainingNetworks, Batch, Experiment], Result]
 
 
-def _sampled(networks: Networks, images: Tensor, material: Material, name: str) -> tuple[Tensor, Any]:
+def _sampled(networks: TrainingNetworks, images: Tensor, batch: Batch, name: str) -> tuple[Tensor, Any]:
     """Encode and draw from the posterior, with noise that the step fixes."""
     posterior = networks.autoencoder.posterior(images)
-    return posterior.sample(partial(material.noise, name)), posterior
+    return posterior.sample(partial(batch.noise, name)), posterior
 
 
 def _reconstruction_terms(
-    networks: Networks, output: Tensor, images: Tensor, posterior: Any, experiment: Experiment
+    networks: TrainingNetworks, output: Tensor, images: Tensor, posterior: Any, experiment: Experiment
 ) -> dict[str, Tensor]:
     weights, output = experiment.losses, output.float()
     terms = {}
@@ -67,14 +67,14 @@ def _reconstruction_terms(
 
 
 def _adversarial_terms(
-    networks: Networks, material: Material, experiment: Experiment, made: dict[str, Tensor], target: Tensor
+    networks: TrainingNetworks, batch: Batch, experiment: Experiment, made: dict[str, Tensor], target: Tensor
 ) -> dict[str, Tensor]:
     """Judge what the generator made: `made` holds 'reconstruction', of `target`, 'blend' or both."""
-    weights, ramp, kind = experiment.losses, material.ramp, experiment.adversarial
+    weights, ramp, kind = experiment.losses, batch.ramp, experiment.adversarial
     shares = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
     photos: Any = None  # what the critic says of them, asked once
     terms: dict[str, Tensor] = {}
-    augment = material.augment(experiment.diff_augment, "generator")
+    augment = batch.augment(experiment.diff_augment, "generator")
     for name, images in made.items():
         share = ramp * shares[name]
         matching = weights.feature_matching if name == "reconstruction" else 0.0
@@ -82,14 +82,14 @@ def _adversarial_terms(
         if not (share or matching or mixing):
             continue
         with torch.no_grad():
-            if photos is None and ((share and kind == "relativistic") or (matching and target is material.images)):
-                photos = networks.discriminator.judge(augment(material.images))
-            if matching:  # features are compared place by place, so that a bent face is compared with itself
-                own = photos if target is material.images else networks.discriminator.judge(augment(target))
+            if photos is None and ((share and kind == "relativistic") or (matching and target is batch.images)):
+                photos = networks.discriminator.judge(augment(batch.images))
+            if matching:  # features are compared place by place, so that a warped face is compared with itself
+                own = photos if target is batch.images else networks.discriminator.judge(augment(target))
         shown = images.detach() if experiment.detach_adversary else images.view_as(images)
         if shown.requires_grad:
             shown.retain_grad()
-        material.judged.append(shown)
+        batch.judged.append(shown)
         logits, mixed, maps = networks.discriminator.judge(augment(shown))
         if share:
             terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, photos and photos[0])
@@ -111,7 +111,7 @@ def _estimates(mixed: Tensor | None) -> Tensor:
 
 
 def _blend_terms(
-    networks: Networks,
+    networks: TrainingNetworks,
     output: Tensor,
     latent: Tensor,
     mixed: Callable[[Tensor], Tensor],
@@ -144,43 +144,43 @@ def _summed(terms: dict[str, Tensor], like: Tensor) -> Result:
     return {"loss": loss, **{name: term.detach() for name, term in terms.items()}}
 
 
-def reconstruct(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def reconstruct(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Objective 1 of the paper: give back what came in, with a small share of adversarial loss."""
-    latent, posterior = _sampled(networks, material.images, material, "noise a")
+    latent, posterior = _sampled(networks, batch.images, batch, "noise a")
     output = networks.autoencoder.decode(latent)
-    terms = _reconstruction_terms(networks, output, material.images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output}, material.images)
+    terms = _reconstruction_terms(networks, output, batch.images, posterior, experiment)
+    terms |= _adversarial_terms(networks, batch, experiment, {"reconstruction": output}, batch.images)
     return {**_summed(terms, output), "outputs": {"reconstruction": output.detach()}}
 
 
-def blend(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def blend(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Objective 2 of the paper: the decoded mean of two latents looks like a photo."""
-    others = material.others()
-    alpha = material.alphas(experiment.even_blends)
-    first, _ = _sampled(networks, material.images, material, "noise a")
-    second, _ = _sampled(networks, others, material, "noise b")
+    others = batch.others()
+    alpha = batch.alphas(experiment.even_blends)
+    first, _ = _sampled(networks, batch.images, batch, "noise a")
+    second, _ = _sampled(networks, others, batch, "noise b")
     latent = _mixed(first, second, alpha)
     output = networks.autoencoder.decode(latent)
-    terms = _adversarial_terms(networks, material, experiment, {"blend": output}, material.images)
+    terms = _adversarial_terms(networks, batch, experiment, {"blend": output}, batch.images)
 
     def mixed(maps: Tensor) -> Tensor:
         mine, theirs = maps.split(len(alpha))
         return _mixed(mine, theirs, alpha)
 
-    terms |= _blend_terms(networks, output, latent, mixed, torch.cat([material.images, others]), experiment)
+    terms |= _blend_terms(networks, output, latent, mixed, torch.cat([batch.images, others]), experiment)
     return {**_summed(terms, output), "outputs": {"blend": output.detach(), "alpha": alpha}}
 
 
-def joint(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def joint(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Both objectives on one batch, encoded once: each face is blended with its neighbours in the batch.
 
-    With several processes, the neighbours in the process's share. The faces of a group may be bent to their mean
-    shape first, and inputs spoilt (`warping`, `degrading`): what is to be reconstructed is bent, never spoilt.
+    With several processes, the neighbours in the process's share. The faces of a group may be warped to their mean
+    shape first, and inputs degraded (`warping`, `degrading`): what is to be reconstructed is warped, never degraded.
     """
-    images, latent, posterior, mixed, shares, alpha = _in_groups(networks, material, experiment)
+    images, latent, posterior, mixed, shares, alpha = _in_groups(networks, batch, experiment)
     output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
     terms = _reconstruction_terms(networks, output, images, posterior, experiment)
-    terms |= _adversarial_terms(networks, material, experiment, {"reconstruction": output, "blend": blended}, images)
+    terms |= _adversarial_terms(networks, batch, experiment, {"reconstruction": output, "blend": blended}, images)
     share_out = partial(mixed_pictures, shares=shares.float())
     terms |= _blend_terms(networks, blended, mixed, share_out, images, experiment)
     made = {"reconstruction": output.detach(), "blend": blended.detach(), "alpha": alpha}
@@ -188,79 +188,80 @@ def joint(networks: Networks, material: Material, experiment: Experiment) -> Res
 
 
 def _in_groups(
-    networks: Networks, material: Material, experiment: Experiment
+    networks: TrainingNetworks, batch: Batch, experiment: Experiment
 ) -> tuple[Tensor, Tensor, Any, Tensor, Tensor, Tensor]:
     """Give the pictures to make, latents and posterior, the latents mixed in groups, shares of the parents, alpha."""
-    group = group_size(experiment, material)
-    images = material.images
-    if experiment.warp and material.landmarks is not None:
-        which = material.chance("warp", len(images) // group) < experiment.warp
-        images = bent_to_group_means(images, material.landmarks, group, moved(which, images.device))
-    inputs = degraded(images, experiment.degrade, (*material.seed, material.rank)) if experiment.degrade else images
-    latent, posterior = _sampled(networks, inputs, material, "noise a")
-    weights = material.weights(group, experiment.even_blends).to(latent)
+    group = group_size(experiment, batch)
+    images = batch.images
+    if experiment.warp and batch.landmarks is not None:
+        which = batch.chance("warp", len(images) // group) < experiment.warp
+        images = warp_to_group_means(images, batch.landmarks, group, moved(which, images.device))
+    inputs = degraded(images, experiment.degrade, (*batch.seed, batch.rank)) if experiment.degrade else images
+    latent, posterior = _sampled(networks, inputs, batch, "noise a")
+    weights = batch.weights(group, experiment.even_blends).to(latent)
     mixed, shares = mixed_in_groups(latent, weights, networks.autoencoder, experiment.surroundings)
     return images, latent, posterior, mixed, shares, 1 - weights.amax(dim=1).float()
 
 
-def teach(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def teach(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Supervised blends: the decoded mean of two parents' latents is the face that a teacher put between them.
 
-    The parents of triplets and the step's photos are reconstructed in the same pass. Inputs may be spoilt
+    The parents of triplets and the step's photos are reconstructed in the same pass. Inputs may be degraded
     (`degrading`), targets never are.
     """
-    if material.triplets is None:
+    if batch.triplets is None:
         raise FeatureblendError("the phase 'teach' needs triplets: name them with --triplets FILE or --generator FILE")
-    triplets = material.triplets()
-    images = torch.cat([triplets.parents, material.images])
-    inputs = degraded(images, experiment.degrade, (*material.seed, material.rank)) if experiment.degrade else images
-    latent, posterior = _sampled(networks, inputs, material, "noise a")
+    triplets = batch.triplets()
+    images = torch.cat([triplets.parents, batch.images])
+    inputs = degraded(images, experiment.degrade, (*batch.seed, batch.rank)) if experiment.degrade else images
+    latent, posterior = _sampled(networks, inputs, batch, "noise a")
     mixed = triplets.weights.to(latent) @ latent[: len(triplets.parents)]
     output = networks.autoencoder.decode(torch.cat([latent, mixed])).float()
     wanted = torch.cat([images, triplets.targets])
     terms = _reconstruction_terms(networks, output, wanted, posterior, experiment)
     if networks.lpips is not None:
-        terms["lpips"] = experiment.losses.lpips * _lpips_of_square(networks, output, wanted, material, experiment)
+        terms["lpips"] = experiment.losses.lpips * _lpips_of_square(networks, output, wanted, batch, experiment)
     with torch.no_grad():
         halfway = reconstruction.l1(output[len(images) :], triplets.targets)
     return {**_summed(terms, output), "halfway_l1": halfway}
 
 
 def _lpips_of_square(
-    networks: Networks, output: Tensor, wanted: Tensor, material: Material, experiment: Experiment
+    networks: TrainingNetworks, output: Tensor, wanted: Tensor, batch: Batch, experiment: Experiment
 ) -> Tensor:
     size = output.shape[-1]
     side = min(experiment.lpips_side, size)
-    top, left = torch.randint(size - side + 1, (2,), generator=seeded(*material.seed, "lpips")).tolist()
+    top, left = torch.randint(size - side + 1, (2,), generator=seeded(*batch.seed, "lpips")).tolist()
     square = (..., slice(top, top + side), slice(left, left + side))
     return networks.lpips(output[square], wanted[square]).mean()
 
 
-def clean(networks: Networks, material: Material, experiment: Experiment) -> Result:
-    """Give clean faces where inputs are spoilt, and say how they are; nothing but the cleaner learns from it.
+def clean(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
+    """Give clean faces where inputs are degraded, and say how; nothing but the cleaner learns from it.
 
-    What undoes light works where there is light to undo, and what mends texture where that is spoilt, so that neither
-    learns to make up for the other; both also work on half of the clean pictures, which they learn to leave alone.
+    What undoes light works where there is light to undo, and what restores texture where that is degraded, so that
+    neither learns to make up for the other; both also work on half of the clean pictures, which they learn to leave
+    alone.
     """
-    inputs, ways = damaged(material.images, experiment.degrade, (*material.seed, material.rank))
+    inputs, ways = degraded_with_kinds(batch.images, experiment.degrade, (*batch.seed, batch.rank))
     light = ways[:, KINDS.index("light")]
     done = {"light": light, "texture": ways.sum(dim=1) > light}
     present = torch.stack([done[sign] for sign in SIGNS], dim=1)
-    idle = (material.uniform("idle", 1) < 0.5) & ~present.any(dim=1, keepdim=True)
-    output, signs = networks.autoencoder.cleaner.undone(inputs, (present | idle).float())
-    terms = _reconstruction_terms(networks, output, material.images, None, experiment)
+    idle = (batch.uniform("idle", 1) < 0.5) & ~present.any(dim=1, keepdim=True)
+    output, signs = networks.autoencoder.cleaner.restored(inputs, (present | idle).float())
+    terms = _reconstruction_terms(networks, output, batch.images, None, experiment)
     if experiment.losses.damage:
         error = functional.binary_cross_entropy_with_logits(signs, present.float())
         terms["damage"] = experiment.losses.damage * error
     return _summed(terms, output)
 
 
-def discriminate(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def discriminate(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Teach the critic real photos from what the generator made in this step, and how far blends are mixed."""
-    critic, fakes = networks.discriminator, material.fakes
+    critic, fakes = networks.discriminator, batch.fakes
     names = [name for name in ("reconstruction", "blend") if name in fakes]
-    augment = material.augment(experiment.diff_augment, "discriminator")
-    shown = [augment(pictures) for pictures in (material.images, *(fakes[name] for name in names))]
+    augment = batch.augment(experiment.diff_augment, "discriminator")
+    shown = [augment(pictures) for pictures in (batch.images, *(fakes[name] for name in names))]
     judged = dict(zip(["real", *names], _judged(critic, shown), strict=True))
     real = judged["real"][0]
     kind, smoothing = experiment.adversarial, experiment.label_smoothing
@@ -270,17 +271,17 @@ def discriminate(networks: Networks, material: Material, experiment: Experiment)
         target = adversarial.mixing_target(fakes["alpha"])
         error = (_estimates(judged["blend"][1]) - target).square().mean()
         terms["mixing_error"] = error + _estimates(judged["real"][1]).square().mean()
-    if material.penalise:
-        terms["gradient_penalty"] = _penalty(critic, material, experiment, augment)
+    if batch.penalise:
+        terms["gradient_penalty"] = _penalty(critic, batch, experiment, augment)
     result = _summed(terms, real)
     for name, (logits, _) in judged.items():
         result[f"{name}_logit"] = logits.detach().mean()
     return result
 
 
-def _penalty(critic: Any, material: Material, experiment: Experiment, augment: Callable[[Tensor], Tensor]) -> Tensor:
+def _penalty(critic: Any, batch: Batch, experiment: Experiment, augment: Callable[[Tensor], Tensor]) -> Tensor:
     """Give the weighted gradient penalty; of generated pictures, blends are the harder kind, where there are both."""
-    fake = material.fakes["blend" if "blend" in material.fakes else "reconstruction"]
+    fake = batch.fakes["blend" if "blend" in batch.fakes else "reconstruction"]
 
     def judge(images: Tensor) -> Tensor:
         # The class's own method: a compiled one, which may stand in its place, has no second derivative.
@@ -290,10 +291,10 @@ def _penalty(critic: Any, material: Material, experiment: Experiment, augment: C
 
     with torch.autocast(fake.device.type, enabled=False):  # its gradient's gradient underflows in bf16
         if experiment.gradient_penalty_form == "wgan-gp":
-            share = material.uniform("penalty", 1)[:, 0]
-            penalty = adversarial.interpolated_penalty(judge, material.images, fake, share)
+            share = batch.uniform("penalty", 1)[:, 0]
+            penalty = adversarial.interpolated_penalty(judge, batch.images, fake, share)
         else:
-            penalty = adversarial.gradient_penalty(judge, material.images)
+            penalty = adversarial.gradient_penalty(judge, batch.images)
             if experiment.adversarial == "relativistic":
                 penalty = penalty + adversarial.gradient_penalty(judge, fake)
     return experiment.gradient_penalty * experiment.gradient_penalty_every * penalty
@@ -311,25 +312,25 @@ def _judged(critic: Any, batches: list[Tensor]) -> list[tuple[Tensor, Tensor | N
     return list(zip(logits.split(sizes), estimates, strict=True))
 
 
-def match_prior(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def match_prior(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Teach the encoder to give codes that the discriminator of codes takes for draws from N(0, I)."""
-    code, _ = _sampled(networks, material.images, material, "noise a")
-    weight = material.ramp * experiment.losses.prior
+    code, _ = _sampled(networks, batch.images, batch, "noise a")
+    weight = batch.ramp * experiment.losses.prior
     if not weight:
         return {**_summed({}, code), "outputs": {"code": code.detach()}}
     kind = experiment.adversarial
     real = None
     if kind == "relativistic":
         with torch.no_grad():
-            real = networks.latent_discriminator(material.noise("prior", code))
+            real = networks.latent_discriminator(batch.noise("prior", code))
     loss = adversarial.generator_loss(kind, networks.latent_discriminator(code), real)
     return {**_summed({"prior": weight * loss}, code), "outputs": {"code": code.detach()}}
 
 
-def discriminate_prior(networks: Networks, material: Material, experiment: Experiment) -> Result:
+def discriminate_prior(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Teach the discriminator of codes draws from N(0, I) from the codes of this step's photos."""
-    code = material.fakes["code"]
-    real = networks.latent_discriminator(material.noise("prior", code))
+    code = batch.fakes["code"]
+    real = networks.latent_discriminator(batch.noise("prior", code))
     fake = networks.latent_discriminator(code)
     loss = adversarial.discriminator_loss(experiment.adversarial, fake, real, experiment.label_smoothing)
     result = _summed({"prior_discriminator": loss}, real)
@@ -337,28 +338,28 @@ def discriminate_prior(networks: Networks, material: Material, experiment: Exper
 
 
 @torch.no_grad()
-def remade(networks: Networks, material: Material, experiment: Experiment) -> dict[str, Tensor]:
+def remade(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> dict[str, Tensor]:
     """Make of other photos what the experiment's phases make, for further updates of a discriminator in a step.
 
     Returns
     -------
     dict
-        What belongs into `Material.fakes`.
+        What belongs into `Batch.fakes`.
     """
     phases = {phase.objective for phase in experiment.phases}
     made: dict[str, Tensor] = {}
     if "joint" in phases:
-        _, latent, _, mixed, _, alpha = _in_groups(networks, material, experiment)
+        _, latent, _, mixed, _, alpha = _in_groups(networks, batch, experiment)
         output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
         made = {"reconstruction": output, "blend": blended, "alpha": alpha}
-    latent, _ = _sampled(networks, material.images, material, "noise a")
+    latent, _ = _sampled(networks, batch.images, batch, "noise a")
     if "match_prior" in phases:
         made["code"] = latent
     if "reconstruct" in phases:
         made["reconstruction"] = networks.autoencoder.decode(latent)
     if "blend" in phases:
-        other, _ = _sampled(networks, material.others(), material, "noise b")
-        made["alpha"] = material.alphas(experiment.even_blends)
+        other, _ = _sampled(networks, batch.others(), batch, "noise b")
+        made["alpha"] = batch.alphas(experiment.even_blends)
         made["blend"] = networks.autoencoder.decode(_mixed(latent, other, made["alpha"]))
     return made
 

@@ -132,7 +132,7 @@ SPREAD = 0.7
 BATCH = 32
 RIDGE = 1e-8
 """Share of the mean variance of pixels that is added to every one's, so that few pictures have an answer too ..."""
-FAINT = 1e-10
+EPS = 1e-10
 """... and black ones."""
 
 
@@ -198,7 +198,7 @@ def fit_fine_skip(autoencoder: Any, images: Tensor, old: int) -> None:
         places += len(pixels)
     square /= places
     cross /= places
-    ridge = (RIDGE * square.diagonal()[:-1].mean() + FAINT) * torch.eye(numbers + 1, dtype=torch.float64)
+    ridge = (RIDGE * square.diagonal()[:-1].mean() + EPS) * torch.eye(numbers + 1, dtype=torch.float64)
     solution = torch.linalg.solve(square + ridge, cross)
     filters, offset = solution[:-1], solution[-1]
     centre = square[-1] @ solution  # the mean of what is predicted

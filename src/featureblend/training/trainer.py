@@ -27,10 +27,10 @@ from .dataset import FaceSet, FaceTriplets
 from .experiment import Experiment, Phase
 from .losses.adversarial import clip_weights
 from .machine import compile_networks, compiles, computes_in_bf16
-from .material import Triplets
 from .networks import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFeatures, build, channels_last
-from .objective import OBJECTIVES, Material, Networks, remade
+from .objective import OBJECTIVES, Batch, TrainingNetworks, remade
 from .starting import begin_fine_skip, take_over
+from .step import Triplets
 from .triplets import GeneratedTriplets, TripletBatches, TripletSource, triplet_count
 
 __all__ = ["Clock", "Trainer", "adversarial_ramp", "learning_rate_factor", "times_due"]
@@ -216,7 +216,7 @@ class Trainer:
         unseen: dict[str, Any] = {"even": 1.0, "three": 0.0, "shift": 0, "seed": self.experiment.seed + 1}
         return source, GeneratedTriplets(generator, size, SHOWN, self.device, **unseen).batch(0)
 
-    def _build(self) -> Networks:
+    def _build(self) -> TrainingNetworks:
         experiment = self.experiment
         model = build(AUTOENCODERS, experiment.model, experiment.model_options)
         if experiment.vgg_weights and str(experiment.model_options.get("encoder", "")).startswith("vgg"):
@@ -241,7 +241,7 @@ class Trainer:
         lpips = None
         if experiment.losses.lpips and experiment.lpips_weights:
             lpips = channels_last(load_lpips(find_lpips(experiment.lpips_weights)).to(self.device))
-        return Networks(channels_last(model.to(self.device)), critic, latent_critic, features, lpips)
+        return TrainingNetworks(channels_last(model.to(self.device)), critic, latent_critic, features, lpips)
 
     def _perceptual(self) -> VGGFeatures:
         experiment = self.experiment
@@ -287,20 +287,20 @@ class Trainer:
     def step(self) -> dict[str, Tensor]:
         """Do one step: every phase, in order; give the numbers for the log."""
         step = self.clock.step
-        material = self._material()
+        batch = self._batch()
         logged: dict[str, Tensor] = {}
         for phase in self.experiment.phases:
             for again in range(times_due(phase, step)):
-                logged |= self._phase(phase, self._material(again) if again else material)
+                logged |= self._phase(phase, self._batch(again) if again else batch)
         self.clock.step += 1
         self._average()
         return logged
 
-    def _material(self, again: int = 0) -> Material:
+    def _batch(self, again: int = 0) -> Batch:
         """Give what a step works on; `again` counts a discriminator's further updates, each on other photos."""
         experiment, step = self.experiment, self.clock.step
         images, landmarks = self.batches.marked(step, stream=2 * again)
-        material = Material(
+        batch = Batch(
             images=images,
             landmarks=landmarks,
             others=lambda: self.batches.batch(step, stream=2 * again + 1),
@@ -313,13 +313,13 @@ class Trainer:
         )
         if again:
             with self._precision():
-                material.fakes |= remade(self.networks, material, experiment)
-        return material
+                batch.fakes |= remade(self.networks, batch, experiment)
+        return batch
 
     def _precision(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16")
 
-    def _phase(self, phase: Phase, material: Material) -> dict[str, Tensor]:
+    def _phase(self, phase: Phase, batch: Batch) -> dict[str, Tensor]:
         objective, learner = phase.objective, phase.learner
         networks = self.networks.named()
         for name, network in networks.items():
@@ -329,9 +329,9 @@ class Trainer:
         start = optimiser.defaults["lr"]
         for group in optimiser.param_groups:
             group["lr"] = start * learning_rate_factor(self.images_seen, self.experiment, start)
-        material.judged.clear()
+        batch.judged.clear()
         with self._precision():
-            result = OBJECTIVES[objective](self.networks, material, self.experiment)
+            result = OBJECTIVES[objective](self.networks, batch, self.experiment)
         optimiser.zero_grad(set_to_none=True)
         result["loss"].backward()
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -342,12 +342,12 @@ class Trainer:
         optimiser.step()
         if learner != "autoencoder" and self.experiment.critic_clip is not None:
             clip_weights(network, self.experiment.critic_clip)
-        material.fakes |= result.pop("outputs", {})
+        batch.fakes |= result.pop("outputs", {})
         result[f"gradient_{objective}"] = norm
-        if material.judged:  # what the critic taught the generator, at the pictures
-            found = [images.grad.float() for images in material.judged if images.grad is not None]
+        if batch.judged:  # what the critic taught the generator, at the pictures
+            found = [images.grad.float() for images in batch.judged if images.grad is not None]
             result["gradient_adversarial"] = nn.utils.get_total_norm(found)
-            material.judged.clear()
+            batch.judged.clear()
         return {("loss_" + objective if name == "loss" else name): value.detach() for name, value in result.items()}
 
     def _reduce(self, gradients: list[Tensor]) -> None:

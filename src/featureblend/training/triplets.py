@@ -16,7 +16,7 @@ from torch.nn import functional
 from ..errors import FeatureblendError
 from .batches import FaceBatches, moved, seeded, seeded_on
 from .dataset import FaceTriplets
-from .material import Triplets
+from .step import Triplets
 
 __all__ = ["GeneratedTriplets", "TripletBatches", "TripletSource", "mixing_weights", "triplet_count"]
 

@@ -1,6 +1,6 @@
 """Warping of batches of faces to a common shape on the training device, by thin-plate splines.
 
-At use time each face is bent to the blend's mean shape before it is encoded (`faces.warp.warp_to_mean`), so
+At use time each face is warped to the blend's mean shape before it is encoded (`faces.warp.warp_to_mean`), so
 training must see such pairs too. This is the same idea for whole batches and without a loop over pictures: about a
 tenth of the time, with a coarser grid and without the use half's care for the border.
 """
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["MIRRORED", "bent", "bent_to_group_means"]
+__all__ = ["MIRRORED", "warp_batch", "warp_to_group_means"]
 
 GRID = 17
 """Nodes along each side at which the spline is evaluated; between them the displacement is interpolated."""
@@ -24,7 +24,7 @@ MIRRORED = (*_JAW, *_LEFT_BROW, *_NOSE, *_EYES, *_LIPS)
 """For each of the 68 landmarks, the one that takes its place in a mirrored picture."""
 
 
-def bent(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
+def warp_batch(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
     """Warp each picture so that its landmarks lie on `target`; the frame stays fixed.
 
     Parameters
@@ -45,15 +45,15 @@ def bent(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
     --------
     >>> image = torch.rand(1, 3, 32, 32)
     >>> face = torch.tensor([[(10.0, 12.0), (20.0, 12.0), (15.0, 22.0)]])
-    >>> bool((bent(image, face, face) - image).abs().max() < 1e-4)
+    >>> bool((warp_batch(image, face, face) - image).abs().max() < 1e-4)
     True
     """
     # In bfloat16 the spline, a sum of large terms that cancel, is off by a pixel and more here and there.
     with torch.autocast(images.device.type, enabled=False):
-        return _bent(images.float(), landmarks.float(), target.float())
+        return _warp_batch(images.float(), landmarks.float(), target.float())
 
 
-def _bent(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
+def _warp_batch(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:
     size = images.shape[-1]
     known = (landmarks.isfinite() & target.isfinite()).flatten(1).all(1)[:, None, None]
     aim, start = ((points.nan_to_num() + 0.5) * (2 / size) - 1 for points in (target, landmarks))
@@ -90,7 +90,7 @@ def _kernel(left: Tensor, right: Tensor) -> Tensor:
     return 0.5 * squares * squares.clamp(min=1e-12).log()
 
 
-def bent_to_group_means(images: Tensor, landmarks: Tensor, group: int, which: Tensor) -> Tensor:
+def warp_to_group_means(images: Tensor, landmarks: Tensor, group: int, which: Tensor) -> Tensor:
     """Warp the faces of each group of neighbours to the group's mean shape.
 
     Parameters
@@ -100,7 +100,7 @@ def bent_to_group_means(images: Tensor, landmarks: Tensor, group: int, which: Te
     group : int
         Divides B.
     which : (B / group,) bool tensor
-        The groups that are bent; the others stay.
+        The groups that are warped; the others stay.
 
     Returns
     -------
@@ -108,4 +108,4 @@ def bent_to_group_means(images: Tensor, landmarks: Tensor, group: int, which: Te
     """
     marks = landmarks.unflatten(0, (-1, group))
     means = torch.where(which[:, None, None, None], marks.mean(dim=1, keepdim=True), marks)
-    return bent(images, landmarks, means.flatten(0, 1)).clamp(-1, 1)
+    return warp_batch(images, landmarks, means.flatten(0, 1)).clamp(-1, 1)

@@ -48,7 +48,7 @@ class Layout:
     quality : str
         HTML of the tab that says how good the model is.
     mends : bool
-        Whether the model undoes damage of photos, so that there is a box to say that it shall not.
+        Whether the model restores photos, so that there is a box to say that it shall not.
     """
 
     def __init__(self, quality: str, mends: bool) -> None:

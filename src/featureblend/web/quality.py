@@ -34,7 +34,7 @@ TITLES = {
     "real": "real photos",
     "latent": "featureblend",
     "latent-network": "featureblend, networks alone",
-    "latent-unwarped": "networks alone, faces not bent",
+    "latent-unwarped": "networks alone, faces not warped",
     "latent-plain-mean": "networks alone, plain mean",
     "paper-unwarped": "the paper's VAE, as meant",
     "pca": "PCA (eigenfaces)",

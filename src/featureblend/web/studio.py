@@ -75,7 +75,7 @@ class Look:
     size: int | str | None = None
     """As `Blender.blend`."""
     mend: bool = True
-    """Whether damage of the photos is undone, where the blender does so."""
+    """Whether the photos are restored, where the blender does so."""
 
     def options(self, at_most: int | None = None) -> dict[str, Any]:
         """Give the arguments of `Blender.blend`, the size cut to `at_most` pixels."""
@@ -126,13 +126,13 @@ class Studio:
 
     @property
     def mends(self) -> bool:
-        """Whether damage of photos is undone, unless a `Look` says that it is not."""
+        """Whether photos are restored, unless a `Look` says that it is not."""
         return self.blender.networks.mend and self.blender.config.cleans
 
     @cached_property
     def _plain(self) -> Blender:
         found = copy(self.blender)
-        found.networks = self.blender.networks.leaving_damage()
+        found.networks = self.blender.networks.without_restoration()
         return found
 
     def _blender(self, mend: bool) -> Blender:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..io.photo_warnings import CHOOSE_FACE, LEAVE_DAMAGE
+from ..io.photo_warnings import CHOOSE_FACE, NO_RESTORATION
 
 __all__ = ["Bar", "bars", "on_page", "shares", "verdict"]
 
 HINTS = {
-    LEAVE_DAMAGE: "the box below the picture leaves it as it is",
+    NO_RESTORATION: "the box below the picture leaves it as it is",
     CHOOSE_FACE: "choose another below its picture",
 }
 """What the page says where warnings name an option of the command line."""

@@ -1,5 +1,5 @@
 """Blends that need no learning, all of one signature: ``blend(images, weights, landmarks=None) -> image``."""
 
-from .registry import METHODS, Method
+from .registry import BASELINES, Baseline
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["BASELINES", "Baseline"]

@@ -84,7 +84,7 @@ def blend(
     weights : sequence of N floats
         Sum to 1; the first photo's first.
     landmarks : ignored
-        Taken so that every classical blend has one signature.
+        Taken so that every baseline has one signature.
     cutoff : float
         Where the crossing from low to high is half way, in cycles over the smaller side. The crossing is Gaussian.
     max_gain : float

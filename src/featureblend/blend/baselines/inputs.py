@@ -1,4 +1,4 @@
-"""Input checks and output conversion shared by the classical blends."""
+"""Input checks and output conversion shared by the baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landmark warp and cross-dissolve: every face is bent into the mean shape, then the pixels are averaged.
+"""Landmark warp and cross-dissolve: every face is warped to the mean shape, then the pixels are averaged.
 
 Sources: T. Beier and S. Neely, "Feature-based image metamorphosis", SIGGRAPH 1992 (warp to a shape in between, then
 cross-dissolve); P. J. Benson and D. I. Perrett, "Extracting prototypical facial images from expressions", Perception

@@ -44,7 +44,7 @@ def blend(
     weights : sequence of N floats
         Sum to 1; the first photo's first.
     landmarks : ignored
-        Taken so that every classical blend has one signature.
+        Taken so that every baseline has one signature.
 
     Returns
     -------

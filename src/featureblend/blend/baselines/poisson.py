@@ -212,7 +212,7 @@ def seamless_blend(
     weights : sequence of N floats
         Sum to 1; the first photo's first.
     landmarks : ignored
-        Taken so that every classical blend has one signature.
+        Taken so that every baseline has one signature.
     region : (H, W) array, optional
         Where the strongest gradient is taken (1) and where the mean's (0); by default `face_region`.
     window : int
@@ -281,7 +281,7 @@ def gaussian_poisson_blend(
     weights : sequence of N floats
         Sum to 1; the first photo's first.
     landmarks : ignored
-        Taken so that every classical blend has one signature.
+        Taken so that every baseline has one signature.
     beta : float, optional
         Weight of the colours against the gradients, above 0. By default such that the colours rule below 4 cycles
         over the smaller side and the gradients above: a gradient grows with frequency, so the value goes with

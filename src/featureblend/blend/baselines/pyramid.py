@@ -130,7 +130,7 @@ def laplacian_blend(
     weights : sequence of N floats
         Sum to 1; the first photo's first.
     landmarks : ignored
-        Taken so that every classical blend has one signature.
+        Taken so that every baseline has one signature.
     levels : int, optional
         Bands of detail; by default as many as leave a coarse rest of at least 8 pixels a side.
 
@@ -196,7 +196,7 @@ def gaussian_blend(
     weights : sequence of N floats
         Sum to 1; the first photo's first.
     landmarks : ignored
-        Taken so that every classical blend has one signature.
+        Taken so that every baseline has one signature.
     levels : int, optional
         How often the photos are halved; by default until 8 pixels a side are left.
     floor : float

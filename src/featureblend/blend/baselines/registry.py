@@ -1,4 +1,4 @@
-"""The classical blends by name."""
+"""The baselines by name."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from . import fourier, morph, pixel, poisson, pyramid
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["BASELINES", "Baseline"]
 
 
-class Method(Protocol):
-    """Signature of a classical blend."""
+class Baseline(Protocol):
+    """Signature of a baseline."""
 
     def __call__(
         self, images: Sequence[np.ndarray], weights: Sequence[float], landmarks: Sequence[np.ndarray] | None = None
@@ -22,7 +22,7 @@ class Method(Protocol):
         ...
 
 
-METHODS: dict[str, Method] = {
+BASELINES: dict[str, Baseline] = {
     "pixel": pixel.blend,
     "gaussian": pyramid.gaussian_blend,
     "laplacian": pyramid.laplacian_blend,

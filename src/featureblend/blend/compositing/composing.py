@@ -14,28 +14,28 @@ from ...faces.alignment import AlignedFace, invert_matrix, rescaling, resized, t
 from ...faces.masks import around_face, face_mask
 from ...faces.warp import mean_shape
 from ...io.image import to_uint8
-from ...model.mixing import Surroundings, shares_won
+from ...model.mixing import Source, source_weights
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
-from .damage import broad, without_damage
 from .detail import GUIDE, add_detail, warped_parents
+from .detail_weights import busyness, edge_sharpness
 from .paste import paste
-from .winners import busyness, edge_sharpness
+from .restoration import broad, restore_photo
 
 __all__ = [
     "BACKGROUNDS",
     "LARGEST",
     "best_source",
     "check_options",
-    "check_surroundings",
+    "check_source",
     "compose",
     "output_side",
-    "shares_around",
+    "resolve_source_weights",
     "suitability",
 ]
 
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 """What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
-of the parents bent to the blend's shape."""
+of the parents warped to the blend's shape."""
 
 LARGEST = 4096
 """Longest side that is made, in pixels."""
@@ -44,7 +44,7 @@ WORKING = 2048
 """Crops larger than this are made at this size and enlarged: faces over 2,000 pixels hold no more detail."""
 
 FRAME = 6
-"""One over this share of the crop's side is looked at around it, where faces are bent."""
+"""One over this share of the crop's side is looked at around it, where faces are warped."""
 
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
@@ -86,7 +86,7 @@ def check_options(background: str, size: int | str | None, onto: int, count: int
         raise FeatureblendError(f"onto {onto!r}: use the number of a photo, 1 to {count}")
 
 
-def check_surroundings(who: Any, count: int) -> None:
+def check_source(who: Any, count: int) -> None:
     """Raise `FeatureblendError` unless that says whose hair and background a blend of so many photos has."""
     number = isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count
     if not number and not (isinstance(who, str) and who in ("auto", "mean")):
@@ -104,16 +104,16 @@ def compose(
     onto: int = 1,
     warped: bool = True,
     shape_weights: Sequence[float] | np.ndarray | None = None,
-    surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+    surroundings: Source | Sequence[float] | np.ndarray = "auto",
     cleaned: Sequence[np.ndarray] = (),
-    damage: np.ndarray | None = None,
+    degradation: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make the finished picture of a blend.
 
     Parameters
     ----------
     blend : (s, s, 3) uint8 array
-        What the model decoded, or a classical method made.
+        What the model decoded, or a baseline made.
     faces : sequence of N AlignedFace
         Its parents, of the blend's size; their photos give the detail.
     weights : sequence of N floats
@@ -128,17 +128,17 @@ def compose(
     onto : int
         With the background 'source', into which photo, and for the size 'source', whose; from 1.
     warped : bool
-        Whether the blend has the mean shape of its parents. Where it has not, they are not bent either.
+        Whether the blend has the mean shape of its parents. Where it has not, they are not warped either.
     shape_weights : sequence of N floats, optional
         Weights of the shapes, where they are not `weights`.
     surroundings : 'auto', 'mean', int or sequence of N floats
         Whose hair and background: the best photo's (`best_source`), everyone's by weight, that photo's (from 1), or
         shares that sum to 1. With the background 'source' they are the photo's own.
     cleaned : sequence of N (s, s, 3) uint8 arrays, optional
-        The parents without their damage, in the blend's shape; needed where one is damaged.
-    damage : (N, 2) array, optional
-        What was undone of light and of texture in each, 0 to 1; their detail is rid of it
-        (`featureblend.blend.compositing.damage`).
+        The restored parents, in the blend's shape; needed where one is damaged.
+    degradation : (N, 2) array, optional
+        How far degradation of light and of texture was removed from each, 0 to 1; it is taken out of their detail, too
+        (`featureblend.blend.compositing.restoration`).
 
     Returns
     -------
@@ -163,11 +163,15 @@ def compose(
     """
     check_options(background, size, onto, len(faces))
     if np.shape(surroundings) != (len(faces),):
-        check_surroundings(surroundings, len(faces))
+        check_source(surroundings, len(faces))
     share = np.asarray(weights, np.float64)
-    bending = share if shape_weights is None else np.asarray(shape_weights, np.float64)
-    undone = list(zip(cleaned, damage, strict=True)) if damage is not None and damage.any() and cleaned else []
-    task = _Task(blend, faces, share, bending, detail, warped, surroundings, undone)
+    shape_shares = share if shape_weights is None else np.asarray(shape_weights, np.float64)
+    restorations = (
+        list(zip(cleaned, degradation, strict=True))
+        if degradation is not None and degradation.any() and cleaned
+        else []
+    )
+    task = _Task(blend, faces, share, shape_shares, detail, warped, surroundings, restorations)
     target = faces[int(onto) - 1]
     if background == "source":
         return _into_photo(task, target, int(onto), size)
@@ -194,24 +198,24 @@ class _Task:
     blend: np.ndarray
     faces: Sequence[AlignedFace]
     weights: np.ndarray
-    bending: np.ndarray
+    shape_shares: np.ndarray
     detail: bool
     warped: bool
     surroundings: Any
-    undone: Sequence[tuple[np.ndarray, np.ndarray]]
-    """Each parent cleaned, and its damage; empty where none is damaged."""
+    restorations: Sequence[tuple[np.ndarray, np.ndarray]]
+    """Each parent cleaned, and its degradation; empty where none is degraded."""
 
     def around(self) -> np.ndarray:
         """(N,) shares of the parents around the face."""
-        return shares_around(self.faces, self.weights, self.surroundings)
+        return resolve_source_weights(self.faces, self.weights, self.surroundings)
 
     def shape(self, size: int) -> np.ndarray:
         """(68, 2) landmarks of the blend in a crop of that size."""
-        points = mean_shape([face.landmarks for face in self.faces], self.bending)
+        points = mean_shape([face.landmarks for face in self.faces], self.shape_shares)
         return transform_points(points, rescaling(size / self.blend.shape[0]))
 
-    def bent(self, size: int) -> list[np.ndarray]:
-        """(size, size, 3) float32 parents, bent to the blend's shape where it has one."""
+    def warped_crops(self, size: int) -> list[np.ndarray]:
+        """(size, size, 3) float32 parents, warped to the blend's shape where it has one."""
         crops = [face.at(size) for face in self.faces]
         if self.warped:
             frame = size // FRAME
@@ -220,11 +224,11 @@ class _Task:
         return [crop.image.astype(np.float32) for crop in crops]
 
     def parents(self, size: int) -> list[np.ndarray]:
-        """The same without the damage that is known."""
-        parents = self.bent(size)
-        if not self.undone:
+        """The same, restored as far as their degradation is known."""
+        parents = self.warped_crops(size)
+        if not self.restorations:
             return parents
-        return [without_damage(parent, *known) for parent, known in zip(parents, self.undone, strict=True)]
+        return [restore_photo(parent, *known) for parent, known in zip(parents, self.restorations, strict=True)]
 
     def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
         """(size, size, 3) uint8 blend, with its parents' detail or scaled."""
@@ -236,10 +240,10 @@ class _Task:
         return resized(made, size)
 
 
-def shares_around(
+def resolve_source_weights(
     faces: Sequence[AlignedFace],
     weights: Sequence[float] | np.ndarray,
-    surroundings: Surroundings | Sequence[float] | np.ndarray = "auto",
+    surroundings: Source | Sequence[float] | np.ndarray = "auto",
 ) -> np.ndarray:
     """Share out hair and background: the same for a blend's latent and for its detail, at any size.
 
@@ -260,7 +264,7 @@ def shares_around(
     >>> from featureblend.faces.alignment import align_face
     >>> from featureblend.faces.drawn import draw_face
     >>> faces = [align_face(*draw_face(seed, 256), 64) for seed in (0, 1)]
-    >>> shares_around(faces, [0.5, 0.5], 2).round(3).tolist()
+    >>> resolve_source_weights(faces, [0.5, 0.5], 2).round(3).tolist()
     [0.0, 1.0]
     """
     shares, who = np.maximum(weights, 0), surroundings
@@ -268,9 +272,9 @@ def shares_around(
     if isinstance(who, str) and who == "mean":
         return shares
     if isinstance(who, str):
-        return shares_won(shares, best_source(faces) - 1)
+        return source_weights(shares, best_source(faces) - 1)
     if np.ndim(who) == 0:
-        return shares_won(shares, int(who) - 1)  # type: ignore[arg-type]
+        return source_weights(shares, int(who) - 1)  # type: ignore[arg-type]
     return np.asarray(who, np.float64)
 
 
@@ -285,7 +289,7 @@ def best_source(faces: Sequence[AlignedFace]) -> int:
     -------
     int
         The photo's place, from 1; the first of equals. It depends on the photos alone: not on weights, nor on the size
-        of the blend, nor on what is undone of their damage.
+        of the blend, nor on how they were restored.
 
     Examples
     --------
@@ -310,8 +314,8 @@ def suitability(face: AlignedFace) -> float:
     -------
     float
         Edges around the face that are not sharp, much to see around the head, few pixels and a crop that reaches
-        beyond the photo count against it. More sharpness than a sound photo has counts for nothing, and noise is no
-        sharpness: else spoilt photos would win.
+        beyond the photo count against it. More sharpness than a good photo has counts for nothing, and noise is no
+        sharpness: else degraded photos would win.
     """
     crop = face.at(GUIDE)
     around = 1 - face_mask(crop.landmarks, GUIDE, forehead=0)
@@ -358,10 +362,10 @@ def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | Non
     if not task.detail:  # the model's own hair and background would meet the photo's at the crop's border
         mask = face_mask(task.shape(working), working)
         after = _before(after, task.parents(working)[onto - 1], mask)
-    elif task.undone:  # the photo keeps its grain around the face, and the face its light
-        own = task.bent(working)[onto - 1]
-        mended = without_damage(own, *task.undone[onto - 1])
-        dimmed = after - broad(mended - own)
+    elif task.restorations:  # the photo keeps its grain around the face, and the face its light
+        own = task.warped_crops(working)[onto - 1]
+        restored = restore_photo(own, *task.restorations[onto - 1])
+        dimmed = after - broad(restored - own)
         after = _before(dimmed, own, face_mask(task.shape(working), working))
     back = np.linalg.inv(np.vstack([scaling, [0, 0, 1]]))
     return paste(photo, crop.image, after, crop.matrix @ back)

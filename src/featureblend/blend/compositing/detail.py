@@ -2,7 +2,7 @@
 
 A model of 128 pixels knows what the blend looks like, softly; its parents' photos know what skin, hair and eyes look
 like, sharply. Both are cut into bands (P. J. Burt and E. H. Adelson, "A multiresolution spline with application to
-image mosaics", ACM Trans. Graphics 2(4), 1983) after the parents were bent to the blend's shape. Inside the face the
+image mosaics", ACM Trans. Graphics 2(4), 1983) after the parents were warped to the blend's shape. Inside the face the
 coarse bands are the blend's and the fine ones of the parent that wins the region; around it, where no landmark aligns
 hair or background, all bands are one parent's, whose skin takes on the face's colour.
 """
@@ -18,8 +18,8 @@ from ...faces.masks import face_mask, region_masks, rescaled_points
 from ...faces.warp import warp_map
 from ...io.image import to_uint8
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
+from .detail_weights import face_shares
 from .skin import skin_around, spread, tinted
-from .winners import face_shares
 
 __all__ = ["add_detail", "own_share", "warped_parents"]
 
@@ -59,7 +59,7 @@ def own_share(weights: np.ndarray) -> float:
 def warped_parents(
     images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shape: np.ndarray, frame: int = 0
 ) -> list[np.ndarray]:
-    """Bend pictures to a shape, as `featureblend.faces.warp.warp_to_shape` does, but to float32 in 0 to 255.
+    """Warp pictures to a shape, as `featureblend.faces.warp.warp_to_shape` does, but to float32 in 0 to 255.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def warped_parents(
     -------
     list of N (S, S, 3) float32 arrays
     """
-    bent = []
+    warped = []
     for image, points in zip(images, landmarks, strict=True):
         mapping = warp_map((image.shape[0] - 2 * frame, image.shape[1] - 2 * frame), points, shape) + np.float32(frame)
         pixels = cv2.remap(
@@ -86,8 +86,8 @@ def warped_parents(
             cv2.INTER_LANCZOS4,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        bent.append(np.clip(pixels, 0, 255))
-    return bent
+        warped.append(np.clip(pixels, 0, 255))
+    return warped
 
 
 def add_detail(
@@ -104,13 +104,14 @@ def add_detail(
     blend : (s, s, 3) uint8 or float array, 0 to 255, sRGB
         Of any size; it is scaled to the parents'.
     parents : sequence of N (S, S, 3) float or uint8 arrays, 0 to 255
-        Bent to the blend's shape: `warped_parents`.
+        Warped to the blend's shape: `warped_parents`.
     weights : sequence of N floats
         Sum to 1. Negative ones give no detail.
     shape : (68, 2) array
         The blend's landmarks in pixels of the parents.
     surroundings : sequence of N floats
-        Shares of the parents around the face; sum to 1: `featureblend.blend.compositing.composing.shares_around`.
+        Shares of the parents around the face; sum to 1:
+        `featureblend.blend.compositing.composing.resolve_source_weights`.
 
     Returns
     -------

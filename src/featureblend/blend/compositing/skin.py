@@ -37,7 +37,7 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
     picture : (S, S, 3) uint8 or float array, 0 to 255, sRGB
         What was decoded.
     mean : (S, S, 3) float array
-        Weighted mean of the parents' pixels, bent to the blend's shape. Weights may be negative.
+        Weighted mean of the parents' pixels, warped to the blend's shape. Weights may be negative.
     around : (S, S, 3) float array
         The same by their shares in hair and background.
     shape : (68, 2) array
@@ -53,8 +53,8 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
     >>> from featureblend.faces.drawn import draw_face
     >>> image, points = draw_face(0, 64)
     >>> grey = np.full_like(image, 128)
-    >>> mended = with_mean_colour(grey, image, image, points)
-    >>> bool(np.abs(mended[34, 32] - image[34, 32]).max() < 40), mended[0, 0].tolist()
+    >>> corrected = with_mean_colour(grey, image, image, points)
+    >>> bool(np.abs(corrected[34, 32] - image[34, 32]).max() < 40), corrected[0, 0].tolist()
     (True, [128.0, 128.0, 128.0])
     """
     size = picture.shape[0]

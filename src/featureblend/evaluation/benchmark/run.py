@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ...blend.baselines import METHODS as CLASSICAL
+from ...blend.baselines import BASELINES
 from ...blend.blender import Blender
 from ...errors import FeatureblendError
 from ...faces.alignment import align_face
@@ -152,12 +152,12 @@ def _entries(methods: Sequence[str], reference: str, parts: Sequence[str], commo
     """List the tasks to be timed."""
     asked = []
     for name in methods:
-        plain = "latent" if name.startswith("latent") else "classical"
+        plain = "latent" if name.startswith("latent") else "baseline"
         asked.append(("blend", name, PEER_TASKS.get(name, plain)))
     for name in methods:
         if name == "facemorpher":
             asked.append(("whole", name, "facemorpher-whole"))
-        elif name in WHOLE or (name == reference and name in CLASSICAL):
+        elif name in WHOLE or (name == reference and name in BASELINES):
             asked.append(("whole", name, "whole"))
     asked.append(("stages", "latent", "stages"))
     entries = []

@@ -10,9 +10,9 @@ from ...training.presets import preset
 from ..methods import check_methods, method_names
 from .tasks import PEERS
 
-__all__ = ["METHODS", "PARTS", "BenchmarkSettings"]
+__all__ = ["PARTS", "TIMED_METHODS", "BenchmarkSettings"]
 
-METHODS = (*(name for name in method_names() if name != "pca"), *PEERS)
+TIMED_METHODS = (*(name for name in method_names() if name != "pca"), *PEERS)
 """What can be timed: the methods that need no training faces, and other people's programs."""
 
 PARTS = ("blend", "whole", "stages")
@@ -24,7 +24,7 @@ class BenchmarkSettings:
     """How to measure."""
 
     methods: Sequence[str] | None = None
-    """Some of `METHODS`; all by default."""
+    """Some of `TIMED_METHODS`; all by default."""
     parts: Sequence[str] = PARTS
     """Some of `PARTS`."""
     size: int | None = None
@@ -60,7 +60,7 @@ class BenchmarkSettings:
         Traceback (most recent call last):
         featureblend.errors.FeatureblendError: --repeat 0: a whole number from 1 to 100000 is due
         """
-        methods = check_methods(METHODS if self.methods is None else self.methods, METHODS)
+        methods = check_methods(TIMED_METHODS if self.methods is None else self.methods, TIMED_METHODS)
         for part in self.parts:
             if part not in PARTS:
                 raise FeatureblendError(f"unknown part {part!r}: use some of {', '.join(PARTS)}")

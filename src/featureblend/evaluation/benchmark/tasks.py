@@ -27,8 +27,8 @@ STAGES = {
     "detect": "find the faces",
     "landmarks": "mark 68 points in each",
     "align": "turn, scale and crop",
-    "clean": "undo damage of both faces",
-    "warp": "bend both to their mean shape",
+    "clean": "restore both faces",
+    "warp": "warp both to their mean shape",
     "encode": "both faces to latents",
     "mix": "two latents to one",
     "decode": "the latents to pictures, the parents' too for the measures",
@@ -56,12 +56,12 @@ def _faces(spec: Mapping[str, Any]) -> tuple[Any, Any]:
         return stored["images"], stored["landmarks"]
 
 
-def classical_blend(spec: Mapping[str, Any]) -> Call:
-    """Blend the aligned faces by a classical method, half and half."""
-    from ...blend.baselines import METHODS
+def baseline_blend(spec: Mapping[str, Any]) -> Call:
+    """Blend the aligned faces by a baseline, half and half."""
+    from ...blend.baselines import BASELINES
 
     images, landmarks = _faces(spec)
-    method, faces, points = METHODS[spec["name"]], list(images), list(landmarks)
+    method, faces, points = BASELINES[spec["name"]], list(images), list(landmarks)
 
     def call() -> None:
         method(faces, [0.5, 0.5], points)
@@ -74,7 +74,7 @@ def latent_blend(spec: Mapping[str, Any]) -> Call:
     import numpy as np
 
     from ...blend.blender import Blender
-    from ..methods import model_contender
+    from ..methods import model_method
 
     images, landmarks = _faces(spec)
     opened: list[Any] = []
@@ -82,7 +82,7 @@ def latent_blend(spec: Mapping[str, Any]) -> Call:
 
     def call() -> None:
         if not opened:
-            opened.append(model_contender(Blender.from_pretrained(spec["model"]), spec["size"], spec["name"]))
+            opened.append(model_method(Blender.from_pretrained(spec["model"]), spec["size"], spec["name"]))
         opened[0].blend(images[None], landmarks[None], shares)
 
     return call
@@ -118,10 +118,10 @@ def facemorpher_blend(spec: Mapping[str, Any]) -> Call:
 
     def call() -> None:
         middle = locator.weighted_average_points(points[0], points[1], 0.5)
-        bent = [
+        warped = [
             warper.warp_image(image, marks, middle, (side, side)) for image, marks in zip(images, points, strict=True)
         ]
-        blender.weighted_average(bent[0], bent[1], 0.5)
+        blender.weighted_average(warped[0], warped[1], 0.5)
 
     return call
 
@@ -164,8 +164,8 @@ def stages(spec: Mapping[str, Any]) -> Call:
     """
     import numpy as np
 
-    from ...blend.pipeline import Manner, blended, cleaned, finished
-    from ...blend.quality import TYPICAL, appraise
+    from ...blend.pipeline import BlendOptions, blended, cleaned, finished
+    from ...blend.quality import TYPICAL, measure_quality
     from ...faces.alignment import align_face
     from ...faces.detector import FaceDetector, choose_face
     from ...io.image import load_image, save_image
@@ -210,14 +210,14 @@ def stages(spec: Mapping[str, Any]) -> Call:
         faces = noting(
             "align", lambda: [align_face(image, face.landmarks, size, template=template) for image, face in pairs]
         )()
-        manner = Manner()
+        options = BlendOptions()
         faces = cleaned(model, faces)
-        made = noting("warp", blended)(model, faces, shares, manner, decode_parents=True)
+        made = noting("warp", blended)(model, faces, shares, options, decode_parents=True)
         spent["warp"] -= spent["encode"] + spent["mix"] + spent["decode"]
-        picture = noting("detail", finished)(made, faces, manner)
-        noting("measure", appraise)(replace(made, image=picture), faces, names, TYPICAL)
+        picture = noting("detail", finished)(made, faces, options)
+        noting("measure", measure_quality)(replace(made, image=picture), faces, names, TYPICAL)
         noting("save", save_image)(spec["out"], picture)
-        noting("paste", finished)(made, faces, Manner(background="source"))
+        noting("paste", finished)(made, faces, BlendOptions(background="source"))
         return dict(spent)
 
     return call
@@ -243,7 +243,7 @@ def training(spec: Mapping[str, Any]) -> Call:
 
 
 TASKS: dict[str, Task] = {
-    "classical": classical_blend,
+    "baseline": baseline_blend,
     "latent": latent_blend,
     "opencv": opencv_blend,
     "facemorpher": facemorpher_blend,

@@ -26,7 +26,7 @@ __all__ = [
 # Wang et al. 2004: (0.01 L)^2 and (0.03 L)^2, where the range L of [-1, 1] is 2.
 SSIM_LUMINANCE, SSIM_CONTRAST = (0.01 * 2) ** 2, (0.03 * 2) ** 2
 
-FAINT = (2 / 255) ** 2
+EPS = (2 / 255) ** 2
 """Energy, in the units of [-1, 1], of a grey level: texture below it counts as none."""
 
 
@@ -154,7 +154,7 @@ def texture_l1(output: list[Tensor], target: list[Tensor]) -> Tensor:
     >>> round(float(texture_l1([half], [one])), 3)  # log 2, but for the grey level under which nothing counts
     0.693
     """
-    terms = [((a + FAINT).log() - (b + FAINT).log()).abs().mean() for a, b in zip(output, target, strict=True)]
+    terms = [((a + EPS).log() - (b + EPS).log()).abs().mean() for a, b in zip(output, target, strict=True)]
     return torch.stack(terms).mean()
 
 

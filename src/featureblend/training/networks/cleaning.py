@@ -1,6 +1,6 @@
 """Undoing damage of a photo before it is encoded: noise, blur, compression, weak or coloured light.
 
-A fine latent that says what each pixel is says what each grain of noise is, too. So the damage is undone before, by a
+A fine latent that says what each pixel is says what each grain of noise is, too. So degradation is removed before, by a
 small network of its own that learns nothing else: the codes of a clean photo, and all that was learned of them, stay
 what they are.
 
@@ -31,13 +31,13 @@ RARER = (3.7, 2.6)
 """By how much the logits of `SIGNS` are lower at use. As the preset trains (`degrade` .7), the light of one picture in
 six is damaged, and the texture of more than half; of photos that people use, one in two hundred and one in ten are
 assumed to be (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a priori
-probabilities"). More than that are dim, but to colour a sound photo is worse than to leave a dim one."""
+probabilities"). More than that are dim, but to colour a good photo is worse than to leave a dim one."""
 
 MEAN_GAIN, DETAIL_GAIN = 0.5, 4.0
 """Factors of a square's mean and of its other frequencies, which bring photos' to about the same size: of plain pixels,
 in which damage is a small difference of large numbers, a network learns several times as slowly."""
 
-FAINT = 1e-4
+EPS = 1e-4
 """Mean square of a feature that counts as none."""
 
 HIDDEN = 128
@@ -85,7 +85,7 @@ class Cleaner(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def undone(self, images: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def restored(self, images: Tensor, shares: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The restored pictures, and the damage that was found.
 
         Parameters
@@ -122,12 +122,12 @@ class Cleaner(nn.Module):
     def _judged(self, maps: list[Tensor]) -> Tensor:
         seen = [activation(found) for found in maps]
         # Noise and blur are a matter of how large the features are, everywhere: means say little without spreads.
-        spreads = [(found.square().mean((2, 3)) + FAINT).sqrt() for found in seen]
+        spreads = [(found.square().mean((2, 3)) + EPS).sqrt() for found in seen]
         return activation(self.judge(torch.cat([*(found.mean((2, 3)) for found in seen), *spreads], dim=1)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Restore (B, 3, S, S) pictures in [-1, 1]."""
-        return self.undone(images)[0]
+        return self.restored(images)[0]
 
     def cleaned(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The restored pictures, as `forward` gives them, and how much was changed.
@@ -142,7 +142,7 @@ class Cleaner(nn.Module):
         damage : (B, 2) float32 tensor
             0 to 1 for each of `SIGNS`: how certain it is of it, 0 below even odds.
         """
-        cleaned, signs = self.undone(images)
+        cleaned, signs = self.restored(images)
         return cleaned, _certainty(signs)
 
 

@@ -53,9 +53,9 @@ class ModernConfig:
     """Channels of the fine latent, which has the stem's resolution; 0 leaves it out."""
     fine_skip: bool = False
     """Let the fine latent see pixels and make pixels without the blocks between: what it holds is nearly linear in
-    them, so a straight way learns in minutes what the blocks learn in days."""
+    them, so a linear skip learns in minutes what the blocks learn in days."""
     cleaner_widths: tuple[int, ...] = ()
-    """Channels, finest first, of a network that undoes damage of a photo before it is encoded (`cleaning`); without
+    """Channels, finest first, of a network that restores a photo before it is encoded (`cleaning`); without
     them photos are encoded as they come."""
     noise: float = 0.1
     """Standard deviation of the posterior: noise added to latents in training, so that near codes decode alike.

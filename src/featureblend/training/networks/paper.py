@@ -53,7 +53,7 @@ class PaperConfig:
 
     Examples
     --------
-    The authors' code; its flaw mended; aligned faces of 128 px; section 2.2's VGG11 as the code has it:
+    The authors' code; its flaw fixed; aligned faces of 128 px; section 2.2's VGG11 as the code has it:
 
     >>> code = PaperConfig(feature_dim=None, latent_dim=5000)
     >>> meant = PaperConfig(feature_dim=None, latent_dim=5000, final_batch_norm=False)

@@ -1,4 +1,4 @@
-"""A preset for each of the paper's systems, as published (its flaw included) and as meant (the flaw mended).
+"""A preset for each of the paper's systems, as published (its flaw included) and as meant (the flaw fixed).
 
 Paper: Salomon Ruiz & Lipson, "Feature Blending with Variational Autoencoders and Generative Adversarial Networks".
 What the text leaves open is taken from the authors' code (Lahav174/face-merger): AVCAE.py (VAE and discriminator),
@@ -29,7 +29,7 @@ KL_PUBLISHED = {size: 0.1 * (size / 32) ** 2 for size in (224, 250)}
 
 # The code's heads, straight from the convolutions' 10,368 numbers, and the text's (first) width.
 _CODE: dict[str, Any] = {"feature_dim": None, "latent_dim": 2000}
-_MENDED: dict[str, Any] = {**_CODE, "final_batch_norm": False}
+_FIXED: dict[str, Any] = {**_CODE, "final_batch_norm": False}
 _FLAWED: dict[str, Any] = {**_CODE, "final_batch_norm": True}
 
 # What the paper does not have is off: averaged weights, augmentation, changing learning rates.
@@ -100,7 +100,7 @@ def _variational() -> list[Experiment]:
         Experiment(
             name="paper-vae",
             description="The paper's convolutional VAE at 250 px, as meant (Figures 1 and 2)",
-            model_options=_MENDED,
+            model_options=_FIXED,
             losses=LossWeights(mse=MSE, kl=1.0),
             **common,
         ),
@@ -114,7 +114,7 @@ def _variational() -> list[Experiment]:
         Experiment(
             name="paper-perceptual",
             description="The paper's VAE with a perceptual loss (its reference 6), as meant; needs --vgg-weights",
-            model_options=_MENDED,
+            model_options=_FIXED,
             losses=LossWeights(mse=MSE, kl=1.0, perceptual=0.02),
             perceptual_options={"name": "vgg16"},
             **common,
@@ -125,7 +125,7 @@ def _variational() -> list[Experiment]:
 def _vaegan(name: str, share: float, description: str, **changes: Any) -> Experiment:
     """Sections 2.3 and 2.4, as meant: logits, Adam with a small beta1, no BatchNorm in the critic, R1."""
     settings: dict[str, Any] = {
-        "model_options": _MENDED,
+        "model_options": _FIXED,
         "discriminator": "paper",
         "discriminator_options": {"batch_norm": False},
         "phases": (RECONSTRUCT, DISCRIMINATE),
@@ -188,7 +188,7 @@ def _wasserstein() -> list[Experiment]:
         Experiment(
             name="paper-wgan",
             description="The paper's Wasserstein run, weights clipped to -0.01 ... 0.01, as meant (Figures 7 and 8)",
-            model_options=_MENDED,
+            model_options=_FIXED,
             phases=(RECONSTRUCT, CRITIC_FIRST),
             losses=losses,
             critic_clip=(-0.01, 0.01),
@@ -209,7 +209,7 @@ def _wasserstein() -> list[Experiment]:
         Experiment(
             name="paper-wgan-gp",
             description="The paper's Wasserstein run with a gradient penalty (Gulrajani et al. 2017) for clipping",
-            model_options=_MENDED,
+            model_options=_FIXED,
             discriminator_options={"batch_norm": False},
             phases=(RECONSTRUCT, replace(DISCRIMINATE, times=5)),
             # The penalty holds the critic's slope at 1 for each picture, where that of a mean of squares is about
@@ -245,7 +245,7 @@ def _others() -> list[Experiment]:
         _vaegan(
             "paper-multiscale",
             description="Section 4: each convolution's output beside that of the layer before; 10 % adversarial",
-            model_options={**_MENDED, "multi_scale": True},
+            model_options={**_FIXED, "multi_scale": True},
             discriminator_options={"batch_norm": False, "multi_scale": True},
             **improved,
         ),

@@ -125,7 +125,7 @@ def face_shares(
     Parameters
     ----------
     parents : sequence of N (H, W, 3) float arrays, 0 to 255
-        Bent to the blend's shape.
+        Warped to the blend's shape.
     blend : (H, W, 3) float array
     weights : (N,) array
         At least 0; sum to 1.

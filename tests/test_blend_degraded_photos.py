@@ -1,4 +1,4 @@
-"""Damaged photos in blends by the bundled model: damage is undone, said, and kept out of the photos' own detail."""
+"""Degraded photos in blends by the bundled model: they are restored and named, and give no detail."""
 
 from dataclasses import replace
 
@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from featureblend.blend.blender import Blender
-from featureblend.blend.compositing.composing import shares_around
+from featureblend.blend.compositing.composing import resolve_source_weights
 from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
 from featureblend.edit.continuum import continuum
 from featureblend.edit.mix import mix
 from featureblend.edit.transform import _mirrored, symmetrize, transform
-from featureblend.evaluation.degradation import spoilt
+from featureblend.evaluation.degradation import degrade
 from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
 from featureblend.metrics.scores import psnr
@@ -23,7 +23,7 @@ from featureblend.model.networks import Networks
 FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
 SAID = {"light": "evened out", "noise": "taken out", "blur": "taken out"}
 GAINED = {"light": 7, "noise": 7, "blur": 2}
-"""How much nearer, in dB, a blend is to that of the sound photo than the photos are to each other."""
+"""How much nearer, in dB, a blend is to that of the good photo than the photos are to each other."""
 
 
 @pytest.fixture(scope="module")
@@ -38,47 +38,47 @@ def photo():
 
 @pytest.mark.parametrize("kind", SAID)
 @pytest.mark.parametrize("size", [None, 256])
-def test_a_blend_is_nearly_that_of_the_sound_photo(blender, photo, kind, size):
-    bad = spoilt(photo, kind)
+def test_a_blend_is_nearly_that_of_the_good_photo(blender, photo, kind, size):
+    bad = degrade(photo, kind)
     made, wanted = (blender.blend([first, SECOND], surroundings=1, size=size) for first in (bad, photo))
-    seen, sound = (np.asarray(blender.find(one).at(size or 128).image) for one in (bad, photo))
-    assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > psnr(seen, sound) + GAINED[kind]
+    seen, good = (np.asarray(blender.find(one).at(size or 128).image) for one in (bad, photo))
+    assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > psnr(seen, good) + GAINED[kind]
     assert any(SAID[kind] in line for line in made.warnings)
     assert not any("can't draw" in line for line in made.warnings)
 
 
 @pytest.mark.parametrize("kind", ["compression", "thumbnail"])
 def test_compression_is_seen_in_photos_of_any_size(blender, photo, kind):
-    sound, bad = blender.find(photo), blender.find(spoilt(photo, kind))
-    (mended,), (damage,) = blender.networks.cleaned([bad.image])
-    assert damage.round().tolist() == [0, 1]
-    assert psnr(mended, sound.image) > psnr(bad.image, sound.image) + 0.3
+    good, bad = blender.find(photo), blender.find(degrade(photo, kind))
+    (restored,), (degradation,) = blender.networks.cleaned([bad.image])
+    assert degradation.round().tolist() == [0, 1]
+    assert psnr(restored, good.image) > psnr(bad.image, good.image) + 0.3
 
 
-def test_sound_photos_and_models_without_a_cleaner_change_nothing(blender, photo):
+def test_good_photos_and_models_without_a_cleaner_change_nothing(blender, photo):
     plain = Networks(blender.folder)
     plain.config = replace(plain.config, files={k: v for k, v in plain.config.files.items() if k != CLEANER})
-    faces = [blender.find(photo).image, blender.find(spoilt(photo, "light")).image]
-    images, damage = plain.cleaned(faces)
+    faces = [blender.find(photo).image, blender.find(degrade(photo, "light")).image]
+    images, degradation = plain.cleaned(faces)
     assert np.array_equal(images, faces)
-    assert not damage.any()
-    images, damage = blender.networks.cleaned(faces)
+    assert not degradation.any()
+    images, degradation = blender.networks.cleaned(faces)
     assert [np.array_equal(*both) for both in zip(images, faces, strict=True)] == [True, False]
-    assert damage[:, 0].round().tolist() == [0, 1]
+    assert degradation[:, 0].round().tolist() == [0, 1]
     assert plain.config.identity != blender.config.identity  # with it, the same photo has another code
 
 
 def test_a_face_is_cleaned_once_and_a_code_never(blender, photo):
-    (face,) = blender.cleaned([blender.find(spoilt(photo, "light"))])
+    (face,) = blender.cleaned([blender.find(degrade(photo, "light"))])
     assert blender.cleaned([face])[0] is face
-    code = blender.find(blender.encode(spoilt(photo, "light")))
+    code = blender.find(blender.encode(degrade(photo, "light")))
     assert blender.cleaned([code])[0] is code
-    assert np.array_equal(code.sound, code.image)
+    assert np.array_equal(code.restored, code.image)
 
 
 @pytest.mark.parametrize("method", ["morph", "pixel"])
 def test_other_methods_take_photos_as_they_are_whoever_found_them(blender, photo, tmp_path, method):
-    save_image(tmp_path / "noisy.png", spoilt(photo, "noise"))
+    save_image(tmp_path / "noisy.png", degrade(photo, "noise"))
     photos = [tmp_path / "noisy.png", SECOND]
     one, other = (each.blend(photos, method=method, detail=True) for each in (blender, RememberingBlender(blender)))
     assert np.array_equal(one.image, other.image)
@@ -86,30 +86,30 @@ def test_other_methods_take_photos_as_they_are_whoever_found_them(blender, photo
 
 
 @pytest.mark.parametrize("kind", ["noise", "blur"])
-def test_a_mirror_image_is_as_sound_as_the_face(blender, photo, kind):
-    (own,) = blender.cleaned([blender.find(spoilt(photo, kind))])
-    for face in (own, blender.find(blender.encode(spoilt(photo, kind)))):
+def test_a_mirror_image_is_restored_as_the_face_is(blender, photo, kind):
+    (own,) = blender.cleaned([blender.find(degrade(photo, kind))])
+    for face in (own, blender.find(blender.encode(degrade(photo, kind)))):
         (mirrored,) = blender.cleaned([_mirrored(face)])
-        assert np.array_equal(mirrored.sound, face.sound[:, ::-1])
-        assert mirrored.damage is face.damage
+        assert np.array_equal(mirrored.restored, face.restored[:, ::-1])
+        assert mirrored.degradation is face.degradation
 
 
 def test_blur_does_not_win_the_hair_by_being_sharpened(blender, photo):
     soft = cv2.GaussianBlur(photo, (0, 0), 0.5)
-    faces = blender.cleaned([blender.find(soft), blender.find(spoilt(photo, "blur"))])
-    assert shares_around(faces, [0.5, 0.5])[0] > 0.99
+    faces = blender.cleaned([blender.find(soft), blender.find(degrade(photo, "blur"))])
+    assert resolve_source_weights(faces, [0.5, 0.5])[0] > 0.99
 
 
 def test_a_noisy_photo_does_not_give_its_hair_for_being_sharp(blender, photo):
-    """Noise is detail to a measure of sharpness: of a photo and itself with noise, the sound one's hair is shown."""
-    faces = [blender.find(photo), blender.find(spoilt(photo, "noise"))]
-    assert shares_around(faces, [0.5, 0.5]).tolist() == [1, 0]
-    assert shares_around(blender.cleaned(faces), [0.5, 0.5]).tolist() == [1, 0]
+    """Noise is detail to a measure of sharpness: of a photo and itself with noise, the good one's hair is shown."""
+    faces = [blender.find(photo), blender.find(degrade(photo, "noise"))]
+    assert resolve_source_weights(faces, [0.5, 0.5]).tolist() == [1, 0]
+    assert resolve_source_weights(blender.cleaned(faces), [0.5, 0.5]).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("kind", ["light", "noise"])
 def test_back_in_its_photo_the_face_has_the_photos_light_and_the_rest_its_grain(blender, photo, kind):
-    bad = spoilt(photo, kind)
+    bad = degrade(photo, kind)
     made = np.asarray(blender.blend([bad, SECOND], background="source").image).astype(float)
     assert np.abs(made[:12] - bad[:12]).mean() < 3  # the photo's border is no part of the face
     face = blender.find(bad)
@@ -118,20 +118,20 @@ def test_back_in_its_photo_the_face_has_the_photos_light_and_the_rest_its_grain(
     assert abs(made[spot].mean() - bad[spot].mean()) < 25  # undone, the light alone is 60
 
 
-def test_nothing_is_said_of_sound_photos(blender):
+def test_nothing_is_said_of_good_photos(blender):
     assert not [line for line in blender.blend([FIRST, SECOND]).warnings if " out" in line]
 
 
 def test_the_photo_itself_comes_back_without_its_noise(blender, photo):
-    noisy = spoilt(photo, "noise")
+    noisy = degrade(photo, "noise")
     face = blender.find(photo)
     alone = blender.blend([noisy, SECOND], weights=[1, 0], surroundings=1)
     assert psnr(np.asarray(alone.image), face.image) > psnr(blender.find(noisy).image, face.image) + 5
 
 
-def test_verbs_bring_no_noise_back_and_say_so(blender, photo):
-    made, wanted = (symmetrize(one, blender=blender) for one in (spoilt(photo, "noise"), photo))
-    before = psnr(blender.find(spoilt(photo, "noise")).image, blender.find(photo).image)
+def test_edits_bring_no_noise_back_and_say_so(blender, photo):
+    made, wanted = (symmetrize(one, blender=blender) for one in (degrade(photo, "noise"), photo))
+    before = psnr(blender.find(degrade(photo, "noise")).image, blender.find(photo).image)
     assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > before + 5
     assert wanted.warnings == ()
     assert [line.split(": ")[0] for line in made.warnings] == ["photo 1"]
@@ -146,13 +146,13 @@ def test_verbs_bring_no_noise_back_and_say_so(blender, photo):
         lambda good, bad, blender: transform(bad, good, SECOND, blender=blender),
     ],
 )
-def test_every_verb_of_few_photos_names_those_that_it_mended(blender, photo, tmp_path, verb):
+def test_every_edit_of_few_photos_names_those_that_it_restored(blender, photo, tmp_path, verb):
     dim = tmp_path / "dim.png"
-    save_image(dim, spoilt(photo, "light"))
+    save_image(dim, degrade(photo, "light"))
     assert [line.split(":")[0] for line in verb(FIRST, dim, blender).warnings] == ["dim.png"]
 
 
 def test_the_command_prints_the_warning(photo, tmp_path, capsys):
-    save_image(tmp_path / "dim.png", spoilt(photo, "light"))
+    save_image(tmp_path / "dim.png", degrade(photo, "light"))
     main(["symmetrize", str(tmp_path / "dim.png"), "-o", str(tmp_path / "even.png")])
     assert "featureblend: warning: dim.png: weak or coloured light" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Whether damage of photos is undone is the user's to say, and each verb says of what it was."""
+"""Whether photos are restored is the user's to say, and each edit says of what it was."""
 
 import csv
 import json
@@ -11,13 +11,13 @@ from featureblend.blend.blender import Blender
 from featureblend.cli import main
 from featureblend.edit.average import average
 from featureblend.edit.transform import transform
-from featureblend.evaluation.degradation import spoilt
-from featureblend.evaluation.methods import model_contender
+from featureblend.evaluation.degradation import degrade
+from featureblend.evaluation.methods import model_method
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face
 from featureblend.io.codes import Code
 from featureblend.io.image import load_image, save_image
-from featureblend.io.memoize import keeping
+from featureblend.io.memoize import memoizing
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
@@ -27,7 +27,7 @@ FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second",
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory):
     path = tmp_path_factory.mktemp("noisy") / "noisy.png"
-    save_image(path, spoilt(load_image(FIRST), "noise"))
+    save_image(path, degrade(load_image(FIRST), "noise"))
     return path
 
 
@@ -41,20 +41,20 @@ def pixels(blend):
 
 
 def test_a_photo_is_left_as_it_is_where_that_is_asked(blenders, noisy):
-    mending, plain = blenders
-    mended, left = (one.blend([noisy, SECOND], weights=[1, 0], surroundings=1) for one in blenders)
+    restoring, plain = blenders
+    restored, left = (one.blend([noisy, SECOND], weights=[1, 0], surroundings=1) for one in blenders)
     photo = plain.find(noisy).image
     assert np.abs(pixels(left).astype(int) - photo).mean() < 2
-    assert np.abs(pixels(mended).astype(int) - photo).mean() > 8
-    assert any("taken out" in line and "--no-mend" in line for line in mended.warnings)
+    assert np.abs(pixels(restored).astype(int) - photo).mean() > 8
+    assert any("taken out" in line and "--no-mend" in line for line in restored.warnings)
     assert not any("taken out" in line for line in left.warnings)
-    sound = [one.blend([FIRST, SECOND]) for one in blenders]
-    assert np.array_equal(*map(pixels, sound))
-    assert [one.recipe["model"].get("mend", True) for one in sound] == [True, False]
-    assert repr(mending.networks) != repr(plain.networks)
+    good = [one.blend([FIRST, SECOND]) for one in blenders]
+    assert np.array_equal(*map(pixels, good))
+    assert [one.recipe["model"].get("mend", True) for one in good] == [True, False]
+    assert repr(restoring.networks) != repr(plain.networks)
 
 
-def test_who_blends_says_whether_mended_faces_are_taken(blenders, noisy):
+def test_who_blends_says_whether_restored_faces_are_taken(blenders, noisy):
     plain = blenders[1]
     faces = [plain.find(noisy), plain.find(SECOND)]
     for first, second in (blenders, blenders[::-1]):
@@ -64,20 +64,20 @@ def test_who_blends_says_whether_mended_faces_are_taken(blenders, noisy):
 
 
 def test_other_processes_leave_it_too(blenders):
-    ways = [model_contender(one, 128) for one in blenders]
+    ways = [model_method(one, 128) for one in blenders]
     assert [pickle.loads(pickle.dumps(way.blend)).__self__.networks.mend for way in ways] == [True, False]
     assert [way.note.endswith("left as it is") for way in ways] == [False, True]
 
 
-def test_recipes_of_methods_that_mend_nothing_do_not_say_it(blenders, noisy):
-    mended, left = (one.blend([noisy, SECOND], method="pixel") for one in blenders)
-    assert mended.recipe == left.recipe
+def test_recipes_of_methods_that_restore_nothing_do_not_say_it(blenders, noisy):
+    restored, left = (one.blend([noisy, SECOND], method="pixel") for one in blenders)
+    assert restored.recipe == left.recipe
 
 
 def test_what_is_kept_of_one_is_not_taken_for_the_other(blenders, noisy):
-    with keeping(100_000_000):
-        mended, left = (one.blend([noisy, SECOND]) for one in blenders)
-    assert not np.array_equal(pixels(mended), pixels(left))
+    with memoizing(100_000_000):
+        restored, left = (one.blend([noisy, SECOND]) for one in blenders)
+    assert not np.array_equal(pixels(restored), pixels(left))
 
 
 def test_a_recipe_says_it_and_replay_follows(noisy, tmp_path, capsys):
@@ -96,7 +96,7 @@ def test_a_recipe_says_it_and_replay_follows(noisy, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("verb", ["continuum", "symmetrize", "average"])
-def test_other_verbs_recipes_say_it_too(verb, noisy, tmp_path, capsys):
+def test_other_edits_recipes_say_it_too(verb, noisy, tmp_path, capsys):
     photos = [str(noisy)] if verb == "symmetrize" else [str(noisy), str(SECOND)]
     out, again = tmp_path / "made.png", tmp_path / "again.png"
     few = ["--steps", "3"] if verb == "continuum" else []
@@ -107,36 +107,36 @@ def test_other_verbs_recipes_say_it_too(verb, noisy, tmp_path, capsys):
     assert "taken out" not in capsys.readouterr().err
 
 
-def test_an_average_counts_and_names_what_it_mended(blenders, noisy):
-    mended, left = (average([SECOND, noisy, THIRD], blender=one) for one in blenders)
-    assert (mended.measures["mended"], mended.mended) == (1, ("noisy.png",))
+def test_an_average_counts_and_names_what_it_restored(blenders, noisy):
+    restored, left = (average([SECOND, noisy, THIRD], blender=one) for one in blenders)
+    assert (restored.measures["mended"], restored.mended) == (1, ("noisy.png",))
     assert (left.measures["mended"], left.mended) == (0, ())
-    assert not np.array_equal(pixels(mended), pixels(left))
+    assert not np.array_equal(pixels(restored), pixels(left))
     assert "mended" not in average([SECOND, noisy], method="morph", blender=blenders[0]).measures
 
 
 def test_an_average_counts_what_was_changed_too_little_for_a_warning(blenders, tmp_path):
     photo = tmp_path / "compressed.png"
-    save_image(photo, spoilt(load_image(SECOND), "thumbnail"))
+    save_image(photo, degrade(load_image(SECOND), "thumbnail"))
     assert not any("taken out" in line for line in blenders[0].blend([photo, FIRST]).warnings)
     assert average([FIRST, photo], blender=blenders[0]).mended == ("compressed.png",)
 
 
-def test_a_transform_counts_the_mended_photos_of_its_groups(blenders, noisy):
+def test_a_transform_counts_the_restored_photos_of_its_groups(blenders, noisy):
     made, plain = (transform(THIRD, [SECOND, noisy], [FIRST], blender=one) for one in blenders)
     assert any(line.startswith("1 of 3 photos of both groups had noise") for line in made.warnings)
     assert plain.warnings == ()
     assert transform(THIRD, SECOND, FIRST, blender=blenders[0]).warnings == ()
 
 
-def test_a_code_is_the_mended_photos_or_not_and_encode_says_so(noisy, tmp_path, capsys):
+def test_a_code_is_the_restored_photos_or_not_and_encode_says_so(noisy, tmp_path, capsys):
     for name, words in (("mended.npz", []), ("left.npz", ["--no-mend"])):
         main(["encode", str(noisy), "-o", str(tmp_path / name), *words])
     said = capsys.readouterr().err
     assert said.count("noisy.png: noise, blur or compression was taken out") == 1
-    mended, left = (Code.load(tmp_path / name) for name in ("mended.npz", "left.npz"))
-    assert mended.name == left.name == "noisy.png"
-    assert not np.array_equal(mended.latent, left.latent)
+    restored, left = (Code.load(tmp_path / name) for name in ("mended.npz", "left.npz"))
+    assert restored.name == left.name == "noisy.png"
+    assert not np.array_equal(restored.latent, left.latent)
     main(["encode", str(tmp_path / "left.npz"), "-o", str(tmp_path / "again.npz")])
     assert np.array_equal(Code.load(tmp_path / "again.npz").latent, left.latent)
 
@@ -152,7 +152,7 @@ def test_the_code_of_a_face_is_that_of_its_photo(blenders, noisy):
     assert np.array_equal(blender.code_of(cut).latent, code.latent)
 
 
-def test_a_batch_makes_a_row_again_where_mending_changed(noisy, tmp_path, capsys):
+def test_a_batch_makes_a_row_again_where_restoration_changed(noisy, tmp_path, capsys):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text(f"photo1,photo2,method\n{noisy},{SECOND},latent\n{noisy},{SECOND},pixel\n")
     batch = ["batch", str(pairs), "--out", str(tmp_path / "out"), "--quiet"]

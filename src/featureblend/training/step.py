@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .batches import moved, seeded, seeded_on
 from .diff_augment import DiffAugment
 
-__all__ = ["Material", "Networks", "Triplets"]
+__all__ = ["Batch", "TrainingNetworks", "Triplets"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Triplets:
 
 
 @dataclass(frozen=True)
-class Networks:
+class TrainingNetworks:
     """The networks that learn, and the one that only looks."""
 
     autoencoder: Any
@@ -57,7 +57,7 @@ class Networks:
 
 
 @dataclass
-class Material:
+class Batch:
     """All that a step works on."""
 
     images: Tensor
@@ -67,7 +67,7 @@ class Material:
     seed: tuple[object, ...]
     """Fixes every random draw of the step, the same in all processes."""
     landmarks: Tensor | None = None
-    """(B, 68, 2): of `images`, in pixels; not a number where unknown. Needed where faces are bent."""
+    """(B, 68, 2): of `images`, in pixels; not a number where unknown. Needed where faces are warped."""
     triplets: Callable[[], Triplets] | None = None
     """Gives this process's share of the step's triplets, where a phase learns from them."""
     rank: int = 0

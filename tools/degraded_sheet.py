@@ -1,6 +1,7 @@
-"""Show what the bundled model makes of an example face that was spoilt: as seen, given back, and blended with another.
+"""Show what the bundled model makes of an example face that was degraded: as seen, given back, and blended with
+another.
 
-python tools/spoilt_sheet.py docs/images/spoilt.jpg
+python tools/degraded_sheet.py docs/images/degraded.jpg
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from featureblend import Blender
-from featureblend.evaluation.degradation import CLEAN, SPOILING, spoilt
+from featureblend.evaluation.degradation import CLEAN, DEGRADATIONS, degrade
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import resized
 from featureblend.io.image import load_image, save_image
@@ -27,10 +28,10 @@ def main() -> None:
     options = parser.parse_args()
     blender = Blender.from_pretrained()
     photo, other = load_image(EXAMPLES / "first.png", 1), blender.find(EXAMPLES / "second.png")
-    kinds = (CLEAN, *SPOILING)
+    kinds = (CLEAN, *DEGRADATIONS)
     seen, again, blends = [], [], []
     for kind in kinds:
-        face = blender.find(photo if kind == CLEAN else spoilt(photo, kind))
+        face = blender.find(photo if kind == CLEAN else degrade(photo, kind))
         (picture,) = blender.pictures(blender.latents([face.image]))
         made = blender.blend_faces([face, other], size=SIDE, names=[kind, "second.png"])
         seen.append(face.at(SIDE).image)

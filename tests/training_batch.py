@@ -7,7 +7,7 @@ from training_faces import TOY
 
 from featureblend.training.experiment import LossWeights
 from featureblend.training.networks import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, build
-from featureblend.training.objective import OBJECTIVES, Material, Networks
+from featureblend.training.objective import OBJECTIVES, Batch, TrainingNetworks
 from featureblend.training.presets import preset
 
 EVERYTHING = dataclasses.replace(
@@ -24,7 +24,7 @@ PICTURES = ("reconstruct", "blend", "joint", "discriminate")
 def networks_of(experiment):
     """Networks that have left the zeros they start from, in which much has no gradient."""
     torch.manual_seed(0)
-    networks = Networks(
+    networks = TrainingNetworks(
         build(AUTOENCODERS, experiment.model, experiment.model_options),
         build(DISCRIMINATORS, experiment.discriminator, experiment.discriminator_options),
     )
@@ -44,16 +44,16 @@ def photos(seed=0, count=4):
     return torch.nn.functional.interpolate(coarse, size=32, mode="bilinear")
 
 
-def material_of(images=None, others=None, **settings):
+def batch_of(images=None, others=None, **settings):
     images = photos() if images is None else images
-    return Material(images, lambda: photos(1) if others is None else others, seed=(0, 3), **settings)
+    return Batch(images, lambda: photos(1) if others is None else others, seed=(0, 3), **settings)
 
 
-def learn(networks, objective, experiment, material, learner):
+def learn(networks, objective, experiment, batch, learner):
     for name, network in networks.named().items():
         network.requires_grad_(name == learner)
         network.zero_grad(set_to_none=True)
-    result = OBJECTIVES[objective](networks, material, experiment)
+    result = OBJECTIVES[objective](networks, batch, experiment)
     result["loss"].backward()
     return result
 
@@ -61,5 +61,5 @@ def learn(networks, objective, experiment, material, learner):
 def fakes_of(networks, experiment):
     made = {}
     for objective in ("reconstruct", "blend"):
-        made |= OBJECTIVES[objective](networks, material_of(), experiment)["outputs"]
+        made |= OBJECTIVES[objective](networks, batch_of(), experiment)["outputs"]
     return made

@@ -12,7 +12,7 @@ from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.blend.blender import Blender
-from featureblend.blend.compositing.composing import best_source, shares_around
+from featureblend.blend.compositing.composing import best_source, resolve_source_weights
 from featureblend.cli import main
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
@@ -64,11 +64,11 @@ def test_every_pair_is_decided_wholly():
     for one in faces:
         for other in faces:
             for crop in (64, 128):
-                assert shares_around([one.at(crop), other.at(crop)], [0.5, 0.5]).max() == 1
-    assert shares_around([faces[0]] * 3, [1 / 3] * 3).tolist() == [1, 0, 0]
+                assert resolve_source_weights([one.at(crop), other.at(crop)], [0.5, 0.5]).max() == 1
+    assert resolve_source_weights([faces[0]] * 3, [1 / 3] * 3).tolist() == [1, 0, 0]
 
 
-def spoilt(kind, photo):
+def degrade(kind, photo):
     rng = np.random.default_rng(0)
     if kind == "noise":
         return np.clip(photo + rng.normal(0, 12, photo.shape), 0, 255).astype(np.uint8)
@@ -86,10 +86,10 @@ def spoilt(kind, photo):
 
 
 @pytest.mark.parametrize("kind", ["noise", "dithering", "oversharpened", "blurred", "small", "busy"])
-def test_a_photo_wins_against_itself_spoilt(kind):
+def test_a_photo_is_the_source_rather_than_itself_degraded(kind):
     for seed in range(6):
         photo, points = draw_face(seed, 256)
-        faces = [align_face(one, points, 128) for one in (spoilt(kind, photo), photo)]
+        faces = [align_face(one, points, 128) for one in (degrade(kind, photo), photo)]
         assert best_source(faces) == 2
         assert best_source(faces[::-1]) == 1
 
@@ -103,7 +103,7 @@ def test_a_crop_that_reaches_beyond_its_photo_loses():
 def test_without_a_photo_it_is_decided_too():
     faces = [align_face(*draw_face(seed, 256), 64) for seed in (1, 2)]
     codes = [AlignedFace(face.image, face.landmarks, np.eye(2, 3)) for face in faces]
-    assert shares_around(codes, [0.5, 0.5]).max() == 1
+    assert resolve_source_weights(codes, [0.5, 0.5]).max() == 1
 
 
 def test_recipes_hold_it_and_are_followed(blender, place):
