@@ -168,3 +168,11 @@ def test_a_recipe_makes_the_same_picture_again(blender, tmp_path, monkeypatch):
     assert read_recipe(path)["verb"] == "average"
     again = replay(path, tmp_path / "again.png", folders=[EXAMPLES]).path
     assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("who", [0, 6, "nobody", np.array([1, 0])])
+@pytest.mark.parametrize("method", ["latent", "pixel"])
+def test_surroundings_of_no_photo_are_refused_before_any_is_searched(blender, monkeypatch, who, method):
+    monkeypatch.setattr(blender, "find", None)
+    with pytest.raises(FeatureblendError, match="surroundings"):
+        average(EXAMPLES, method=method, surroundings=who, blender=blender)

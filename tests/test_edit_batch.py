@@ -18,6 +18,7 @@ from featureblend.cli import main
 from featureblend.edit.batch import BatchSettings, every_pair, read_rows, run_batch
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
+from featureblend.io.console import Ended
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
@@ -115,11 +116,12 @@ def test_a_stop_loses_nothing(place, blender, monkeypatch):
     def blend(self, photos, *words, **settings):
         seen.append(photos)
         if len(seen) == 4:
-            raise KeyboardInterrupt
+            raise Ended
         return real(self, photos, *words, **settings)
 
     monkeypatch.setattr(RememberingBlender, "blend", blend)
-    with pytest.raises(KeyboardInterrupt, match=r"stopped: \d of 10 rows are in out/results\.csv"):
+    # The same kind as stopped it: a signal's number is the command's exit code.
+    with pytest.raises(Ended, match=r"stopped: \d of 10 rows are in out/results\.csv"):
         run_batch(rows, "out", blender, jobs=1)
     done = len(table("out"))
     assert done >= 3

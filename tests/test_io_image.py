@@ -1,6 +1,7 @@
 """Pictures in and out, against files that other programs (OpenCV, hand-made bytes) wrote and arithmetic by hand."""
 
 import io
+import os
 import struct
 import sys
 import warnings
@@ -590,3 +591,10 @@ def test_without_its_reader_a_heic_file_says_what_to_install_and_others_are_read
             decode_image(heic, "a.heic")
     finally:
         module._formats.cache_clear()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="other systems have no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(FeatureblendError, match=r"a\.jpg: a pipe"):
+        load_photo(tmp_path / "a.jpg")

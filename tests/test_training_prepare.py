@@ -435,6 +435,29 @@ def test_a_worker_that_is_killed_is_one_clear_line(folder, tmp_path, monkeypatch
     assert leftovers(tmp_path) == ["out.tar.part"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_while_a_worker_imports_prints_one_traceback(folder, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import pathlib, sys, time; from featureblend.training import prepare\n"
+        "if __name__ == '__main__':\n"
+        "    prepare.CHUNK = 2\n"
+        "    prepare.prepare(sys.argv[1], sys.argv[2], jobs=2, quiet=True)\n"
+        "else:\n"  # a worker, before it is told what to do
+        "    pathlib.Path(sys.argv[2] + '.worker').touch()\n"
+        "    time.sleep(1)\n"
+    )
+    command = [sys.executable, str(tmp_path / "script.py"), str(folder), str(tmp_path / "out.tar")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    start = time.monotonic()
+    while not (tmp_path / "out.tar.worker").exists() and process.poll() is None and time.monotonic() - start < 120:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    # The script's own; `main` of the command line turns it into a line.
+    assert error.count("Traceback") == 1, error
+    assert not (tmp_path / "out.tar.part").exists()
+
+
 def test_ctrl_c_stops_all_workers_and_the_run_goes_on(folder, tmp_path, monkeypatch):
     """On two real worker processes, stopped from outside as a terminal does it, then finished here."""
     monkeypatch.setattr(module, "CHUNK", 2)

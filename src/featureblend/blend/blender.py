@@ -19,7 +19,7 @@ from ..faces.detector import FaceDetector, Search, choose_face
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, input_name, read_input
 from ..io.photo_warnings import PhotoWarning, several_faces, told
-from ..io.tables import number, whole
+from ..io.tables import flag, number, whole
 from ..model.folder import ModelConfig, find_model
 from ..model.mixing import Source
 from ..model.networks import Networks
@@ -64,7 +64,7 @@ class Blender:
     def __init__(
         self, folder: str | os.PathLike[str], detector: FaceDetector | None = None, *, mend: bool = True
     ) -> None:
-        self.networks = Networks(folder, mend=mend)
+        self.networks = Networks(folder, mend=flag(mend, "mend"))
         self.detector = detector or FaceDetector()
 
     @classmethod
@@ -385,9 +385,24 @@ def _weights(
     return [1 - share, share]
 
 
+def given_or_bundled(blender: Blender | None) -> Blender:
+    """Return the blender, or one of the bundled model where there is none.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is something else.
+    """
+    if blender is not None and not isinstance(blender, Blender):
+        raise FeatureblendError(
+            f"blender: a Blender is due, such as Blender.from_pretrained() gives, not {type(blender).__name__}"
+        )
+    return blender or Blender.from_pretrained()
+
+
 def which_faces(which: Which | Sequence[Which], count: int) -> list[Which]:
     """Give one choice of a face for each photo."""
-    several = isinstance(which, (list, tuple, np.ndarray))
+    several = isinstance(which, (list, tuple)) or getattr(which, "ndim", 0) > 0
     choices = [whole(one) for one in which] if several else [whole(which)] * count  # type: ignore[union-attr]
     if len(choices) != count:
         raise FeatureblendError(f"{len(choices)} faces are chosen for {count} photos; give one, or one a photo")

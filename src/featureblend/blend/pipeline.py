@@ -13,7 +13,7 @@ from ..faces.alignment import AlignedFace
 from ..faces.warp import mean_shape, warp_to_mean
 from ..io.image import to_uint8
 from ..io.memoize import memoize
-from ..io.tables import whole
+from ..io.tables import flag, whole
 from ..model.mixing import Source
 from ..model.networks import Networks
 from .baselines import BASELINES, pixel
@@ -81,6 +81,10 @@ class BlendOptions:
     def __post_init__(self) -> None:
         for name in ("surroundings", "size", "onto"):
             object.__setattr__(self, name, whole(getattr(self, name)))  # 256.0 is 256
+        for name in ("warp", "detail"):
+            value = getattr(self, name)
+            if value is not None or name == "warp":
+                object.__setattr__(self, name, flag(value, name))
 
     @property
     def detailed(self) -> bool:
@@ -119,7 +123,7 @@ class BlendOptions:
 
     def recorded(self) -> dict[str, Any]:
         """The options that differ from their defaults, for a recipe."""
-        found: dict[str, Any] = {"detail": bool(self.detailed)}
+        found: dict[str, Any] = {"detail": self.detailed}
         for name, plain in (("background", "blend"), ("size", None), ("onto", 1)):
             value = getattr(self, name)
             if value != plain:

@@ -19,6 +19,7 @@ from ..io.codes import Code
 from ..io.files import as_path, keep_inputs, readable_name, sha256
 from ..io.image import Photo, load_image, photo_name
 from ..io.metadata import save_picture
+from ..io.tables import flag
 
 __all__ = ["Blend", "Code", "as_json", "input_facts", "normalised_weights"]
 
@@ -74,7 +75,7 @@ class Blend:
             raise FeatureblendError("format is for open files: the suffix of a file's name decides its format")
         path = as_path(path)
         keep_inputs(path, self.recipe)
-        return save_picture(path, self.image, self.recipe if metadata else None)
+        return save_picture(path, self.image, self.recipe if flag(metadata, "metadata") else None)
 
 
 def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int) -> np.ndarray:
@@ -108,7 +109,7 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
         return np.full(count, 1 / count)
     try:
         values = np.asarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise FeatureblendError(f"weights {weights!r}: each must be a number") from error
     shown = " ".join(f"{value:g}" for value in np.ravel(values))
     if values.shape != (count,):

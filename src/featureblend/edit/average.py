@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..blend.blender import Blender
+from ..blend.blender import Blender, given_or_bundled
 from ..blend.compositing import with_mean_colour
-from ..blend.compositing.composing import resolve_source_weights
+from ..blend.compositing.composing import check_source, resolve_source_weights
 from ..blend.recipes import normalised_weights
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
@@ -30,7 +30,7 @@ from ..io.files import atomic_path
 from ..io.image import to_uint8
 from ..io.inputs import Input, Skipped
 from ..io.photo_warnings import PhotoWarning, counted
-from ..io.tables import number, parse_number, read_table
+from ..io.tables import flag, number, parse_number, read_table, whole
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
@@ -119,7 +119,10 @@ def average(
     table = read_weights(weights, names) if isinstance(weights, (str, os.PathLike)) else weights
     shares, unweighted = _weights_by_name(table, names, weights)
     wanted = [place for place, share in enumerate(shares) if share > 0]
-    blender = blender or Blender.from_pretrained()
+    warp = flag(warp, "warp")
+    surroundings = whole(surroundings)
+    check_source(surroundings, len(items))
+    blender = given_or_bundled(blender)
     found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
     mended: list[int] = []
     warnings: list[tuple[PhotoWarning, ...]] = []

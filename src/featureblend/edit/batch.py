@@ -440,10 +440,10 @@ def run_batch(
     work = _Work(blender, out, settings, rows, before)
     stopped = _all_rows(work, rows, jobs, quiet)
     work.finish()
-    if stopped:
-        raise KeyboardInterrupt(
-            f"stopped: {len(work.lines)} of {len(rows)} rows are in {work.table}; the same command goes on"
-        )
+    if stopped is not None:
+        left = f"{len(work.lines)} of {len(rows)} rows are in {work.table}; the same command goes on"
+        stopped.args = (f"stopped: {left}",)
+        raise stopped
     failures = tuple((row.name, work.lines[row.name]["error"]) for row in rows if work.lines[row.name]["error"])
     return BatchReport(work.table, work.made, work.kept, failures)
 
@@ -485,8 +485,8 @@ def _places(path: str | os.PathLike[str]) -> list[Any]:
     return [*places, (found.st_dev, found.st_ino)]
 
 
-def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> bool:
-    """Work through the rows; return whether Ctrl-C stopped it."""
+def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> KeyboardInterrupt | None:
+    """Work through the rows; return what stopped it, if anything did."""
     with ThreadPoolExecutor(jobs) as pool, Progress(total=len(rows), desc="batch", unit="row", disable=quiet) as bar:
         waiting: set[Future[None]] = set()
         try:
@@ -496,10 +496,10 @@ def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> bool:
                 waiting.add(pool.submit(work.do, row))
             while waiting:
                 waiting = _taken(waiting, bar)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             pool.shutdown(cancel_futures=True)
-            return True
-    return False
+            return stop
+    return None
 
 
 def _taken(waiting: set[Future[None]], bar: Any) -> set[Future[None]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..blend.baselines import BASELINES
-from ..blend.blender import Blender, which_faces
+from ..blend.blender import Blender, given_or_bundled, which_faces
 from ..blend.compositing.composing import best_source, check_source
 from ..blend.pipeline import METHODS, BlendOptions
 from ..blend.quality import photo_warnings
@@ -24,7 +24,7 @@ from ..faces.warp import mean_shape
 from ..io.files import keep_inputs
 from ..io.inputs import Input, input_name
 from ..io.photo_warnings import told
-from ..io.tables import number, whole
+from ..io.tables import flag, number, whole
 from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
 from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, side_of, summed
@@ -95,7 +95,7 @@ class Continuum:
             If the ending is unknown, the folder to write in is missing or holds other files, or a photo that went
             in would be written over.
         """
-        columns = whole(columns)
+        columns, metadata = whole(columns), flag(metadata, "metadata")
         if columns is not None and (not isinstance(columns, int) or isinstance(columns, bool) or columns < 1):
             raise FeatureblendError(f"{columns!r} columns: at least 1 is due")
         path = check_out(out, fps)
@@ -204,12 +204,13 @@ def continuum(
     elif len(of_legs) != len(items) - 1 or any(who not in (leg, leg + 1) for leg, who in enumerate(of_legs, 1)):
         raise FeatureblendError(f"surroundings {surroundings!r}: of each leg, one of its two photos' numbers is due")
     choices = which_faces(which, len(items))
-    blender = blender or Blender.from_pretrained()
+    bounce = flag(bounce, "bounce")
+    blend_options = BlendOptions(method, warp, detail=detail)
+    blender = given_or_bundled(blender)
     faces = [blender.find(item, one, place) for place, (item, one) in enumerate(zip(items, choices, strict=True), 1)]
     faces = blender.cleaned(faces) if method == "latent" else faces
     side = side_of(size, faces[0], blender.image_size)
-    fine = method == "latent" if detail is None else detail
-    blend_options = BlendOptions(method, warp, size=side, detail=fine)
+    blend_options = replace(blend_options, size=side, detail=blend_options.detailed)
     legs = range(len(faces) - 1)
     if isinstance(surroundings, str) and surroundings == "auto" and method == "latent":
         # Decided once, and kept in the recipe: for each two neighbours, and of two photos simply whose.
@@ -222,8 +223,8 @@ def continuum(
     ]
     if bounce:
         places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
-    options = {"steps": int(steps), "start": float(start), "end": float(end), "bounce": bool(bounce), "ease": ease}
-    options |= {"size": size, "detail": fine}
+    options = {"steps": int(steps), "start": float(start), "end": float(end), "bounce": bounce, "ease": ease}
+    options |= {"size": size, "detail": blend_options.detailed}
     recipe = edit_recipe(
         blender,
         "continuum",
@@ -231,7 +232,7 @@ def continuum(
         choices,
         options,
         method=method,
-        warp=warp and method == "latent",
+        warp=blend_options.warp and method == "latent",
         surroundings=surroundings if method == "latent" else None,
     )
     names = tuple(input_name(item, place) for place, item in enumerate(items, 1))

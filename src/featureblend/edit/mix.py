@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..blend.blender import Blender
+from ..blend.blender import Blender, given_or_bundled
 from ..blend.compositing.skin import tinted
 from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
@@ -18,7 +18,7 @@ from ..faces.alignment import AlignedFace
 from ..faces.masks import face_mask, outside_face
 from ..io.inputs import Input
 from ..io.photo_warnings import told
-from ..io.tables import number
+from ..io.tables import flag, number
 from ..metrics.distance import picture_distance
 from ..metrics.scores import sharpness
 from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, side_of
@@ -132,7 +132,8 @@ def mix(
     (128, 128)
     """
     donors, chosen = _donors(regions)
-    blender = blender or Blender.from_pretrained()
+    warp, detail = flag(warp, "warp"), flag(detail, "detail")
+    blender = given_or_bundled(blender)
     parts = placed_parts(blender)
     if not parts:
         raise FeatureblendError(

@@ -21,7 +21,7 @@ from ..faces.warp import warp_to_shape
 from ..io.console import Progress
 from ..io.image import to_uint8
 from ..io.inputs import Input
-from ..io.tables import whole
+from ..io.tables import flag, whole
 from ..model.fine_mixing import sum_fine
 from ..model.mixing import Source
 
@@ -41,7 +41,7 @@ T = TypeVar("T")
 
 def progress(steps: Iterable[T], what: str, unit: str, quiet: bool, total: int | None = None) -> Iterable[T]:
     """Show a bar on stderr while `steps` are done, if that takes more than a second."""
-    return Progress(steps, desc=what, unit=unit, disable=quiet, delay=PATIENCE, total=total)
+    return Progress(steps, desc=what, unit=unit, disable=flag(quiet, "quiet"), delay=PATIENCE, total=total)
 
 
 def finished(

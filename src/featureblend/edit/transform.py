@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..blend.blender import Blender
+from ..blend.blender import Blender, given_or_bundled
 from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
 from ..errors import FeatureblendError
@@ -19,7 +19,7 @@ from ..faces.masks import outside_face
 from ..faces.warp import mean_shape
 from ..io.inputs import Input
 from ..io.photo_warnings import PhotoWarning, counted, told
-from ..io.tables import number
+from ..io.tables import flag, number
 from ..metrics.mirror import MIRROR, symmetry
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
@@ -99,7 +99,9 @@ def transform(
     (128, 128)
     """
     amount = _amount(amount)
-    blender = blender or Blender.from_pretrained()
+    warp, detail = flag(warp, "warp"), flag(detail, "detail")
+    keep_surroundings = flag(keep_surroundings, "keep_surroundings")
+    blender = given_or_bundled(blender)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
     side_of(size, own, blender.image_size)
     ends, skipped = [], []
@@ -201,7 +203,9 @@ def symmetrize(
     True
     """
     amount = _amount(amount)
-    blender = blender or Blender.from_pretrained()
+    warp, detail = flag(warp, "warp"), flag(detail, "detail")
+    keep_surroundings = flag(keep_surroundings, "keep_surroundings")
+    blender = given_or_bundled(blender)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
     other = _mirrored(own)
     shares = np.array([1 - amount / 2, amount / 2])

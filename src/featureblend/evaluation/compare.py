@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from .. import __version__
-from ..blend.blender import Blender
+from ..blend.blender import Blender, given_or_bundled
 from ..blend.pipeline import BlendKeywords
 from ..blend.recipes import input_facts
 from ..errors import FeatureblendError
@@ -87,7 +87,7 @@ def compare(
     require_parent(out)
     if len(photos) != 2 or len(which) != 2:
         raise FeatureblendError(f"two photos are compared, not {len(photos)}: featureblend compare A B -o sheet.png")
-    blender = blender or Blender.from_pretrained()
+    blender = given_or_bundled(blender)
     worth = [method for method in default_methods({"latent": blender}) if method in COMPARED_METHODS]
     chosen = check_methods(worth if methods is None else methods, COMPARED_METHODS)
     faces = [blender.find(photo, face, place) for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1)]

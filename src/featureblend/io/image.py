@@ -177,6 +177,9 @@ def load_photo(photo: Photo, position: int = 1) -> LoadedPhoto:
         raise FeatureblendError(
             f"{name}: a path, a PIL image or an (H, W, 3) uint8 array is due, not {type(photo).__name__}"
         )
+    if os.path.exists(photo) and not os.path.isfile(photo) and not os.path.isdir(photo):
+        # A photo is read more than once, such as for its hash, and a pipe nobody writes to is waited for without end.
+        raise FeatureblendError(f"cannot read {name}: a pipe or device; save the photo to a file first")
     try:
         with open(photo, "rb") as stream:
             return _read(stream, name)

@@ -13,10 +13,12 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import FeatureblendError
 from .files import read_error
 
-__all__ = ["as_on_disk", "number", "parse_number", "parse_numbers", "read_table", "whole"]
+__all__ = ["as_on_disk", "flag", "number", "parse_number", "parse_numbers", "read_table", "whole"]
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -174,6 +176,27 @@ def number(value: Any, name: str, least: float = -math.inf, most: float = math.i
         due = "a finite number" if math.isinf(most) else f"a number from {least:g} to {most:g}"
         raise FeatureblendError(f"{name} {value}: {due} is due")
     return found
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False of Python's or numpy's type, as Python's.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is anything else: Python takes ``"no"`` and an array of one False for true and false without a word.
+
+    Examples
+    --------
+    >>> flag(np.bool_(True), "warp")
+    True
+    >>> flag("no", "warp")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: warp 'no': True or False is due
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise FeatureblendError(f"{name} {value!r}: True or False is due")
+    return bool(value)
 
 
 def whole(value: Any) -> Any:

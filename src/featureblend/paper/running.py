@@ -121,7 +121,8 @@ def train_all(
         except KeyboardInterrupt as stop:
             for worker in active_children():  # which end as the loop does: after the step, with a checkpoint
                 os.kill(worker.pid or 0, signal.SIGINT)
-            raise KeyboardInterrupt(str(stop) or "stopped, all saved: the same command goes on") from stop
+            stop.args = (str(stop) or "stopped, all saved: the same command goes on",)
+            raise
     return broken
 
 

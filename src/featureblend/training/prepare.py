@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from itertools import islice
@@ -269,7 +269,8 @@ def _prepare_chunks(
             # 'spawn': dlib and OpenCV keep threads that a forked copy would wait for.
             pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context("spawn"), _start_worker)
             stack.callback(pool.shutdown, cancel_futures=True)  # after an error or Ctrl-C begin no more
-            results = pool.map(work, todo)
+            with _interrupts_held():  # which a worker inherits: while it imports, Ctrl-C would print a traceback
+                results = pool.map(work, todo)
         for done in results:
             bar.update(done)
 
@@ -287,11 +288,26 @@ def _tidied(parts: Path, chunks: Sequence[_Chunk]) -> int:
     return sum(len(chunk.photos) for chunk in done)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of the block, and in processes started there until `_start_worker`."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)  # one process a core already
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, without a traceback from each
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @cache
