@@ -22,7 +22,7 @@ def reproduce(
     jobs: Annotated[int | None, plain("NUMBER")] = None,
     quiet: Flag = False,
 ) -> None:
-    """Run the paper's experiments again; redraw its figures and judge its claims (needs extras 'train' and 'evaluate').
+    """Run the paper's experiments again; redraw its figures and judge its claims (extras train, evaluate).
 
     The same command goes on with runs that a stop or a budget cut short, and draws everything anew.
 
