@@ -5,12 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..faces.alignment import blurred
+from ..faces.masks import hull_mask
 from ..metrics.inputs import check_pair
+from .compositing.restoration import broad
 
 __all__ = [
     "broad_error",
     "colour_spread",
-    "face_mask",
     "face_width",
     "fineness",
     "light_ratio",
@@ -20,9 +22,6 @@ __all__ = [
 
 BRIDGE, SIDES = slice(27, 31), (slice(0, 5), slice(12, 17))
 """Bridge of the nose, and the jaw's two ends, among dlib's 68 points; left is the viewer's."""
-
-BROAD = 1 / 32
-"""Standard deviation of the blur that leaves what is broad in a face, as a share of the side."""
 
 
 def yaw(landmarks: np.ndarray) -> float:
@@ -75,12 +74,6 @@ def face_width(landmarks: np.ndarray, matrix: np.ndarray) -> float:
     return float(np.hypot(*(landmarks[16] - landmarks[0])) / np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def face_mask(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """Mark the inside of a face: brows to chin. Gives a (size, size) bool array."""
-    outline = cv2.convexHull(np.rint(np.asarray(landmarks)[:68]).astype(np.int32))
-    return cv2.fillConvexPoly(np.zeros((size, size), np.uint8), outline, 1).astype(bool)
-
-
 def reconstruction_errors(photo: np.ndarray, decoded: np.ndarray, landmarks: np.ndarray) -> tuple[float, float]:
     """PSNR of the model's reconstruction of a face, overall and inside the face.
 
@@ -104,7 +97,7 @@ def reconstruction_errors(photo: np.ndarray, decoded: np.ndarray, landmarks: np.
     """
     first, second = check_pair(photo, decoded)
     squares = np.square(first.astype(np.float64) - second).mean(axis=2)
-    inside = face_mask(landmarks, photo.shape[0])
+    inside = hull_mask(landmarks[:68], photo.shape[:2])
     return _decibels(squares.mean()), _decibels(squares[inside].mean() if inside.any() else squares.mean())
 
 
@@ -135,14 +128,10 @@ def broad_error(photo: np.ndarray, decoded: np.ndarray) -> float:
     >>> broad_error(lines, grey) < 1 < 50 < broad_error(lines, grey - 60)
     True
     """
-    first, second = (_broad(picture.astype(np.float32)) for picture in check_pair(photo, decoded))
+    first, second = (broad(picture.astype(np.float32)) for picture in check_pair(photo, decoded))
     squares = np.square(first - second).mean(axis=2)
     window = max(1, photo.shape[0] // 8)
     return float(np.sqrt(max(0.0, cv2.blur(squares, (window, window)).max())))
-
-
-def _broad(image: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(image, (0, 0), BROAD * image.shape[0], borderType=cv2.BORDER_REFLECT_101)
 
 
 def fineness(photo: np.ndarray, landmarks: np.ndarray) -> float:
@@ -167,8 +156,9 @@ def fineness(photo: np.ndarray, landmarks: np.ndarray) -> float:
     >>> fineness(cv2.GaussianBlur(photo, (0, 0), 4), marks) < 0.15 < 0.25 < fineness(photo, marks)
     True
     """
-    luma, inside = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32), face_mask(landmarks, photo.shape[0])
-    fine, lines = (luma - cv2.GaussianBlur(luma, (0, 0), width * photo.shape[0] / 128) for width in (1.5, 6))
+    luma = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    inside = hull_mask(landmarks[:68], photo.shape[:2])
+    fine, lines = (luma - blurred(luma, width * photo.shape[0] / 128) for width in (1.5, 6))
     return float(np.sqrt((np.square(fine[inside]).sum() + 1e-3) / (np.square(lines[inside]).sum() + 1e-3)))
 
 
@@ -195,7 +185,7 @@ def light_ratio(photo: np.ndarray, landmarks: np.ndarray) -> float:
     True
     """
     luminance = np.power(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) / 255, 2.2) + 1e-3
-    inside = face_mask(landmarks, photo.shape[0])
+    inside = hull_mask(landmarks[:68], photo.shape[:2])
     columns = np.arange(photo.shape[1]) < np.asarray(landmarks)[BRIDGE, 0].mean()
     halves = inside & columns, inside & ~columns
     if not all(half.any() for half in halves):
@@ -228,7 +218,7 @@ def colour_spread(photo: np.ndarray, landmarks: np.ndarray) -> float:
     """
     lab = cv2.cvtColor(photo.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     # JPEG keeps colours at half the size and in blocks: a little blur takes its noise out.
-    lab = cv2.GaussianBlur(lab, (0, 0), 1.5 / 128 * photo.shape[0])[face_mask(landmarks, photo.shape[0])]
+    lab = blurred(lab, 1.5 / 128 * photo.shape[0])[hull_mask(landmarks[:68], photo.shape[:2])]
     if len(lab) < 16:
         return float("inf")
     powers = np.vander(lab[:, 0] / 50 - 1, 4)

@@ -18,7 +18,7 @@ from ..model.mixing import Source
 from ..model.networks import Networks
 from .baselines import BASELINES, pixel
 from .compositing import compose, with_mean_colour
-from .compositing.composing import check_options, check_source, resolve_source_weights
+from .compositing.composing import check_options, check_source, resolve_source_weights, suitability
 from .recipes import normalised_weights
 
 __all__ = ["METHODS", "BlendKeywords", "BlendOptions", "BlendedCrop", "as_seen", "blended", "cleaned", "finished"]
@@ -203,7 +203,7 @@ def mixture(
 
 
 def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
-    """Restore aligned faces, each once: what is blended again and again is to be cleaned before.
+    """Prepare aligned faces, each once: what is blended again and again is to be cleaned before.
 
     Parameters
     ----------
@@ -214,12 +214,13 @@ def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFac
     Returns
     -------
     list of N AlignedFace
-        With `cleaned` and `degradation`; those that have them already, and codes, as they are. Networks that leave
-        damage as it is give all photos without them.
+        With `suitability`, `cleaned` and `degradation`, as far as they had them not already; codes are clean. Networks
+        that leave damage as it is leave the latter two out.
     """
+    known = [face if face.suitability is not None else replace(face, suitability=suitability(face)) for face in faces]
     if not networks.mend:
-        return [_as_found(face) for face in faces]
-    return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in faces]
+        return [_as_found(face) for face in known]
+    return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in known]
 
 
 def as_seen(networks: Networks, faces: Sequence[AlignedFace], options: BlendOptions) -> list[AlignedFace]:

@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..blend.blender import Blender
-from ..blend.compositing.composing import suitability
+from ..blend.compositing.composing import best_source, suitability
 from ..blend.quality import is_restored, photo_warnings
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
@@ -41,7 +41,6 @@ class FaceStore(Sequence[AlignedFace]):
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="featureblend-")  # noqa: SIM115  lives as long as the store
         self._faces: list[AlignedFace] = []
-        self._suitability: list[float] = []
         self._shape: tuple[int, ...] = ()
 
     def append(self, face: AlignedFace) -> None:
@@ -51,8 +50,8 @@ class FaceStore(Sequence[AlignedFace]):
         self._shape = face.image.shape
         self._file.seek(0, os.SEEK_END)
         self._file.write(face.image.tobytes())
-        self._suitability.append(suitability(face))
-        self._faces.append(AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings))
+        kept = AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings)
+        self._faces.append(replace(kept, suitability=suitability(face)))
 
     def __len__(self) -> int:
         return len(self._faces)
@@ -77,8 +76,8 @@ class FaceStore(Sequence[AlignedFace]):
         return [face.landmarks for face in self._faces]
 
     def best_source(self) -> int:
-        """Decide by the photos, as `featureblend.blend.compositing.composing.best_source`: a place from 1."""
-        return int(np.argmax(self._suitability)) + 1
+        """Whose photo serves best for hair and background, from 1; no picture is read again."""
+        return best_source(self._faces)
 
     def close(self) -> None:
         """Let go of the temporary file, which has no name and vanishes."""

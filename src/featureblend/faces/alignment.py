@@ -66,6 +66,8 @@ class AlignedFace:
     """How often the photo was turned by 90 degrees counter-clockwise to be upright: `photo` is the turned one."""
     warnings: tuple[PhotoWarning, ...] = field(default=(), repr=False)
     """What was found out while the photo was read and searched, and can't be told from the crop."""
+    suitability: float | None = None
+    """How well the photo serves for hair and background, once `featureblend.blend.pipeline.cleaned` has looked."""
 
     @property
     def restored(self) -> np.ndarray:
@@ -163,6 +165,28 @@ def resized(image: np.ndarray, side: int) -> np.ndarray:
         return image
     kind = cv2.INTER_AREA if side < image.shape[0] else cv2.INTER_CUBIC
     return cv2.resize(image, (side, side), interpolation=kind)
+
+
+def blurred(image: np.ndarray, deviation: float) -> np.ndarray:
+    """Gaussian blur of a picture, mirrored at its border.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, C) array
+        uint8 or float32.
+    deviation : float
+        Standard deviation in pixels.
+
+    Returns
+    -------
+    array of the same shape and type
+
+    Examples
+    --------
+    >>> blurred(np.full((4, 4), 7, np.float32), 2.0)[0, 0].item()
+    7.0
+    """
+    return cv2.GaussianBlur(image, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101)
 
 
 def rescaling(factor: float) -> np.ndarray:

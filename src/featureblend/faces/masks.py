@@ -16,6 +16,7 @@ __all__ = [
     "above_mouth",
     "around_face",
     "face_mask",
+    "hull_mask",
     "outside_face",
     "outside_features",
     "region_masks",
@@ -147,6 +148,19 @@ def face_mask(landmarks: np.ndarray, size: int, *, forehead: float = 0.4, soft: 
     hull = _hull(np.concatenate([landmarks, lifted]), size)
     spread = soft * size
     return _blurred(cv2.erode(hull, _disc(1.6 * spread)), spread)
+
+
+def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The (H, W) bool mask of the landmarks' convex hull: the face from the brows to the chin.
+
+    Examples
+    --------
+    >>> hull_mask(np.array([(1, 1), (3, 1), (3, 3), (1, 3)]), (5, 5)).sum().item()
+    9
+    """
+    filled = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(filled, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
+    return filled.astype(bool)
 
 
 def region_masks(landmarks: np.ndarray, size: int, *, grow: float = 0.03, soft: float = 0.025) -> np.ndarray:

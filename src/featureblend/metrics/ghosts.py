@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..faces.masks import hull_mask
 from ..faces.warp import mean_shape, warp_map
 from ..io.image import check_image
 from .inputs import luma
@@ -154,19 +155,6 @@ def ghosting(
         outside=None if face is None else _share(ghosted, edges, seen & ~face),
         map=cv2.resize(ghosted, (width, height)),
     )
-
-
-def hull_mask(landmarks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The (H, W) bool mask of the landmarks' convex hull: the face from the brows to the chin.
-
-    Examples
-    --------
-    >>> hull_mask(np.array([(1, 1), (3, 1), (3, 3), (1, 3)]), (5, 5)).sum().item()
-    9
-    """
-    filled = np.zeros(shape, np.uint8)
-    cv2.fillConvexPoly(filled, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
-    return filled.astype(bool)
 
 
 @dataclass(frozen=True)

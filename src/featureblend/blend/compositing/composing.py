@@ -317,6 +317,8 @@ def suitability(face: AlignedFace) -> float:
         beyond the photo count against it. More sharpness than a good photo has counts for nothing, and noise is no
         sharpness: else degraded photos would win.
     """
+    if face.suitability is not None:
+        return face.suitability
     crop = face.at(GUIDE)
     around = 1 - face_mask(crop.landmarks, GUIDE, forehead=0)
     blur = min(0.0, edge_sharpness(crop.image, around) - SHARP)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ...faces.alignment import blurred
 from ...faces.masks import face_mask, region_masks, rescaled_points
 from ...faces.warp import warp_map
 from ...io.image import to_uint8
@@ -40,7 +41,7 @@ one about the other is seen less than its outlines ..."""
 OUTLINES_SIDE = 30
 """... which are in the bands of pyramid levels of this side or more."""
 
-GAIN = (0.67, 1.5)
+CONTRAST_GAIN = (0.67, 1.5)
 """How far the contrast of a parent's detail is fitted to the blend's brightness."""
 
 
@@ -145,7 +146,7 @@ def add_detail(
     was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
     becomes = was + np.float32(1 - own) * (becomes - was)
     donor = np.einsum("nyx,nyxc->yxc", chosen.astype(np.float32), np.stack(guides))
-    gain = np.clip((_brightness(guide) + 16) / (_brightness(donor) + 16), *GAIN) ** (1 - own)
+    gain = np.clip((_brightness(guide) + 16) / (_brightness(donor) + 16), *CONTRAST_GAIN) ** (1 - own)
 
     clearer = around**OUTLINES / (around**OUTLINES).sum()
     outlines, outside = _mixed(images, clearer), _mixed(images, around)
@@ -186,11 +187,7 @@ def _mixed(images: Sequence[np.ndarray], shares: np.ndarray) -> np.ndarray:
 
 
 def _brightness(image: np.ndarray) -> np.ndarray:
-    return _blurred(image.mean(axis=2), 3.8)
-
-
-def _blurred(image: np.ndarray, spread: float) -> np.ndarray:
-    return cv2.GaussianBlur(image, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
+    return blurred(image.mean(axis=2), 3.8)
 
 
 def _scaled(image: np.ndarray, size: int) -> np.ndarray:

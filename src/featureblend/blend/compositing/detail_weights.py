@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
+
+from ...faces.alignment import blurred
 
 __all__ = ["agreement", "busyness", "edge_sharpness", "face_shares"]
 
@@ -77,13 +78,13 @@ def edge_sharpness(image: np.ndarray, where: np.ndarray) -> float:
     --------
     >>> image = np.kron(np.random.default_rng(0).uniform(0, 255, (8, 8, 3)), np.ones((8, 8, 1))).astype(np.float32)
     >>> everywhere = np.ones((64, 64))
-    >>> edge_sharpness(image, everywhere) > edge_sharpness(cv2.GaussianBlur(image, (0, 0), 1), everywhere)
+    >>> edge_sharpness(image, everywhere) > edge_sharpness(blurred(image, 1.0), everywhere)
     True
     """
     luma, unit = _luma(image), max(where.shape) / 128
-    fine = np.square(luma - _blurred(luma, unit))
+    fine = np.square(luma - blurred(luma, unit))
     middling = np.square(_band(luma, 2 * unit, 4 * unit))
-    slope = np.hypot(*np.gradient(_blurred(luma, 2 * unit)))
+    slope = np.hypot(*np.gradient(blurred(luma, 2 * unit)))
     counts = where > 0.5
     if not counts.any():
         return 0.0
@@ -113,7 +114,7 @@ def busyness(image: np.ndarray, where: np.ndarray) -> float:
     0.0
     """
     luma = _luma(image)
-    fine = luma - _blurred(luma, 0.025 * max(where.shape))
+    fine = luma - blurred(luma, 0.025 * max(where.shape))
     return float(np.sqrt((where * fine**2).sum() / (where.sum() + 1e-9)))
 
 
@@ -175,9 +176,5 @@ def _luma(image: np.ndarray) -> np.ndarray:
     return np.asarray(image, np.float32) @ _LUMA
 
 
-def _blurred(values: np.ndarray, spread: float) -> np.ndarray:
-    return cv2.GaussianBlur(values, (0, 0), spread, borderType=cv2.BORDER_REFLECT_101)
-
-
 def _band(values: np.ndarray, fine: float, coarse: float) -> np.ndarray:
-    return _blurred(values, fine) - _blurred(values, coarse)
+    return blurred(values, fine) - blurred(values, coarse)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from ...faces.alignment import resized
+from ...faces.alignment import blurred, resized
 
 __all__ = ["broad", "restore_photo"]
 
@@ -83,4 +82,4 @@ def broad(image: np.ndarray) -> np.ndarray:
     >>> float(broad(np.full((32, 32, 3), 7, np.float32)).max())
     7.0
     """
-    return cv2.GaussianBlur(image, (0, 0), BROAD * image.shape[0], borderType=cv2.BORDER_REFLECT_101)
+    return blurred(image, BROAD * image.shape[0])

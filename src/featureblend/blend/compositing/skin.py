@@ -12,6 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ...faces.alignment import blurred
 from ...faces.masks import around_face, face_mask, skin_likeness
 
 __all__ = ["skin_around", "spread", "tinted", "with_mean_colour"]
@@ -25,7 +26,7 @@ SURE = (0.1, 0.45)
 HOLE = 0.04
 """What is not like skin and no larger than twice this share of the side, but lies in skin, is skin too."""
 
-GAIN = (0.25, 4.0)
+TINT_GAIN = (0.25, 4.0)
 """How far skin around a face is darkened or lightened at most."""
 
 
@@ -66,7 +67,7 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
     wanted = wanted + core[..., None] * (mean - wanted)
     known = np.maximum(core, skin)
     change = (wanted - picture) * known[..., None]
-    low = _blurred(change) / (_blurred(known) + 1e-3)[..., None]
+    low = blurred(change, LOW_BAND * size) / (blurred(known, LOW_BAND * size) + 1e-3)[..., None]
     return np.clip(picture + known[..., None] * low, 0, 255)
 
 
@@ -90,7 +91,7 @@ def skin_around(image: np.ndarray, core: np.ndarray, shape: np.ndarray) -> np.nd
     # A gleam on a forehead, a mole or a freckle is as little like skin as hair is, but skin is all around it.
     reach = 2 * round(HOLE * size) + 1
     closed = cv2.morphologyEx(alike, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    return _blurred(closed, size / 128) * around_face(shape, size)
+    return blurred(closed, size / 128) * around_face(shape, size)
 
 
 def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
@@ -116,7 +117,7 @@ def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarra
     >>> tinted(np.array([[[0.0] * 3, [100.0] * 3, [255.0] * 3]]), old, new)[0, :, 0].round().tolist()
     [0.0, 50.0, 156.0]
     """
-    gain = np.clip((new + 2) / (old + 2), *GAIN)
+    gain = np.clip((new + 2) / (old + 2), *TINT_GAIN)
     there = old * gain
     above = np.minimum(1, (255 - np.minimum(there, 255)) / np.maximum(255 - old, 1))
     moved = np.where(image <= old, image * gain, there + (image - old) * above)
@@ -145,12 +146,7 @@ def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     unit = len(known) / 128
     total, weight = np.zeros_like(values), np.zeros_like(known)
     for deviation, share in ((5.0, 1.0), (10.0, 1e-1), (20.0, 1e-2), (40.0, 1e-3)):
-        blurred = _blurred(values * known[..., None], deviation * unit)
-        total += share * blurred.reshape(values.shape)
-        weight += share * _blurred(known, deviation * unit)
+        near = blurred(values * known[..., None], deviation * unit)
+        total += share * near.reshape(values.shape)
+        weight += share * blurred(known, deviation * unit)
     return total / (weight[..., None] + 1e-6)
-
-
-def _blurred(values: np.ndarray, deviation: float | None = None) -> np.ndarray:
-    reach = LOW_BAND * len(values) if deviation is None else deviation
-    return cv2.GaussianBlur(values, (0, 0), reach, borderType=cv2.BORDER_REFLECT_101)
