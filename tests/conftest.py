@@ -30,7 +30,7 @@ COUNT = 36
 
 @pytest.fixture(scope="session", params=["drawn", pytest.param("real", marks=pytest.mark.real_photos)])
 def face_source(request):
-    """Where `face_photos` come from; dlib finds the drawn faces too, but they are more alike."""
+    """Where `face_photos` come from; the drawn ones are found too, but are more alike."""
     return request.param
 
 

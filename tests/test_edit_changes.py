@@ -117,7 +117,7 @@ def test_how_symmetric_follows_the_amount(blender, astronaut):
     found = [symmetrize(astronaut, amount, blender=blender).measures["symmetry"] for amount in (-1, 0, 0.5, 1)]
     assert found == sorted(found)
     own = blender.find(astronaut)
-    assert difference(symmetrize(astronaut, 0, blender=blender).image, own.image) == 0
+    assert difference(symmetrize(astronaut, 0, blender=blender).image, own.image) < 1e-4  # one pixel by one grey level
 
 
 def test_a_picture_has_the_size_that_is_asked_for(blender, astronaut):

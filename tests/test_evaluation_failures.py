@@ -54,7 +54,7 @@ def test_a_method_that_always_fails_leaves_a_report(faces, tmp_path, monkeypatch
 
 
 def test_identity_is_measured_and_cached_in_the_folder(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(featureblend.evaluation.perception, "_detector", Recogniser)
+    monkeypatch.setattr(featureblend.evaluation.perception, "_recognizer", Recogniser)
     page = run(faces, tmp_path, ("pixel",), MANY, identity=True).read_text()
     found = {line["figure"]: line for line in lines(tmp_path)}
     assert 0 <= found["mmpmr"]["value"] <= 1
@@ -120,7 +120,7 @@ def test_identity_is_refused_before_anything_is_measured(faces, tmp_path):
 
 def test_pairs_without_a_second_photo_are_left_out_of_mmpmr_and_counted(faces, tmp_path, monkeypatch):
     """Of every fifth person the second photo is taken away."""
-    monkeypatch.setattr(featureblend.evaluation.perception, "_detector", Recogniser)
+    monkeypatch.setattr(featureblend.evaluation.perception, "_recognizer", Recogniser)
     gone = [PEOPLE + number for number in range(0, PEOPLE, 5)]
     fewer = faces.chosen(np.setdiff1d(np.arange(len(faces)), gone))
     page = run(fewer, tmp_path, ("pixel",), MANY, identity=True).read_text()

@@ -13,6 +13,7 @@ from featureblend.evaluation.identity import (
     similarity,
     weaker_parent,
 )
+from featureblend.faces.recognizers import open_recognizer
 
 
 def test_a_blend_counts_only_if_it_matches_every_contributor():
@@ -84,9 +85,10 @@ def test_a_damaged_file_of_the_cache_is_made_anew(tmp_path):
     assert np.load(kept).tolist() == [7]
 
 
-def test_dlibs_embedding_knows_a_face_again_after_a_small_change(tmp_path, detector):
+@pytest.mark.extras
+def test_dlibs_embedding_knows_a_face_again_after_a_small_change(tmp_path):
     """The same drawn face a little darker is nearer than another face."""
-    cache = EmbeddingCache(tmp_path, detector.embedding)
+    cache = EmbeddingCache(tmp_path, open_recognizer().embedding)
     (one, points), (other, others) = draw_face(0, 128), draw_face(5, 128)
     first, darker, second = (
         cache(*face) for face in ((one, points), ((one * 0.9).astype(np.uint8), points), (other, others))

@@ -10,6 +10,9 @@ from featureblend.blend.compositing.paste import unalign_change
 from featureblend.errors import FeatureblendError
 from featureblend.faces.alignment import CropTemplate, align_face, crop_matrix, invert_matrix, transform_points
 
+FFHQ = CropTemplate(eye_scale=2.0, mouth_scale=1.8, centre_shift=0.1)
+"""The scales of FFHQ's own rule."""
+
 FACE = np.full((68, 2), 300.0)
 """Points whose eyes and mouth have simple means: eyes at (270, 280) and (330, 280), mouth at (300, 340)."""
 FACE[36:42], FACE[42:48], FACE[48], FACE[54] = (270, 280), (330, 280), (280, 340), (320, 340)
@@ -47,7 +50,7 @@ points_68 = st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(see
 def test_the_crop_is_the_square_of_ffhqs_formula(points, size, margin):
     quad = ffhq_quad(points)
     assume(np.hypot(*(quad[0] - quad[2])) > 1)
-    matrix = crop_matrix(points, size, margin)
+    matrix = crop_matrix(points, size, margin, FFHQ)
     centre = quad.mean(axis=0)
     # A picture of `size` pixels reaches from -0.5 to size - 0.5.
     edge = np.array([[0, 0], [0, size], [size, size], [size, 0]]) - 0.5
@@ -64,7 +67,7 @@ def test_turning_scaling_and_moving_the_photo_changes_nothing_in_the_crop(points
 
 
 def test_a_level_face_by_hand():
-    matrix = crop_matrix(FACE, 128)
+    matrix = crop_matrix(FACE, 128, template=FFHQ)
     # Half the side is the larger of 2.0 x 60 and 1.8 x 60, that is 120; the middle is at (300, 286).
     np.testing.assert_allclose(matrix[:, :2], np.eye(2) * 128 / 240)
     np.testing.assert_allclose(transform_points(np.array([[300.0, 286.0]]), matrix), [[63.5, 63.5]])

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from drawn_faces import draw_face, draw_faces
 
-from featureblend.faces.detector import FaceDetector
-
 
 def test_same_seed_same_face_other_seed_other_face():
     image, landmarks = draw_face(3)
@@ -28,7 +26,7 @@ def test_shapes_and_landmarks_scale_with_the_size(size):
     assert np.abs((landmarks + 0.5) / size - (draw_face(5, 128)[1] + 0.5) / 128).max() < 1e-9
 
 
-def test_landmarks_are_in_dlib_order():
+def test_landmarks_are_in_order():
     for seed in range(20):
         points = draw_face(seed)[1]
         assert (np.diff(points[:17, 0]) > -1).all()  # the jaw, from the viewer's left
@@ -41,8 +39,7 @@ def test_landmarks_are_in_dlib_order():
         assert points[62, 1] <= points[66, 1] + 0.5
 
 
-def test_landmarks_lie_where_dlib_finds_them():
-    detector = FaceDetector(use_cnn=False)
+def test_landmarks_lie_where_the_detector_finds_them(detector):
     errors = []
     for image, points in zip(*draw_faces(range(12)), strict=True):
         found = detector.detect(image)

@@ -11,7 +11,8 @@ from real_photos import lfw_photos, opened, shared_file
 
 from featureblend.faces.drawn import draw_face
 from featureblend.faces.finder import NETWORKS, FaceFinder
-from featureblend.faces.pose import canonical_mesh, head_pose, mirrored_points
+from featureblend.faces.landmarks import landmarks_of
+from featureblend.faces.pose import canonical_mesh, head_pose
 
 REFERENCE = Path(__file__).parent / "data" / "face_networks_reference.npz"
 
@@ -86,8 +87,10 @@ def test_nothing_is_found_where_nothing_is(finder, shape):
 def test_a_mirrored_photo_has_the_mirrored_mesh_and_pose(finder, photo):
     (face,) = finder.find(photo)
     (mirrored,) = finder.find(np.ascontiguousarray(photo[:, ::-1]))
-    assert error(mirrored, mirrored_points(face.points, 256)[:, :2]) < 0.06
-    assert head_pose(mirrored.points).yaw == pytest.approx(-head_pose(face.points).yaw, abs=4)
+    due = face.points[canonical_mesh()[1], :2] * (-1, 1) + (255, 0)
+    assert error(mirrored, due) < 0.06
+    yaws = [head_pose(landmarks_of(one.points)).yaw for one in (face, mirrored)]
+    assert yaws[1] == pytest.approx(-yaws[0], abs=4)
 
 
 def test_results_do_not_depend_on_what_was_asked_before(finder, photo):
@@ -102,7 +105,7 @@ def test_head_pose_of_the_turned_mean_face(yaw, pitch, roll):
     about_x = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
     about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
     points = 40 * canonical_mesh()[0] @ (about_z @ about_x @ about_y).T + 100
-    found = head_pose(points)
+    found = head_pose(landmarks_of(points))
     if pitch == 0 or yaw == 0:
         assert np.allclose(found, (yaw, pitch, roll), atol=1e-4)
     assert found.yaw == pytest.approx(yaw, abs=1.5)
@@ -136,8 +139,9 @@ def test_people_who_look_into_the_camera_have_no_yaw(finder):
         for member in tar:
             if "/neutral/" in member.name and member.name.endswith(".jpg"):
                 (face,) = finder.find(np.asarray(opened(tar.extractfile(member).read())))
-                yaws.append(head_pose(face.points).yaw)
-                pitches.append(head_pose(face.points).pitch)
+                pose = head_pose(landmarks_of(face.points))
+                yaws.append(pose.yaw)
+                pitches.append(pose.pitch)
     assert len(yaws) == 34
     assert np.std(yaws) < 3
     assert abs(np.mean(yaws)) < 2

@@ -24,6 +24,8 @@ from featureblend.edit.transform import symmetrize, transform
 from featureblend.evaluation.compare import compare
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face
+from featureblend.faces.landmarks import landmarks_of
+from featureblend.faces.pose import canonical_mesh
 from featureblend.io.image import load_image, save_image
 from featureblend.io.photo_warnings import MONOCHROME, PhotoWarning, counted, told
 from featureblend.model.folder import find_model
@@ -48,7 +50,7 @@ def pair(tmp_path_factory):
 @pytest.fixture(scope="module")
 def grey(tmp_path_factory):
     path = tmp_path_factory.mktemp("grey") / "grey.png"
-    Image.open(SECOND).convert("L").save(path)
+    Image.fromarray(draw_face(1, 250)[0]).convert("L").save(path)
     return path
 
 
@@ -93,12 +95,16 @@ def test_a_face_of_few_pixels_is_told(blender):
     assert line.startswith("photo 2: ")
 
 
-def test_a_turned_head_is_told_with_its_side():
-    image, marks = draw_face(0, 128)
-    turned = marks.copy()
-    turned[27:36, 0] += 0.8 * (marks[16, 0] - marks[27, 0])
-    (warning,) = photo_warnings(align_face(image, turned, 128))
-    assert "to the right" in warning.one
+@pytest.mark.parametrize(
+    ("yaw", "words"), [(40, ["40 degrees to the right"]), (-50, ["50 degrees to the left"]), (25, [])]
+)
+def test_a_turned_head_is_told_with_its_side(yaw, words):
+    turn = np.radians(yaw)
+    head = (
+        canonical_mesh()[0] @ np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]).T
+    )
+    found = photo_warnings(align_face(draw_face(0, 400)[0], landmarks_of(100 * head + 200), 128))
+    assert [warning.one.split("about ")[1].split(";")[0] for warning in found] == words
 
 
 def test_light_and_tints_by_hand():

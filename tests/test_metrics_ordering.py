@@ -124,7 +124,7 @@ def test_ghosting_where_it_applies(sets):
 
 @pytest.mark.real_photos
 def test_a_morph_of_photos_is_clean_inside_the_face_and_ghosted_outside():
-    detector, faces = FaceDetector(use_cnn=False), []
+    detector, faces = FaceDetector(), []
     for image in photos(120)[:28]:
         found = [face for face in detector.detect(image) if np.hypot(*(np.array(face.centre) - 64)) < 20]
         faces += [(image, face.landmarks) for face in found[:1]]

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from featureblend.errors import FeatureblendError
+from featureblend.faces.landmarks import MIRRORED
 from featureblend.faces.masks import outside_face
 from featureblend.faces.warp import warp_to_shape
 from featureblend.model.mixing import _inside_and_around, _placed, mix
@@ -19,7 +20,7 @@ from featureblend.training.export import _layout
 from featureblend.training.groups import group_size, mixed_in_groups, mixed_pictures
 from featureblend.training.networks import AUTOENCODERS, build
 from featureblend.training.starting import read_start, take_over
-from featureblend.training.warping import MIRRORED, warp_batch, warp_to_group_means
+from featureblend.training.warping import warp_batch, warp_to_group_means
 
 TOY = {"image_size": 32, "widths": (8, 8), "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "global_dim": 4}
 

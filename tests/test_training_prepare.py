@@ -18,6 +18,7 @@ from PIL import Image
 
 from featureblend.cli import main
 from featureblend.errors import FeatureblendError
+from featureblend.faces.alignment import align_face
 from featureblend.io.image import load_image
 from featureblend.training import prepare as module
 from featureblend.training.dataset import FaceSet, person_split
@@ -28,10 +29,9 @@ QUICK = {"jobs": 1, "quiet": True}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_cnn(detector):
-    """Share the tests' detector, and leave out the slow last resort on photos without a face."""
+def shared_detector(detector):
+    """Share the tests' detector."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(detector, "use_cnn", False)
     patch.setattr(module, "_detector", lambda: detector)
     yield
     patch.undo()
@@ -292,11 +292,12 @@ def test_the_face_in_the_middle_or_the_largest(people, tmp_path, detector):
     for which in ("largest", "central"):
         prepare(tmp_path / "in", tmp_path / "out.tar", PrepareSettings(which=which), **QUICK)
         crops.append(FaceSet.read(tmp_path / "out.tar"))
-    codes = [detector.embedding(faces.images[0], faces.landmarks[0].astype(float)) for faces in crops]
-    for code, path in zip(codes, (people[1], people[2]), strict=True):
-        own = [detector.embedding(image, face.landmarks) for image, face in [detector.find(path, "central")]]
-        distances = [np.linalg.norm(code - other) for other in (*own, *codes) if other is not code]
-        assert distances[0] == min(distances)
+    crops = [faces.images[0].astype(float) for faces in crops]
+    for crop, path in zip(crops, (people[1], people[2]), strict=True):
+        image, face = detector.find(path, "central")
+        own = align_face(image, face.landmarks, 160, margin=1.25).image
+        distances = [np.abs(crop - other).mean() for other in (own, *crops) if other is not crop]
+        assert distances[0] < distances[1] / 2
 
 
 def test_faces_that_are_too_small_are_skipped(people, tmp_path):
@@ -337,13 +338,13 @@ def test_one_photo_that_breaks_the_detector_is_skipped(folder, tmp_path, detecto
         def search(self, image):
             self.count += 1
             if self.count == 3:
-                raise RuntimeError("dlib said no")
+                raise RuntimeError("the network said no")
             return self.detector.search(image)
 
     monkeypatch.setattr(module, "_detector", lambda: breaking)
     breaking = Breaking(detector)
     report = prepare(folder, tmp_path / "out.tar", **QUICK)
-    assert "unexpected error: RuntimeError dlib said no" in dict(report.skipped).values()
+    assert "unexpected error: RuntimeError the network said no" in dict(report.skipped).values()
     assert sum(report.splits.values()) == 12
 
 

@@ -5,7 +5,7 @@ r"""Make the example faces that the package ships: decoded mixes of many people'
 
 Each face mixes a training person, drawn at random, with those whose hair, background and shape are most alike: of
 people who differ in these a mean is a mist. Only mixes in which the detector finds a face, in which the model finds
-nothing to restore, and which dlib's recogniser takes for none of the people in it, are kept.
+nothing to restore, and which dlib's recogniser (the extra `identity`) takes for none of the people in it, are kept.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ OF_SHAPE = 2.4
 """Grey levels that a pixel between the landmarks counts for in that comparison."""
 LARGEST_TURN = 0.12
 """Parents face the camera: the nose's tip lies this near to the middle of the eyes, as a share of their distance."""
-SAME_PERSON = 0.6
-"""dlib's recogniser takes faces whose embeddings are nearer than this for one person."""
 
 
 def frontal(landmarks: np.ndarray) -> np.ndarray:
@@ -115,11 +113,11 @@ def main() -> None:
         found = blender.detector.detect(made)
         if not found or any(map(damaged, blender.cleaned([blender.find(made)]))):
             continue
-        whose = blender.detector.embedding(made, found[0].landmarks)
+        whose = blender.recognizer.embedding(made, found[0].landmarks)
         near = [
-            np.linalg.norm(whose - blender.detector.embedding(parent.image, parent.landmarks)) for parent in parents
+            np.linalg.norm(whose - blender.recognizer.embedding(parent.image, parent.landmarks)) for parent in parents
         ]
-        if min(near) < SAME_PERSON:
+        if min(near) < blender.recognizer.threshold:
             continue
         kept.append(made)
         print(f"candidate {len(kept) - 1}: nearest parent at {min(near):.2f}")

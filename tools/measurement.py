@@ -47,6 +47,7 @@ from featureblend.evaluation.scoring import Reference
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import AlignedFace
 from featureblend.faces.detector import FaceDetector
+from featureblend.faces.recognizers import open_recognizer
 from featureblend.io.files import atomic_path
 from featureblend.training.dataset import FaceSet
 
@@ -135,8 +136,8 @@ class _NoPortraits:
 
 def identity(faces: FixedFaces) -> Values:
     """How alike the recogniser finds the faces, and what is made of it."""
-    detector = FaceDetector()
-    vectors = np.stack([detector.embedding(*face) for face in zip(faces.images, faces.landmarks, strict=True)])
+    recognizer = open_recognizer()
+    vectors = np.stack([recognizer.embedding(*face) for face in zip(faces.images, faces.landmarks, strict=True)])
     alike = np.stack([similarity(vector, vectors) for vector in vectors])
     return {
         "similarity": alike[np.triu_indices(len(alike), 1)].tolist(),

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
-from ..faces.detector import FaceDetector
+from ..faces.recognizers import Recognizer, open_recognizer
 from ..metrics.measures import face_distances
 from ..model.networks import Networks
 from .pipeline import BlendOptions, as_seen, blended, finished
@@ -67,7 +67,11 @@ Balancing = Literal["pictures", "identity"]
 
 
 def even_shares(
-    networks: Networks, faces: Sequence[AlignedFace], options: BlendOptions, by: Balancing, recognizer: FaceDetector
+    networks: Networks,
+    faces: Sequence[AlignedFace],
+    options: BlendOptions,
+    by: Balancing,
+    recognizer: Recognizer | None = None,
 ) -> np.ndarray:
     """Find the weights of two faces at which the blend is equally close to both.
 
@@ -79,8 +83,9 @@ def even_shares(
     options : BlendOptions
         How they are blended; size and background do not matter.
     by : 'pictures' or 'identity'
-        Distances of the pictures inside the face, or of dlib's identity embedding.
-    recognizer : FaceDetector
+        Distances of the pictures inside the face, or of identity embeddings.
+    recognizer : Recognizer, optional
+        For 'identity'; by default the one of dlib.
 
     Returns
     -------
@@ -90,18 +95,19 @@ def even_shares(
     Raises
     ------
     FeatureblendError
-        If every blend is nearer to the same one of them.
+        If every blend is nearer to the same one of them, or the recogniser is not installed.
     """
     plain = replace(options, background="blend", size=None)
     images, marks = [face.image for face in faces], [face.landmarks for face in faces]
     faces = as_seen(networks, faces, plain)
     if by == "identity":
+        recognizer = recognizer or open_recognizer()
         known = [recognizer.embedding(face.image, face.landmarks) for face in faces]
 
     def gap(weight: float) -> float:
         made = blended(networks, faces, np.array([weight, 1 - weight]), plain)
         image = finished(made, faces, plain)
-        if by == "identity":
+        if recognizer is not None and by == "identity":
             to_first, to_second = identity_distances(image, faces, recognizer, made.shape, known)
         else:
             to_first, to_second = face_distances(image, images, marks, made.shape.tolist())

@@ -16,6 +16,7 @@ from .. import __version__
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, align_face
 from ..faces.detector import FaceDetector, Search, choose_face
+from ..faces.recognizers import Recognizer, open_recognizer
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, input_name, read_input
 from ..io.photo_warnings import PhotoWarning, several_faces, told
@@ -42,7 +43,7 @@ class Blender:
     """Blends photos with one model.
 
     Use `Blender.from_pretrained`. Nothing leaves the machine: no method opens a connection. One
-    blender may be used by several threads; they take turns at finding faces.
+    blender may be used by several threads.
 
     Parameters
     ----------
@@ -66,6 +67,7 @@ class Blender:
     ) -> None:
         self.networks = Networks(folder, mend=flag(mend, "mend"))
         self.detector = detector or FaceDetector()
+        self._recognizer: Recognizer | None = None
 
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str] | None = None, *, mend: bool = True) -> Blender:
@@ -94,6 +96,23 @@ class Blender:
     def config(self) -> ModelConfig:
         """What the model's ``config.json`` says."""
         return self.networks.config
+
+    @property
+    def recognizer(self) -> Recognizer:
+        """Who tells whose face it is, where that is measured: dlib's network unless another is set.
+
+        Raises
+        ------
+        FeatureblendError
+            If it is not installed.
+        """
+        if self._recognizer is None:
+            self._recognizer = open_recognizer()
+        return self._recognizer
+
+    @recognizer.setter
+    def recognizer(self, recognizer: Recognizer) -> None:
+        self._recognizer = recognizer
 
     @property
     def image_size(self) -> int:
@@ -135,7 +154,7 @@ class Blender:
             If there is none, or not that one.
         """
         chosen = choose_face(found.faces, found.image.shape, which, name, warnings)
-        face = align_face(found.image, chosen.landmarks, self.image_size, template=self.config.crop)
+        face = align_face(found.image, chosen.landmarks, self.image_size, template=self.config.crop, mesh=chosen.mesh)
         warnings = (*warnings, *found.warnings)
         if len(found.faces) > 1 and isinstance(which, str):  # by its number, a user chose it
             warnings = (*warnings, several_faces(len(found.faces), which))
@@ -249,7 +268,7 @@ class Blender:
         which : 'largest', 'central', int, or a sequence of these
             Which face of each photo.
         measures : 'none', 'pictures' or 'identity'
-            What is measured: nothing, what the pictures tell, or also who is recognised (0.2 s a face).
+            What is measured: nothing, what the pictures tell, or also who is recognised (`recognizer`).
         balance : 'pictures' or 'identity', optional
             Of two photos: instead of `weights`, search those at which the blend is as near to one as to the other.
         **options
@@ -275,6 +294,8 @@ class Blender:
         choices = which_faces(which, len(items))
         if balance is not None and not isinstance(balance, str):
             raise FeatureblendError(f"unknown balance {balance!r}: use 'pictures' or 'identity'")
+        if "identity" in (measures, balance):
+            self.recognizer.check()
         if balance is not None and (len(items) != 2 or weights is not None or alpha is not None):
             raise FeatureblendError("a balance is searched for two photos, and in place of weights")
         faces = [
@@ -282,7 +303,9 @@ class Blender:
         ]
         names = [input_name(item, place) for place, item in enumerate(items, 1)]
         if balance is not None:
-            shares = even_shares(self.networks, faces, blend_options, balance, self.detector)
+            shares = even_shares(
+                self.networks, faces, blend_options, balance, self.recognizer if balance == "identity" else None
+            )
         made = self._blend(faces, shares, blend_options, measures, names)
         recipe = {
             **made.recipe,
@@ -341,7 +364,7 @@ class Blender:
         found: dict[str, Any] = {}
         if measures != "none":
             typical = self.config.metrics.get("psnr") or TYPICAL
-            recognizer = self.detector if measures == "identity" else None
+            recognizer = self.recognizer if measures == "identity" else None
             whole = blend_options.background != "blend" or blend_options.size is not None
             crop = finished(made, faces, blend_options, plain=True) if whole else picture
             found, warnings = measure_quality(replace(made, image=crop), faces, names, typical, recognizer)

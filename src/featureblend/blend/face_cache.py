@@ -42,6 +42,7 @@ class RememberingBlender(Blender):
 
     def __init__(self, blender: Blender, room: int = ROOM) -> None:
         self.networks, self.detector, self.room = blender.networks, blender.detector, room
+        self._recognizer = blender._recognizer
         self._faces: dict[tuple[str, Which], AlignedFace] = {}
         self._photos: OrderedDict[str, np.ndarray] = OrderedDict()
         self._busy: dict[str, threading.Lock] = {}

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
-from ..faces.detector import FaceDetector
+from ..faces.pose import head_pose
+from ..faces.recognizers import Recognizer
 from ..faces.warp import mean_shape
 from ..io.photo_warnings import MONOCHROME, NO_RESTORATION, PhotoWarning, told
 from ..metrics.distance import balance_of_distances
@@ -37,8 +38,9 @@ MEANINGS = {
     "reconstruction": "how near the model's picture of each photo, rid of damage, is to it: PSNR in dB; the more fine "
     "detail a photo has the fewer, so that it says little of how well the photo blends",
     "reconstruction_inside_face": "the same between brows and chin",
-    "yaw": "about how far each head is turned, in degrees; more than 0 to the viewer's right",
-    "identity_distances": "distance of dlib's identity embedding to each parent; under 0.6 it is taken for that person",
+    "yaw": "how far each head is turned, in degrees; more than 0 to the viewer's right",
+    "identity_distances": "distance of identity embeddings to each parent; dlib takes under 0.6 for that person, "
+    "SFace under 1.128",
     "identity_balance": "as balance, by identity (two photos only)",
 }
 """What each measure says, in a few words. 'identity' brings the last two, 'latent' the reconstructions."""
@@ -122,7 +124,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
     ['the face is only 30 pixels wide; a larger photo shows more of it']
     """
     found = list(face.warnings)
-    yaw = conditions.yaw(face.landmarks)
+    yaw = head_pose(face.landmarks).yaw
     if abs(yaw) > TURNED:
         side = "right" if yaw > 0 else "left"
         found.append(
@@ -164,7 +166,7 @@ def measure_quality(
     faces: Sequence[AlignedFace],
     names: Sequence[str],
     typical: float,
-    recognizer: FaceDetector | None = None,
+    recognizer: Recognizer | None = None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Measure a blend and its photos.
 
@@ -178,7 +180,7 @@ def measure_quality(
         What to call the photos in warnings.
     typical : float
         The model's mean PSNR in dB on people that it never saw.
-    recognizer : FaceDetector, optional
+    recognizer : Recognizer, optional
         For the measures of identity.
 
     Returns
@@ -203,7 +205,7 @@ def measure_quality(
         ]
         measures["reconstruction"] = [error and _rounded(error[0]) for error in errors]
         measures["reconstruction_inside_face"] = [error and _rounded(error[1]) for error in errors]
-    measures["yaw"] = [round(conditions.yaw(points)) for points in landmarks]
+    measures["yaw"] = [round(head_pose(points).yaw) for points in landmarks]
     if recognizer is not None:
         measures |= _identity(made, faces, recognizer)
     return measures, told(found, names)
@@ -221,27 +223,27 @@ def _rounded(decibels: float) -> float | None:
 def identity_distances(
     image: np.ndarray,
     faces: Sequence[AlignedFace],
-    recognizer: FaceDetector,
+    recognizer: Recognizer,
     shape: np.ndarray | None = None,
     parents: Sequence[np.ndarray] | None = None,
 ) -> list[float]:
-    """Distances of dlib's identity embedding of a blend to those of its parents.
+    """Distances of a blend's identity embedding to those of its parents.
 
     Parameters
     ----------
     image : (S, S, 3) uint8 array
         The blend's aligned crop.
     faces : sequence of N AlignedFace
-    recognizer : FaceDetector
+    recognizer : Recognizer
     shape : (N,) array, optional
         Shares of the faces in the blend's shape; equal if left out.
-    parents : N (128,) arrays, optional
+    parents : N arrays, optional
         The parents' embeddings, where they are known.
 
     Returns
     -------
     list of float
-        Under 0.6 the blend is taken for that person.
+        Up to `Recognizer.threshold` the blend is taken for that person.
     """
     shares = np.full(len(faces), 1 / len(faces)) if shape is None else shape
     own = recognizer.embedding(image, mean_shape([face.landmarks for face in faces], shares))
@@ -249,7 +251,7 @@ def identity_distances(
     return [float(np.linalg.norm(own - parent)) for parent in known]
 
 
-def _identity(made: BlendedCrop, faces: Sequence[AlignedFace], recognizer: FaceDetector) -> dict[str, Any]:
+def _identity(made: BlendedCrop, faces: Sequence[AlignedFace], recognizer: Recognizer) -> dict[str, Any]:
     parents = [recognizer.embedding(face.image, face.landmarks) for face in faces]
     distances = identity_distances(made.image, faces, recognizer, made.shape, parents)
     found: dict[str, Any] = {"identity_distances": [round(distance, 3) for distance in distances]}

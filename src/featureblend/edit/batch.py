@@ -351,9 +351,6 @@ LISTS = ("distances", "similarity", "reconstruction", "reconstruction_inside_fac
 MAX_NAME = 255
 """Bytes of a file's name that file systems take."""
 
-SAME_PERSON = 0.6
-"""dlib takes two embeddings nearer than this for one person."""
-
 
 @dataclass(frozen=True)
 class BatchSettings:
@@ -418,8 +415,8 @@ def run_batch(
     Raises
     ------
     FeatureblendError
-        If the folder or a picture of that format can't be written, a row's picture would replace a row's photo, or
-        there is no such model.
+        If the folder or a picture of that format can't be written, a row's picture would replace a row's photo,
+        there is no such model, or identity is to be measured and the recogniser is not installed.
     KeyboardInterrupt
         When stopped, after the rows at work are finished.
     """
@@ -437,6 +434,8 @@ def run_batch(
     before = finished_lines(out / TABLE)
     _keep_photos(rows, out, settings.suffix, before)
     blender = model if isinstance(model, Blender) else Blender.from_pretrained(model)
+    if settings.measures == "identity":
+        blender.recognizer.check()
     work = _Work(blender, out, settings, rows, before)
     stopped = _all_rows(work, rows, jobs, quiet)
     work.finish()
@@ -584,6 +583,10 @@ class _Work:
             "weights": " ".join(f"{share:.6g}" for share in made.recipe["weights"]),
             "warnings": "; ".join(made.warnings),
         }
+        if "identity_distances" in made.measures:
+            # What MMPMR counts: a morph works only if every contributor is taken for it.
+            matches = max(made.measures["identity_distances"]) < self.blender.recognizer.threshold
+            line["every_parent_matches"] = str(matches).lower()
         return line | _cells(made.measures)
 
     def _key(self, row: Row) -> str:
@@ -651,7 +654,4 @@ def _cells(measures: Mapping[str, Any]) -> dict[str, str]:
     for name, value in measures.items():
         values = {f"{name}_{place}": one for place, one in enumerate(value, 1)} if name in LISTS else {name: value}
         cells |= {title: "" if one is None else str(one) for title, one in values.items()}
-    if "identity_distances" in measures:
-        # What MMPMR counts: a morph works only if every contributor is taken for it.
-        cells["every_parent_matches"] = str(max(measures["identity_distances"]) < SAME_PERSON).lower()
     return cells

@@ -15,12 +15,13 @@ from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, transform_points
+from ..faces.landmarks import MIRRORED
 from ..faces.masks import outside_face
 from ..faces.warp import mean_shape
 from ..io.inputs import Input
 from ..io.photo_warnings import PhotoWarning, counted, told
 from ..io.tables import flag, number
-from ..metrics.mirror import MIRROR, symmetry
+from ..metrics.mirror import symmetry
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
@@ -246,7 +247,7 @@ def symmetrize(
 def _mirrored(face: AlignedFace) -> AlignedFace:
     """The mirrored face, with its mirrored photo."""
     side = face.image.shape[1]
-    turned = face.landmarks[MIRROR] * (-1, 1) + (side - 1, 0)
+    turned = face.landmarks[list(MIRRORED)] * (-1, 1) + (side - 1, 0)
     photo = None if face.photo is None else face.photo[:, ::-1]
     width = side if photo is None else photo.shape[1]
     flips = [np.array([[-1.0, 0, length - 1], [0, 1, 0], [0, 0, 1]]) for length in (side, width)]

@@ -34,7 +34,7 @@ class EmbeddingCache:
     folder : path-like
         Where they are kept, a small file a picture, by the hash of its pixels and landmarks. Made when needed.
     embed : callable
-        (H, W, 3) uint8 picture and (68, 2) landmarks in, (D,) float array out: `FaceDetector.embedding`.
+        (H, W, 3) uint8 picture and (68, 2) landmarks in, (D,) float array out: `Recognizer.embedding`.
     name : str
         Name of the embedding, part of the hash.
 

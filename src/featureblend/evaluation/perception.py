@@ -1,4 +1,4 @@
-"""Optional measures by published networks: identity (dlib), Inception's FID and KID, LPIPS."""
+"""Optional measures by published networks: identity (dlib's recogniser), Inception's FID and KID, LPIPS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FeatureblendError
-from ..faces.detector import FaceDetector
+from ..faces.recognizers import DlibRecognizer, Recognizer
 from .identity import (
     FALSE_MATCH_RATE,
     EmbeddingCache,
@@ -33,8 +33,10 @@ def check_identity(drawn: Drawn) -> None:
     Raises
     ------
     FeatureblendError
-        If no pair has a second photo of both people, or there are too few people to set a threshold.
+        If the recogniser is not installed, no pair has a second photo of both people, or there are too few people to
+        set a threshold.
     """
+    DlibRecognizer.check()
     if not (drawn.probes() >= 0).all(axis=1).any():
         raise FeatureblendError(
             "MMPMR needs a second photo of both people of a pair, and no pair of the protocol has them: "
@@ -58,12 +60,12 @@ def _faces_known(drawn: Drawn) -> list[int]:
 
 
 @lru_cache(maxsize=1)
-def _detector() -> FaceDetector:
-    return FaceDetector()
+def _recognizer() -> Recognizer:
+    return DlibRecognizer()
 
 
 def _embedded(folder: str, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    return EmbeddingCache(folder, _detector().embedding)(image, landmarks)
+    return EmbeddingCache(folder, _recognizer().embedding)(image, landmarks)
 
 
 def measure_identity(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..io.photo_warnings import PhotoWarning
+from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 __all__ = [
     "AlignedFace",
@@ -30,18 +31,20 @@ class CropTemplate:
 
     The crop is a square, turned so that the line between the eyes (corrected by the line from eyes
     to mouth) is level, and scaled by the larger of the two distances.
+
+    Notes
+    -----
+    FFHQ's own scales are 2, 1.8 and .1, of dlib's landmarks. Those of `featureblend.faces.landmarks` stand a little
+    nearer to each other; with the scales here the crop is the same on average: over 517 frontal photos of LFW its side
+    differs by .3 % (standard deviation 3.5 %), its middle by .1 % of the side (.5 %), its turn by .2 degrees (.9).
     """
 
-    eye_scale: float = 2.0
+    eye_scale: float = 2.02
     """Half side of the crop in distances between the eyes."""
-    mouth_scale: float = 1.8
+    mouth_scale: float = 1.84
     """Half side of the crop in distances from the eyes to the mouth, where that is larger."""
-    centre_shift: float = 0.1
+    centre_shift: float = 0.11
     """How far below the eyes the centre lies, in distances from the eyes to the mouth."""
-
-
-LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = slice(36, 42), slice(42, 48), (48, 54)
-"""Indices into dlib's 68 points; left and right are the viewer's."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class AlignedFace:
     """What was found out while the photo was read and searched, and can't be told from the crop."""
     suitability: float | None = None
     """How well the photo serves for hair and background, once `featureblend.blend.pipeline.cleaned` has looked."""
+    mesh: np.ndarray | None = field(default=None, repr=False)
+    """(468, 3) float64: x, y and depth in the crop; None where only the landmarks are known."""
 
     @property
     def restored(self) -> np.ndarray:
@@ -110,8 +115,8 @@ class AlignedFace:
             image = cv2.resize(self.image, (size, size), interpolation=kind)
         else:
             image = _cut(self.photo, matrix, size)
-        marks = transform_points(self.landmarks, scaling)
-        return replace(self, image=image, landmarks=marks, matrix=matrix, cleaned=None, degradation=None)
+        marks, mesh = transform_points(self.landmarks, scaling), _transformed_mesh(self.mesh, scaling)
+        return replace(self, image=image, landmarks=marks, mesh=mesh, matrix=matrix, cleaned=None, degradation=None)
 
     def padded(self, frame: int) -> np.ndarray:
         """Give the crop with what the photo shows around it.
@@ -262,7 +267,12 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 
 def align_face(
-    image: np.ndarray, landmarks: np.ndarray, size: int, margin: float = 1.0, template: CropTemplate | None = None
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    size: int,
+    margin: float = 1.0,
+    template: CropTemplate | None = None,
+    mesh: np.ndarray | None = None,
 ) -> AlignedFace:
     """Cut the aligned crop of a face.
 
@@ -275,6 +285,8 @@ def align_face(
         In that picture's pixels.
     size, margin, template
         As `crop_matrix`.
+    mesh : (468, 3) array, optional
+        x, y in that picture's pixels, and depth.
 
     Returns
     -------
@@ -282,7 +294,15 @@ def align_face(
     """
     matrix = crop_matrix(landmarks, size, margin, template)
     crop = _cut(image, matrix, size)
-    return AlignedFace(crop, transform_points(landmarks, matrix), matrix, photo=image)
+    marks = transform_points(landmarks, matrix)
+    return AlignedFace(crop, marks, matrix, photo=image, mesh=_transformed_mesh(mesh, matrix))
+
+
+def _transformed_mesh(mesh: np.ndarray | None, matrix: np.ndarray) -> np.ndarray | None:
+    """Apply a similarity to a mesh; depth is scaled."""
+    if mesh is None:
+        return None
+    return np.column_stack([transform_points(mesh[:, :2], matrix), mesh[:, 2] * np.hypot(*matrix[:, 0])])
 
 
 def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

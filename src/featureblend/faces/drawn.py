@@ -160,7 +160,7 @@ def draw_face(seed: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     -------
     image : (size, size, 3) uint8 array, sRGB
     landmarks : (68, 2) float64 array
-        (x, y) in pixels, pixel centres at whole numbers, in dlib's order.
+        (x, y) in pixels, pixel centres at whole numbers, in the order of `LANDMARKS`.
     """
     rng = np.random.default_rng(seed)
     head = _head(rng)

@@ -43,8 +43,9 @@ LEAST_PRESENCE = 0.5
 LEFT_EYE, RIGHT_EYE = 33, 263
 """Outer corners of the eyes among the mesh's points; left and right are the viewer's."""
 
-FINEST_WINDOW = 96
-"""Side of the smallest windows that are searched one by one, in pixels: faces of 16 pixels are found in them."""
+FINEST_WINDOW, FINEST_SHARE = 96, 1 / 8
+"""Side of the smallest windows that are searched one by one, in pixels and as a share of the photo's longer side,
+whichever is more: faces of 16 pixels, or of a 48th of the photo, are found in them."""
 LARGE = 1 / 6
 """A face that takes this share of a window's side is found surely; smaller ones may be missed."""
 
@@ -121,7 +122,7 @@ class FaceFinder:
 
         The photo is searched as it is. Where nothing that is surely upright turns up, it is searched turned by 90, 180
         and 270 degrees too, and the turn with the surest face counts. While the faces are small beside the photo, half
-        as large windows are searched, down to `FINEST_WINDOW`.
+        as large windows are searched, down to `FINEST_WINDOW` and `FINEST_SHARE`.
 
         Parameters
         ----------
@@ -134,11 +135,12 @@ class FaceFinder:
         """
         best: list[_Box] = []
         side = float(max(image.shape[:2]))
+        finest = max(FINEST_WINDOW, FINEST_SHARE * side)
         while True:
             best = _merged([*best, *self._searched(image, side)])
             largest = max((box.side for box in best), default=0.0)
             side /= 2
-            if largest > 2 * LARGE * side or side < FINEST_WINDOW:
+            if largest > 2 * LARGE * side or side < finest:
                 break
         faces = [face for box in best if (face := self._marked(image, box)) is not None]
         return sorted(_distinct(faces), key=lambda face: face.box[0] + face.box[2])
@@ -179,7 +181,7 @@ class FaceFinder:
             matrix = np.column_stack([zoom * axes, MESH_SIDE / 2 - zoom * axes @ centre])
             mesh, flag = self._mesh.run(None, {"input": _cropped(image, matrix, MESH_SIDE)})
             points = mesh.reshape(468, 3).astype(np.float64)
-            flat = points[:, :2]
+            flat = points[:, :2] + 0.5  # the network counts from a pixel's centre, the crop from its corner
             middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
             place = np.linalg.inv(matrix[:, :2])
             photo = (flat - matrix[:, 2]) @ place.T
@@ -189,7 +191,7 @@ class FaceFinder:
         presence = float(1 / (1 + np.exp(-np.clip(flag.ravel()[0], -50, 50))))
         if presence < LEAST_PRESENCE:
             return None
-        # The networks count from a pixel's corner, the project's coordinates from its centre.
+        # The project's coordinates count from a pixel's centre.
         found = np.column_stack([photo - 0.5, points[:, 2] / zoom])
         (left, top), (right, bottom) = found[:, :2].min(axis=0), found[:, :2].max(axis=0)
         return MeshFace((float(left), float(top), float(right), float(bottom)), found, box.score, presence)
@@ -218,11 +220,19 @@ def _windows(shape: tuple[int, ...], side: float) -> Iterator[tuple[float, float
 def _cropped(image: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     """A (1, side, side, 3) float32 crop in 0 to 1, black beyond the photo; `matrix` counts from pixels' corners."""
     zoom = float(np.hypot(*matrix[:, 0]))
-    if zoom < 0.5:  # a warp looks at 2 x 2 pixels: shrink by area means first
+    if zoom < 0.5:  # a warp looks at 2 x 2 pixels: shrink by area means first, what is seen of the photo
+        corners = np.array([(0, 0), (side, 0), (0, side), (side, side)], np.float64) - matrix[:, 2]
+        seen = corners @ np.linalg.inv(matrix[:, :2]).T
+        limits = image.shape[1], image.shape[0]
+        left, top = np.clip(np.floor(seen.min(axis=0) - 2 / zoom), 0, limits).astype(int)
+        right, bottom = np.clip(np.ceil(seen.max(axis=0) + 2 / zoom), 0, limits).astype(int)
+        if left >= right or top >= bottom:
+            return np.zeros((1, side, side, 3), np.float32)
+        image = image[top:bottom, left:right]
         height, width = (max(1, round(2 * zoom * length)) for length in image.shape[:2])
         scale = np.diag([image.shape[1] / width, image.shape[0] / height])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        matrix = np.column_stack([matrix[:, :2] @ scale, matrix[:, 2]])
+        matrix = np.column_stack([matrix[:, :2] @ scale, matrix[:, :2] @ (left, top) + matrix[:, 2]])
     centres = matrix.copy()
     centres[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from pixels' centres
     return cv2.warpAffine(image, centres, (side, side), flags=cv2.INTER_LINEAR)[None].astype(np.float32) / 255

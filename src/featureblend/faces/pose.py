@@ -1,4 +1,4 @@
-"""How far a head is turned: Face Mesh's points against the mean face that looks straight ahead."""
+"""How far a head is turned: its landmarks against those of the mean face, which looks straight ahead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["HeadPose", "canonical_mesh", "head_pose", "mirrored_points"]
+from .landmarks import landmarks_of
+
+__all__ = ["HeadPose", "canonical_mesh", "head_pose"]
 
 CANONICAL = Path(__file__).parent / "networks" / "canonical_mesh.npz"
 """What ``tools/make_canonical_mesh.py`` wrote."""
@@ -49,58 +51,39 @@ def canonical_mesh() -> tuple[np.ndarray, np.ndarray]:
         return file["points"].astype(np.float64), file["mirror"].astype(np.int64)
 
 
-def mirrored_points(points: np.ndarray, width: float) -> np.ndarray:
-    """Points of a face in the mirror image of its photo.
+def head_pose(landmarks: np.ndarray) -> HeadPose:
+    """How a head is turned, from its landmarks.
 
     Parameters
     ----------
-    points : (468, 2) or (468, 3) array
-        x, y (and depth) in pixels.
-    width : float
-        The photo's width in pixels.
-
-    Returns
-    -------
-    array of the same shape
-
-    Examples
-    --------
-    >>> points = np.random.default_rng(0).uniform(0, 99, (468, 3))
-    >>> bool(np.allclose(mirrored_points(mirrored_points(points, 100), 100), points))
-    True
-    """
-    mirrored = points[canonical_mesh()[1]].copy()
-    mirrored[:, 0] = width - 1 - mirrored[:, 0]
-    return mirrored
-
-
-def head_pose(points: np.ndarray) -> HeadPose:
-    """How a head is turned, from its mesh.
-
-    The rotation that takes the mean face to the points with the smallest squared distance (Umeyama 1991).
-
-    Parameters
-    ----------
-    points : (468, 3) array
-        x, y, depth in pixels, as `featureblend.faces.finder.MeshFace.points`.
+    landmarks : (68, 2) array
+        x, y in pixels of any picture.
 
     Returns
     -------
     HeadPose
+
+    Notes
+    -----
+    The scaled orthographic projection that takes the mean face's landmarks to these with the smallest squared distance
+    (DeMenthon and Davis 1995). Of 34 studio photos of people who look straight ahead the yaw's standard deviation is
+    2.2 degrees (of the whole mesh with its depth 2.1), its mean 0.
 
     Examples
     --------
     >>> points, _ = canonical_mesh()
     >>> turn = np.radians(30)
     >>> head_turned = np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]])
-    >>> [round(angle) + 0 for angle in head_pose(100 * points @ head_turned.T + 50)]
+    >>> [round(angle) + 0 for angle in head_pose(landmarks_of(100 * points @ head_turned.T + 50))]
     [30, 0, 0]
     """
-    mean = canonical_mesh()[0]
-    left, _, right = np.linalg.svd(mean.T @ (points - points.mean(axis=0)))
-    turn = (left @ np.diag([1.0, 1.0, np.sign(np.linalg.det(left @ right))]) @ right).T
-    # `turn` takes the mean face's axes to the picture's: its last column is where the back of the head points.
-    yaw = np.degrees(np.arctan2(-turn[0, 2], turn[2, 2]))
-    pitch = np.degrees(np.arcsin(np.clip(turn[1, 2], -1, 1)))
-    roll = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
+    mean = landmarks_of(canonical_mesh()[0], depth=True)
+    seen = np.asarray(landmarks, np.float64)
+    projection = np.linalg.lstsq(mean - mean.mean(axis=0), seen - seen.mean(axis=0), rcond=None)[0].T
+    left, _, right = np.linalg.svd(projection, full_matrices=False)
+    across, down = left @ right  # the nearest rows of a rotation
+    # Its last column is where the back of the head points.
+    yaw = np.degrees(np.arctan2(-across[2], across[0] * down[1] - across[1] * down[0]))
+    pitch = np.degrees(np.arcsin(np.clip(down[2], -1, 1)))
+    roll = np.degrees(np.arctan2(down[0], across[0]))
     return HeadPose(float(yaw), float(pitch), float(roll))

@@ -38,7 +38,7 @@ def mean_shape(landmarks: Sequence[np.ndarray], weights: Sequence[float] | np.nd
     Parameters
     ----------
     landmarks : sequence of N (K, 2) arrays
-        Pixel coordinates (x, y) in one aligned crop, the same points in the same order (dlib's 68, say).
+        Pixel coordinates (x, y) in one aligned crop, the same points in the same order.
     weights : sequence of N floats
         Sum to 1; the first face's first.
 

@@ -6,21 +6,10 @@ import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..faces.landmarks import MIRRORED
 from .inputs import as_stack, luma
 
 __all__ = ["symmetry"]
-
-MIRROR = np.concatenate(
-    [
-        np.arange(16, -1, -1),  # jaw
-        np.arange(26, 16, -1),  # brows
-        np.arange(27, 31),  # bridge of the nose
-        np.arange(35, 30, -1),  # nostrils
-        (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),  # eyes
-        (54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65),  # lips, outer and inner
-    ]
-)
-"""The landmark that each of dlib's 68 becomes in a mirror."""
 
 
 def symmetry(image: np.ndarray, landmarks: np.ndarray | None = None) -> float:
@@ -31,7 +20,7 @@ def symmetry(image: np.ndarray, landmarks: np.ndarray | None = None) -> float:
     image : (H, W, 3) uint8 array, sRGB
         An aligned face.
     landmarks : (68, 2) array, optional
-        dlib's points, (x, y) in pixels. They give the axis and the face's extent; without them the picture's middle
+        (x, y) in pixels. They give the axis and the face's extent; without them the picture's middle
         column is the axis, and an ellipse of 3/5 of the width and 4/5 of the height the face.
 
     Returns
@@ -70,8 +59,8 @@ def symmetry(image: np.ndarray, landmarks: np.ndarray | None = None) -> float:
     else:
         points = np.asarray(landmarks, dtype=np.float64)
         if points.shape != (68, 2):
-            raise FeatureblendError(f"symmetry needs dlib's 68 landmarks, not an array of {points.shape}")
-        flipped = (points * (-1, 1) + (width - 1, 0))[MIRROR]
+            raise FeatureblendError(f"symmetry needs 68 landmarks, not an array of {points.shape}")
+        flipped = (points * (-1, 1) + (width - 1, 0))[list(MIRRORED)]
         mirrored = cv2.warpAffine(
             mirrored,
             _similarity(flipped, points),

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ..errors import FeatureblendError
+from ..faces.landmarks import MIRRORED
 from .dataset import FaceSet
-from .warping import MIRRORED
 
 __all__ = ["FaceBatches", "moved", "seeded", "seeded_on"]
 

@@ -62,7 +62,7 @@ several faces' latents ({config.latent_dim} numbers each) is the blend. Weights:
 
 - Faces only, one at a time, seen roughly from the front; glasses, hands, microphones and hats blend badly.
 {limits}- A blend is a synthetic picture. It must not be used to impersonate anyone, or to pass identity checks.
-- The faces were found and aligned with dlib's 68-point model, which was trained on 300-W, a data set for research.
+- The faces were found and aligned with MediaPipe's BlazeFace and Face Mesh.
 """
 
 

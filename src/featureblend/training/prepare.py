@@ -266,7 +266,7 @@ def _prepare_chunks(
     ):
         results: Iterator[int] = map(work, todo)
         if jobs > 1 and len(todo) > 1:
-            # 'spawn': dlib and OpenCV keep threads that a forked copy would wait for.
+            # 'spawn': ONNX Runtime and OpenCV keep threads that a forked copy would wait for.
             pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context("spawn"), _start_worker)
             stack.callback(pool.shutdown, cancel_futures=True)  # after an error or Ctrl-C begin no more
             with _interrupts_held():  # which a worker inherits: while it imports, Ctrl-C would print a traceback

@@ -11,17 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["MIRRORED", "warp_batch", "warp_to_group_means"]
+__all__ = ["warp_batch", "warp_to_group_means"]
 
 GRID = 17
 """Nodes along each side at which the spline is evaluated; between them the displacement is interpolated."""
 STIFFNESS = 1e-3
 """Regularisation: how far landmarks may stay from their aims, in the spline's units."""
-_JAW, _LEFT_BROW, _NOSE = range(16, -1, -1), range(26, 16, -1), (27, 28, 29, 30, 35, 34, 33, 32, 31)
-_EYES = (45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40)
-_LIPS = (54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65)
-MIRRORED = (*_JAW, *_LEFT_BROW, *_NOSE, *_EYES, *_LIPS)
-"""For each of the 68 landmarks, the one that takes its place in a mirrored picture."""
 
 
 def warp_batch(images: Tensor, landmarks: Tensor, target: Tensor) -> Tensor:

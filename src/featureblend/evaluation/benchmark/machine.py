@@ -12,7 +12,7 @@ from ... import __version__
 
 __all__ = ["machine_facts"]
 
-PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "dlib-bin", "onnxruntime", "torch", "facemorpher")
+PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "onnxruntime", "torch", "facemorpher")
 """Packages whose versions affect speed."""
 
 

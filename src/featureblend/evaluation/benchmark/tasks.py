@@ -25,7 +25,7 @@ Task = Callable[[Mapping[str, Any]], Call]
 STAGES = {
     "load": "read and decode both photo files",
     "detect": "find the faces",
-    "landmarks": "mark 68 points in each",
+    "landmarks": "mark 468 points in each",
     "align": "turn, scale and crop",
     "clean": "restore both faces",
     "warp": "warp both to their mean shape",
@@ -184,7 +184,7 @@ def stages(spec: Mapping[str, Any]) -> Call:
         return noted
 
     detector: Any = FaceDetector()
-    detector._landmarks = noting("landmarks", detector._landmarks)
+    detector.finder._marked = noting("landmarks", detector.finder._marked)
     opened: list[Any] = []
     shares, photos, names = np.array([0.5, 0.5]), list(spec["photos"]), ["photo 1", "photo 2"]
 

@@ -6,7 +6,7 @@ other along.
 
 Memory is the process's own peak of resident pages, native libraries included: Linux's ``VmHWM``, which begins anew
 with each program (``ru_maxrss`` starts from the parent's peak there), else ``ru_maxrss``. `tracemalloc` would see
-numpy's arrays only, and not what OpenCV, dlib and ONNX Runtime take.
+numpy's arrays only, and not what OpenCV and ONNX Runtime take.
 """
 
 from __future__ import annotations

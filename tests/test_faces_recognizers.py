@@ -1,0 +1,98 @@
+"""Who is recognised: by dlib's network, in pictures, blends and balances."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import dlib  # noqa: F401  (without the extra these are no tests)
+import numpy as np
+import pytest
+from drawn_faces import draw_face
+
+from featureblend.blend.blender import Blender
+from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import align_face
+from featureblend.faces.recognizers import Recognizer, open_recognizer
+from featureblend.model.folder import find_model
+
+FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+
+
+class Slow(Recognizer):
+    """Notes what it was asked, and whether two threads were in it at once."""
+
+    name, version, threshold = "slow", "slow-1", 1.0
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.met, self.inside = 0, [], 0
+
+    @classmethod
+    def check(cls):
+        pass
+
+    def _embedded(self, image, landmarks):
+        self.asked += 1
+        self.inside += 1
+        time.sleep(0.01)
+        self.met.append(self.inside > 1)
+        self.inside -= 1
+        return np.arange(128.0)
+
+
+@pytest.fixture(scope="module")
+def recognizer():
+    return open_recognizer()
+
+
+@pytest.fixture(scope="module")
+def blender(detector, recognizer):
+    blender = Blender(find_model(), detector)
+    blender.recognizer = recognizer
+    return blender
+
+
+def test_embeddings_are_near_for_one_person_and_far_for_two(detector, recognizer):
+    codes, again = [], []
+    for seed in range(8):
+        image = draw_face(seed, 250)[0]
+        (face,) = detector.detect(image)
+        codes.append(recognizer.embedding(image, face.landmarks))
+        crop = align_face(image, face.landmarks, 160, margin=1.25)
+        again.append(recognizer.embedding(crop.image, crop.landmarks))
+    assert codes[0].shape == (128,)
+    between = np.linalg.norm(np.array(codes)[:, None] - codes, axis=2)[np.triu_indices(len(codes), 1)]
+    assert np.linalg.norm(np.array(codes) - again, axis=1).mean() < between.mean() / 2
+
+
+def test_threads_take_turns(recognizer):
+    slow = Slow()
+    black = np.zeros((8, 8, 3), np.uint8)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: slow.embedding(black, np.full((68, 2), float(n))), range(6)))
+    assert slow.met == [False] * 6
+
+
+def test_an_embedding_is_worked_out_once():
+    slow = Slow()
+    black, points = np.zeros((8, 8, 3), np.uint8), np.zeros((68, 2))
+    first = slow.embedding(black, points)
+    first[:] = 0  # a caller's own copy
+    assert slow.embedding(black.copy(), points.copy())[5] == 5
+    assert slow.asked == 1
+    slow.embedding(black + 1, points)
+    slow.embedding(black, points + 1)
+    assert slow.asked == 3
+
+
+def test_identity_is_measured_on_demand(blender):
+    made = blender.blend([FIRST, SECOND], [1, 0], measures="identity", detail=False)
+    to_first, to_second = made.measures["identity_distances"]
+    assert to_first < 0.35 < to_second
+    assert made.measures["identity_balance"] > 0.3
+
+
+def test_a_balance_by_identity(blender):
+    even, half = (blender.blend([FIRST, SECOND], balance=by, measures="identity") for by in ("identity", None))
+    assert even.measures["identity_balance"] <= max(0.02, half.measures["identity_balance"] / 3)
+    turned = blender.blend([SECOND, FIRST], balance="identity", measures="none")
+    assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1], abs=0.02)
