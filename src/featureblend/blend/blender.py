@@ -294,7 +294,8 @@ class Blender:
         choices = which_faces(which, len(items))
         if balance is not None and not isinstance(balance, str):
             raise FeatureblendError(f"unknown balance {balance!r}: use 'pictures' or 'identity'")
-        if "identity" in (measures, balance):
+        check_measuring(measures)
+        if measures == "identity" or balance == "identity":
             self.recognizer.check()
         if balance is not None and (len(items) != 2 or weights is not None or alpha is not None):
             raise FeatureblendError("a balance is searched for two photos, and in place of weights")
