@@ -1,18 +1,24 @@
-"""An evaluation from end to end, on drawn faces and few pairs: it repeats, goes on, counts failures and reports."""
+"""An evaluation from end to end, on drawn faces and few pairs: it repeats, goes on, and reports."""
 
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from evaluation_faces import TINY, lines, make_faces, run
 
-import featureblend.evaluation.run
 from featureblend.errors import FeatureblendError
+from featureblend.evaluation.degradation import DEGRADATIONS
 from featureblend.evaluation.figures import FIGURES, badness
-from featureblend.evaluation.methods import parse_also
-from featureblend.evaluation.pca import fit_components
+from featureblend.evaluation.measuring import Measurer
+from featureblend.evaluation.pca import PrincipalComponents, fit_components
 from featureblend.evaluation.protocols import PROTOCOLS, draw, find_protocol
 from featureblend.evaluation.run import evaluate
+from featureblend.model.folder import find_model
+
+METHODS = ("latent", "latent-network", "latent-unwarped", "pca", "pixel", "morph")
+"""Every kind: networks whose variants share work, components, and methods without learning."""
 
 
 @pytest.fixture(scope="module")
@@ -23,19 +29,26 @@ def faces():
 @pytest.fixture(scope="module")
 def finished(faces, tmp_path_factory):
     out = tmp_path_factory.mktemp("evaluation")
-    run(faces, out, ("latent", "pca", "pixel", "morph"))
+    run(faces, out, METHODS)
     return out
 
 
-def test_two_runs_give_the_same_bytes(faces, finished, tmp_path):
-    run(faces, tmp_path, ("latent", "pca", "pixel", "morph"))
-    assert (tmp_path / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
-    assert (tmp_path / "report.html").read_bytes() == (finished / "report.html").read_bytes()
+@pytest.fixture
+def asked(monkeypatch):
+    """What is measured: numbers of pairs and methods."""
+    found, pair = [], Measurer.pair
+
+    def noting(self, number, names, real):
+        found.append((number, tuple(names)))
+        return pair(self, number, names, real)
+
+    monkeypatch.setattr(Measurer, "pair", noting)
+    return found
 
 
 def test_every_line_says_what_was_measured(finished, faces):
     found = lines(finished)
-    assert {line["method"] for line in found} == {"real", "latent", "pca", "pixel", "morph"}
+    assert {line["method"] for line in found} == {"real", *METHODS}
     for line in found:
         assert line["protocol"] == "tiny"
         assert line["data"] == faces.identity[:12]
@@ -49,22 +62,27 @@ def test_every_line_says_what_was_measured(finished, faces):
     models = {line["method"]: line["model"] for line in found}
     assert models["pixel"] == ""
     assert len(models["latent"]) == len(models["pca"]) == 12
-    latent = {line["figure"] for line in found if line["method"] == "latent"}
-    assert latent == {name for name, figure in FIGURES.items() if not figure.network} - {"mmpmr", "weaker_parent"}
-    pixel = {line["figure"] for line in found if line["method"] == "pixel"}
-    reconstruction = {"reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim"}
-    degraded = {f"psnr_{kind}" for kind in ("clean", "blur", "noise", "light", "compression", "thumbnail")}
-    assert latent - pixel == {*reconstruction, "cycle_error", *degraded}
+    figures = {method: {line["figure"] for line in found if line["method"] == method} for method in METHODS}
+    assert figures["latent"] == {name for name, one in FIGURES.items() if not one.network} - {"mmpmr", "weaker_parent"}
+    reconstruction = {"reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim", "cycle_error"}
+    assert figures["latent-network"] - figures["pixel"] == figures["pca"] - figures["pixel"] == reconstruction
+    assert figures["latent"] - figures["latent-network"] == {f"psnr_{kind}" for kind in ("clean", *DEGRADATIONS)}
+    counts = {line["figure"]: line["count"] for line in found if line["method"] == "latent"}
+    assert (counts["ghosting"], counts["path_length"], counts["psnr_noise"]) == (12, 2, 4)
 
 
-def test_the_pixel_average_is_what_it_is(finished):
-    """Its continuum is straight and ends at the parents; a real face is as sharp as real faces."""
+def test_figures_are_what_they_say(finished):
     value = {(line["method"], line["figure"]): line["value"] for line in lines(finished)}
-    assert value["pixel", "boundary_error"] == 0
+    assert value["pixel", "boundary_error"] == 0  # its continuum is straight and ends at the parents
     assert value["pixel", "path_length"] == pytest.approx(1, abs=0.1)
     assert value["pixel", "ghosting_inside"] > value["morph", "ghosting_inside"]
     assert abs(np.log(value["real", "sharpness"])) < abs(np.log(value["pixel", "sharpness"]))
     assert value["real", "critic_auc"] < value["pixel", "critic_auc"]
+    before = json.loads((finished / "methods" / "latent.json").read_text())["spoilt"]["before"]
+    assert before["noise"] == pytest.approx(22, abs=1)  # 20 log10(255 / 20), less what is clipped
+    assert all(value["latent", f"psnr_{kind}"] < value["latent", "psnr_clean"] for kind in DEGRADATIONS)
+    for kind, gained in (("noise", 3), ("light", 2)):
+        assert value["latent", f"psnr_{kind}"] > before[kind] + gained
 
 
 def test_the_report_holds_all_of_itself(finished):
@@ -73,66 +91,76 @@ def test_the_report_holds_all_of_itself(finished):
         r"""(?:src|href|action|data)\s*=\s*["']?(?!data:)[^"'> ]+""", page.replace("<meta charset", "")
     )
     assert not re.search(r"https?:|url\(|@import|<script|<link", page)
-    assert page.count("data:image/jpeg;base64,") >= 12 * 6
-    assert "on patch-statistics-v1, not Inception" in page
-    assert "not measured: FID and KID (give the weights with --inception-weights FILE)" in page
     assert page.count("data:image/svg+xml;base64,") >= 8
     assert "class=best" in page
-    assert "No pair was left out" in page
+    shown = page[page.index("<h2>The first") : page.index("<h2>The 10 worst")]
+    assert shown.count("<img") == 12 * (2 + len(METHODS))
+    worst = page[page.index("<h2>The 10 worst") : page.index("<h2>Degraded photos</h2>")]
+    assert worst.count("<img") == 10 * 3 * len(METHODS)
+    degraded = page[page.index("<h2>Degraded photos</h2>") : page.index("<h2>Spread over")]
+    assert degraded.count("<img") == 4 * (1 + len(DEGRADATIONS)) * 2 + 4  # and a portrait
 
 
-def test_a_second_run_measures_nothing_again(faces, finished, monkeypatch):
-    def refuse(*_):
-        raise AssertionError("measured again")
-
-    before = (finished / "metrics.jsonl").read_bytes()
-    monkeypatch.setattr(featureblend.evaluation.run, "measure_method", refuse)
-    monkeypatch.setattr(featureblend.evaluation.run, "measure_real", refuse)
-    run(faces, finished, ("latent", "pca", "pixel", "morph"))
-    assert (finished / "metrics.jsonl").read_bytes() == before
+def test_processes_change_no_byte(faces, finished, tmp_path):
+    evaluate(faces, tmp_path, TINY, methods=METHODS, jobs=2, quiet=True)
+    for name in ("metrics.jsonl", "report.html"):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["methods", "metrics.jsonl", "report.html"]
 
 
-def test_a_stop_keeps_the_methods_that_are_done(faces, tmp_path, monkeypatch):
-    measure, done = featureblend.evaluation.run.measure_method, []
+def test_only_a_further_method_is_measured(faces, finished, tmp_path, asked):
+    """What is done is not measured again; and alone a method has the figures that it has among others."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    run(faces, tmp_path, METHODS)
+    assert not asked
+    assert (tmp_path / "report.html").read_bytes() == (finished / "report.html").read_bytes()
+    (tmp_path / "methods" / "latent-unwarped.json").unlink()
+    run(faces, tmp_path, METHODS)
+    assert asked == [(number, ("latent-unwarped",)) for number in range(12)]
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
 
-    def stopping(method, *rest):
-        if method.name == "morph" and len(done) == 1:
+
+def test_a_stopped_run_goes_on_where_it_was(faces, tmp_path, asked, monkeypatch):
+    """Of what it kept, one part is damaged."""
+    methods = ("pixel", "morph")
+    run(faces, tmp_path / "whole", methods)
+    asked.clear()
+    noting = Measurer.pair
+
+    def stopping(self, number, names, real):
+        if number == 9:
             raise KeyboardInterrupt
-        done.append(method.name)
-        return measure(method, *rest)
+        return noting(self, number, names, real)
 
-    monkeypatch.setattr(featureblend.evaluation.run, "measure_method", stopping)
+    monkeypatch.setattr(Measurer, "pair", stopping)
     with pytest.raises(KeyboardInterrupt):
-        run(faces, tmp_path, ("pixel", "morph"))
-    assert not (tmp_path / "metrics.jsonl").exists()
-    done.append("stopped")
-    run(faces, tmp_path, ("pixel", "morph"))
-    assert done == ["pixel", "stopped", "morph"]
+        run(faces, tmp_path / "parts", methods)
+    assert not (tmp_path / "parts" / "metrics.jsonl").exists()
+    (tmp_path / "parts" / "methods" / "morph" / "000000.npz").write_bytes(b"PK")
+    asked.clear()
+    monkeypatch.setattr(Measurer, "pair", noting)
+    run(faces, tmp_path / "parts", methods)
+    assert asked == [(number, ("morph",)) for number in range(8)] + [(number, methods) for number in range(8, 12)]
+    for name in ("metrics.jsonl", "report.html"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not list((tmp_path / "parts").rglob("0*.npz"))
 
 
 @pytest.mark.parametrize("name", ["pixel.json", "pixel.npz"])
-def test_damaged_results_are_measured_again(faces, tmp_path, name):
-    run(faces, tmp_path, ("pixel",))
-    before = (tmp_path / "metrics.jsonl").read_bytes()
+def test_damaged_results_are_measured_again(faces, finished, tmp_path, asked, name):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     (tmp_path / "methods" / name).write_bytes(b"{")
-    run(faces, tmp_path, ("pixel",))
-    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+    run(faces, tmp_path, METHODS)
+    assert {names for _, names in asked} == {("pixel",)}
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (finished / "metrics.jsonl").read_bytes()
 
 
-def test_processes_change_nothing(faces, finished, tmp_path):
-    evaluate(faces, tmp_path, TINY, methods=("pixel", "morph"), jobs=2, quiet=True)
-    apart = [line for line in lines(finished) if line["method"] in ("real", "pixel", "morph")]
-    assert lines(tmp_path) == apart
-
-
-def test_a_further_model_brings_two_methods(faces, tmp_path):
-    from featureblend.model.folder import find_model
-
-    run(faces, tmp_path, ("latent", "twin", "twin-unwarped"), also=(f"twin={find_model()}",))
-    value = {(line["method"], line["figure"]): line["value"] for line in lines(tmp_path)}
-    assert value["twin", "patch_fid"] == value["latent", "patch_fid"] != value["twin-unwarped", "patch_fid"]
-    with pytest.raises(FeatureblendError, match="the name latent is taken"):
-        parse_also(["latent=somewhere"])
+def test_a_further_model_has_methods_of_its_own(faces, finished, tmp_path):
+    run(faces, tmp_path, ("twin", "twin-unwarped"), also=(f"twin={find_model()}",))
+    found = [lines(folder) for folder in (tmp_path, finished)]
+    value, due = ({(line["method"], line["figure"]): line["value"] for line in some} for some in found)
+    for ending in ("", "-unwarped"):
+        assert value[f"twin{ending}", "patch_fid"] == due[f"latent{ending}", "patch_fid"]
 
 
 def test_a_protocols_name_fixes_its_draw(faces):
@@ -144,13 +172,11 @@ def test_a_protocols_name_fixes_its_draw(faces):
     probes = once.probes()
     np.testing.assert_array_equal(people[probes], people[once.pairs])
     assert (probes != once.pairs).all()
-    for name, protocol in PROTOCOLS.items():
-        assert find_protocol(name) is protocol
-        assert name == f"pairs{protocol.count // 1000}k_test" if protocol.count >= 1000 else str(protocol.count) in name
+    assert all(find_protocol(name) is protocol for name, protocol in PROTOCOLS.items())
 
 
-def test_pca_agrees_with_an_outside_oracle():
-    """The projection on the components is that of numpy's singular value decomposition."""
+def test_pca_agrees_with_an_outside_oracle(tmp_path):
+    """The projection on the components is that of numpy's singular value decomposition; also from a file."""
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
     components = fit_components(images[:15], 6)
     rows = images.reshape(20, -1).astype(np.float64)
@@ -159,8 +185,11 @@ def test_pca_agrees_with_an_outside_oracle():
     expected = (rows[15:] - mean) @ basis.T @ basis + mean
     found = components.decode(components.encode(images[15:])).reshape(5, -1)
     np.testing.assert_allclose(found, np.clip(expected, 0, 255), atol=0.51)
+    components.save(tmp_path / "components")
+    read = PrincipalComponents.load(tmp_path / "components")
+    assert (read.identity, read.shape, read.faces) == (components.identity, components.shape, 15)
     assert len(fit_components(images[:5], 100).basis) == 4
-    with pytest.raises(FeatureblendError, match="all equal"):
+    with pytest.raises(FeatureblendError):
         fit_components(np.zeros((3, 8, 8, 3), np.uint8), 2)
 
 

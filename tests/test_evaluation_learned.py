@@ -1,18 +1,24 @@
 """The networks of FID and LPIPS against outside oracles, on weights that the tests make; and files that do not fit."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from drawn_faces import draw_faces
 from published_networks import made_pictures, made_weights
 
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.learned import feature_lines, find_extractors, inception_rows, lpips_pairs, lpips_path
+from featureblend.evaluation.learned import feature_lines, find_extractors
+from featureblend.evaluation.measuring import Measurer
+from featureblend.evaluation.methods import Autoencoder, Made
+from featureblend.evaluation.protocols import Protocol, draw
 from featureblend.metrics import inception, lpips
 from featureblend.metrics.inception import Inception, inception_features
 from featureblend.metrics.lpips import Lpips, find_lpips, load_lpips, lpips_distances
 from featureblend.metrics.weights import find_weights, fit_weights, read_tensors
+from featureblend.training.dataset import FaceSet
 
 
 def vouched(path):
@@ -181,26 +187,35 @@ def test_pictures_that_do_not_fit_are_refused():
         lpips_distances(network, np.zeros((2, 64, 64, 3), np.uint8), np.zeros((1, 64, 64, 3), np.uint8))
 
 
-def test_scores_of_networks(inception_file, both_file):
+def test_blends_and_reconstructions_are_measured_by_the_networks(inception_file, both_file):
     """A blend that is the first parent is out of balance by 1; one halfway in LPIPS's eyes is not."""
     networks = find_extractors(vouched(inception_file), [vouched(both_file)])
     assert set(networks.names) == {"inception", "lpips"}
     assert "inception.pth, sha256" in networks.names["inception"]
-    a, b = made_pictures(2, 64)
-    middle = ((a.astype(int) + b) // 2).astype(np.uint8)
-    pairs = np.stack([[a, b]] * 3)
-    found = lpips_pairs(networks, pairs, {0: a, 2: middle}, {0: pairs[0], 2: pairs[2][::-1]})
-    assert found["lpips_balance"][0] == pytest.approx(1)
-    assert found["lpips_balance"][1] is None
-    assert found["lpips_balance"][2] < 0.3
-    assert found["reconstruction_lpips"][0] == 0
-    assert found["reconstruction_lpips"][1] is None
-    assert found["reconstruction_lpips"][2] > 0.001
-    assert lpips_path(networks, [a, b], a, b) == pytest.approx(1)
-    assert lpips_path(networks, [a, middle, b], a, b) > 0
-    rows = inception_rows(networks, np.stack([a, b]))
-    assert rows.shape == (2, 2048)
-    assert rows.dtype == np.float32
+    images, points = draw_faces(range(40), 64)
+    faces = replace(FaceSet.from_images(images, split="test"), landmarks=points.astype(np.float32))
+    drawn = draw(faces, Protocol("three", "test", 3, paths=1, steps=3), 64)
+    first, second = drawn.faces.images[drawn.pairs[0]]
+
+    class Fixed(Autoencoder):
+        """The first parent, or the mean; it gives a black face back."""
+
+        def made(self, pair, shares, name):
+            a, b = (image.astype(float) for image in pair.images)
+            mean = shares[0] * a + shares[1] * b
+            return Made(pair.images[0] if np.array_equal(pair.images[1], second) else mean.astype(np.uint8), np.ones(1))
+
+    system = Fixed("fixed", "", "", lambda images: np.ones((1, 1)), lambda latents: np.zeros((1, 64, 64, 3), np.uint8))
+    measurer = Measurer(drawn, [system], networks)
+    found = [measurer.pair(number, ["fixed"], np.ones((1, 391)))["fixed"] for number in range(3)]
+    assert found[0].scores["lpips_balance"] == pytest.approx(1)
+    assert found[1].scores["lpips_balance"] < 0.9
+    black = np.zeros_like(first)
+    lost = networks.compare([black, black], [first, second]).mean()
+    assert found[0].scores["reconstruction_lpips"] == pytest.approx(lost, rel=1e-5)
+    assert "lpips_path_length" in found[0].scores
+    assert "lpips_path_length" not in found[1].scores
+    assert (found[0].inception.shape, found[0].inception.dtype) == ((2048,), np.float32)
 
 
 def test_lines_name_the_features_used_and_what_is_not_measured():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.scoring import Reference, nearest_training, score_blend
+from featureblend.evaluation.measuring import PairResult
+from featureblend.evaluation.pairs import Face, Pair, score_blend
+from featureblend.evaluation.summary import Reference, nearest_training
 from featureblend.metrics import picture_distance
 
 BLACK, WHITE = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 255, np.uint8)
@@ -33,12 +35,14 @@ def test_a_face_halfway_in_one_parents_surroundings_is_in_balance_inside_only():
     blend = BLACK.copy()
     rows, columns = np.mgrid[:64, :64]
     blend[np.hypot(rows - 32, columns - 32) < 22] = 119
-    found = score_blend(blend, [BLACK, WHITE], [landmarks, landmarks])
+    found = score_blend(blend, Pair(Face(BLACK, landmarks), Face(WHITE, landmarks)))
     assert found["balance_inside"] < 0.02
     assert found["balance"] > 0.4
 
 
 def test_the_nearest_training_face():
-    reference = Reference(BLACK[None], lambda: np.stack([WHITE, BLACK + 100]))
-    assert nearest_training(np.stack([BLACK + 90, WHITE]), reference) == [10, 0]
-    assert nearest_training(BLACK[None], Reference(BLACK[None])) == []
+    small = [PairResult(small=image[::2, ::2]) for image in (BLACK + 90, WHITE)]
+    facts = np.zeros((1, 391)), 1.0, np.zeros(9), BLACK[None, ::2, ::2]
+    training = np.stack([WHITE, BLACK + 100])[:, ::2, ::2]
+    assert nearest_training(small, Reference(*facts, training=training)) == [10, 0]
+    assert nearest_training(small, Reference(*facts)) == []

@@ -28,22 +28,14 @@ import numpy as np
 from featureblend.blend.baselines import BASELINES
 from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.degradation import degrade
-from featureblend.evaluation.degraded_photos import measure_degraded
-from featureblend.evaluation.identity import impostor_similarities, match_threshold, similarity, weaker_parent
-from featureblend.evaluation.measuring import measure_method, measure_real
-from featureblend.evaluation.methods import (
-    VARIANTS,
-    Method,
-    baseline_method,
-    latent_method,
-    model_method,
-    pca_method,
-)
+from featureblend.evaluation.degradation import degrade, degraded_columns, given_back
+from featureblend.evaluation.identity import impostor_similarities, match_threshold, similarity
+from featureblend.evaluation.methods import VARIANTS, Autoencoder, Baseline, Model, Pca, System
+from featureblend.evaluation.pairs import Face, Pair
 from featureblend.evaluation.pca import fit_components
 from featureblend.evaluation.protocols import Drawn, Protocol, draw
 from featureblend.evaluation.results import VERSIONS_FILE
-from featureblend.evaluation.scoring import Reference
+from featureblend.evaluation.summary import Reference, measure_all, measure_real
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import AlignedFace
 from featureblend.faces.detector import FaceDetector
@@ -105,10 +97,14 @@ def scores(faces: FixedFaces) -> Values:
     """Everything that an evaluation says of one simple method and of the faces themselves."""
     drawn = faces.drawn()
     small = drawn.faces.images[drawn.reference, ::2, ::2]
-    reference = Reference(drawn.faces.images[drawn.reference], lambda: small[:5])
-    simple = latent_method("simple", "", "", _halved, _doubled)
-    measured, _ = measure_method(simple, drawn, reference)
-    measure_degraded(measured, drawn, _NoPortraits(), _halved, _doubled)  # type: ignore[arg-type]
+    reference = Reference.of(drawn, small[:5])
+    simple = Autoencoder("simple", "", "", _halved, _doubled)
+    measured = measure_all([simple], drawn, reference)["simple"]
+
+    def give_back(index: int, seed: int) -> Any:
+        return given_back(_halved, _doubled, drawn.faces.images[index], seed)
+
+    measured.record["scores"] |= degraded_columns(drawn, _NoPortraits(), give_back)[0]  # type: ignore[arg-type]
     values: Values = {"pairs": drawn.pairs.ravel().tolist()}
     for label, record in (("", measured.record), ("real ", measure_real(drawn, reference).record)):
         for name, column in record["scores"].items():
@@ -141,7 +137,7 @@ def identity(faces: FixedFaces) -> Values:
     alike = np.stack([similarity(vector, vectors) for vector in vectors])
     return {
         "similarity": alike[np.triu_indices(len(alike), 1)].tolist(),
-        "weaker parent": weaker_parent(alike[:, :2]).tolist(),
+        "weaker parent": alike[:, :2].min(axis=1).tolist(),
         "threshold": [match_threshold(impostor_similarities(np.repeat(vectors, 12, axis=0), np.arange(60) // 12))],
     }
 
@@ -150,19 +146,17 @@ def latent(faces: FixedFaces, blender: Blender) -> Values:
     """Blends by the bundled networks, by each of their variants; and faces given back, good and degraded."""
     values: Values = {"model": [float(int(blender.config.identity, 16))]}
     for ending in VARIANTS:
-        method = model_method(blender, SIZE, f"latent{ending}")
+        method = Model(blender, SIZE, [f"latent{ending}"])
         values |= {f"latent{ending} {name}": described for name, described in _blends(faces, method)}
-    whole = model_method(blender, SIZE)
-    assert whole.again is not None
-    assert whole.encode is not None
-    assert whole.decode is not None
-    assert whole.latents is not None
+    whole = Model(blender, SIZE)
     damaged = np.stack([faces.images[0], degrade(faces.images[1], "noise"), degrade(faces.images[2], "light")])
-    mixed = whole.latents(faces.images[None, :2], faces.landmarks[None, :2], np.array([0.5, 0.5]))
+    parents = [Face(*face) for face in zip(faces.images[:2], faces.landmarks[:2], strict=True)]
+    mixed = whole.made(Pair(*parents), np.array([0.5, 0.5]), "latent").latent
+    assert mixed is not None
     for name, pictures in (
-        ("again", whole.again(faces.images[:1])),
+        ("again", whole.given_back(parents[0])[None]),
         ("spoilt", whole.decode(whole.encode(damaged))),
-        ("of latents", whole.decode(mixed)),
+        ("of latents", whole.decode(mixed[None])),
     ):
         values |= {f"{name} {index}": _described(picture) for index, picture in enumerate(pictures)}
     return values
@@ -170,18 +164,18 @@ def latent(faces: FixedFaces, blender: Blender) -> Values:
 
 def pca(faces: FixedFaces) -> Values:
     """Blends by principal components."""
-    return dict(_blends(faces, pca_method(fit_components(faces.drawn().faces.images, 16))))
+    return dict(_blends(faces, Pca(fit_components(faces.drawn().faces.images, 16))))
 
 
 def baseline(faces: FixedFaces, name: str) -> Values:
     """Blends by a baseline."""
-    return dict(_blends(faces, baseline_method(name)))
+    return dict(_blends(faces, Baseline(name)))
 
 
-def _blends(faces: FixedFaces, method: Method) -> Iterator[tuple[str, list[float]]]:
+def _blends(faces: FixedFaces, method: System) -> Iterator[tuple[str, list[float]]]:
     for name, (a, b), alpha in (("even", (0, 1), 0.5), ("leaning", (2, 3), 0.3)):
-        images, landmarks = faces.images[None, [a, b]], faces.landmarks[None, [a, b]]
-        yield name, _described(method.blend(images, landmarks, np.array([1 - alpha, alpha]))[0])
+        images, landmarks = faces.images[[a, b]], faces.landmarks[[a, b]]
+        yield name, _described(method.blend(images, landmarks, (1 - alpha, alpha)))
 
 
 def _described(image: np.ndarray) -> list[float]:

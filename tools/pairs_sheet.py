@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from featureblend import Blender
-from featureblend.evaluation.methods import model_method
+from featureblend.evaluation.methods import Model
 from featureblend.evaluation.protocols import draw, find_protocol
 from featureblend.faces.masks import outside_face
 from featureblend.io.image import save_image
@@ -39,7 +39,8 @@ def main() -> None:
     pairs = drawn.pairs[: options.count]
     faces, landmarks = drawn.faces.images[pairs], drawn.faces.landmarks[pairs].astype(np.float64)
     method = "latent-network" if options.blends_only else "latent"
-    blends = model_method(blender, blender.image_size, method).blend(faces, landmarks, np.array([0.5, 0.5]))
+    model = Model(blender, blender.image_size, [method])
+    blends = [model.blend(*pair, (0.5, 0.5)) for pair in zip(faces, landmarks, strict=True)]
     if options.blends_only:
         around = outside_face(blender.image_size)[..., None]
         save_image(options.out, grid([np.uint8(blend * (1 - around) + 255 * around) for blend in blends], 8))

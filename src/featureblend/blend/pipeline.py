@@ -10,9 +10,8 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
-from ..faces.warp import mean_shape, warp_to_mean
+from ..faces.warp import mean_shape, warp_to_mean, warp_to_shape
 from ..io.image import to_uint8
-from ..io.memoize import memoize
 from ..io.tables import flag, whole
 from ..model.mixing import Source
 from ..model.networks import Networks
@@ -21,7 +20,18 @@ from .compositing import compose, with_mean_colour
 from .compositing.composing import check_options, check_source, resolve_source_weights, suitability
 from .recipes import normalised_weights
 
-__all__ = ["METHODS", "BlendKeywords", "BlendOptions", "BlendedCrop", "as_seen", "blended", "cleaned", "finished"]
+__all__ = [
+    "METHODS",
+    "BlendKeywords",
+    "BlendOptions",
+    "BlendedCrop",
+    "EncodedFaces",
+    "as_seen",
+    "blended",
+    "cleaned",
+    "encoded",
+    "finished",
+]
 
 METHODS = ("latent", *BASELINES)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
@@ -155,51 +165,57 @@ class BlendedCrop:
     """Whether the faces were warped to their mean shape."""
     source_weights: np.ndarray | None = None
     """(N,) shares in hair and background, where the blend was mixed by them."""
+    latent: np.ndarray | None = field(default=None, repr=False)
+    """(D,) float32: what was decoded."""
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """What is decoded into a blend by 'latent', and what it was mixed of."""
+class EncodedFaces:
+    """Faces in one shape and their latents: what all blends in that shape share, whatever their weights.
 
-    latent: np.ndarray
-    """(D,) float32."""
-    encoded: Sequence[np.ndarray]
-    """The faces as the encoder saw them."""
-    latents: np.ndarray
-    """(N, D) float32: theirs."""
-    source_weights: np.ndarray
-    """(N,) shares in hair and background."""
-    degradation: np.ndarray
-    """(N, 2) degradation of light and of texture that was removed from each, 0 to 1."""
+    Where many blends are made of the same faces, `blended` takes it in place of the faces.
+    """
+
+    faces: Sequence[AlignedFace] = field(repr=False)
+    """The N faces, restored."""
+    target: np.ndarray | None = field(repr=False)
+    """(68, 2): where the landmarks of all lie; None where the faces were not warped."""
+    images: Sequence[np.ndarray] = field(repr=False)
+    """(S, S, 3) uint8: what the encoder saw."""
+    latents: np.ndarray = field(repr=False)
+    """(N, D) float32."""
+
+    def lies_at(self, target: np.ndarray | None) -> bool:
+        """Whether the faces have that shape."""
+        if self.target is None or target is None:
+            return self.target is target
+        return np.array_equal(self.target, target)
 
 
-def mixture(
-    networks: Networks, faces: Sequence[AlignedFace], texture: np.ndarray, shape: np.ndarray, options: BlendOptions
-) -> Mixture:
-    """Encode and mix aligned faces by 'latent', and decode nothing.
+def encoded(networks: Networks, faces: Sequence[AlignedFace], target: np.ndarray | None) -> EncodedFaces:
+    """Restore, warp and encode aligned faces.
 
     Parameters
     ----------
-    networks, faces, options
-        As in `blended`.
-    texture, shape : (N,) arrays
-        Shares in what is seen and in the shape; each sums to 1.
+    networks : Networks
+    faces : sequence of N AlignedFace
+        Of the model's size.
+    target : (68, 2) array or None
+        Where the landmarks shall lie; None leaves the faces as they are, and of codes the very latents.
 
     Returns
     -------
-    Mixture
+    EncodedFaces
     """
     faces = cleaned(networks, faces)
-    landmarks = [face.landmarks for face in faces] if options.warp else None
-    images, latents = _encoded(networks, [face.restored for face in faces], landmarks, shape)
-    for number, face in enumerate(faces):
-        if face.latent is not None and not options.warp:
-            latents[number] = face.latent
-    source_weights = resolve_source_weights(faces, texture, options.surroundings)
-    degradation = np.stack(
-        [np.zeros(2, np.float32) if face.degradation is None else face.degradation for face in faces]
-    )
-    return Mixture(networks.mixed(latents, texture, source_weights), list(images), latents, source_weights, degradation)
+    images = [
+        face.restored if target is None else warp_to_shape(face.restored, face.landmarks, target) for face in faces
+    ]
+    latents = networks.latents(images, cleaned=True)
+    for place, face in enumerate(faces):
+        if face.latent is not None and images[place] is face.image:
+            latents[place] = face.latent
+    return EncodedFaces(faces, target, images, latents)
 
 
 def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
@@ -246,33 +262,13 @@ def _as_found(face: AlignedFace) -> AlignedFace:
 
 
 def _clean(networks: Networks, face: AlignedFace) -> AlignedFace:
-    image, degradation = _restored(networks, face.image)
-    return replace(face, cleaned=image, degradation=degradation)
-
-
-@memoize
-def _restored(networks: Networks, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    images, degradations = networks.cleaned([image])
-    return images[0], degradations[0]
-
-
-@memoize
-def _encoded(
-    networks: Networks, images: list[np.ndarray], landmarks: list[np.ndarray] | None, shape: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Faces as the encoder sees them, warped to their mean shape if there are landmarks, and their latents."""
-    seen = images if landmarks is None else warp_to_mean(images, landmarks, shape)
-    return np.stack(seen), networks.latents(seen, cleaned=True)
-
-
-@memoize
-def _decoded(networks: Networks, latents: np.ndarray) -> np.ndarray:
-    return networks.pictures(latents)
+    images, degradations = networks.cleaned([face.image])
+    return replace(face, cleaned=images[0], degradation=degradations[0])
 
 
 def blended(
     networks: Networks,
-    faces: Sequence[AlignedFace],
+    faces: Sequence[AlignedFace] | EncodedFaces,
     shares: np.ndarray,
     options: BlendOptions,
     decode_parents: bool = False,
@@ -282,7 +278,8 @@ def blended(
     Parameters
     ----------
     networks : Networks
-    faces : sequence of N AlignedFace
+    faces : sequence of N AlignedFace, or EncodedFaces
+        Faces that are encoded already, in the shape of this blend, are not encoded again.
     shares : (N,) array
         Sum to 1.
     options : BlendOptions
@@ -298,6 +295,8 @@ def blended(
     FeatureblendError
         If the options do not fit the faces.
     """
+    known = faces if isinstance(faces, EncodedFaces) else None
+    faces = faces.faces if isinstance(faces, EncodedFaces) else faces
     options.check(len(faces))
     shape = shares if options.shape_weights is None else normalised_weights(options.shape_weights, len(faces))
     texture = shares if options.texture_weights is None else normalised_weights(options.texture_weights, len(faces))
@@ -310,16 +309,28 @@ def blended(
         return BlendedCrop(
             BASELINES[options.method](images, shares.tolist(), landmarks), texture, shape, warped=options.warps
         )
-    mixed = mixture(networks, faces, texture, shape, options)
-    alone = mixed.latent[None]
-    pictures = _decoded(networks, np.concatenate([alone, mixed.latents]) if decode_parents else alone)
-    parents = list(pictures[1:])
-    seen = np.stack(mixed.encoded).astype(np.float32)
-    mean, outside = (np.tensordot(part.astype(np.float32), seen, axes=1) for part in (texture, mixed.source_weights))
-    points = mean_shape(landmarks, shape if options.warp else texture)
-    picture = to_uint8(with_mean_colour(pictures[0], mean, outside, points))
+    target = mean_shape(landmarks, shape) if options.warp else None
+    if known is None or not known.lies_at(target):
+        known = encoded(networks, faces, target)
+    source = resolve_source_weights(known.faces, texture, options.surroundings)
+    latent = networks.mixed(known.latents, texture, source)
+    decoded = networks.pictures(np.stack([latent, *known.latents]) if decode_parents else latent[None])
+    seen = np.stack(known.images).astype(np.float32)
+    mean, outside = (np.tensordot(part.astype(np.float32), seen, axes=1) for part in (texture, source))
+    points = mean_shape(landmarks, texture) if target is None else target
+    picture = to_uint8(with_mean_colour(decoded[0], mean, outside, points))
+    unharmed = np.zeros(2, np.float32)
+    degradation = np.stack([unharmed if face.degradation is None else face.degradation for face in known.faces])
     return BlendedCrop(
-        picture, texture, shape, mixed.encoded, parents, mixed.degradation, options.warp, mixed.source_weights
+        picture,
+        texture,
+        shape,
+        known.images,
+        list(decoded[1:]),
+        degradation,
+        options.warp,
+        source,
+        latent,
     )
 
 

@@ -12,7 +12,7 @@ from .. import __version__
 from ..blend.blender import Blender
 from ..blend.compositing import with_mean_colour
 from ..blend.compositing.restoration import restore_photo
-from ..blend.pipeline import cleaned
+from ..blend.pipeline import cleaned, encoded
 from ..blend.recipes import as_json, input_facts
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
@@ -133,17 +133,8 @@ def latents_in_shape(
     seen : (N, S, S, 3) uint8 array
         What was encoded: the restored faces, warped.
     """
-    found, seen = [], []
-    for batch in _batches(faces):
-        images = [_warped(face.restored, face.landmarks, target) for face in cleaned(blender.networks, batch)]
-        latents = blender.networks.latents(images, cleaned=True)
-        for place, face in enumerate(batch):
-            # Of a code that stays as it is, the latent is known.
-            if face.latent is not None and images[place] is face.image:
-                latents[place] = face.latent
-        found.append(latents)
-        seen.append(np.stack(images))
-    return np.concatenate(found), np.concatenate(seen)
+    found = [encoded(blender.networks, batch, target) for batch in _batches(faces)]
+    return np.concatenate([one.latents for one in found]), np.concatenate([np.stack(one.images) for one in found])
 
 
 def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Fixed degradations of a face: blur, noise, weak light, compression, small size.
+"""Photos unlike a model's training photos: test faces with fixed damage, and a portrait from another source.
 
 Not the damage that `featureblend.training.degradation` trains on, whose amounts and kinds of grain are drawn anew for
 every picture, and whose compression only stands in for JPEG: here it is JPEG itself.
@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from ..blend.blender import Blender
 from ..errors import FeatureblendError
+from ..faces.alignment import AlignedFace
 from ..io.image import check_image
+from ..io.processes import Run
+from ..metrics.scores import psnr
+from .protocols import Drawn
 
-__all__ = ["CLEAN", "DEGRADATIONS", "degrade"]
+__all__ = ["CLEAN", "DEGRADATIONS", "degrade", "degraded_columns", "given_back"]
 
 CLEAN = "clean"
 """Name of the undamaged face, beside `DEGRADATIONS`."""
@@ -33,8 +39,15 @@ EXPOSURE, CONTRAST, TINT = 0.65, 0.7, (1.1, 1.0, 0.85)
 QUALITY = 10
 """JPEG's, of 100."""
 
+PAIRS_A_FACE, MOST, SHOWN = 4, 64, 4
+"""Pairs of the protocol per damaged face, most faces, and faces shown."""
+
 SMALLER, THUMBNAIL = 0.5, 30
 """Share of the size and JPEG quality of a thumbnail."""
+
+
+Coder = Callable[[np.ndarray], np.ndarray]
+"""Pictures to latents, or latents to pictures."""
 
 
 def _blurred(image: np.ndarray, seed: int) -> np.ndarray:
@@ -111,3 +124,100 @@ def degrade(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
     if kind not in _WAYS:
         raise FeatureblendError(f"unknown degradation {kind!r}: use one of {', '.join(DEGRADATIONS)}")
     return np.clip(np.rint(_WAYS[kind](image, seed)), 0, 255).astype(np.uint8)
+
+
+def degraded_columns(
+    drawn: Drawn, blender: Blender, give_back: Callable[[int, int], Any], run: Run = map
+) -> tuple[dict[str, list[float | None]], dict[str, Any], dict[str, np.ndarray]]:
+    """Measure what a model makes of degraded test faces, and show it with a portrait from another source.
+
+    Parameters
+    ----------
+    drawn : Drawn
+    blender : Blender
+        The model's.
+    give_back : callable
+        The index of a drawn face and a seed in, what `given_back` gives or a reason out.
+    run : callable
+        `map`, or a process pool's.
+
+    Returns
+    -------
+    columns : dict
+        PSNR to the clean face by figure, a value a face.
+    facts : dict
+        PSNR ``before``, by the kind of damage; ``failures``; and ``no_portrait``, why there is none.
+    sheets : dict
+        Pictures for the report.
+    """
+    count = min(max(drawn.protocol.count // PAIRS_A_FACE, SHOWN), MOST, len(drawn.parents))
+    indices = drawn.parents[:count].tolist()
+    scores: dict[str, list[float | None]] = {name: [] for name in (CLEAN, *DEGRADATIONS)}
+    before: list[list[float]] = []
+    failures: list[str] = []
+    shown: list[np.ndarray] = []
+    for index, result in zip(indices, run(give_back, indices, range(count)), strict=True):
+        if isinstance(result, str):
+            failures.append(f"{drawn.faces.sources[index]}: {result}")
+            for column in scores.values():
+                column.append(None)
+            continue
+        pictures, after, own = result
+        for column, value in zip(scores.values(), after, strict=True):
+            column.append(value if np.isfinite(value) else None)
+        before.append(own)
+        if len(shown) < SHOWN:
+            shown.append(pictures)
+    facts: dict[str, Any] = {"failures": failures}
+    facts["before"] = dict(zip(DEGRADATIONS, np.mean(before, axis=0).tolist(), strict=True)) if before else {}
+    sheets = {"spoilt": np.stack(shown)} if shown else {}
+    try:
+        sheets["portrait"] = _portrait(blender, drawn)
+    except FeatureblendError as error:
+        facts["no_portrait"] = str(error)
+    return {f"psnr_{name}": values for name, values in scores.items()}, facts, sheets
+
+
+def given_back(
+    encode: Coder, decode: Coder, face: np.ndarray, seed: int
+) -> tuple[np.ndarray, list[float], list[float]]:
+    """Degrade a face in every way, encode and decode it.
+
+    Returns
+    -------
+    pictures : (1 + kinds, 2, S, S, 3) uint8 array
+        What the model saw and gave back, the clean face first.
+    after, before : lists of float
+        PSNR of both to the clean face, of what was seen without the clean face itself.
+    """
+    seen = np.stack([face, *(degrade(face, kind, seed) for kind in DEGRADATIONS)])
+    made = decode(encode(seen))
+    after, before = ([psnr(picture, face) for picture in pictures] for pictures in (made, seen[1:]))
+    return np.stack([seen, made], axis=1), after, before
+
+
+def _portrait(blender: Blender, drawn: Drawn) -> np.ndarray:
+    """scikit-image's portrait of an astronaut aligned and reproduced, a test face, and the blend of both.
+
+    Returns
+    -------
+    (4, S, S, 3) uint8 array
+
+    Raises
+    ------
+    FeatureblendError
+        If it is not at hand, or no face is found in it.
+    """
+    try:
+        from skimage.data import astronaut
+    except ImportError as error:
+        raise FeatureblendError(
+            "no portrait from elsewhere: scikit-image, which brings one, is not installed"
+        ) from error
+    face = blender.find(astronaut())
+    known = np.flatnonzero(np.isfinite(drawn.faces.landmarks[drawn.parents]).all(axis=(1, 2)))
+    index = drawn.parents[known[0]]
+    other = AlignedFace(drawn.faces.images[index], drawn.faces.landmarks[index].astype(np.float64), np.eye(2, 3))
+    (again,) = blender.pictures(blender.latents([face.image]))
+    made = blender.blend_faces([face, other], measures="none")
+    return np.stack([face.image, again, other.image, np.asarray(made.image)])

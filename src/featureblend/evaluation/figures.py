@@ -69,6 +69,8 @@ class Figure:
     """The features that it stands on."""
     network: str = ""
     """'inception' or 'lpips': the network that it needs, whose weights are given or the figure is not measured."""
+    of_path: bool = False
+    """Whether it is of continua, which only the protocol's first pairs have."""
 
 
 FIGURES = {
@@ -142,13 +144,28 @@ FIGURES = {
             "real",
             2,
         ),
-        Figure("path_irregularity", "irregularity", "longest step of a continuum over the mean; 1 ideal", "one", 2),
-        Figure("path_length", "path length", "length of a continuum over the straight line; 1 straight", "one", 2),
+        Figure(
+            "path_irregularity",
+            "irregularity",
+            "longest step of a continuum over the mean; 1 ideal",
+            "one",
+            2,
+            of_path=True,
+        ),
+        Figure(
+            "path_length",
+            "path length",
+            "length of a continuum over the straight line; 1 straight",
+            "one",
+            2,
+            of_path=True,
+        ),
         Figure(
             "smoothness",
             "ACAI smoothness",
             "largest step of a continuum beyond an even one, as a share; 0 ideal",
             "low",
+            of_path=True,
         ),
         Figure(
             "mean_distance",
@@ -157,8 +174,15 @@ FIGURES = {
             "real",
             4,
             features=FEATURES_NAME,
+            of_path=True,
         ),
-        Figure("boundary_error", "boundary", "miss at a continuum's ends; 1 is as far as the other parent", "low"),
+        Figure(
+            "boundary_error",
+            "boundary",
+            "miss at a continuum's ends; 1 is as far as the other parent",
+            "low",
+            of_path=True,
+        ),
         Figure(
             "lpips_path_length",
             "LPIPS path",
@@ -166,6 +190,7 @@ FIGURES = {
             "low",
             2,
             network="lpips",
+            of_path=True,
         ),
         Figure("reconstruction_psnr", "PSNR dB", "of the parents encoded and decoded", "high", 1),
         Figure("reconstruction_ssim", "SSIM", "of the parents encoded and decoded", "high"),

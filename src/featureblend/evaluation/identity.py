@@ -1,76 +1,72 @@
-"""Scores of identity embeddings, and the cache that keeps embeddings on disk."""
+"""Identity: whether both people can be recognised in a blend (MMPMR, Scherhag et al. 2017)."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ..errors import FeatureblendError
-from ..io.files import atomic_path
+from ..faces.recognizers import DlibRecognizer, Recognizer
+from .protocols import Drawn
 
 __all__ = [
     "FALSE_MATCH_RATE",
-    "EmbeddingCache",
+    "check_identity",
+    "embedding",
+    "identity_columns",
     "impostor_similarities",
+    "known_faces",
     "match_threshold",
-    "mmpmr",
     "similarity",
-    "weaker_parent",
 ]
 
 FALSE_MATCH_RATE = 0.001
 """One impostor in a thousand passes: FRONTEX's requirement for border control, at which MMPMR is usually reported."""
 
 
-class EmbeddingCache:
-    """Computes identity embeddings, once per picture.
+@lru_cache(maxsize=1)
+def _recognizer() -> Recognizer:
+    return DlibRecognizer()
 
-    Parameters
-    ----------
-    folder : path-like
-        Where they are kept, a small file a picture, by the hash of its pixels and landmarks. Made when needed.
-    embed : callable
-        (H, W, 3) uint8 picture and (68, 2) landmarks in, (D,) float array out: `Recognizer.embedding`.
-    name : str
-        Name of the embedding, part of the hash.
 
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     cache = EmbeddingCache(folder, lambda image, landmarks: np.array([1.0, 2.0]), "example")
-    ...     cache(np.zeros((8, 8, 3), np.uint8), np.zeros((68, 2))).tolist()
-    [1.0, 2.0]
+def embedding(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The recogniser's (D,) float64 embedding of a face, (H, W, 3) uint8 with (68, 2) landmarks."""
+    return np.asarray(_recognizer().embedding(image, landmarks), np.float64)
+
+
+def check_identity(drawn: Drawn) -> None:
+    """Check, before any measurement, that identity can be measured on a draw.
+
+    Raises
+    ------
+    FeatureblendError
+        If the recogniser is not installed, no pair has a second photo of both people, or there are too few people to
+        set a threshold.
     """
+    DlibRecognizer.check()
+    if not (drawn.probes() >= 0).all(axis=1).any():
+        raise FeatureblendError(
+            "MMPMR needs a second photo of both people of a pair, and no pair of the protocol has them: "
+            "give more photos of a person, or leave --identity out"
+        )
+    people = drawn.faces.people[known_faces(drawn)]
+    _, counts = np.unique(people, return_counts=True)
+    impostors = (len(people) ** 2 - int((counts.astype(np.int64) ** 2).sum())) // 2
+    if impostors * FALSE_MATCH_RATE < 1:
+        raise FeatureblendError(
+            f"MMPMR needs {round(1 / FALSE_MATCH_RATE)} pairs of different people to set its threshold, and the "
+            f"protocol's {len(people)} faces make {impostors}: give more faces, or leave --identity out"
+        )
 
-    def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        embed: Callable[[np.ndarray, np.ndarray], np.ndarray],
-        name: str = "dlib-resnet-v1",
-    ) -> None:
-        self.folder, self.embed, self.name = Path(folder), embed, name
 
-    def __call__(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """A picture's embedding, read from the disk if it is there."""
-        digest = hashlib.sha256(f"{self.name} {image.shape}".encode())
-        digest.update(np.ascontiguousarray(image).tobytes())
-        digest.update(np.ascontiguousarray(landmarks, dtype=np.float64).tobytes())
-        key = digest.hexdigest()
-        path = self.folder / key[:2] / f"{key}.npy"
-        try:
-            return np.load(path)
-        except (OSError, ValueError, EOFError):  # not there yet, or damaged: made anew
-            pass
-        value = np.asarray(self.embed(image, landmarks), dtype=np.float64)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            np.save(temporary, value)
-        return value
+def known_faces(drawn: Drawn) -> list[int]:
+    """Indices of the faces whose identity is needed: the parents, and their people's other photos."""
+    probes = drawn.probes()
+    used = sorted({*drawn.parents.tolist(), *probes[probes >= 0].tolist()})
+    return [index for index in used if np.isfinite(drawn.faces.landmarks[index]).all()]
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -148,62 +144,55 @@ def match_threshold(impostors: np.ndarray, false_match_rate: float = FALSE_MATCH
     return float(values[min(int(len(values) * false_match_rate + 1e-9), len(values) - 1)])
 
 
-def mmpmr(similarities: np.ndarray, threshold: float) -> float:
-    """Mated morph presentation match rate: the share of blends that match every one of their contributors.
+def identity_columns(
+    drawn: Drawn, known: Mapping[int, np.ndarray], blends: Mapping[int, np.ndarray]
+) -> tuple[dict[str, list[float | None]], dict[str, Any]]:
+    """Measure which blends match every one of their contributors (MMPMR), and the likeness to the weaker one.
 
     Parameters
     ----------
-    similarities : (M, N) array
-        Of M blends to another photo of each of their N contributors, not the photo that was blended.
-    threshold : float
-        As `match_threshold`.
+    drawn : Drawn
+    known : mapping of int to (D,) array
+        Embeddings of `known_faces`.
+    blends : mapping of int to (D,) array
+        Embeddings of the blends, by the number of their pair.
 
     Returns
     -------
-    float
-        0 to 1. More is a blend in which more of each parent can be recognised (and a better attack on border control).
-
-    Raises
-    ------
-    FeatureblendError
-        If there is no blend.
+    columns : dict
+        ``mmpmr``, 1 or 0 a pair, and ``weaker_parent``, the similarity to the parent that a blend is less like; None
+        where there is no blend or a photo is missing.
+    facts : dict
+        The ``threshold``, the number of ``impostors`` that it was set on, and of ``mated`` pairs, whose people both
+        have another photo.
 
     Notes
     -----
-    1/M sum over m of [min over n of S(m, n) > threshold], with one probe a contributor. It depends on the recogniser
-    and knows nothing of realism: pixel averages score well.
+    MMPMR is 1/M sum over m of [min over n of S(m, n) > threshold], with one probe a contributor: another photo, not the
+    one that was blended. The threshold is set on faces of the same split. It depends on the recogniser and knows
+    nothing of realism: pixel averages score well.
 
     References
     ----------
     U. Scherhag, A. Nautsch, C. Rathgeb et al., "Biometric systems under morphing attacks: assessment of morphing
     techniques and vulnerability reporting", BIOSIG 2017, equation 1.
-
-    Examples
-    --------
-    >>> mmpmr(np.array([[0.6, 0.5], [0.9, 0.1], [0.45, 0.41], [0.4, 0.8]]), 0.4)
-    0.5
     """
-    return float((weaker_parent(similarities) > threshold).mean())
+    probes = drawn.probes()
+    impostors = impostor_similarities(np.stack(list(known.values())), drawn.faces.people[list(known)])
+    threshold = match_threshold(impostors)
 
+    def weaker(number: int, others: np.ndarray) -> float | None:
+        vectors = [known[other] for other in others.tolist() if other in known]
+        if number not in blends or len(vectors) < len(others):
+            return None
+        return float(similarity(blends[number], np.stack(vectors)).min())
 
-def weaker_parent(similarities: np.ndarray) -> np.ndarray:
-    """Each blend's similarity to the contributor that it is least like.
-
-    Parameters
-    ----------
-    similarities : (M, N) array
-        One row a blend, one column a contributor.
-
-    Returns
-    -------
-    (M,) float64 array
-
-    Examples
-    --------
-    >>> weaker_parent(np.array([[0.6, 0.5], [0.1, 0.9]])).tolist()
-    [0.5, 0.1]
-    """
-    values = np.asarray(similarities, dtype=np.float64)
-    if values.ndim != 2 or 0 in values.shape or not np.isfinite(values).all():
-        raise FeatureblendError(f"one row a blend and one column a contributor are due, not {values.shape}")
-    return values.min(axis=1)
+    likeness = [weaker(number, pair) for number, pair in enumerate(drawn.pairs)]
+    to_probes = [weaker(number, pair) for number, pair in enumerate(probes)]
+    matches = [None if value is None else float(value > threshold) for value in to_probes]
+    facts = {
+        "threshold": threshold,
+        "impostors": len(impostors),
+        "mated": int((probes >= 0).all(axis=1).sum()),
+    }
+    return {"mmpmr": matches, "weaker_parent": likeness}, facts

@@ -5,40 +5,24 @@ Without weights nothing is measured in their place: `feature_lines` says which f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..io.extras import require
-from ..metrics.distance import balance_of_distances
-from ..metrics.distributions import fid, kid
+from ..metrics.inputs import Pictures
 from ..metrics.patch_statistics import FEATURES_NAME
 from ..metrics.weights import WeightsFile, find_weights
-from .figures import LPIPS_PAIRS
 
 if TYPE_CHECKING:
     from ..metrics.inception import Inception
     from ..metrics.lpips import Lpips
 
-__all__ = [
-    "Extractors",
-    "feature_lines",
-    "find_extractors",
-    "inception_rows",
-    "lpips_pairs",
-    "lpips_path",
-    "set_scores",
-]
-
-BATCH = 16
-"""Pictures that a process is given at a time."""
-
-Run = Callable[..., Iterable[Any]]
-"""`map`, or a process pool's."""
+__all__ = ["Extractors", "feature_lines", "find_extractors"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +49,21 @@ class Extractors:
         if self.lpips:
             names["lpips"] = f"LPIPS ({', '.join(file.label for file in self.lpips)})"
         return names
+
+    def describe(self, images: Pictures) -> np.ndarray:
+        """Inception's (N, 2048) features of pictures, in one thread: a process a core is at work."""
+        from ..metrics.inception import inception_features
+
+        assert self.inception is not None
+        with _one_thread():
+            return inception_features(_inception(self.inception), images)
+
+    def compare(self, first: Pictures, second: Pictures) -> np.ndarray:
+        """LPIPS of each of N pictures to its partner, (N,), in one thread."""
+        from ..metrics.lpips import lpips_distances
+
+        with _one_thread():
+            return lpips_distances(_lpips(self.lpips), first, second)
 
 
 def feature_lines(names: Mapping[str, str]) -> list[str]:
@@ -162,91 +161,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _described(file: WeightsFile, images: np.ndarray) -> np.ndarray:
-    from ..metrics.inception import inception_features
-
-    with _one_thread():
-        return inception_features(_inception(file), images)
-
-
-def _compared(files: tuple[WeightsFile, ...], first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    from ..metrics.lpips import lpips_distances
-
-    with _one_thread():
-        return lpips_distances(_lpips(files), first, second)
-
-
-def _batches(images: np.ndarray) -> list[np.ndarray]:
-    return [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-
-
-def inception_rows(networks: Extractors, images: np.ndarray, run: Run = map) -> np.ndarray:
-    """Inception's (N, 2048) features of (N, H, W, 3) uint8 pictures."""
-    assert networks.inception is not None
-    return np.concatenate(list(run(partial(_described, networks.inception), _batches(images))))
-
-
-def set_scores(real: np.ndarray, ours: np.ndarray) -> dict[str, float]:
-    """Score all blends of a method together, from Inception's features of real faces and of the blends."""
-    return {"inception_kid": kid(real, ours), "inception_fid": fid(real, ours)}
-
-
-def _distances(networks: Extractors, first: np.ndarray, second: np.ndarray, run: Run) -> np.ndarray:
-    compare = partial(_compared, networks.lpips)
-    return np.concatenate(list(run(compare, _batches(first), _batches(second))))
-
-
-def lpips_pairs(
-    networks: Extractors,
-    pairs: np.ndarray,
-    blends: Mapping[int, np.ndarray],
-    again: Mapping[int, np.ndarray],
-    run: Run = map,
-) -> dict[str, list[float | None]]:
-    """Measure blends and reconstructions by LPIPS.
-
-    Parameters
-    ----------
-    networks : Extractors
-    pairs : (N, 2, H, W, 3) uint8 array
-        The parents.
-    blends : mapping of int to (H, W, 3) uint8 array
-        By the number of their pair.
-    again : mapping of int to (2, H, W, 3) uint8 array
-        The parents encoded and decoded, where the method can.
-    run : callable
-
-    Returns
-    -------
-    dict
-        ``lpips_balance`` and, where there are any, ``reconstruction_lpips`` of the first `LPIPS_PAIRS` pairs; None for
-        a pair without a blend.
-    """
-    count = min(len(pairs), LPIPS_PAIRS)
-    columns: dict[str, list[float | None]] = {"lpips_balance": [None] * count}
-    chosen = [index for index in blends if index < count]
-    if chosen:
-        made = np.stack([blends[index] for index in chosen])
-        a, b = pairs[chosen, 0], pairs[chosen, 1]
-        to_a, to_b, between = (_distances(networks, *two, run) for two in ((made, a), (made, b), (a, b)))
-        for place, index in enumerate(chosen):
-            if between[place] > 0:
-                distances = (float(to_a[place]), float(to_b[place]), float(between[place]))
-                columns["lpips_balance"][index] = balance_of_distances(*distances)
-    kept = [index for index in again if index < count]
-    if kept:
-        columns["reconstruction_lpips"] = [None] * count
-        made, parents = np.concatenate([again[index] for index in kept]), np.concatenate(pairs[kept])
-        for index, pair in zip(kept, _distances(networks, made, parents, run).reshape(-1, 2), strict=True):
-            columns["reconstruction_lpips"][index] = float(pair.mean())
-    return columns
-
-
-def lpips_path(networks: Extractors, continuum: Sequence[np.ndarray], a: np.ndarray, b: np.ndarray) -> float | None:
-    """The length of a continuum from A to B over their distance, by LPIPS; None where A and B are equal."""
-    pictures = np.stack([*continuum, b])
-    before = np.stack([*continuum[:-1], a])
-    *steps, between = _compared(networks.lpips, before, np.concatenate([pictures[1:-1], pictures[-1:]]))
-    return float(sum(steps) / between) if between > 0 else None

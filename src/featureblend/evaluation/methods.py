@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..blend.baselines import BASELINES
 from ..blend.blender import Blender
-from ..blend.pipeline import BlendOptions, blended, finished, mixture
+from ..blend.pipeline import BlendedCrop, BlendOptions, EncodedFaces, blended, cleaned, encoded, finished
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, resized
-from ..io.memoize import memoize
+from ..faces.warp import mean_shape
 from ..model.mixing import Source
 from ..model.networks import Networks
+from .pairs import Face, Pair
 from .pca import PrincipalComponents
 
 __all__ = [
     "NOTES",
     "VARIANTS",
-    "Method",
+    "Autoencoder",
+    "Baseline",
+    "Made",
+    "Model",
+    "Pca",
+    "System",
     "Variant",
-    "baseline_method",
     "check_methods",
     "default_methods",
-    "latent_method",
     "method_names",
-    "model_method",
     "parse_also",
-    "pca_method",
-    "scaled",
     "variant_of",
 ]
 
@@ -170,162 +171,176 @@ def parse_also(also: Sequence[str]) -> Mapping[str, str | os.PathLike[str]]:
     return models
 
 
-UNMOVED = np.eye(2, 3)
-"""Matrix of prepared crops, whose photos are not at hand: the identity."""
-
-PairBlend = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(B, 2, H, W, 3) uint8 parents, (B, 2, 68, 2) landmarks and (2,) weights in, (B, H, W, 3) uint8 blends out."""
-
-
 @dataclass(frozen=True)
-class Method:
-    """One way to blend two aligned faces."""
+class Made:
+    """A blend of a pair."""
 
-    name: str
-    blend: PairBlend
-    note: str = ""
-    """Short description."""
-    model: str = ""
-    """Identity of its weights; empty for methods without learning."""
-    portable: bool = False
-    """Whether its functions may run in another process."""
-    encode: Callable[[np.ndarray], np.ndarray] | None = None
-    """(B, H, W, 3) uint8 to (B, D) latents, where there are latents."""
-    decode: Callable[[np.ndarray], np.ndarray] | None = None
-    """(B, D) latents to (B, H, W, 3) uint8."""
-    latents: PairBlend | None = None
-    """As `blend`, but gives the (B, D) latents of the blends."""
-    again: Callable[[np.ndarray], np.ndarray] | None = None
-    """(B, H, W, 3) uint8 encoded and decoded, where there is a shorter way than by `encode` and `decode`."""
+    picture: np.ndarray
+    """(S, S, 3) uint8."""
+    latent: np.ndarray | None = None
+    """(D,) latent that it was decoded from, where there are latents."""
 
 
-def _baseline_blend(name: str, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    pairs = zip(images, landmarks, strict=True)
-    return np.stack([BASELINES[name](list(faces), list(shares), list(points)) for faces, points in pairs])
+class System:
+    """What makes the blends of a method, or of several that share its work on a pair.
+
+    Parameters
+    ----------
+    notes : mapping of str to str
+        A short description of each of its methods, by the method's name.
+    model : str
+        Identity of its weights; empty without learning.
+    """
+
+    def __init__(self, notes: Mapping[str, str], model: str = "") -> None:
+        self.notes, self.model = notes, model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its methods."""
+        return tuple(self.notes)
+
+    def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
+        """Blend a pair by one of the methods; `shares` are two numbers that sum to 1."""
+        raise NotImplementedError
+
+    def blend(
+        self, images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shares: Sequence[float], name: str = ""
+    ) -> np.ndarray:
+        """Blend two faces, (S, S, 3) uint8 with (68, 2) landmarks, by a method: the first by default."""
+        pair = Pair(*(Face(*face) for face in zip(images, landmarks, strict=True)))
+        return self.made(pair, np.asarray(shares, np.float64), name or self.names[0]).picture
 
 
-def baseline_method(name: str) -> Method:
-    """The baseline of that name."""
-    return Method(name, partial(_baseline_blend, name), NOTES.get(name, ""), portable=True)
+class Baseline(System):
+    """A method without learning."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__({name: NOTES.get(name, "")})
+
+    def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
+        """Blend a pair."""
+        return Made(BASELINES[name](pair.images, list(shares), pair.landmarks))
 
 
-def latent_method(
-    name: str,
-    note: str,
-    model: str,
-    encode: Callable[[np.ndarray], np.ndarray],
-    decode: Callable[[np.ndarray], np.ndarray],
-) -> Method:
+class Autoencoder(System):
     """Blend by the weighted mean of two latents, of faces that are not warped.
 
     Parameters
     ----------
     name, note, model : str
-        As in `Method`.
     encode, decode : callable
-        As in `Method`.
-
-    Returns
-    -------
-    Method
+        (B, S, S, 3) uint8 pictures to (B, D) latents, and back.
     """
-    way = _LatentMean(encode, decode)
-    return Method(name, way.blend, note, model, encode=encode, decode=decode, latents=way.latents)
+
+    def __init__(
+        self,
+        name: str,
+        note: str,
+        model: str,
+        encode: Callable[[np.ndarray], np.ndarray],
+        decode: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        super().__init__({name: note}, model)
+        self._encode, self._decode = encode, decode
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Encode (B, S, S, 3) uint8 pictures into (B, D) latents."""
+        return self._encode(images)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
+        return self._decode(latents)
+
+    def given_back(self, face: Face) -> np.ndarray:
+        """A face encoded and decoded: (S, S, 3) uint8."""
+        return face.once((self.names[0], "again"), lambda: self.decode(self._latent(face)[None])[0])
+
+    def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
+        """Blend a pair."""
+        latent = shares.astype(np.float32) @ np.stack([self._latent(face) for face in pair.faces])
+        return Made(self.decode(latent[None])[0], latent)
+
+    def _latent(self, face: Face) -> np.ndarray:
+        return face.once((self.names[0], "latent"), lambda: self.encode(face.image[None])[0])
 
 
-@dataclass(frozen=True)
-class _LatentMean:
-    encode: Callable[[np.ndarray], np.ndarray]
-    decode: Callable[[np.ndarray], np.ndarray]
+class Pca(Autoencoder):
+    """Blend by principal components; other processes read them from their file, if they have one."""
 
-    def latents(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        of_pairs = self.encode(images.reshape(-1, *images.shape[2:])).reshape(len(images), len(shares), -1)
-        return np.einsum("k,bkd->bd", shares.astype(np.float32), of_pairs)
+    def __init__(self, components: PrincipalComponents) -> None:
+        note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
+        super().__init__("pca", note, components.identity, components.encode, components.decode)
+        self.components = components
 
-    def blend(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        return self.decode(self.latents(images, landmarks, shares))
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pca, (self.components,)
 
 
-def model_method(blender: Blender, size: int, name: str = "latent") -> Method:
-    """A model's blend.
+class Model(Autoencoder):
+    """A model's blends, by one or more of its `VARIANTS`; another process opens the model itself.
 
     Parameters
     ----------
     blender : Blender
     size : int
         Side of the pictures in and out, which are scaled where the model has another size.
-    name : str
-        The ending says which of the model's ways to blend; see `VARIANTS`.
-
-    Returns
-    -------
-    Method
+    names : sequence of str
+        Methods; the ending of each says which of the model's ways to blend.
     """
-    variant, inner = VARIANTS[variant_of(name)[1]], blender.image_size
-    way = _ModelBlend(blender.networks, size, variant)
-    note = f"{blender.config.name}: {variant.note}"
-    if inner != size:
-        note += f" (works at {inner} pixels; scaled)"
-    if not blender.networks.mend:
-        note += "; damage of photos left as it is"
-    return Method(
-        name,
-        way.blend,
-        note,
-        blender.config.identity,
-        portable=True,
-        encode=way.encode,
-        decode=way.decode,
-        latents=way.latents,
-        again=way.again,
-    )
 
+    def __init__(self, blender: Blender, size: int, names: Sequence[str] = ("latent",)) -> None:
+        extra = f" (works at {blender.image_size} pixels; scaled)" if blender.image_size != size else ""
+        if not blender.networks.mend:
+            extra += "; damage of photos left as it is"
+        self._setup(
+            blender.networks,
+            size,
+            {name: f"{blender.config.name}: {VARIANTS[variant_of(name)[1]].note}{extra}" for name in names},
+        )
 
-@dataclass(frozen=True)
-class _ModelBlend:
-    """A model's blend; when pickled, another process opens the model itself."""
-
-    networks: Networks
-    size: int
-    variant: Variant
+    def _setup(self, networks: Networks, size: int, notes: Mapping[str, str]) -> None:
+        System.__init__(self, notes, networks.config.identity)
+        self.networks, self.size, self.inner = networks, size, networks.config.image_size
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _opened_blend, (os.path.abspath(self.networks.folder), self.size, self.variant, self.networks.mend)
-
-    @property
-    def _options(self) -> BlendOptions:
-        return BlendOptions(warp=self.variant.warp, surroundings=self.variant.surroundings, detail=self.variant.detail)
-
-    def _pairs(self, images: np.ndarray, landmarks: np.ndarray) -> Iterator[list[AlignedFace]]:
-        inner = self.networks.config.image_size
-        marks = (np.asarray(landmarks, np.float64) + 0.5) * (inner / self.size) - 0.5
-        for of_pair, points in zip(images, marks, strict=True):
-            yield [AlignedFace(face, at, UNMOVED) for face, at in zip(scaled(of_pair, inner), points, strict=True)]
-
-    def blend(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        options = self._options
-        made = ((blended(self.networks, faces, shares, options), faces) for faces in self._pairs(images, landmarks))
-        return scaled(np.stack([finished(one, faces, options, plain=True) for one, faces in made]), self.size)
-
-    def latents(self, images: np.ndarray, landmarks: np.ndarray, shares: np.ndarray) -> np.ndarray:
-        pairs = self._pairs(images, landmarks)
-        return np.stack([mixture(self.networks, faces, shares, shares, self._options).latent for faces in pairs])
+        return _opened_model, (os.path.abspath(self.networks.folder), self.networks.mend, self.size, dict(self.notes))
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        return self.networks.latents(scaled(images, self.networks.config.image_size))
+        """Encode pictures, restored."""
+        return self.networks.latents(_scaled(images, self.inner))
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
-        return scaled(self.networks.pictures(latents), self.size)
+        """Decode latents."""
+        return _scaled(self.networks.pictures(latents), self.size)
 
-    def again(self, images: np.ndarray) -> np.ndarray:
-        # One by one: a face is in several pairs, and all of the model's ways to blend give it back alike.
-        return np.concatenate([_given_back(self.networks, face[None], self.size) for face in images])
+    def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
+        """Blend a pair; variants that differ in their detail alone share the rest."""
+        variant = VARIANTS[variant_of(name)[1]]
+        faces = [self._prepared(face) for face in pair.faces]
+        options = BlendOptions(warp=variant.warp, surroundings=variant.surroundings, detail=variant.detail)
 
+        def crop() -> BlendedCrop:
+            return blended(self.networks, self._encoded(pair, faces, shares, variant.warp), shares, options)
 
-@memoize
-def _given_back(networks: Networks, face: np.ndarray, size: int) -> np.ndarray:
-    """Encode and decode a face."""
-    return scaled(networks.pictures(networks.latents(scaled(face, networks.config.image_size))), size)
+        made = pair.once((self.names[0], "crop", variant.warp, variant.surroundings, *shares), crop)
+        return Made(resized(finished(made, faces, options, plain=True), self.size), made.latent)
+
+    def _prepared(self, face: Face) -> AlignedFace:
+        def prepared() -> AlignedFace:
+            marks = (face.landmarks + 0.5) * (self.inner / self.size) - 0.5
+            found = AlignedFace(resized(face.image, self.inner), marks, np.eye(2, 3))  # whose photo is not at hand
+            return cleaned(self.networks, [found])[0]
+
+        return face.once((self.names[0], "face"), prepared)
+
+    def _encoded(self, pair: Pair, faces: Sequence[AlignedFace], shares: np.ndarray, warp: bool) -> EncodedFaces:
+        target = mean_shape([face.landmarks for face in faces], shares) if warp else None
+        what = (self.names[0], "encoded", warp, *(shares if warp else ()))
+        return pair.once(what, lambda: encoded(self.networks, faces, target))
+
+    def _latent(self, face: Face) -> np.ndarray:
+        return self.networks.latents([self._prepared(face).restored], cleaned=True)[0]
 
 
 @lru_cache
@@ -333,42 +348,11 @@ def _opened_networks(folder: str, mend: bool) -> Networks:
     return Networks(folder, threads=1, mend=mend)  # one process a core already
 
 
-def _opened_blend(folder: str, size: int, variant: Variant, mend: bool) -> _ModelBlend:
-    return _ModelBlend(_opened_networks(folder, mend), size, variant)
+def _opened_model(folder: str, mend: bool, size: int, notes: Mapping[str, str]) -> Model:
+    model = Model.__new__(Model)
+    model._setup(_opened_networks(folder, mend), size, notes)
+    return model
 
 
-def pca_method(components: PrincipalComponents, path: str | os.PathLike[str] | None = None) -> Method:
-    """Blend by principal components, of faces that are not warped.
-
-    Parameters
-    ----------
-    components : PrincipalComponents
-    path : path-like, optional
-        A file to write the components to, from which other processes read them: they are a few hundred MB, too much
-        to hand on with every task.
-    """
-    note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
-    if path is None:
-        return latent_method("pca", note, components.identity, components.encode, components.decode)
-    components.save(path)
-    file = os.path.abspath(path)
-    encode, decode = partial(_encoded_in, file), partial(_decoded_in, file)
-    return replace(latent_method("pca", note, components.identity, encode, decode), portable=True)
-
-
-@lru_cache(maxsize=1)
-def _components(file: str) -> PrincipalComponents:
-    return PrincipalComponents.load(file)
-
-
-def _encoded_in(file: str, images: np.ndarray) -> np.ndarray:
-    return _components(file).encode(images)
-
-
-def _decoded_in(file: str, latents: np.ndarray) -> np.ndarray:
-    return _components(file).decode(latents)
-
-
-def scaled(images: np.ndarray, side: int) -> np.ndarray:
-    """Scale (B, S, S, 3) pictures to another side."""
+def _scaled(images: np.ndarray, side: int) -> np.ndarray:
     return np.stack([resized(image, side) for image in images])

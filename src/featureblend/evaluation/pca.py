@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,13 @@ class PrincipalComponents:
     """(H, W, 3) of a picture."""
     faces: int
     """How many pictures it was fitted on."""
+    file: str = ""
+    """Where they were loaded from: another process loads them from there, and shares the memory."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.file:
+            return PrincipalComponents.load, (self.file,)
+        return PrincipalComponents, (self.mean, self.basis, self.shape, self.faces)
 
     @property
     def identity(self) -> str:
@@ -54,7 +62,7 @@ class PrincipalComponents:
             np.lib.format.read_magic(stream)
             size, _, kind = np.lib.format.read_array_header_1_0(stream)
             basis = np.memmap(stream, kind, "r", stream.tell(), size)
-        return cls(mean, basis, (shape[0], shape[1], shape[2]), faces)
+        return cls(mean, basis, (shape[0], shape[1], shape[2]), faces, os.path.abspath(path))
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """The (N, K) float32 latents of (N, H, W, 3) uint8 pictures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +15,9 @@ from .degradation import CLEAN, DEGRADATIONS
 from .figures import FIGURES, REAL, Figure, sections
 from .learned import feature_lines
 from .pages import data_url, write_page
-from .plots import box_plot
 from .protocols import Drawn
 
-__all__ = ["REAL", "ReportMethod", "shown_pairs", "worst_pairs", "write_report"]
+__all__ = ["ReportMethod", "box_plot", "shown_pairs", "write_report"]
 
 EXAMPLES, WORST = 12, 10
 """Pairs shown of all methods, the first ones; and of each method, its most ghosted."""
@@ -32,13 +32,13 @@ class ReportMethod:
 
     name: str
     record: Mapping[str, Any] = field(repr=False)
-    """As `featureblend.evaluation.measuring.Measured.record`."""
+    """As `featureblend.evaluation.summary.Measured.record`."""
     pictures: Mapping[int, np.ndarray] = field(repr=False)
     """Blends by the number of their pair."""
     rows: Sequence[Mapping[str, Any]] = field(repr=False)
     """Lines of metrics.jsonl."""
     sheets: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    """As `featureblend.evaluation.measuring.Measured.sheets`."""
+    """As `featureblend.evaluation.summary.Measured.sheets`."""
 
     @property
     def values(self) -> dict[str, Mapping[str, Any]]:
@@ -52,8 +52,8 @@ class ReportMethod:
 
     @property
     def worst(self) -> list[int]:
-        """As `worst_pairs`."""
-        return worst_pairs(self.record)
+        """The most ghosted pairs, the worst first."""
+        return _worst_pairs(dict(enumerate(self.record["scores"].get("ghosting", []))))
 
     @property
     def restored(self) -> dict[str, float]:
@@ -72,16 +72,20 @@ class ReportMethod:
         return f"{self.name}: {known}"
 
 
-def worst_pairs(record: Mapping[str, Any]) -> list[int]:
-    """A method's most ghosted pairs, the worst first."""
-    ghosts = record["scores"].get("ghosting", [])
-    order = sorted((-value, index) for index, value in enumerate(ghosts) if value is not None)
-    return [index for _, index in order[:WORST]]
+def _worst_pairs(ghosting: Mapping[int, float | None]) -> list[int]:
+    order = sorted((-value, number) for number, value in ghosting.items() if value is not None)
+    return [number for _, number in order[:WORST]]
 
 
-def shown_pairs(record: Mapping[str, Any]) -> list[int]:
-    """The pairs whose blends the report shows: the first ones, and the most ghosted."""
-    return sorted({*range(min(EXAMPLES, record["count"])), *worst_pairs(record)})
+def shown_pairs(ghosting: Mapping[int, float | None]) -> set[int]:
+    """The pairs whose blends the report shows: the first ones, and the most ghosted.
+
+    Parameters
+    ----------
+    ghosting : mapping of int to float or None
+        A method's scores by the number of the pair.
+    """
+    return {*range(EXAMPLES), *_worst_pairs(ghosting)}
 
 
 def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[ReportMethod]) -> Path:
@@ -155,3 +159,56 @@ def _plots(figures: Sequence[Figure], methods: Sequence[ReportMethod]) -> list[t
         if scores:
             plots.append((figure.title, data_url(box_plot(figure.title, scores), "svg+xml")))
     return plots
+
+
+def box_plot(title: str, scores: Mapping[str, Sequence[float]]) -> bytes:
+    """Draw the spread of one score, a row per method: 5th to 95th percentile, quartiles and median.
+
+    Parameters
+    ----------
+    title : str
+    scores : mapping of str to sequence of float
+        The scores of each method's blends, at least one each.
+
+    Returns
+    -------
+    bytes
+        An SVG file, always the same for the same scores.
+
+    Examples
+    --------
+    >>> b"<svg" in box_plot("balance", {"pixel": [0.1, 0.2, 0.3]})
+    True
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    places = {"whislo": 5, "q1": 25, "med": 50, "q3": 75, "whishi": 95}
+    boxes = [
+        {"label": name, **dict(zip(places, np.percentile(values, [*places.values()]), strict=True))}
+        for name, values in scores.items()
+    ]
+    # A figure of its own, not pyplot's: a caller's notebook keeps its backend.
+    figure = Figure(figsize=(4.8, 0.6 + 0.2 * len(boxes)), layout="constrained")
+    axis = figure.subplots()
+    axis.bxp(
+        boxes,
+        orientation="horizontal",
+        widths=0.6,
+        showcaps=False,
+        showfliers=False,
+        patch_artist=True,
+        boxprops={"facecolor": "#b9cdf5", "edgecolor": "#b9cdf5"},
+        medianprops={"color": "#1d4fb8", "linewidth": 2},
+        whiskerprops={"color": "#98a2b3"},
+    )
+    axis.invert_yaxis()
+    axis.set_title(title, loc="left", fontsize=9, fontweight="bold")
+    axis.tick_params(length=0, labelsize=8)
+    axis.grid(axis="x", color="#e3e6ec")
+    axis.set_axisbelow(True)
+    axis.spines[:].set_visible(False)
+    stream = io.BytesIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "featureblend"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()

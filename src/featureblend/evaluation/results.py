@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -14,13 +16,21 @@ import numpy as np
 from ..blend.baselines import BASELINES
 from ..io.files import atomic_path
 from .figures import REAL
-from .measuring import Measured
+from .measuring import PairResult
 from .protocols import Drawn
+from .summary import Measured
 
 __all__ = ["VERSIONS_FILE", "Results", "kept_line", "measurement_versions"]
 
 VERSIONS_FILE = Path(__file__).parent / "versions.json"
 """The version of each part of the measurement. `python tools/measurement.py --renew` raises them; a test holds them."""
+
+
+DAMAGED = (OSError, ValueError, EOFError, zipfile.BadZipFile)
+"""What reading a missing or damaged file raises."""
+
+PART_ARRAYS = ("features", "small", "inception", "embedding")
+"""The fields of `PairResult` that a part keeps as arrays, a row a blend."""
 
 
 @lru_cache(maxsize=1)
@@ -66,7 +76,7 @@ def kept_line(methods: Sequence[str]) -> str:
 
 
 class Results:
-    """The kept results of each method, and the conditions under which they hold.
+    """The kept results of each method, of unfinished methods by parts, and the conditions under which they hold.
 
     Parameters
     ----------
@@ -100,11 +110,6 @@ class Results:
         """The conditions under which kept results hold."""
         return {**self.base, "versions": measurement_versions(name), "weights": model}
 
-    @property
-    def embeddings(self) -> Path:
-        """Folder of the recogniser's embeddings, which are kept for today's version of 'identity'."""
-        return self.out / "embeddings" / f"version-{measurement_versions(REAL)['identity']}"
-
     def _path(self, name: str) -> Path:
         return self.out / "methods" / f"{name}.json"
 
@@ -121,10 +126,8 @@ class Results:
         """
         try:
             record = json.loads(self._path(name).read_text())
-            with np.load(self._path(name).with_suffix(".npz")) as arrays:
-                pictures = {int(key): arrays[key] for key in arrays.files if key.isdecimal()}
-                sheets = {key: arrays[key] for key in arrays.files if not key.isdecimal()}
-        except (OSError, ValueError, EOFError):
+            arrays = _arrays(self._path(name).with_suffix(".npz"))
+        except DAMAGED:
             return None
         if not isinstance(record, dict):
             return None
@@ -139,15 +142,81 @@ class Results:
         has = record.get("networks", {})
         if any(has.get(kind) != name for kind, name in self.networks.items()):
             return None
-        return Measured(record, pictures, sheets)
+        pictures = {int(key): array for key, array in arrays.items() if key.isdecimal()}
+        return Measured(record, pictures, {key: array for key, array in arrays.items() if not key.isdecimal()})
 
     def save(self, name: str, model: str, measured: Measured) -> None:
         """Keep a method's results, the pictures first, so that an interrupted write is not taken for a result."""
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path.with_suffix(".npz")) as temporary, open(temporary, "wb") as stream:
-            pictures: dict[str, Any] = {str(index): image for index, image in measured.pictures.items()}
-            np.savez_compressed(stream, **pictures | measured.sheets)
+        pictures = {str(index): image for index, image in measured.pictures.items()}
+        _write(path.with_suffix(".npz"), pictures | measured.sheets)
         with atomic_path(path) as temporary:
             record = {"key": self._key(name, model), **measured.record}
             temporary.write_text(json.dumps(record, sort_keys=True) + "\n")
+        shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+
+    def _part(self, name: str, start: int) -> Path:
+        return self._path(name).with_suffix("") / f"{start:06d}.npz"
+
+    def _part_key(self, name: str, model: str) -> dict[str, Any]:
+        return {**self._key(name, model), "networks": self.networks, "identity": self.identity}
+
+    def load_part(self, name: str, model: str, start: int) -> list[PairResult] | None:
+        """A method's kept results of the pairs from `start` on, or None unless they would be the same now."""
+        try:
+            arrays = _arrays(self._part(name, start))
+            kept = json.loads(str(arrays["record"]))
+            if kept["key"] != json.loads(json.dumps(self._part_key(name, model))):
+                return None
+            results = [PairResult(**one) for one in kept["results"]]
+            made = [one for one in results if not one.failure]
+            for attribute in PART_ARRAYS:
+                for one, row in zip(made, arrays.get(attribute, ()), strict=False):
+                    setattr(one, attribute, row)
+            for place, one in enumerate(results):
+                one.picture = arrays.get(str(place))
+        except (*DAMAGED, KeyError, TypeError):
+            return None
+        return results
+
+    def save_part(self, name: str, model: str, start: int, results: Sequence[PairResult]) -> None:
+        """Keep a method's results of some pairs, from `start` on, until those of all are there."""
+        made = [one for one in results if not one.failure]
+        arrays = {
+            attribute: np.stack([getattr(one, attribute) for one in made])
+            for attribute in PART_ARRAYS
+            if made and getattr(made[0], attribute) is not None
+        }
+        pictures = {str(place): one.picture for place, one in enumerate(results) if one.picture is not None}
+        plain = [
+            {"scores": one.scores, "spectrum": one.spectrum, "failure": one.failure, "gaps": one.gaps}
+            for one in results
+        ]
+        record = json.dumps({"key": self._part_key(name, model), "results": plain})
+        _write(self._part(name, start), {"record": np.array(record), **arrays, **pictures})
+
+    def load_known(self) -> dict[int, np.ndarray]:
+        """The embeddings of drawn faces that were kept, by the index of the face."""
+        try:
+            arrays = _arrays(self.out / "embeddings.npz")
+            if json.loads(str(arrays["key"])) != json.loads(json.dumps(self._key(REAL, ""))):
+                return {}
+            return dict(zip(arrays["faces"].tolist(), arrays["embeddings"], strict=True))
+        except (*DAMAGED, KeyError):
+            return {}
+
+    def save_known(self, known: Mapping[int, np.ndarray]) -> None:
+        """Keep embeddings of drawn faces."""
+        arrays = {"faces": np.array(list(known)), "embeddings": np.stack(list(known.values()))}
+        _write(self.out / "embeddings.npz", {"key": np.array(json.dumps(self._key(REAL, ""))), **arrays})
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as arrays:
+        return {key: arrays[key] for key in arrays.files}
+
+
+def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, **dict(arrays))  # type: ignore[arg-type]

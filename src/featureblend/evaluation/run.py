@@ -6,8 +6,8 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,31 +20,30 @@ from ..errors import FeatureblendError
 from ..io.console import Progress
 from ..io.extras import require
 from ..io.files import atomic_path
-from ..io.memoize import memoizing
+from ..io.processes import Run, processes
 from ..metrics.variety import SMALL_SIDE
 from ..training.dataset import FaceSet
-from .degraded_photos import measure_degraded
+from .degradation import degraded_columns
 from .figures import REAL, TRAINING_FACES, figure_rows
-from .learned import Extractors, feature_lines, find_extractors, inception_rows
-from .measuring import Measured, measure_method, measure_real
+from .identity import check_identity, identity_columns, known_faces
+from .learned import Extractors, feature_lines, find_extractors
+from .measuring import Measurer, PairResult
 from .methods import (
-    Method,
-    baseline_method,
+    Baseline,
+    Model,
+    Pca,
+    System,
     check_methods,
     default_methods,
     method_names,
-    model_method,
     parse_also,
-    pca_method,
     variant_of,
 )
-from .pca import fit_components
-from .perception import check_identity, measure_identity, measure_networks, measure_real_networks
+from .pca import PrincipalComponents, fit_components
 from .protocols import Drawn, Protocol, draw, find_protocol
-from .report import ReportMethod, write_report
+from .report import ReportMethod, shown_pairs, write_report
 from .results import Results, kept_line
-from .scoring import Reference
-from .workers import Workers
+from .summary import Measured, Reference, measure_real, score_all, summarise
 
 __all__ = ["evaluate"]
 
@@ -54,8 +53,8 @@ PCA_FACES = 3000
 PCA_WIDTH = 1280
 """Most components: for models with a longer latent, PCA would need more faces than fit into memory."""
 
-MEMO_BYTES = 2**30
-"""Bytes for memoized results that methods have in common; 1,000 pairs need half of it."""
+CHUNK = 8
+"""Pairs, or faces, that a process is given at a time; a stopped run measures so many again."""
 
 
 @dataclass(frozen=True)
@@ -172,27 +171,34 @@ def evaluate(
     if "paper" not in further:
         say("not measured: the paper's VAE as meant (give its model folder with --also paper=FOLDER)")
     results = Results(Path(out), drawn, identity, networks.names, say)
-    reference = Reference(drawn.faces.images[drawn.reference], source.training)
-    evaluation = _Evaluation(drawn, reference, results, identity, networks, jobs or os.cpu_count() or 1, quiet)
-    return evaluation.run(names, _Builder(source, blenders))
+    build = _Builder(source, blenders)
+    return _Evaluation(drawn, results, build, identity, networks, jobs or os.cpu_count() or 1, quiet).run(names)
 
 
 class _Builder:
-    """Makes methods by name, each when it is needed: PCA takes a minute to fit."""
+    """Makes systems by the names of their methods."""
 
     def __init__(self, source: _Data, blenders: dict[str, Blender]) -> None:
         self.source, self.blenders = source, blenders
 
-    def __call__(self, name: str, shared: Path | None) -> Method:
-        """Make a method; `shared` is a folder for what processes share, where there are several."""
-        own = self.blenders["latent"]
-        if name == "pca":
-            faces = self.source.split("train", PCA_FACES).cropped(own.image_size)
-            return pca_method(fit_components(faces.images, self.pca_width), shared and shared / "components")
-        base, _ = variant_of(name)
-        if base in self.blenders:
-            return model_method(self.blenders[base], own.image_size, name)
-        return baseline_method(name)
+    def systems(self, names: Sequence[str], shared: Path | None) -> list[System]:
+        """Make what makes these methods' blends; `shared` is a folder for what several processes share."""
+        found: list[System] = []
+        bases = dict.fromkeys(variant_of(name)[0] for name in names)
+        size = self.blenders["latent"].image_size
+        for base in bases:
+            if base in self.blenders:
+                found.append(Model(self.blenders[base], size, [name for name in names if variant_of(name)[0] == base]))
+            elif base == "pca":
+                faces = self.source.split("train", PCA_FACES).cropped(size)
+                components = fit_components(faces.images, self.pca_width)
+                if shared is not None:  # a few hundred MB, too much to hand on to each
+                    components.save(shared / "components")
+                    components = PrincipalComponents.load(shared / "components")
+                found.append(Pca(components))
+            else:
+                found.append(Baseline(base))
+        return found
 
     @property
     def pca_width(self) -> int:
@@ -207,66 +213,119 @@ class _Builder:
 
 
 class _Evaluation:
-    """One run over the methods."""
+    """One run: what is not kept is measured, kept, and all of it laid side by side."""
 
     def __init__(
         self,
         drawn: Drawn,
-        reference: Reference,
         results: Results,
+        build: _Builder,
         identity: bool,
         networks: Extractors,
         jobs: int,
         quiet: bool,
     ) -> None:
-        self.drawn, self.reference, self.results = drawn, reference, results
+        self.drawn, self.results, self.build = drawn, results, build
         self.identity, self.networks, self.jobs, self.quiet = identity, networks, jobs, quiet
-        self.pool: Callable[..., Any] = map
 
-    @cached_property
-    def real_rows(self) -> np.ndarray | None:
-        """Inception's features of the real faces."""
-        return inception_rows(self.networks, self.reference.images, self.pool) if self.networks.inception else None
-
-    def run(self, names: Sequence[str], build: _Builder) -> Path:
+    def run(self, names: Sequence[str]) -> Path:
+        """Measure and write the report."""
         self.results.out.mkdir(parents=True, exist_ok=True)
         every = (REAL, *names)
-        found = {name: self.results.load(name, build.model(name), identity=name != REAL) for name in every}
+        found = {name: self.results.load(name, self.build.model(name), identity=name != REAL) for name in every}
         todo = [name for name in every if found[name] is None]
         if len(todo) < len(every):
             self.results.say(kept_line([name for name in every if name not in todo]))
-        size = {name: self.drawn.protocol.count * (2 if self.identity and name != REAL else 1) for name in every}
-        with ExitStack() as stack:
-            total = sum(size.values())
-            done = total - sum(size[name] for name in todo)
-            bar = stack.enter_context(
-                Progress(total=total, initial=done, desc=self.drawn.protocol.name, unit="pair", disable=self.quiet)
-            )
-            if self.jobs > 1 and todo:
-                self.pool = self.reference.run = stack.enter_context(Workers(self.jobs, MEMO_BYTES)).map
-            else:
-                stack.enter_context(memoizing(MEMO_BYTES))
-            for name in todo:
-                bar.set_postfix_str(name)
-                found[name] = measured = self._measured(name, build, bar.update)
-                self.results.save(name, build.model(name), measured)
+        if todo:
+            found |= self._measured(todo)
         return self._written({name: measured for name, measured in found.items() if measured is not None})
 
-    def _measured(self, name: str, build: _Builder, step: Callable[[int], Any]) -> Measured:
-        if name == REAL:
-            step(self.drawn.protocol.count)
-            measured = measure_real(self.drawn, self.reference, self.pool)
-            measure_real_networks(measured, self.drawn, self.networks, self.real_rows, self.pool)
-            return measured
-        with TemporaryDirectory(dir=self.results.out, prefix="shared-", ignore_cleanup_errors=True) as folder:
-            method = build(name, Path(folder) if self.jobs > 1 else None)
-            measured, made = measure_method(method, self.drawn, self.reference, self.pool, step)
-        if name == "latent" and method.encode and method.decode:
-            measure_degraded(measured, self.drawn, build.blenders[name], method.encode, method.decode, self.pool)
-        measure_networks(measured, made, self.drawn, self.networks, self.real_rows, self.pool)
-        if self.identity:
-            measure_identity(measured, made, self.drawn, self.results.embeddings, self.pool, step)
-        return measured
+    def _measured(self, todo: Sequence[str]) -> dict[str, Measured]:
+        names = [name for name in todo if name != REAL]
+        with ExitStack() as stack:
+            shared = None
+            if self.jobs > 1:
+                folder = TemporaryDirectory(dir=self.results.out, prefix="shared-", ignore_cleanup_errors=True)
+                shared = Path(stack.enter_context(folder))
+            systems = self.build.systems(names, shared)
+            measurer = Measurer(self.drawn, systems, self.networks, self.identity)
+            run: Run = map
+            call: Callable[..., Any] = partial(_call, measurer)
+            if self.jobs > 1:
+                run = stack.enter_context(processes(self.jobs, _start_worker, measurer))
+                call = partial(_call, None)
+            reference = Reference.of(self.drawn, self.build.source.training(), partial(call, "described"), run)
+            found = {}
+            if REAL in todo:
+                names_of_networks = self.networks.names
+                found[REAL] = measure_real(self.drawn, reference, names_of_networks, partial(call, "real"), run)
+                self.results.save(REAL, "", found[REAL])
+            known = self._known(partial(call, "known"), run) if self.identity and names else {}
+            every = self._pairs(names, reference, partial(call, "pairs"), run)
+            made = [[one for one in every[name] if not one.failure] for name in names]
+            blends_alone = [[replace(one, picture=None) for one in some] for some in made]
+            scores = run(score_all, blends_alone, [reference] * len(names))
+            notes = {name: (system.model, system.notes[name]) for system in systems for name in system.names}
+            for name, (sets, nearest) in zip(names, scores, strict=True):
+                measured = summarise(
+                    every[name], sets, nearest, self.drawn, reference, self.networks.names, *notes[name]
+                )
+                if self.identity:
+                    embeddings = {n: one.embedding for n, one in enumerate(every[name]) if one.embedding is not None}
+                    columns, facts = identity_columns(self.drawn, known, embeddings)
+                    measured.record["scores"].update(columns)
+                    measured.record["identity"] = facts
+                if name == "latent":
+                    give_back = partial(call, "degraded", name)
+                    columns, facts, sheets = degraded_columns(self.drawn, self.build.blenders[name], give_back, run)
+                    measured.record["scores"].update(columns)
+                    measured.record["spoilt"] = facts
+                    measured.sheets.update(sheets)
+                found[name] = measured
+                self.results.save(name, self.build.model(name), measured)
+        return found
+
+    def _known(self, measure: Callable[..., Any], run: Run) -> dict[int, np.ndarray]:
+        """Embeddings of the faces whose identity is needed."""
+        known = self.results.load_known()
+        left = [index for index in known_faces(self.drawn) if index not in known]
+        batches = [left[start : start + CHUNK] for start in range(0, len(left), CHUNK)]
+        for batch, embeddings in zip(batches, run(measure, batches), strict=True):
+            known |= dict(zip(batch, embeddings, strict=True))
+            self.results.save_known(known)
+        return {index: known[index] for index in known_faces(self.drawn)}
+
+    def _pairs(
+        self, names: Sequence[str], reference: Reference, measure: Callable[..., Any], run: Run
+    ) -> dict[str, list[PairResult]]:
+        """Measure all pairs by methods, some pairs at a time; what a stopped run kept is not measured again."""
+        count = len(self.drawn.pairs)
+        found: dict[str, dict[int, PairResult]] = {name: {} for name in names}
+        chunks = []
+        for start in range(0, count, CHUNK):
+            due = []
+            for name in names:
+                kept = self.results.load_part(name, self.build.model(name), start)
+                if kept is None:
+                    due.append(name)
+                else:
+                    found[name] |= dict(enumerate(kept, start))
+            if due:
+                chunks.append((range(start, min(start + CHUNK, count)), due))
+        columns = list(zip(*chunks, strict=True)) or [(), ()]
+        done = sum(map(len, found.values()))
+        bar = Progress(
+            total=count * len(names), initial=done, desc=self.drawn.protocol.name, unit="blend", disable=self.quiet
+        )
+        with bar:
+            for of_pairs in run(measure, *columns, [reference.features] * len(chunks)):
+                for name in of_pairs[0][1]:
+                    some = {number: results[name] for number, results in of_pairs}
+                    found[name] |= some
+                    _let_go(found[name])
+                    self.results.save_part(name, self.build.model(name), of_pairs[0][0], list(some.values()))
+                    bar.update(len(some))
+        return {name: [found[name][number] for number in range(count)] for name in names}
 
     def _written(self, found: dict[str, Measured]) -> Path:
         out, protocol = self.results.out, self.drawn.protocol
@@ -292,3 +351,24 @@ class _Evaluation:
             for name, measured in found.items()
         ]
         return write_report(out / "report.html", self.drawn, methods)
+
+
+def _let_go(results: dict[int, PairResult]) -> None:
+    """Drop the pictures that the report won't show: neither of the first pairs, nor among the most ghosted so far."""
+    shown = shown_pairs({number: one.scores.get("ghosting") for number, one in results.items()})
+    for number, one in results.items():
+        if number not in shown:
+            one.picture = None
+
+
+_MEASURER: list[Measurer] = []
+"""This worker's: handed to each process once, not with every task."""
+
+
+def _start_worker(measurer: Measurer) -> None:
+    _MEASURER[:] = [measurer]
+
+
+def _call(measurer: Measurer | None, method: str, *arguments: Any) -> Any:
+    """Call a method of a measurer, or of this worker's."""
+    return getattr(measurer or _MEASURER[0], method)(*arguments)

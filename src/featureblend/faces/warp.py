@@ -14,7 +14,6 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..io.image import to_uint8
-from ..io.memoize import memoize
 
 __all__ = ["mean_shape", "warp_map", "warp_to_mean", "warp_to_shape"]
 
@@ -97,7 +96,6 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return squared
 
 
-@memoize
 def warp_map(
     shape: tuple[int, int], landmarks: np.ndarray, target: np.ndarray, *, stiffness: float = STIFFNESS
 ) -> np.ndarray:

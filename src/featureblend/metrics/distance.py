@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..io.image import check_image
 from .inputs import check_pair
 
-__all__ = ["Distance", "balance", "balance_of_distances", "picture_distance"]
+__all__ = ["Distance", "balance", "balance_of_distances", "lab_levels", "levels_distance", "picture_distance"]
 
-Distance = Callable[[np.ndarray, np.ndarray], float]
+Distance = Callable[[Any, Any], float]
 """A distance between two things of one kind: pictures by default, or embeddings with a distance of their own."""
 
 LEVELS = 4
@@ -56,26 +58,59 @@ def picture_distance(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = Non
     >>> round(picture_distance(black, black + 255), 1), picture_distance(black, black)
     (100.0, 0.0)
     """
-    first, second = check_pair(a, b)
-    if mask is not None and (np.shape(mask) != first.shape[:2] or not np.any(mask)):
-        raise FeatureblendError(f"the mask is {np.shape(mask)} and the picture {first.shape[:2]}, or it is empty")
-    level = _lab(first) - _lab(second)
-    share: np.ndarray | None = None if mask is None else np.asarray(mask, dtype=np.float32)
+    check_pair(a, b)
+    return levels_distance(lab_levels(a), lab_levels(b), mask)
+
+
+def lab_levels(image: np.ndarray) -> list[np.ndarray]:
+    """A picture in CIE Lab at four scales, for pictures that are compared many times.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array, sRGB
+
+    Returns
+    -------
+    list of (h, w, 3) float32 arrays
+        The largest first.
+
+    Examples
+    --------
+    >>> [level.shape[0] for level in lab_levels(np.zeros((16, 16, 3), np.uint8))]
+    [16, 8, 4, 2]
+    """
+    return _halves(cv2.cvtColor(check_image(image).astype(np.float32) / 255, cv2.COLOR_RGB2Lab))
+
+
+def _halves(values: np.ndarray) -> list[np.ndarray]:
+    levels = [values]
+    while len(levels) < LEVELS:
+        height, width = (max(side // 2, 1) for side in levels[-1].shape[:2])
+        levels.append(cv2.resize(levels[-1], (width, height), interpolation=cv2.INTER_AREA))
+    return levels
+
+
+def levels_distance(a: Sequence[np.ndarray], b: Sequence[np.ndarray], mask: np.ndarray | None = None) -> float:
+    """`picture_distance` of two pictures that `lab_levels` prepared.
+
+    Examples
+    --------
+    >>> black = np.zeros((16, 16, 3), np.uint8)
+    >>> round(levels_distance(lab_levels(black), lab_levels(black + 255)), 1)
+    100.0
+    """
+    if mask is not None and (np.shape(mask) != a[0].shape[:2] or not np.any(mask)):
+        raise FeatureblendError(f"the mask is {np.shape(mask)} and the picture {a[0].shape[:2]}, or it is empty")
+    shares: list[Any] = [None] * LEVELS if mask is None else _halves(np.asarray(mask, dtype=np.float32))
     squares = []
-    for _ in range(LEVELS):
+    for first, second, share in zip(a, b, shares, strict=True):
+        apart = first - second
         # Channel by channel: a sum over a last axis of three takes four times as long.
-        square = np.square(level[..., 0], dtype=np.float64)
+        square = np.square(apart[..., 0], dtype=np.float64)
         for channel in (1, 2):
-            square += np.square(level[..., channel], dtype=np.float64)
+            square += np.square(apart[..., channel], dtype=np.float64)
         squares.append(square.mean() if share is None else (square * share).sum() / share.sum(dtype=np.float64))
-        height, width = (max(side // 2, 1) for side in level.shape[:2])
-        level = cv2.resize(level, (width, height), interpolation=cv2.INTER_AREA)
-        share = None if share is None else cv2.resize(share, (width, height), interpolation=cv2.INTER_AREA)
     return float(np.sqrt(np.mean(squares)))
-
-
-def _lab(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
 
 
 def balance_of_distances(to_a: float, to_b: float, between: float) -> float:

@@ -20,7 +20,7 @@ from ..faces.warp import mean_shape, warp_map
 from ..io.image import check_image
 from .inputs import luma
 
-__all__ = ["Ghosting", "ghosting", "hull_mask"]
+__all__ = ["Ghosting", "ParentOutlines", "ghosting", "hull_mask"]
 
 SIDE = 128
 """The pictures are measured at this many pixels on their longer side; the lengths below are in these pixels."""
@@ -126,71 +126,128 @@ def ghosting(
     >>> [round(ghosting(image, [a, b]).whole, 2) for image in (half, a, b)]
     [1.0, 0.0, 0.0]
     """
-    pictures = [check_image(image, name) for image, name in _named(blend, parents)]
-    height, width = blend.shape[:2]
-    scale = SIDE / max(height, width)
-    if landmarks is not None and len(landmarks) != len(parents):
-        raise FeatureblendError(f"{len(parents)} parents need {len(parents)} sets of landmarks, not {len(landmarks)}")
-    if mask is not None and np.shape(mask) != (height, width):
-        raise FeatureblendError(f"the mask is {np.shape(mask)} and the blend {(height, width)}: one size is due")
-    blended, *originals = (luma(_resized(picture, scale)) for picture in pictures)
-    settings = [originals]
-    face = None
-    if landmarks is not None:
-        # Pixel centres lie at whole numbers, so that a change of size moves them by half a pixel.
-        points = [(np.asarray(shape, dtype=np.float64) + 0.5) * scale - 0.5 for shape in landmarks]
-        shares = np.full(len(parents), 1 / len(parents)) if weights is None else np.asarray(weights, dtype=np.float64)
-        target = mean_shape(points, tuple(shares))
-        settings.append([_warped(parent, at, target) for parent, at in zip(originals, points, strict=True)])
-        face = hull_mask(target, blended.shape)
-    gradient = _gradient(blended)
-    fits = [_fit(gradient, [_gradient(parent) for parent in setting]) for setting in settings]
-    better = fits[-1].explained > fits[0].explained
-    ghosted = np.where(better, fits[-1].ghosted, fits[0].ghosted)
-    edges = np.where(better, fits[-1].edges, fits[0].edges)
-    seen = np.ones(edges.shape, bool) if mask is None else _resized(np.asarray(mask, np.float32), scale) > 0
-    return Ghosting(
-        whole=_share(ghosted, edges, seen),
-        inside=None if face is None else _share(ghosted, edges, seen & face),
-        outside=None if face is None else _share(ghosted, edges, seen & ~face),
-        map=cv2.resize(ghosted, (width, height)),
-    )
+    return ParentOutlines(parents, weights, landmarks).ghosting(blend, mask)
+
+
+class ParentOutlines:
+    """The parents' side of `ghosting`: worked out once for all blends of the same parents in the same shape.
+
+    Parameters
+    ----------
+    parents, weights, landmarks
+        As in `ghosting`.
+
+    Raises
+    ------
+    FeatureblendError
+        As `ghosting`.
+
+    Examples
+    --------
+    >>> a, b = np.full((2, 64, 64, 3), 40, np.uint8)
+    >>> a[:, 16:], b[:, 48:] = 200, 200
+    >>> outlines = ParentOutlines([a, b])
+    >>> [round(outlines.ghosting(image).whole, 2) for image in (a // 2 + b // 2, a, b)]
+    [1.0, 0.0, 0.0]
+    """
+
+    def __init__(
+        self,
+        parents: Sequence[np.ndarray],
+        weights: Sequence[float] | None = None,
+        landmarks: Sequence[np.ndarray] | None = None,
+    ) -> None:
+        if len(parents) < 2:
+            raise FeatureblendError(f"ghosting compares a blend with at least two photos, not {len(parents)}")
+        if landmarks is not None and len(landmarks) != len(parents):
+            raise FeatureblendError(
+                f"{len(parents)} parents need {len(parents)} sets of landmarks, not {len(landmarks)}"
+            )
+        self._shape = parents[0].shape
+        for number, parent in enumerate(parents, 1):
+            self._check(parent, f"parent {number}")
+        self._scale = SIDE / max(self._shape[:2])
+        originals = [luma(_resized(parent, self._scale)) for parent in parents]
+        self._settings = [_Setting([_gradient(parent) for parent in originals])]
+        self._face: np.ndarray | None = None
+        if landmarks is not None:
+            # Pixel centres lie at whole numbers, so that a change of size moves them by half a pixel.
+            points = [(np.asarray(shape, dtype=np.float64) + 0.5) * self._scale - 0.5 for shape in landmarks]
+            shares = [1 / len(parents)] * len(parents) if weights is None else weights
+            target = mean_shape(points, shares)
+            warped = [_warped(parent, at, target) for parent, at in zip(originals, points, strict=True)]
+            self._settings.append(_Setting([_gradient(parent) for parent in warped]))
+            self._face = hull_mask(target, originals[0].shape)
+
+    def ghosting(self, blend: np.ndarray, mask: np.ndarray | None = None) -> Ghosting:
+        """Measure a blend; parameters, result and errors as the function `ghosting`."""
+        self._check(blend, "the blend")
+        height, width = blend.shape[:2]
+        if mask is not None and np.shape(mask) != (height, width):
+            raise FeatureblendError(f"the mask is {np.shape(mask)} and the blend {(height, width)}: one size is due")
+        gradient = _gradient(luma(_resized(blend, self._scale)))
+        fits = [setting.fit(gradient) for setting in self._settings]
+        better = fits[-1].explained > fits[0].explained
+        ghosted = np.where(better, fits[-1].ghosted, fits[0].ghosted)
+        edges = np.where(better, self._settings[-1].edges, self._settings[0].edges)
+        seen = np.ones(edges.shape, bool) if mask is None else _resized(np.asarray(mask, np.float32), self._scale) > 0
+        face = self._face
+        return Ghosting(
+            whole=_share(ghosted, edges, seen),
+            inside=None if face is None else _share(ghosted, edges, seen & face),
+            outside=None if face is None else _share(ghosted, edges, seen & ~face),
+            map=cv2.resize(ghosted, (width, height)),
+        )
+
+    def _check(self, image: np.ndarray, name: str) -> None:
+        check_image(image, name)
+        if image.shape != self._shape:
+            raise FeatureblendError(f"{name} is {image.shape} and parent 1 is {self._shape}: one size is due")
 
 
 @dataclass(frozen=True)
 class _Fit:
     ghosted: np.ndarray
-    edges: np.ndarray
     explained: np.ndarray
 
 
-def _fit(blend: np.ndarray, parents: list[np.ndarray]) -> _Fit:
-    """Fit the blend's gradient by its parents' in every neighbourhood, and weight what shows doubled."""
-    count = len(parents)
-    # The neighbourhoods are wide, so that half the resolution is enough for them: (h, w, N, N) normal equations.
-    dots = np.stack([np.stack([_pooled((a * b).sum(axis=0)) for a in parents], axis=-1) for b in parents], axis=-1)
-    onto = np.stack([_pooled((a * blend).sum(axis=0)) for a in parents], axis=-1)
-    energy = _pooled((blend * blend).sum(axis=0))
-    unit = np.eye(count, dtype=np.float32)
-    total = dots.mean(axis=(0, 1), dtype=np.float64)
-    overall = np.linalg.solve(total + (1e-3 * np.trace(total) + 1e-6) * unit, onto.mean(axis=(0, 1), dtype=np.float64))
-    prior = np.maximum(overall, 0).astype(np.float32)
-    ridge = RIDGE * np.trace(dots, axis1=2, axis2=3) / count + NOISE**2 / 4
-    pulled = onto + ridge[..., None] * prior
-    amounts = np.linalg.solve(dots + ridge[..., None, None] * unit, pulled[..., None])
-    amounts = np.maximum(amounts[..., 0], 0)
-    left = energy - 2 * (amounts * onto).sum(axis=-1) + np.einsum("...i,...ij,...j->...", amounts, dots, amounts)
-    explained = np.clip(1 - left / (energy + NOISE**2), 0, 1)
-    # How much of each amount the ridge supplied: where a parent is plain, its amount is a guess.
-    guessed = ridge[..., None] / (np.diagonal(dots, axis1=2, axis2=3) + ridge[..., None])
-    shape = blend.shape[:0:-1]
-    strength = [cv2.magnitude(parent[0], parent[1]) for parent in parents]
-    visible = [np.maximum(edge - EDGE_CONTRAST, 0) for edge in strength]
-    ghosted = np.zeros(blend.shape[1:], np.float32)
-    for index, (edge, alone) in enumerate(zip(visible, _unshared(parents, strength), strict=True)):
-        doubled = _doubled(amounts, guessed, prior, index) * explained
-        ghosted += edge * alone * cv2.resize(doubled, shape)
-    return _Fit(ghosted, np.sum(visible, axis=0), cv2.resize(explained, shape))
+class _Setting:
+    """The parents' gradients, as they are or warped, and what every fit of a blend's by them takes."""
+
+    def __init__(self, parents: list[np.ndarray]) -> None:
+        self.parents = parents
+        # The neighbourhoods are wide, so that half the resolution is enough for them: (h, w, N, N) normal equations.
+        self.dots = np.stack(
+            [np.stack([_pooled((a * b).sum(axis=0)) for a in parents], axis=-1) for b in parents], axis=-1
+        )
+        self.total = self.dots.mean(axis=(0, 1), dtype=np.float64)
+        self.ridge = RIDGE * np.trace(self.dots, axis1=2, axis2=3) / len(parents) + NOISE**2 / 4
+        # How much of each amount the ridge supplies: where a parent is plain, its amount is a guess.
+        self.guessed = self.ridge[..., None] / (np.diagonal(self.dots, axis1=2, axis2=3) + self.ridge[..., None])
+        strength = [cv2.magnitude(parent[0], parent[1]) for parent in parents]
+        visible = [np.maximum(edge - EDGE_CONTRAST, 0) for edge in strength]
+        self.edges = np.sum(visible, axis=0)
+        self.unshared = [edge * alone for edge, alone in zip(visible, _unshared(parents, strength), strict=True)]
+
+    def fit(self, blend: np.ndarray) -> _Fit:
+        """Fit a blend's gradient by the parents' in every neighbourhood, and weight what shows doubled."""
+        unit = np.eye(len(self.parents), dtype=np.float32)
+        onto = np.stack([_pooled((a * blend).sum(axis=0)) for a in self.parents], axis=-1)
+        energy = _pooled((blend * blend).sum(axis=0))
+        steady = self.total + (1e-3 * np.trace(self.total) + 1e-6) * unit
+        prior = np.maximum(np.linalg.solve(steady, onto.mean(axis=(0, 1), dtype=np.float64)), 0).astype(np.float32)
+        pulled = onto + self.ridge[..., None] * prior
+        amounts = np.linalg.solve(self.dots + self.ridge[..., None, None] * unit, pulled[..., None])
+        amounts = np.maximum(amounts[..., 0], 0)
+        left = energy - 2 * (amounts * onto).sum(axis=-1)
+        left = left + np.einsum("...i,...ij,...j->...", amounts, self.dots, amounts)
+        explained = np.clip(1 - left / (energy + NOISE**2), 0, 1)
+        shape = blend.shape[:0:-1]
+        ghosted = np.zeros(blend.shape[1:], np.float32)
+        for index, unshared in enumerate(self.unshared):
+            doubled = _doubled(amounts, self.guessed, prior, index) * explained
+            ghosted += unshared * cv2.resize(doubled, shape)
+        return _Fit(ghosted, cv2.resize(explained, shape))
 
 
 def _doubled(amounts: np.ndarray, guessed: np.ndarray, prior: np.ndarray, index: int) -> np.ndarray:
@@ -253,13 +310,3 @@ def _resized(image: np.ndarray, scale: float) -> np.ndarray:
 def _share(ghosted: np.ndarray, edges: np.ndarray, where: np.ndarray) -> float:
     total = edges[where].sum(dtype=np.float64)
     return float(ghosted[where].sum(dtype=np.float64) / total) if total > 0 else 0.0
-
-
-def _named(blend: np.ndarray, parents: Sequence[np.ndarray]) -> list[tuple[np.ndarray, str]]:
-    if len(parents) < 2:
-        raise FeatureblendError(f"ghosting compares a blend with at least two photos, not {len(parents)}")
-    named = [(blend, "the blend"), *((parent, f"parent {number}") for number, parent in enumerate(parents, 1))]
-    for image, name in named:
-        if np.shape(image) != np.shape(blend):
-            raise FeatureblendError(f"{name} is {np.shape(image)} and the blend {np.shape(blend)}: one size is due")
-    return named

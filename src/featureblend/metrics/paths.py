@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 
-def path_lengths(continuum: Sequence[np.ndarray] | np.ndarray, distance: Distance = picture_distance) -> np.ndarray:
+def path_lengths(continuum: Sequence[Any] | np.ndarray, distance: Distance = picture_distance) -> np.ndarray:
     """Distance of each step of a continuum.
 
     Parameters
@@ -77,7 +78,7 @@ def path_irregularity(lengths: Sequence[float] | np.ndarray) -> float:
 
 
 def boundary_error(
-    continuum: Sequence[np.ndarray] | np.ndarray, a: np.ndarray, b: np.ndarray, distance: Distance = picture_distance
+    continuum: Sequence[Any] | np.ndarray, a: Any, b: Any, distance: Distance = picture_distance
 ) -> tuple[float, float]:
     """Distance between the ends of a continuum and its photos.
 
@@ -113,7 +114,7 @@ def boundary_error(
 
 
 def path_positions(
-    continuum: Sequence[np.ndarray] | np.ndarray, a: np.ndarray, b: np.ndarray, distance: Distance = picture_distance
+    continuum: Sequence[Any] | np.ndarray, a: Any, b: Any, distance: Distance = picture_distance
 ) -> np.ndarray:
     """Position of each picture of a continuum between A and B: d(x, A) / (d(x, A) + d(x, B)).
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import check_pair
 
-__all__ = ["skin_between", "skin_colour"]
+__all__ = ["colour_between", "skin_between", "skin_colour"]
 
 TOLERANCE = 1.0
 """How far beyond its parents a blend's skin may lie, in units of CIE L, a and b: about what an eye can tell."""
@@ -99,8 +99,18 @@ def skin_between(blend: np.ndarray, parents: Sequence[np.ndarray], landmarks: Se
     """
     for parent in parents:
         check_pair(blend, parent)
-    own = skin_colour(blend, np.mean(landmarks, axis=0))
     theirs = [skin_colour(parent, points) for parent, points in zip(parents, landmarks, strict=True)]
+    return colour_between(skin_colour(blend, np.mean(landmarks, axis=0)), theirs)
+
+
+def colour_between(own: np.ndarray, theirs: Sequence[np.ndarray]) -> float:
+    """Whether a colour lies between others in each of its coordinates, within `TOLERANCE`: 1 or 0.
+
+    Examples
+    --------
+    >>> colour_between(np.array([50, 9, 20]), [np.array([40, 10, 15]), np.array([60, 12, 25])])
+    1.0
+    """
     low, high = np.min(theirs, axis=0) - TOLERANCE, np.max(theirs, axis=0) + TOLERANCE
     return float(((own >= low) & (own <= high)).all())
 

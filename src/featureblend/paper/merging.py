@@ -10,18 +10,11 @@ import numpy as np
 
 from ..blend.blender import Blender
 from ..evaluation.figures import REAL, figure_rows
-from ..evaluation.measuring import measure_method, measure_real
-from ..evaluation.methods import (
-    Method,
-    baseline_method,
-    latent_method,
-    model_method,
-    pca_method,
-    scaled,
-)
+from ..evaluation.methods import Autoencoder, Baseline, Model, Pca, System
 from ..evaluation.pca import fit_components
 from ..evaluation.protocols import Drawn, Protocol, draw
-from ..evaluation.scoring import Reference
+from ..evaluation.summary import Measured, Reference, measure_all, measure_real
+from ..faces.alignment import resized
 from ..training.dataset import FaceSet
 from .results import Coder
 
@@ -85,47 +78,49 @@ def merge_all(
         If there are too few held-out faces, or none has landmarks, which half of the scores need.
     """
     drawn = draw(faces, QUICK if quick else FULL, size)
-    reference = Reference(drawn.faces.images[drawn.reference])
+    reference = Reference.of(drawn)
     merged = Merged(drawn)
     _keep(merged, REAL, measure_real(drawn, reference))
-    for method in _methods(coders, faces, size):
-        say(f"merging by {method.name}")
-        measured, made = measure_method(method, drawn, reference)
-        _keep(merged, method.name, measured, made.blends)
+    for system in _systems(coders, faces, size):
+        for name in system.names:
+            say(f"merging by {name}")
+        for name, measured in measure_all([system], drawn, reference).items():
+            _keep(merged, name, measured)
     return merged
 
 
-def _keep(merged: Merged, name: str, measured: Any, blends: Mapping[int, np.ndarray] | None = None) -> None:
+def _keep(merged: Merged, name: str, measured: Measured) -> None:
     rows = figure_rows(measured.record, {"method": name})
     merged.values[name] = {row["figure"]: row for row in rows}
-    merged.pictures[name] = dict(blends or {})
+    merged.pictures[name] = measured.pictures
     merged.notes[name] = measured.record["note"]
     merged.failures[name] = len(measured.record["failures"])
 
 
-def _methods(coders: Mapping[str, Coder], faces: FaceSet, size: int) -> list[Method]:
+def _systems(coders: Mapping[str, Coder], faces: FaceSet, size: int) -> list[System]:
     train = faces.split("train")
     train = train.chosen(np.arange(min(len(train), PCA_FACES))).cropped(size)
-    bundled = model_method(Blender.from_pretrained(), size, BUNDLED)
     return [
-        *(_system(name, coder, size) for name, coder in coders.items()),
-        bundled,
-        pca_method(fit_components(train.images, PCA_WIDTH)),
-        *(baseline_method(name) for name in MERGED_BASELINES),
+        *(_trained(name, coder, size) for name, coder in coders.items()),
+        Model(Blender.from_pretrained(), size, [BUNDLED]),
+        Pca(fit_components(train.images, PCA_WIDTH)),
+        *map(Baseline, MERGED_BASELINES),
     ]
 
 
-def _system(name: str, coder: Coder, size: int) -> Method:
+def _trained(name: str, coder: Coder, size: int) -> System:
     """Wrap a trained network: encode both faces as they are, average, decode, as the paper meant to."""
-    inner = coder.image_size
+
+    def scaled(images: np.ndarray, side: int) -> np.ndarray:
+        return np.stack([resized(image, side) for image in images])
 
     def encode(images: np.ndarray) -> np.ndarray:
-        return coder.encode(scaled(images, inner))
+        return coder.encode(scaled(images, coder.image_size))
 
     def decode(latents: np.ndarray) -> np.ndarray:
         return scaled(coder.decode(latents), size)
 
-    return latent_method(name, "encoded, averaged, decoded", "", encode, decode)
+    return Autoencoder(name, "encoded, averaged, decoded", "", encode, decode)
 
 
 def merged_rows(merged: Merged, count: int = 8) -> list[tuple[str, np.ndarray]]:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from ..errors import FeatureblendError, TrainingBrokeDown
-from ..evaluation.workers import end_with_parent
 from ..io.image import from_network, load_image, save_image
+from ..io.processes import end_with_parent
 from ..io.sheets import grid
 from ..training.experiment import Experiment
 from ..training.loop import train

@@ -71,19 +71,16 @@ def baseline_blend(spec: Mapping[str, Any]) -> Call:
 
 def latent_blend(spec: Mapping[str, Any]) -> Call:
     """Blend the aligned faces with a model; the first call opens it."""
-    import numpy as np
-
     from ...blend.blender import Blender
-    from ..methods import model_method
+    from ..methods import Model
 
     images, landmarks = _faces(spec)
     opened: list[Any] = []
-    shares = np.array([0.5, 0.5])
 
     def call() -> None:
         if not opened:
-            opened.append(model_method(Blender.from_pretrained(spec["model"]), spec["size"], spec["name"]))
-        opened[0].blend(images[None], landmarks[None], shares)
+            opened.append(Model(Blender.from_pretrained(spec["model"]), spec["size"], [spec["name"]]))
+        opened[0].blend(images, landmarks, (0.5, 0.5))
 
     return call
 
