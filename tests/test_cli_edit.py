@@ -5,7 +5,6 @@
 import shutil
 
 import numpy as np
-import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
@@ -90,37 +89,6 @@ def test_a_transform(place, capsys):
     )
     assert Image.open("out.png").size == (64, 64)
     assert "1 from, 1 to, 0 skipped" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("continuum ana.png -o walk.mp4", "two or more photos"),
-        ("continuum ana.png ben.jpg -o walk.avi", "use .mp4"),
-        ("continuum ana.png ben.jpg -o ana.png", "it is one of the photos"),
-        ("continuum ana.png ben.jpg -o walk.mp4 --steps 1", "1 steps: 2 to 10000 are due"),
-        ("continuum ana.png ben.jpg -o walk.mp4 --ease bumpy", "bumpy"),
-        ("continuum ana.png ben.jpg -o .", "it holds other files (ana.png)"),
-        ("average ana.png -o average.png", "is one photo"),
-        ("average . ben.jpg -o average.png", ". is a folder beside other inputs"),
-        ("average nowhere -o average.png", "no such file or folder: nowhere"),
-        ("transform ana.png --from ben.jpg -o out.png", "--to"),
-        ("transform ana.png --from ben.jpg --to ana.png --amount 99 -o out.png", "a number from -10 to 10"),
-        ("symmetrize ana.png -o ana.png", "it is one of the photos"),
-        ("symmetrize ana.png -o out.png --size 7", "size 7: use 'source' or a number of pixels"),
-        ("mix ana.png ben.jpg -o out.png", "nothing to mix"),
-        ("mix ana.png ben.jpg --eyes-from C -o out.png", "--eyes-from C: there are 2 photos, A to B"),
-        ("mix ana.png ben.jpg --eyes-from B much -o out.png", "'much' is no number"),
-        ("mix ana.png ben.jpg --eyes-from A -o out.png", "nothing is taken from ben.jpg"),
-        ("encode ana.png -o ana.txt", "ends in .npz"),
-        ("encode ana.png ben.jpg -o codes.npz", "name a folder"),
-        ("encode . -o codes", ". is a folder; photos are due"),
-        ("encode nowhere.png -o a.npz", "no such file: nowhere.png"),
-        ("symmetrize ana.npz -o out.png", "no such file: ana.npz"),
-    ],
-)
-def test_mistakes_are_one_line(fails, words, said):
-    assert said in fails(*words.split())
 
 
 def test_photos_that_are_called_frames_are_no_frames_to_replace(place, fails):

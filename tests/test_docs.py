@@ -2,7 +2,6 @@
 
 import ast
 import importlib.util
-import inspect
 import os
 import re
 import shlex
@@ -18,7 +17,7 @@ from PIL import Image
 
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
-from featureblend.cli.options import parsed
+from featureblend.cli.options import options_of, parse, summary
 from featureblend.faces import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +57,7 @@ def commands(path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_every_command_in_the_documents_can_be_read(page):
     for words in commands(page):
-        parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])  # which raises FeatureblendError
+        parse(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])  # which raises FeatureblendError
 
 
 def test_every_command_has_a_line_in_the_readme_and_a_page():
@@ -210,13 +209,11 @@ def test_the_pages_fetch_nothing(site):
 def test_the_reference_has_every_command_and_option(site):
     shown = words_of(site / "commands.html")
     for name, command in COMMANDS.items():
-        assert f"featureblend {name} [-h]" in shown
-        assert (command.__doc__ or "").splitlines()[0] in shown
+        assert f"featureblend {name}" in shown
+        assert summary(command) in shown
         section = (site / "commands.html").read_text(encoding="utf-8").split(f'<h2 id="{name}">')[1].split("<h2 ")[0]
-        for option in inspect.signature(command).parameters:
-            flag = {"start": "from", "end": "to"}.get(option, option) if name in ("continuum", "transform") else option
-            positional = "Positional" in str(inspect.signature(command).parameters[option].annotation)
-            assert positional or f"--{flag.replace('_', '-')}" in section, (name, option)
+        for _, field, how in options_of(command):
+            assert how.metavar in section if how.positional else how.flags(field.name)[-1][2:] in section, field.name
 
 
 @pytest.mark.extras

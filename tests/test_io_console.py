@@ -14,8 +14,8 @@ from PIL import Image
 from featureblend.cli import main
 from featureblend.edit import demo
 from featureblend.faces import EXAMPLES
-from featureblend.io.console import Progress
 from featureblend.io.files import atomic_path
+from featureblend.io.progress import Progress
 
 NAME = "顔-é.png"
 PLAIN = ["--method", "pixel"]

@@ -486,7 +486,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def test_the_command_needs_nothing_but_torch_accelerate_pillow_and_opencv(tmp_path, drawer):
-    absent = "onnxruntime,onnx,onnxscript,dlib,face_recognition_models,av,tyro,shtab,matplotlib,gradio"
+    absent = "onnxruntime,onnx,onnxscript,dlib,face_recognition_models,av,shtab,matplotlib,gradio"
     images = [np.random.default_rng(place).integers(0, 256, (40, 40, 3), dtype=np.uint8) for place in range(8)]
     for place, image in enumerate(images):
         Image.fromarray(image).save(tmp_path / f"person {place}.png")

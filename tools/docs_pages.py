@@ -1,18 +1,17 @@
 """Pages of the documentation that nobody writes by hand: a hook of MkDocs, named in mkdocs.yml.
 
-- ``commands.md``: every command, from its own ``--help``;
+- ``commands.md``: every command, from its declaration;
 - ``examples/*.md``: what ``tools/run_examples.py`` made, with the pictures;
 - ``contributing.md`` and ``changelog.md``: the files of these names at the top of the project.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
-import os
 import posixpath
 import re
-from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass, field
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -22,87 +21,46 @@ from mkdocs.structure.files import File, Files
 from featureblend import __version__
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
+from featureblend.cli.options import parser_of, summary
 
 ROOT = Path(__file__).parents[1]
 TOP = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s]+)\)")
 
 
-@dataclass
-class Help:
-    """What a command's ``--help`` says, taken apart."""
-
-    usage: str
-    text: list[str] = field(default_factory=list)
-    """Paragraphs."""
-    examples: list[str] = field(default_factory=list)
-    options: list[tuple[str, str]] = field(default_factory=list)
-    """Arguments and options, each with its explanation."""
-
-
-def shown(words: list[str]) -> str:
-    """Give what the command line prints."""
-    said, columns = io.StringIO(), os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = "1000"  # so that nothing is broken into lines
-    try:
-        with redirect_stdout(said), suppress(SystemExit):
-            main(words)
-    finally:
-        os.environ.pop("COLUMNS") if columns is None else os.environ.update(COLUMNS=columns)
-    return said.getvalue()
-
-
-def read_help(name: str) -> Help:
-    """Take the help of a command apart."""
-    found, inside = Help(""), False
-    for raw in shown([name, "--help"]).splitlines():
-        line = raw.strip("│╭╰╮╯─").rstrip()
-        bare = line.strip(" -─")
-        if raw.startswith("usage: "):
-            found.usage = raw.removeprefix("usage: ")
-        elif bare in ("options", "positional arguments"):
-            inside = True
-        elif not bare:
-            continue
-        elif not inside:
-            parts = re.split(r"(?=Example: )", line.strip())
-            found.text += [part.strip() for part in parts if part.strip() and not part.startswith("Example: ")]
-            found.examples += [part.removeprefix("Example: ").strip() for part in parts if part.startswith("Example: ")]
-        else:
-            start, _, rest = line.strip().partition("  ")
-            deep = len(line) - len(line.lstrip())
-            if deep > 4:
-                option, text = found.options[-1]
-                found.options[-1] = (option, f"{text} {line.strip()}".strip())
-            else:
-                found.options.append((start.strip(), rest.strip()))
-    if not found.usage or not found.options:
-        raise PluginError(f"the help of `featureblend {name}` can't be read: has its look changed?")
-    return found
-
-
 def command_page() -> str:
-    """Write the reference of all commands."""
-    head, *middle, tail = re.split(r"\n\n", shown(["--help"]).removeprefix("usage: ").strip())
-    listed = [re.fullmatch(r"  (\S+) +(.*)", line) for line in "\n".join(middle).splitlines()]
-    rows = [f"| [{line[1]}](#{line[1]}) | {_escaped(line[2])} |" for line in listed if line]
-    if len(rows) != len(COMMANDS):
-        raise PluginError("`featureblend --help` can't be read: has its look changed?")
+    """Reference of all commands, from their declarations."""
+    overview = io.StringIO()
+    with redirect_stdout(overview):
+        main(["--help"])
+    rows = [f"| [{name}](#{name}) | {_escaped(summary(command))} |" for name, command in COMMANDS.items()]
     parts = [
         "# Commands",
         f"*This page is what the commands of featureblend {__version__} say of themselves.*",
-        f"```text\n{head}\n```",
+        "```text\nfeatureblend COMMAND ...\n```",
         "\n".join(["| command | what it does |", "|---|---|", *rows]),
-        _escaped(tail),
+        _escaped(overview.getvalue().strip().split("\n\n")[-1]),
     ]
-    for name in COMMANDS:
-        said = read_help(name)
-        parts += [f"## {name}", *map(_escaped, said.text)]
-        if said.examples:
-            parts.append("```sh\n" + "\n".join(said.examples) + "\n```")
-        rows = [f"| `{option.replace('|', '/')}` | {_escaped(text)} |" for option, text in said.options]
-        parts.append("\n".join([f"| `{said.usage}` | |", "|---|---|", *rows]))
+    for name, command in COMMANDS.items():
+        parser = parser_of(command, f"featureblend {name}")
+        parts += [f"## {name}", _escaped((parser.description or "") % ())]
+        parts.append("```sh\n" + "\n".join(line.strip() for line in (parser.epilog or "").splitlines()[1:]) + "\n```")
+        parts.append(f"Usage: `{' '.join((parser.usage or '').split())}`")
+        rows = [f"| `{_names(action)}` | {_escaped(action.help % {})} |" for action in _shown(parser)]
+        parts.append("\n".join(["| option | meaning |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
+
+
+def _shown(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Arguments and options that the help shows."""
+    return [action for action in parser._actions if action.help and action.help != argparse.SUPPRESS]
+
+
+def _names(action: argparse.Action) -> str:
+    """How an argument or option is written: ``-o, --out FILE``."""
+    value = action.metavar or "/".join(action.choices or ())
+    many = " ..." if action.nargs == "+" else ""
+    return " ".join(filter(None, [", ".join(action.option_strings), f"{value}{many}"]))
 
 
 def _escaped(text: str) -> str:

@@ -1,107 +1,114 @@
-"""The command line: each command is a function; its docstring is its help. Heavy imports wait until one runs."""
+"""The table of commands, and what runs them. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
 import sys
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
 try:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from dataclasses import dataclass
     from pathlib import Path
-    from typing import Literal, NoReturn
-
-    from tyro.conf import Positional
+    from typing import NoReturn
 
     from .. import __version__
     from ..errors import FeatureblendError
     from ..io.console import Ended, accept_any_text, ending_on_signals
-    from .blend import batch, blend, replay
-    from .completion import completion_script
-    from .edit import average, continuum, encode, mix, symmetrize, transform
-    from .evaluate import benchmark, compare, evaluate
-    from .options import Flag, Model, Out, parsed
-    from .paper import reproduce
-    from .pictures import print_measures
-    from .train import export, prepare, train
-    from .web import web
+    from .blend import Batch, Blend, Replay
+    from .completion import SHELLS, completion_script
+    from .edit import Average, Continuum, Encode, Mix, Symmetrize, Transform
+    from .evaluate import Benchmark, Compare, Evaluate
+    from .groups import Model, print_measures
+    from .options import Command, argument, flag, meant, option, parse, summary
+    from .paper import Reproduce
+    from .train import Export, Prepare, Train
+    from .web import Web
 except KeyboardInterrupt:  # Ctrl-C while these are imported, which takes longer than many a command
     sys.stderr.write("featureblend: stopped\n")
     raise SystemExit(130) from None
 
 
-def demo(out: Out = Path("out/demo.png"), model: Model = None, quiet: Flag = False) -> None:
+@dataclass(kw_only=True)
+class Demo(Model):
     """Blend the two example faces that come with featureblend.
 
     Example: featureblend demo -o faces.png
-
-    Args:
-        out: Picture to write; its folder is made.
-        model: A model folder or the name of a bundled model; the bundled one if left out.
-        quiet: Print only where the picture is.
     """
-    from ..edit.demo import write_demo
 
-    made = write_demo(out, model)
-    print(out)
-    if not quiet:
-        print_measures(made.measures)
+    out: Path = option("FILE", "Picture to write; its folder is made.", default=Path("out/demo.png"), short="-o")
+    quiet: bool = flag("Print only where the picture is.")
+
+    def run(self) -> None:
+        """Blend, write and print."""
+        from ..edit.demo import write_demo
+
+        made = write_demo(self.out, self.model)
+        print(self.out)
+        if not self.quiet:
+            print_measures(made.measures)
 
 
-def completion(shell: Positional[Literal["bash", "zsh", "fish"]]) -> None:
+@dataclass(kw_only=True)
+class Completion(Command):
     """Print what completes commands and options at the Tab key, for your shell to read.
 
     Example: featureblend completion bash > ~/.local/share/bash-completion/completions/featureblend
     Example: featureblend completion zsh > ~/.zfunc/_featureblend
     Example: featureblend completion fish > ~/.config/fish/completions/featureblend.fish
-
-    Args:
-        shell: Your shell.
     """
-    print(completion_script(COMMANDS, shell), end="")
+
+    shell: str = argument("SHELL", f"Your shell: {', '.join(SHELLS)}.", choices=SHELLS)
+
+    def run(self) -> None:
+        """Print the script."""
+        print(completion_script(COMMANDS, self.shell), end="")
 
 
-COMMANDS: dict[str, Callable[..., None]] = {
-    "blend": blend,
-    "batch": batch,
-    "replay": replay,
-    "continuum": continuum,
-    "average": average,
-    "transform": transform,
-    "symmetrize": symmetrize,
-    "mix": mix,
-    "encode": encode,
-    "compare": compare,
-    "demo": demo,
-    "prepare": prepare,
-    "train": train,
-    "export": export,
-    "evaluate": evaluate,
-    "reproduce": reproduce,
-    "benchmark": benchmark,
-    "web": web,
-    "completion": completion,
+COMMANDS: dict[str, type[Command]] = {
+    "blend": Blend,
+    "batch": Batch,
+    "replay": Replay,
+    "continuum": Continuum,
+    "average": Average,
+    "transform": Transform,
+    "symmetrize": Symmetrize,
+    "mix": Mix,
+    "encode": Encode,
+    "compare": Compare,
+    "demo": Demo,
+    "prepare": Prepare,
+    "train": Train,
+    "export": Export,
+    "evaluate": Evaluate,
+    "reproduce": Reproduce,
+    "benchmark": Benchmark,
+    "web": Web,
+    "completion": Completion,
 }
+
+ENDING = """\
+`featureblend COMMAND --help` explains one; `featureblend --version` says which version this is.
+Exit codes: 0 done, 1 some rows of a batch failed (each is named), 2 something to fix (one line says
+what), 130 stopped by Ctrl-C.
+"""
 
 
 def _overview() -> str:
-    """Give the text of ``featureblend --help``: every command and its first line."""
-    lines = [f"  {name:12}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: featureblend COMMAND ...",
-            "",
-            "Blend photos of faces in the latent space of an autoencoder. Offline: photos never leave the machine.",
-            "",
-            *lines,
-            "",
-            "`featureblend COMMAND --help` explains one; `featureblend --version` says which version this is.",
-            "Exit codes: 0 done, 1 some rows of a batch failed (each is named), 2 something to fix (one line says",
-            "what), 130 stopped by Ctrl-C.",
-            "",
-        ]
+    """The text of ``featureblend --help``: every command and its first line."""
+    import textwrap
+
+    lines = [
+        textwrap.fill(summary(command), 78, initial_indent=f"  {name:12}", subsequent_indent=" " * 14)
+        for name, command in COMMANDS.items()
+    ]
+    about = (
+        "Blend photos of faces in the latent space of an autoencoder. Offline: photos\nnever leave the machine.",
+        "\n".join(lines),
+        textwrap.fill(ENDING, 78),
     )
+    return "\n\n".join(["usage: featureblend COMMAND ...", *about]) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -138,9 +145,10 @@ def _run(words: Sequence[str]) -> None:
     elif words[0] == "--version":
         print(f"featureblend {__version__}")
     elif words[0] in COMMANDS:
-        parsed(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])()
+        parse(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:]).run()
     else:
-        raise FeatureblendError(f"unknown command {words[0]!r}: use one of {', '.join(COMMANDS)}")
+        close = meant(words[0], COMMANDS)
+        raise FeatureblendError(f"unknown command {words[0]!r}{close}: use one of {', '.join(COMMANDS)}")
 
 
 def _stop(reason: str, code: int) -> NoReturn:

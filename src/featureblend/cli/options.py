@@ -1,124 +1,289 @@
-"""What commands have in common: how their options look in the help, and mistakes in them as one line."""
+"""How a command is declared, and how its words are read.
+
+A command is a dataclass: its fields are its arguments and options, its docstring is its help. Groups of options that
+commands share are dataclasses too, which commands inherit; the help shows each group under its title. `argparse` of
+the standard library reads the words: it takes any number of values for an option, tells of mistakes in one line, and
+starts in a few milliseconds.
+"""
 
 from __future__ import annotations
 
-import io
-import os
+import argparse
+import inspect
 import re
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr
-from functools import partial, wraps
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-
-from tyro.conf import FlagCreatePairsOff, arg
-from tyro.constructors import PrimitiveConstructorSpec
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from ..errors import FeatureblendError
-from ..io.tables import parse_number
 
 __all__ = [
-    "File",
-    "Flag",
-    "Folder",
-    "Model",
-    "Number",
-    "Out",
-    "OutFolder",
-    "face_choices",
-    "keep_photos",
-    "parsed",
-    "plain",
+    "Command",
+    "Option",
+    "argument",
+    "flag",
+    "integer",
+    "number",
+    "number_or_word",
+    "option",
+    "options_of",
+    "parse",
+    "parser_of",
+    "reader_of",
+    "summary",
+    "with_default",
 ]
-
-T = TypeVar("T")
-
 
 NEGATIVE = re.compile(r"-(\d+[.,]?\d*|[.,]\d+)%?")
 
-
-def plain(metavar: str) -> Any:
-    """Name an option's value in the help, whose text says what happens without it."""
-    return arg(metavar=metavar, help_behavior_hint="")
+C = TypeVar("C", bound="Command")
 
 
-Out = Annotated[Path, arg(aliases=["-o"], metavar="FILE")]
-OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
-File = Annotated[Path | None, plain("FILE")]
-Folder = Annotated[Path | None, plain("FOLDER")]
-Model = Annotated[str | None, plain("MODEL")]
-Flag = Annotated[bool, arg(help_behavior_hint=""), FlagCreatePairsOff]
+@dataclass(frozen=True)
+class Option:
+    """How a field looks on the command line."""
+
+    help: str
+    metavar: str | None = None
+    name: str = ""
+    """The long name, without dashes; the field's if left out. An argument, which comes without a name, has none."""
+    short: str = ""
+    positional: bool = False
+    choices: tuple[str, ...] = ()
+    """The only words that are allowed."""
+    words: Callable[[], Iterable[str]] | None = None
+    """Words that the Tab key offers for an option whose values are checked elsewhere."""
+    flag: bool = False
+    """Without a value."""
+    off: str = ""
+    """Help of the ``--no-`` form of a flag."""
+
+    def flags(self, name: str) -> tuple[str, ...]:
+        """Names on the command line of the field `name`: ``("-o", "--out")``."""
+        return tuple(filter(None, (self.short, f"--{self.name or name.replace('_', '-')}")))
 
 
-Number = Annotated[
-    float,
-    PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="NUMBER",
-        instance_from_str=lambda words: parse_number(words[0]),
-        is_instance=lambda value: isinstance(value, float),
-        str_from_instance=lambda value: [f"{value:g}"],
-    ),
-]
-"""A number with a decimal point or comma, or a percentage."""
+def argument(metavar: str, help: str, *, default: Any = MISSING, **settings: Any) -> Any:
+    """Declare an argument: a value that is told by its place, before the options."""
+    return option(metavar, help, default=default, positional=True, **settings)
 
 
-def face_choices(words: Sequence[str]) -> list[int | str]:
-    """Read ``--faces``: numbers as numbers, words as they are; which are right, `choose_face` knows."""
-    return [int(word) if word.lstrip("-").isdecimal() else word for word in words]
+def option(metavar: str | None, help: str, *, default: Any = MISSING, **settings: Any) -> Any:
+    """Declare an option that takes a value, of a field that is a sequence several; required if it has no default.
 
-
-def keep_photos(photos: Sequence[Path], written: Sequence[Path]) -> None:
-    """Refuse to write over what is read, photos and others, or twice to one file."""
-    for place, path in enumerate(written):
-        if any(os.path.realpath(path) == os.path.realpath(photo) for photo in photos):
-            kind = "inputs" if path.suffix.lower() in (".csv", ".npz") else "photos"
-            raise FeatureblendError(f"cannot write {path}: it is one of the {kind}; name another file")
-        if os.path.realpath(path) in map(os.path.realpath, written[:place]):
-            raise FeatureblendError(
-                f"cannot write {path}: another file of this command goes there; give each a name of its own"
-            )
-
-
-def parsed(command: Callable[..., T], program: str, words: Sequence[str]) -> Callable[[], T]:
-    """Read a command's words and give the call that they ask for.
-
-    tyro explains a mistake in a box of many lines; here it becomes one line, as every other error.
+    The field's type says how a word is read: `Path`, `int`, `float` (`number`), ``int | str`` (`number_or_word`).
     """
-    import tyro
+    return field(default=default, metadata={"option": Option(help, metavar, **settings)})
 
-    @wraps(command)  # which shows tyro the command's options
-    def later(**options: Any) -> Callable[[], T]:
-        return partial(command, **options)
 
-    # tyro joins neighbouring lines: each example stands by itself.
-    later.__doc__ = re.sub(r"\n(?= *Example: )", "\n\n", command.__doc__ or "") or None
+def flag(help: str = "", *, off: str = "", default: bool | None = False) -> Any:
+    """Declare an option without a value.
 
-    if "-" in words:
-        raise FeatureblendError(
-            "'-' (standard input or output) can't be used: name a file (one that is called so is ./-); "
-            f"see `{program} --help`"
+    With `off`, ``--no-NAME`` sets False; the help shows the forms that have a text, and both are understood.
+    """
+    return field(default=default, metadata={"option": Option(help, flag=True, off=off)})
+
+
+def with_default(group: type, name: str, default: Any) -> Any:
+    """Declare a group's option again, with another default."""
+    return field(default=default, metadata=group.__dataclass_fields__[name].metadata)  # type: ignore[attr-defined]
+
+
+class Command:
+    """A command: subclasses are dataclasses whose fields are made by `argument`, `option` and `flag`."""
+
+    title: ClassVar[str] = "options"
+    """Above the options in the help; a group that commands share has its own."""
+
+    def run(self) -> None:
+        """Do what the options ask for."""
+        raise NotImplementedError
+
+
+def options_of(command: type) -> Iterator[tuple[str, Field[Any], Option]]:
+    """Title of its group, field and declaration of each option: the command's own first, then those of its groups.
+
+    A field that a command declares again, say with another default, stays in its group.
+    """
+    by_name = {one.name: one for one in fields(command)}
+    groups = {name: group for group in command.__mro__ for name in inspect.get_annotations(group)}  # the last one's
+    for group in command.__mro__:
+        for name in inspect.get_annotations(group):
+            if name in by_name and groups[name] is group:
+                how = by_name[name].metadata["option"]
+                yield "arguments" if how.positional else vars(group).get("title", "options"), by_name[name], how
+
+
+def summary(command: type) -> str:
+    """First line of a command's help."""
+    return (command.__doc__ or "").splitlines()[0]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, whose mistakes are `FeatureblendError`, and whose help meets a closed pipe like any output."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the words."""
+        raise FeatureblendError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse itself drops errors of writing."""
+        print(self.format_help(), end="", file=file)
+
+
+def parser_of(command: type, program: str) -> Parser:
+    """Parser of a command's words, which also prints its help.
+
+    Parameters
+    ----------
+    command : type
+        A subclass of `Command`.
+    program : str
+        What the command is called, such as ``"featureblend blend"``.
+    """
+    about, examples = _about(command)
+    declared = list(options_of(command))
+    usage = [how.metavar for _, _, how in declared if how.positional]
+    usage += [f"{how.flags(one.name)[0]} {how.metavar}" for _, one, how in declared if _required(one, how)]
+    parser = Parser(
+        program,
+        usage=_wrapped(" ".join([program, *map(str, usage), "[options]"]), 72, " " * 7),
+        description=about,
+        epilog="\n".join(["examples:" if len(examples) > 1 else "example:", *(f"  {line}" for line in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    # One group for each title, that of the command's own options first.
+    titles = dict.fromkeys(["arguments", "options", *(title for title, _, _ in declared)])
+    groups = {title: parser.add_argument_group(title) for title in titles}
+    for title, one, how in declared:
+        _add(groups[title], one, how)
+    groups["options"].add_argument("-h", "--help", action="help", help="Show this help.")
+    return parser
+
+
+def _about(command: type) -> tuple[str, list[str]]:
+    """Description of a command, in lines that fit a terminal, and its examples."""
+    lines = inspect.cleandoc(command.__doc__ or "").splitlines()
+    examples = [line.removeprefix("Example: ") for line in lines if line.startswith("Example: ")]
+    text = "\n".join(line for line in lines if not line.startswith("Example: ")).strip()
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\n+", text)]
+    return "\n\n".join(_wrapped(part) for part in paragraphs), examples
+
+
+def _wrapped(text: str, width: int = 78, indent: str = "") -> str:
+    return textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False).replace("%", "%%")
+
+
+def _required(one: Field[Any], how: Option) -> bool:
+    return one.default is MISSING and not how.positional
+
+
+def _add(group: argparse._ArgumentGroup, one: Field[Any], how: Option) -> None:
+    """Add a field's option to the parser."""
+    if how.flag:
+        either = group.add_mutually_exclusive_group()
+        for name, value, text in ((one.name, True, how.help), (f"no_{one.name}", False, how.off)):
+            if how.help and not how.off and not value:
+                continue  # there is nothing to turn off
+            shown = text.replace("%", "%%") if text else argparse.SUPPRESS
+            action = "store_true" if value else "store_false"
+            either.add_argument(*how.flags(name), dest=one.name, action=action, default=one.default, help=shown)
+        return
+    default = None if one.default is MISSING else one.default
+    text = how.help if default in (None, (), "") else f"{how.help} (default: {_shown(default)})"
+    settings: dict[str, Any] = {"help": text.replace("%", "%%"), "type": reader_of(one), "default": default}
+    if how.choices:
+        settings["choices"] = how.choices
+    if how.metavar:
+        settings["metavar"] = how.metavar if how.positional else how.metavar.removesuffix(" ...")
+    if how.positional:
+        nargs = "*" if _is_many(one) else None if one.default is MISSING else "?"
+        added = group.add_argument(one.name, nargs=nargs, **settings)
+    else:
+        nargs = "+" if _is_many(one) else None
+        added = group.add_argument(
+            *how.flags(one.name), dest=one.name, nargs=nargs, required=_required(one, how), **settings
         )
-    # What begins with a minus sign is an option, but for plain numbers: -0,5 and -50% become such.
-    words = [f"{parse_number(word):g}" if NEGATIVE.fullmatch(word) else word for word in words]
-    said = io.StringIO()
+    added.field = one  # type: ignore[attr-defined]  # for the Tab key
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def parse(command: type[C], program: str, words: Sequence[str]) -> C:
+    """Read a command's words.
+
+    Raises
+    ------
+    FeatureblendError
+        They can't be understood: the line names the option, and what it allows.
+    """
+    parser = parser_of(command, program)
+    known = {name for action in parser._actions for name in action.option_strings}
+    for place, word in enumerate(words):
+        if word == "-":
+            parser.error("'-' (standard input or output) can't be used: name a file (one that is called so is ./-)")
+        name = word.partition("=")[0]
+        if word == "--":
+            break
+        if NEGATIVE.fullmatch(word):  # What begins with a minus sign is an option, but for plain numbers.
+            words = [*words[:place], f"{number(word):.12f}".rstrip("0").rstrip("."), *words[place + 1 :]]
+        elif word.startswith("-") and " " not in word and name not in known and word[:2] not in known - {"--"}:
+            parser.error(f"unknown option {name}{meant(name, [one for one in known if one.startswith('--')])}")
+    return command(**vars(parser.parse_intermixed_args(words)))
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """Words that add what is probably meant by a word that is not known: " (did you mean ...?)", or none."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+# --- values
+
+
+def _is_many(one: Field[Any]) -> bool:
+    return str(one.type).startswith("Sequence[")
+
+
+def reader_of(one: Field[Any]) -> Callable[[str], Any]:
+    """What reads a word of a field, by the field's type, which annotations keep as text."""
+    kind = str(one.type).removesuffix(" | None").removeprefix("Sequence[").removesuffix("]")
+    readers = {"Path": Path, "int": integer, "float": number, "int | str": number_or_word, "Any": number_or_word}
+    return readers.get(kind, str)
+
+
+def number(word: str) -> float:
+    """Read a number with a decimal point or comma, or a percentage."""
+    from ..io.tables import parse_number
+
     try:
-        with redirect_stderr(said):
-            call: Any = tyro.cli(later, prog=program, args=words, config=(tyro.conf.DisallowNone,))
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise FeatureblendError(f"{_in_one_line(said.getvalue())}; see `{program} --help`") from None
-    return call
+        return parse_number(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _in_one_line(box: str) -> str:
-    """Take the message out of tyro's box: what stands below the title and above the next rule."""
-    lines = [line.strip("│ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
-    rules = [place for place, line in enumerate(lines) if re.fullmatch(r"[╭╰]?[-─]{5,}[╮╯]?", line)] + [len(lines)]
-    title = 1 if rules[0] == 1 else 0  # without box characters, a rule of its own underlines it
-    message = " ".join(" ".join(lines[title + 1 : rules[title]]).split()).split(" Got errors:")[0]
-    message = re.sub(r"^Missing from .*?: ", "missing: ", message.replace(" (required)", ""))
-    message = re.sub(r"Error parsing (\S+): .*instantiated from \[(.*)\].*", r"\1 can't be \2", message).rstrip(".")
-    meant = [lines[place + 1] for place, line in enumerate(lines[:-1]) if line.startswith("Perhaps you meant")]
-    return (message or "the command line can't be understood") + (f" (perhaps {meant[0]} is meant)" if meant else "")
+def integer(word: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{word!r} is no whole number") from error
+
+
+def number_or_word(word: str) -> int | str:
+    """Read a whole number as such and leave other words: which are right, the edits know."""
+    try:
+        value = float(word)
+    except ValueError:
+        return word
+    return int(value) if value.is_integer() else word

@@ -23,10 +23,10 @@ from ..blend.face_cache import RememberingBlender
 from ..blend.pipeline import BlendOptions
 from ..blend.quality import MEANINGS, Measuring
 from ..errors import FeatureblendError
-from ..io.console import Progress
 from ..io.files import atomic_path, cut, read_error, readable_name, sha256
 from ..io.image import picture_path
 from ..io.inputs import Skipped, read_folder
+from ..io.progress import Progress
 from ..io.tables import as_on_disk, parse_number, parse_numbers, read_table
 
 __all__ = [

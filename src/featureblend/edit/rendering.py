@@ -18,9 +18,9 @@ from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
 from ..faces.warp import warp_to_shape
-from ..io.console import Progress
 from ..io.image import to_uint8
 from ..io.inputs import Input
+from ..io.progress import Progress
 from ..io.tables import flag, whole
 from ..model.fine_mixing import sum_fine
 from ..model.mixing import Source

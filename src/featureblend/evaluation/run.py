@@ -17,10 +17,10 @@ import numpy as np
 
 from ..blend.blender import Blender
 from ..errors import FeatureblendError
-from ..io.console import Progress
 from ..io.extras import require
 from ..io.files import atomic_path
 from ..io.processes import Run, processes
+from ..io.progress import Progress
 from ..metrics.variety import SMALL_SIDE
 from ..training.dataset import FaceSet
 from .degradation import degraded_columns

@@ -13,8 +13,6 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import FeatureblendError
 from .files import read_error
 
@@ -188,12 +186,15 @@ def flag(value: Any, name: str) -> bool:
 
     Examples
     --------
+    >>> import numpy as np
     >>> flag(np.bool_(True), "warp")
     True
     >>> flag("no", "warp")
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: warp 'no': True or False is due
     """
+    import numpy as np  # which the command line, when it reads numbers, does without: it takes 0.1 s
+
     if not isinstance(value, (bool, np.bool_)):
         raise FeatureblendError(f"{name} {value!r}: True or False is due")
     return bool(value)

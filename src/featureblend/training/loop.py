@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..errors import FeatureblendError, TrainingBrokeDown
-from ..io.console import Progress
+from ..io.progress import Progress
 from .collapse import ON_COLLAPSE, CollapseGuard, diversities, margin
 from .dataset import FaceSet, FaceTriplets
 from .experiment import Experiment

@@ -27,10 +27,10 @@ from PIL import Image
 from ..errors import FeatureblendError
 from ..faces.alignment import align_face
 from ..faces.detector import FaceDetector, choose_face
-from ..io.console import Progress
 from ..io.files import atomic_path, readable_name, require_parent
 from ..io.image import decode_photo, not_a_photo
 from ..io.inputs import files_in
+from ..io.progress import Progress
 from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
 __all__ = ["PrepareReport", "PrepareSettings", "prepare"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from ...io.console import Progress
+from ...io.progress import Progress
 from .processes import Broken, Worker
 
 __all__ = ["Entry", "Turns"]
