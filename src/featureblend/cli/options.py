@@ -258,7 +258,13 @@ def _is_many(one: Field[Any]) -> bool:
 def reader_of(one: Field[Any]) -> Callable[[str], Any]:
     """What reads a word of a field, by the field's type, which annotations keep as text."""
     kind = str(one.type).removesuffix(" | None").removeprefix("Sequence[").removesuffix("]")
-    readers = {"Path": Path, "int": integer, "float": number, "int | str": number_or_word, "Any": number_or_word}
+    readers: dict[str, Callable[[str], Any]] = {
+        "Path": Path,
+        "int": integer,
+        "float": number,
+        "int | str": number_or_word,
+        "Any": number_or_word,
+    }
     return readers.get(kind, str)
 
 
