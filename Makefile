@@ -52,7 +52,7 @@ docs: $(VENV)/dev.stamp
 FACES := src/featureblend/faces/examples
 pictures: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out docs/images/demo.png
-	$(BIN)/featureblend continuum $(FACES)/first.png $(FACES)/third.png $(FACES)/fourth.png $(FACES)/second.png \
+	$(BIN)/featureblend continuum $(FACES)/first.jpg $(FACES)/third.jpg $(FACES)/fourth.jpg $(FACES)/second.jpg \
 		--out docs/images/continuum.png --steps 3 --columns 7
 
 # The web page's tests need a real browser; root on Debian (as in continuous integration) gets it here.

@@ -30,13 +30,13 @@ for one in made.skipped:
 made.image.save(out / "average.png")
 
 # %% [markdown]
-# ![The average of five faces](average.png)
+# ![The average of six faces](average.png)
 #
 # Weights by name, from a mapping or a CSV file of `photo,weight`: photos without one are left out.
 
 # %%
 table = folder / "weights.csv"
-table.write_text("photo,weight\nfirst.png,3\nsecond.png,1\n")
+table.write_text("photo,weight\nfirst.jpg,3\nsecond.jpg,1\n")
 weighted = featureblend.average(folder, weights=table, blender=blender)
 print(weighted.used, weighted.recipe["weights"])
 weighted.image.save(out / "average-weighted.png")

@@ -21,8 +21,8 @@ blender = Blender.from_pretrained()
 
 # %%
 scene = Image.new("RGB", (640, 400), (188, 202, 208))
-scene.paste(Image.open(EXAMPLES / "third.png").convert("RGB").resize((320, 320), Image.Resampling.BICUBIC), (250, 80))
-photos = [scene, EXAMPLES / "fourth.png"]
+scene.paste(Image.open(EXAMPLES / "third.jpg").convert("RGB").resize((320, 320), Image.Resampling.BICUBIC), (250, 80))
+photos = [scene, EXAMPLES / "fourth.jpg"]
 
 # %% [markdown]
 # `source` pastes the blend into the first photo (`onto=2`: the second), by the exact inverse of the alignment and at

@@ -18,9 +18,9 @@ shutil.copytree(EXAMPLES, folder)
 shutil.rmtree(out / "batch", ignore_errors=True)
 (folder / "pairs.csv").write_text(
     "photo1,photo2,alpha,name\n"
-    "first.png,third.png,0.25,quarter\n"
-    "first.png,third.png,0.75,three-quarters\n"
-    "first.png,nobody.png,0.5,missing\n"
+    "first.jpg,third.jpg,0.25,quarter\n"
+    "first.jpg,third.jpg,0.75,three-quarters\n"
+    "first.jpg,nobody.png,0.5,missing\n"
 )
 
 # %%

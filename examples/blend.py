@@ -18,7 +18,7 @@ blender = Blender.from_pretrained()
 # `Blender.from_pretrained()` opens the bundled model. One blender serves any number of blends.
 
 # %%
-blend = blender.blend([EXAMPLES / "first.png", EXAMPLES / "third.png"])
+blend = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "third.jpg"])
 print(blend.save(out / "blend.png"))
 
 # %% [markdown]
@@ -56,9 +56,9 @@ print(save_image(out / "blend-sheet.png", labelled_row(pictures, ["first", "blen
 # More than two work alike, and so do the methods that learn nothing, for comparison.
 
 # %%
-five = blender.blend(sorted(EXAMPLES.glob("*.png")))
+five = blender.blend(sorted(EXAMPLES.glob("*.jpg")))
 print(five.save(out / "blend-five.png"))
-morph = blender.blend([EXAMPLES / "first.png", EXAMPLES / "third.png"], method="morph")
+morph = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "third.jpg"], method="morph")
 print("ghosting: latent", blend.measures["ghosting"], "morph", morph.measures["ghosting"])
 
 # %% [markdown]

@@ -16,7 +16,7 @@ out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
 
 # %%
-code = blender.encode(EXAMPLES / "first.png")
+code = blender.encode(EXAMPLES / "first.jpg")
 print(code.latent.shape, code.latent.dtype, code.landmarks.shape)
 
 # %% [markdown]
@@ -33,7 +33,7 @@ print((again.latent == code.latent).all())
 
 # %%
 blender.decode(code).save(out / "codes-decoded.png")
-print(blender.blend([path, EXAMPLES / "third.png"]).save(out / "codes-blend.png"))
+print(blender.blend([path, EXAMPLES / "third.jpg"]).save(out / "codes-blend.png"))
 
 # %% [markdown]
 # ![The decoded code](codes-decoded.png)
@@ -43,7 +43,7 @@ print(blender.blend([path, EXAMPLES / "third.png"]).save(out / "codes-blend.png"
 # proposes; `blend` also warps the faces to one shape first, and takes hair and background from one photo.
 
 # %%
-latents = [blender.encode(photo).latent for photo in sorted(EXAMPLES.glob("*.png"))]
+latents = [blender.encode(photo).latent for photo in sorted(EXAMPLES.glob("*.jpg"))]
 mean = replace(code, latent=sum(latents) / len(latents), name="mean of five")
 blender.decode(mean).save(out / "codes-mean.png")
 

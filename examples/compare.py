@@ -12,7 +12,7 @@ from featureblend.faces import EXAMPLES
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
-photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
+photos = [EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"]
 methods = ["latent", "latent-plain-mean", "pixel", "laplacian", "morph"]
 found = compare(photos, out / "compare.png", Blender.from_pretrained(), methods)
 for method, measures in found.measures.items():

@@ -13,7 +13,7 @@ from featureblend.faces import EXAMPLES
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
-photos = [EXAMPLES / "first.png", EXAMPLES / "third.png", EXAMPLES / "fourth.png"]
+photos = [EXAMPLES / "first.jpg", EXAMPLES / "third.jpg", EXAMPLES / "fourth.jpg"]
 
 # %%
 way = featureblend.continuum(photos[:2], steps=5, blender=blender)

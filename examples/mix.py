@@ -18,7 +18,7 @@ from featureblend.io.sheets import labelled_row
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
-base, other = EXAMPLES / "first.png", EXAMPLES / "third.png"
+base, other = EXAMPLES / "first.jpg", EXAMPLES / "third.jpg"
 
 # %%
 pictures, labels = [np.asarray(blender.align(base))], ["the base"]
@@ -36,7 +36,7 @@ print(save_image(out / "mix.png", labelled_row(pictures, labels)))
 # Several regions from several photos, one of them in part:
 
 # %%
-made = featureblend.mix(base, eyes=other, mouth=(EXAMPLES / "second.png", 0.5), blender=blender)
+made = featureblend.mix(base, eyes=other, mouth=(EXAMPLES / "second.jpg", 0.5), blender=blender)
 print(made.save(out / "mix-several.png"))
 
 # %% [markdown]

@@ -15,7 +15,7 @@ from featureblend.edit.replay import replay
 
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
-blend = Blender.from_pretrained().blend([EXAMPLES / "second.png", EXAMPLES / "fifth.png"], weights=[2, 1])
+blend = Blender.from_pretrained().blend([EXAMPLES / "second.jpg", EXAMPLES / "fifth.jpg"], weights=[2, 1])
 made = blend.save(out / "recipes.png")
 print(json.dumps(read_recipe(made), indent=2))
 

@@ -24,7 +24,7 @@ blender = Blender.from_pretrained()
 # %%
 pictures, labels = [], []
 for amount in (-1, 0, 0.5, 1):
-    made = featureblend.symmetrize(EXAMPLES / "second.png", amount, blender=blender)
+    made = featureblend.symmetrize(EXAMPLES / "second.jpg", amount, blender=blender)
     pictures.append(np.asarray(made.image))
     labels.append(f"amount {amount}\nsymmetry {made.measures['symmetry']}")
 print(save_image(out / "symmetrize.png", labelled_row(pictures, labels, scale=2)))
@@ -35,7 +35,7 @@ print(save_image(out / "symmetrize.png", labelled_row(pictures, labels, scale=2)
 # Hair and background stay, since they would ghost with their mirror image; `keep_surroundings=False` mirrors all.
 
 # %%
-whole = featureblend.symmetrize(EXAMPLES / "second.png", keep_surroundings=False, blender=blender)
+whole = featureblend.symmetrize(EXAMPLES / "second.jpg", keep_surroundings=False, blender=blender)
 print(whole.save(out / "symmetrize-whole.png"))
 
 # %% [markdown]

@@ -18,7 +18,7 @@ from featureblend.io.sheets import labelled_row
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
-a, b, c = (EXAMPLES / f"{name}.png" for name in ("first", "third", "second"))
+a, b, c = (EXAMPLES / f"{name}.jpg" for name in ("first", "third", "second"))
 
 # %% [markdown]
 # An amount of 1 adds the whole difference; a negative one subtracts it, and more than 1 exaggerates it.
@@ -35,7 +35,7 @@ print(save_image(out / "transform.png", sheet))
 # Hair and background stay, unless `keep_surroundings=False`. Several photos on each side:
 
 # %%
-group = featureblend.transform(a, [b, EXAMPLES / "fourth.png"], [c, EXAMPLES / "fifth.png"], 0.7, blender=blender)
+group = featureblend.transform(a, [b, EXAMPLES / "fourth.jpg"], [c, EXAMPLES / "fifth.jpg"], 0.7, blender=blender)
 print(group.save(out / "transform-groups.png"))
 
 # %% [markdown]

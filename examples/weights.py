@@ -17,7 +17,7 @@ from featureblend.io.sheets import labelled_row
 out = Path("out/examples")
 out.mkdir(parents=True, exist_ok=True)
 blender = Blender.from_pretrained()
-photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
+photos = [EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"]
 
 # %% [markdown]
 # Detecting faces takes longer than blending them. To blend one pair repeatedly, as a slider does, find the faces once;

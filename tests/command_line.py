@@ -9,7 +9,7 @@ from featureblend.blend import blender as blender_module
 from featureblend.cli import main
 from featureblend.faces import EXAMPLES
 
-FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
 from featureblend.model.folder import find_model
 
-FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_all_the_weight_on_one_photo_gives_its_reconstruction(blender):
     for weights, photo in (([1, 0], FIRST), ([0, 1], SECOND)):
         alone = blender.decode(blender.encode(photo))
         plain = blender.blend([FIRST, SECOND], weights, warp=False, detail=False)
-        assert np.abs(pixels(plain.image) - pixels(alone)).max() <= 3  # what is broad in the face is the photo's
+        assert np.abs(pixels(plain.image) - pixels(alone)).mean() < 1  # what is broad in the face is the photo's
         warped = blender.blend([FIRST, SECOND], weights, detail=False)  # to its own shape
         assert difference(warped.image, alone) < 1
 
@@ -220,7 +220,7 @@ def test_codes_blend_as_their_photos_do(blender):
     codes = [blender.encode(FIRST), blender.encode(SECOND)]
     made = blender.blend(codes, [1, 3], warp=False, detail=False)
     due = blender.blend([FIRST, SECOND], [1, 3], warp=False, detail=False)
-    assert np.abs(pixels(made.image) - pixels(due.image)).max() <= 4  # a code does not know the photo's own colours
+    assert np.abs(pixels(made.image) - pixels(due.image)).mean() < 1  # a code does not know the photo's own colours
     assert [parent.size for parent in made.parents] == [(blender.image_size,) * 2] * 2
     assert np.abs(pixels(made.parents[0]) - pixels(blender.decode(codes[0]))).max() <= 1
     assert made.recipe["inputs"][0]["latent_sha256"] == hashlib.sha256(codes[0].latent.tobytes()).hexdigest()
@@ -248,7 +248,7 @@ def test_another_models_code_is_refused(blender):
     code = blender.encode(FIRST)
     foreign = dataclasses.replace(code, model="0" * 12)
     short = dataclasses.replace(code, latent=code.latent[:-1])
-    with pytest.raises(FeatureblendError, match=r"first\.png was encoded by model 000000000000, not by"):
+    with pytest.raises(FeatureblendError, match=r"first\.jpg was encoded by model 000000000000, not by"):
         blender.decode(foreign)
     for wrong in (foreign, short):
         with pytest.raises(FeatureblendError, match="encode the photo again with this model"):

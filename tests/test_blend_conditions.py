@@ -14,7 +14,7 @@ from featureblend.faces.recognizers import DlibRecognizer, SFaceRecognizer, open
 from featureblend.metrics.measures import similarities
 from featureblend.model.folder import find_model
 
-FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from example_photos import small_example
 
 from featureblend.blend.blender import Blender
 from featureblend.cli import main
@@ -20,13 +21,13 @@ from featureblend.io.image import load_image, save_image
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory):
     path = tmp_path_factory.mktemp("noisy") / "noisy.png"
-    save_image(path, degrade(load_image(FIRST), "noise"))
+    save_image(path, degrade(small_example("first.jpg"), "noise"))
     return path
 
 
@@ -110,7 +111,7 @@ def test_an_average_counts_and_names_what_it_restored(blenders, noisy):
 
 def test_an_average_counts_what_was_changed_too_little_for_a_warning(blenders, tmp_path):
     photo = tmp_path / "compressed.png"
-    save_image(photo, degrade(load_image(SECOND), "thumbnail"))
+    save_image(photo, degrade(small_example("second.jpg"), "thumbnail"))
     assert not any("taken out" in line for line in blenders[0].blend([photo, FIRST]).warnings)
     assert average([FIRST, photo], blender=blenders[0]).mended == ("compressed.png",)
 

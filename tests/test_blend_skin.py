@@ -153,7 +153,7 @@ def test_every_edit_keeps_skin_between_its_parents(blender, tmp_path):
 
 
 def test_the_bundled_faces_too(blender):
-    faces = [blender.find(path) for path in sorted(EXAMPLES.glob("*.png"))]
+    faces = [blender.find(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
     for at, one in enumerate(faces):
         for other in faces[at + 1 :]:
             made = blender.blend_faces([one, other], measures="none")

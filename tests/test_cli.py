@@ -20,6 +20,7 @@ from featureblend.blend import blender as blender_module
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
 from featureblend.cli.options import options_of, summary
+from featureblend.faces import EXAMPLES
 from featureblend.metrics.scores import sharpness
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL
 
@@ -141,10 +142,11 @@ def test_shape_and_texture_apart(place):
 
 
 def test_balance_and_quiet(place, capsys):
-    main(["blend", "ana.png", "ben.jpg", "-o", "even.png", "--balance", "--json", "even.json"])
+    shutil.copy(EXAMPLES / "sixth.jpg", "sam.jpg")
+    main(["blend", "ana.png", "sam.jpg", "-o", "even.png", "--balance", "--json", "even.json"])
     told = capsys.readouterr().out
     even = json.loads((place / "even.json").read_text())
-    main(["blend", "ana.png", "ben.jpg", "-o", "half.png", "--json", "half.json", "--quiet"])
+    main(["blend", "ana.png", "sam.jpg", "-o", "half.png", "--json", "half.json", "--quiet"])
     assert capsys.readouterr().out == "half.png\n"
     half = json.loads((place / "half.json").read_text())
     assert even["measures"]["balance"] < 0.02 < half["measures"]["balance"]

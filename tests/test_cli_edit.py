@@ -50,7 +50,7 @@ def test_codes_of_several_photos_go_into_a_folder(place, capsys):
 def test_an_average_says_what_it_skipped(place, capsys):
     (place / "photos").mkdir()
     for name in ("first", "second"):
-        shutil.copy(EXAMPLES / f"{name}.png", place / "photos")
+        shutil.copy(EXAMPLES / f"{name}.jpg", place / "photos")
     (place / "photos" / "broken.jpg").touch()
     main(["average", "photos", "-o", "average.png", "--quiet"])
     shown = capsys.readouterr().out

@@ -73,7 +73,7 @@ def desk(tmp_path, monkeypatch):
     """A folder with the photos that the documents speak of."""
     monkeypatch.chdir(tmp_path)
     for name, face in (("ana", "first"), ("ben", "second"), ("cem", "third"), ("dana", "fourth"), ("party", "fifth")):
-        Image.open(EXAMPLES / f"{face}.png").convert("RGB").save(f"{name}.jpg", quality=95)
+        Image.open(EXAMPLES / f"{face}.jpg").convert("RGB").save(f"{name}.jpg", quality=95)
     for folder, people in (("photos", ("ana", "ben")), ("young", ("ben",)), ("old", ("cem", "dana"))):
         Path(folder).mkdir()
         for person in people:

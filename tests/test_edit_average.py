@@ -17,7 +17,7 @@ from featureblend.faces import EXAMPLES
 from featureblend.io.metadata import read_recipe, save_picture
 from featureblend.model.folder import find_model
 
-NAMES = ("fifth", "first", "fourth", "second", "third")
+NAMES = ("fifth", "first", "fourth", "second", "sixth", "third")
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def folder(tmp_path):
     """Three photos, one of them a folder deeper, and two files that show no face."""
     made = tmp_path / "photos"
     (made / "more").mkdir(parents=True)
-    shutil.copy(EXAMPLES / "second.png", made / "b.png")
-    shutil.copy(EXAMPLES / "first.png", made / "a.png")
-    shutil.copy(EXAMPLES / "third.png", made / "more" / "c.png")
+    shutil.copy(EXAMPLES / "second.jpg", made / "b.png")
+    shutil.copy(EXAMPLES / "first.jpg", made / "a.png")
+    shutil.copy(EXAMPLES / "third.jpg", made / "more" / "c.png")
     (made / "broken.jpg").write_text("no picture")
     Image.new("RGB", (90, 90), "green").save(made / "grass.png")
     return made
@@ -142,20 +142,20 @@ def test_no_crop_and_no_photo_stays_in_memory(blender):
     items, names, left_out = inputs_of(EXAMPLES)
     assert left_out == ()
     found = gather(blender, items, names)
-    assert names == [f"{name}.png" for name in NAMES]
-    assert found.places == [0, 1, 2, 3, 4]
+    assert names == [f"{name}.jpg" for name in NAMES]
+    assert found.places == [0, 1, 2, 3, 4, 5]
     kept = found.faces._faces
     assert all(face.image.size == 0 and face.photo is None for face in kept)
     for place, item in enumerate(items):
         np.testing.assert_array_equal(found.faces[place].image, blender.find(item).image)
-    np.testing.assert_array_equal(found.faces[-1].image, found.faces[4].image)
+    np.testing.assert_array_equal(found.faces[-1].image, found.faces[5].image)
     assert len(found.faces[1:3]) == 2
     with pytest.raises(IndexError):
-        found.faces[5]
+        found.faces[6]
 
 
 def test_faces_of_two_sizes_are_not_stored_together(blender):
-    store, face = FaceStore(), blender.find(EXAMPLES / "first.png")
+    store, face = FaceStore(), blender.find(EXAMPLES / "first.jpg")
     store.append(face)
     with pytest.raises(FeatureblendError, match="of one size"):
         store.append(face.at(64))
@@ -163,14 +163,14 @@ def test_faces_of_two_sizes_are_not_stored_together(blender):
 
 def test_a_recipe_makes_the_same_picture_again(blender, tmp_path, monkeypatch):
     monkeypatch.setattr(blender_module, "FaceDetector", lambda: blender.detector)
-    made = average(EXAMPLES, weights=[1, 2, 3, 4, 5], blender=blender)
+    made = average(EXAMPLES, weights=[1, 2, 3, 4, 5, 6], blender=blender)
     path = save_picture(tmp_path / "average.png", made.image, made.recipe)
     assert read_recipe(path)["verb"] == "average"
     again = replay(path, tmp_path / "again.png", folders=[EXAMPLES]).path
     assert again.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("who", [0, 6, "nobody", np.array([1, 0])])
+@pytest.mark.parametrize("who", [0, 7, "nobody", np.array([1, 0])])
 @pytest.mark.parametrize("method", ["latent", "pixel"])
 def test_surroundings_of_no_photo_are_refused_before_any_is_searched(blender, monkeypatch, who, method):
     monkeypatch.setattr(blender, "find", None)

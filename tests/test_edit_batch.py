@@ -121,7 +121,7 @@ def test_a_stop_loses_nothing(place, blender, monkeypatch):
 
     monkeypatch.setattr(RememberingBlender, "blend", blend)
     # The same kind as stopped it: a signal's number is the command's exit code.
-    with pytest.raises(Ended, match=r"stopped: \d of 10 rows are in out/results\.csv"):
+    with pytest.raises(Ended, match=r"stopped: \d of 15 rows are in out/results\.csv"):
         run_batch(rows, "out", blender, jobs=1)
     done = len(table("out"))
     assert done >= 3
@@ -129,7 +129,7 @@ def test_a_stop_loses_nothing(place, blender, monkeypatch):
         stream.write("fifth+second,fifth+se")
     monkeypatch.setattr(RememberingBlender, "blend", real)
     report = run_batch(rows, "out", blender)
-    assert (report.made, report.kept) == (10 - done, done)
+    assert (report.made, report.kept) == (15 - done, done)
     run_batch(rows, "whole", blender)
     assert (place / "out/results.csv").read_bytes() == (place / "whole/results.csv").read_bytes()
 
@@ -139,13 +139,13 @@ def test_each_photo_is_searched_once(place, blender, monkeypatch):
     real = blender.detector.search
     monkeypatch.setattr(blender.detector, "search", lambda image: asked.append(1) or real(image))
     run_batch(every_pair(EXAMPLES, {"method": "pixel"}), "out", blender, BatchSettings(measures="none"), jobs=3)
-    assert len(asked) == 5
+    assert len(asked) == 6
 
 
 def test_little_room_for_photos_changes_nothing(blender):
     small, large = RememberingBlender(blender, room=1), RememberingBlender(blender)
     for _ in range(2):
-        for name in ("first.png", "second.png"):
+        for name in ("first.jpg", "second.jpg"):
             one, other = (cache.find(EXAMPLES / name) for cache in (small, large))
             np.testing.assert_array_equal(one.photo, other.photo)
             np.testing.assert_array_equal(one.image, other.image)

@@ -32,7 +32,7 @@ def portraits(place):
     folder = place / "portraits"
     folder.mkdir()
     for name in ("first", "second", "third"):
-        shutil.copy(EXAMPLES / f"{name}.png", folder)
+        shutil.copy(EXAMPLES / f"{name}.jpg", folder)
     return folder
 
 
@@ -49,7 +49,7 @@ def counts(capsys, *words):
 
 
 def test_no_row_writes_over_the_photo_of_another(place, fails):
-    shutil.copy(EXAMPLES / "third.png", "cem.png")
+    shutil.copy(EXAMPLES / "third.jpg", "cem.png")
     (place / "x.csv").write_text(OVERWRITING)
     assert fails("batch", "x.csv", "--out", ".") == (
         "row cem would write over cem.png, which is a photo of row x: name another folder with --out, or give the row "
@@ -62,14 +62,14 @@ def test_no_row_writes_over_the_photo_of_another(place, fails):
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_nor_by_another_name_of_that_file(place, fails, link):
     (place / "out").mkdir()
-    shutil.copy(EXAMPLES / "third.png", "cem.png")
+    shutil.copy(EXAMPLES / "third.jpg", "cem.png")
     link(place / "cem.png", place / "out" / "new.png")
     (place / "x.csv").write_text(OVERWRITING.replace(",cem\n", ",new\n"))
     assert "row new would write over out/new.png, which is a photo of row x" in fails("batch", "x.csv", "--out", "out")
 
 
 def test_photos_of_an_earlier_list_count(place, blender):
-    shutil.copy(EXAMPLES / "third.png", "cem.png")
+    shutil.copy(EXAMPLES / "third.jpg", "cem.png")
     (place / "x.csv").write_text("a,b,name\ncem.png,ben.jpg,x\n")
     run_batch(read_rows("x.csv", {"method": "pixel"}), ".", blender)
     (place / "x.csv").write_text("a,b,name\nana.png,ben.jpg,cem\n")

@@ -23,7 +23,7 @@ from featureblend.io.metadata import read_recipe
 from featureblend.io.video import check_out
 from featureblend.model.folder import find_model
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 
 @pytest.fixture(scope="module")

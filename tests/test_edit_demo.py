@@ -36,7 +36,7 @@ def test_the_picture_says_what_it_is_and_is_not_replayed(tmp_path, capsys):
     out = tmp_path / "demo.png"
     write_demo(out)
     assert b"digitalsourcetype/compositeWithTrainedAlgorithmicMedia" in out.read_bytes()
-    assert [one["name"] for one in read_recipe(out)["inputs"]] == ["first.png", "second.png"]
+    assert [one["name"] for one in read_recipe(out)["inputs"]] == ["first.jpg", "second.jpg"]
     with pytest.raises(SystemExit) as stop:
         main(["replay", str(out)])
     assert stop.value.code == 2
@@ -45,7 +45,7 @@ def test_the_picture_says_what_it_is_and_is_not_replayed(tmp_path, capsys):
 
 def test_the_blend_is_that_of_the_examples(tmp_path, detector):
     made = write_demo(tmp_path / "demo.png")
-    again = blender_module.Blender.from_pretrained().blend([EXAMPLES / "first.png", EXAMPLES / "second.png"])
+    again = blender_module.Blender.from_pretrained().blend([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"])
     assert made.image.tobytes() == again.image.tobytes()
 
 
@@ -60,6 +60,6 @@ def test_places_where_nothing_can_be_written(tmp_path, out, message):
 
 
 def test_the_examples_show_one_face_each(detector):
-    for path in sorted(EXAMPLES.glob("*.png")):
+    for path in sorted(EXAMPLES.glob("*.jpg")):
         with Image.open(path) as picture:
             assert len(detector.detect(np.asarray(picture.convert("RGB")))) == 1, path.name

@@ -14,7 +14,7 @@ from featureblend.faces.alignment import align_face
 from featureblend.faces.recognizers import Recognizer, open_recognizer
 from featureblend.model.folder import find_model
 
-FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 class Slow(Recognizer):

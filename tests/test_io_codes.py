@@ -14,7 +14,7 @@ from featureblend.io.codes import Code
 from featureblend.io.inputs import input_files, read_input
 from featureblend.model.folder import find_model
 
-FIRST, SECOND = EXAMPLES / "first.png", EXAMPLES / "second.png"
+FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_a_code_comes_back_from_its_file(tmp_path, code):
     path = code.save(tmp_path / "a.npz")
     back = Code.load(path)
     assert back.latent.tobytes() == code.latent.tobytes()
-    assert (back.model, back.name) == (code.model, "first.png")  # no folder of this machine
+    assert (back.model, back.name) == (code.model, "first.jpg")  # no folder of this machine
     np.testing.assert_array_equal(back.landmarks, code.landmarks)
     assert back.latent.dtype == np.float32
 
@@ -127,7 +127,7 @@ def test_a_file_that_unpacks_to_gigabytes_is_refused(tmp_path):
 
 def test_paths_of_codes_are_read_and_all_else_is_left(tmp_path, code):
     assert read_input(code.save(tmp_path / "a.npz")).latent.tobytes() == code.latent.tobytes()
-    assert read_input(str(tmp_path / "a.npz")).name == "first.png"
+    assert read_input(str(tmp_path / "a.npz")).name == "first.jpg"
     picture = np.zeros((4, 4, 3), np.uint8)
     for item in (picture, code, FIRST, "a.jpg"):
         assert read_input(item) is item
@@ -155,6 +155,6 @@ def test_a_code_blends_as_its_photo_does(tmp_path, blender, code):
         return np.asarray(made.image).astype(int)
 
     photo, mixture = blend(FIRST), blend(code.save(tmp_path / "a.npz"))
-    near, far = (np.abs(photo - one).mean() for one in (mixture, blend(EXAMPLES / "third.png")))
+    near, far = (np.abs(photo - one).mean() for one in (mixture, blend(EXAMPLES / "third.jpg")))
     assert near < 4  # at 34 dB the picture of the code is 5 grey levels off
     assert far > 10

@@ -26,8 +26,8 @@ def run(tmp_path):
     """Run the command line in a process of its own, in a folder with two photos and a picture without a face."""
     photos = tmp_path / "写真"
     photos.mkdir()
-    shutil.copy(EXAMPLES / "first.png", photos / "一.png")
-    shutil.copy(EXAMPLES / "second.png", photos / "二.png")
+    shutil.copy(EXAMPLES / "first.jpg", photos / "一.png")
+    shutil.copy(EXAMPLES / "second.jpg", photos / "二.png")
     Image.new("RGB", (90, 90), "green").save(photos / "草.png")
 
     def start(words, encoding="utf-8", redirected=""):

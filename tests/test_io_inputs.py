@@ -23,7 +23,7 @@ from featureblend.io.inputs import input_files, made_here, read_folder
 from featureblend.io.metadata import read_recipe, save_picture, was_made_here
 from featureblend.model.folder import find_model
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
 
 
@@ -47,7 +47,7 @@ def add_results(blender, folder):
 
 def test_results_are_told_from_photos(blender, folder):
     results = add_results(blender, folder)
-    assert [path.name for path in input_files(folder)] == ["first.png", "second.png"]
+    assert [path.name for path in input_files(folder)] == ["first.jpg", "second.jpg"]
     every = input_files(folder, every=True)
     assert sorted(made_here(every)) == sorted(results)
     assert made_here(every) == {*every} - {*input_files(folder)}
@@ -65,17 +65,17 @@ def test_an_average_is_no_photo_of_the_next(blender, folder):
     first = average(folder, blender=blender)
     save_picture(folder / "average.png", first.image, first.recipe)
     again = average(folder, blender=blender)
-    assert again.used == first.used == ("first.png", "second.png")
+    assert again.used == first.used == ("first.jpg", "second.jpg")
     assert [(one.photo, "featureblend made it" in one.reason) for one in again.skipped] == [("average.png", True)]
     named = average(
-        folder, weights={"average.png": 1, "first.png": 1}, blender=blender
+        folder, weights={"average.png": 1, "first.jpg": 1}, blender=blender
     )  # what is asked for by name is used
-    assert named.used == ("average.png", "first.png")
+    assert named.used == ("average.png", "first.jpg")
 
 
 def test_a_transform_says_what_it_leaves_out(blender, folder):
     add_results(blender, folder)
-    (folder / "torn.png").write_bytes(FIRST.read_bytes()[:200])
+    (folder / "torn.png").write_bytes(FIRST.read_bytes()[:2000])
     made = transform(THIRD, folder, SECOND, blender=blender)
     assert (made.recipe["options"]["from"], made.recipe["options"]["to"]) == (2, 1)
     said = "\n".join(made.warnings)
@@ -100,12 +100,12 @@ def test_a_folder_that_cannot_be_read_is_named(folder, monkeypatch):
 
 
 def test_no_photo_is_written_over(blender, folder):
-    first, second = folder / "first.png", folder / "second.png"
+    first, second = folder / "first.jpg", folder / "second.jpg"
     before = first.read_bytes()
     made = blender.blend([first, second], measures="none")
     way = continuum([first, second], steps=3, blender=blender)
     for save in (made.save, way.save):
-        with pytest.raises(FeatureblendError, match=r"first\.png: it is one of the photos; name another file"):
+        with pytest.raises(FeatureblendError, match=r"first\.jpg: it is one of the photos; name another file"):
             save(first)
     assert first.read_bytes() == before
     made.save(folder / "blend.png")
@@ -143,7 +143,7 @@ def test_edits_take_a_name_in_another_encoding(blender, tmp_path, odd):
     shutil.copy(SECOND, tmp_path)
     (tmp_path / "torn.png").write_bytes(b"torn")
     made = average(tmp_path, blender=blender)
-    assert made.used == (r"caf\xe9.png", "second.png")
+    assert made.used == (r"caf\xe9.png", "second.jpg")
     assert read_recipe(continuum([odd, SECOND], steps=3, size=64, blender=blender).save(tmp_path / "a.mp4"))
     code = Code.load(blender.encode(odd).save(tmp_path / "a.npz"))
     assert json.dumps(blender.blend([code, SECOND], measures="none").recipe).encode()
@@ -164,7 +164,7 @@ JUNK = {
     "empty.jpg": b"",
     "page.jpg": b"<html></html>",
 }
-HIDDEN = (".DS_Store", "._first.png", ".hidden.jpg")
+HIDDEN = (".DS_Store", "._first.jpg", ".hidden.jpg")
 
 
 def add_junk(folder):

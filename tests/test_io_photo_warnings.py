@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from drawn_faces import draw_face
+from example_photos import small_example
 from PIL import Image
 from real_photos import shared_file
 
@@ -31,7 +32,7 @@ from featureblend.io.photo_warnings import MONOCHROME, PhotoWarning, counted, to
 from featureblend.model.folder import find_model
 from featureblend.web.studio import Look, Studio
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_sharp_faces_are_not_warned_of(blender):
     for seed in range(12):  # drawn at four times the model's size, with strands and skin texture
         face = align_face(*draw_face(seed, 512), blender.image_size)
         assert photo_warnings(face) == ()
-    for path in sorted(EXAMPLES.glob("*.png")):
+    for path in sorted(EXAMPLES.glob("*.jpg")):
         assert photo_warnings(*blender.cleaned([blender.find(path)])) == ()
     assert blender.blend([FIRST, SECOND]).warnings == ()
 
@@ -90,7 +91,7 @@ def test_what_nobody_could_blend_is_told(blender):
 
 
 def test_a_face_of_few_pixels_is_told(blender):
-    small = cv2.resize(load_image(FIRST), None, fx=0.35, fy=0.35, interpolation=cv2.INTER_AREA)
+    small = small_example("first.jpg", 45)
     [line] = [line for line in blender.blend([FIRST, small]).warnings if "pixels wide" in line]
     assert line.startswith("photo 2: ")
 

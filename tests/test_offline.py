@@ -71,7 +71,7 @@ def script():
 
 def test_a_blend_opens_no_socket_and_leaves_nothing_behind(watched, tmp_path):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    photos = [str(EXAMPLES / "first.png"), str(EXAMPLES / "second.png")]
+    photos = [str(EXAMPLES / "first.jpg"), str(EXAMPLES / "second.jpg")]
     done, left, tried = watched(script(), "blend", *photos, "-o", "blend.png", "--json", "blend.json")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (done.returncode, done.stderr) == (0, "")
@@ -104,7 +104,7 @@ def test_telemetry_of_onnx_runtime_is_off_before_it_is_imported(watched):
 def test_the_use_half_loads_no_part_of_the_extras():
     code = (
         "import featureblend.blend.blender as b, sys;"
-        f"b.Blender.from_pretrained().blend([{str(EXAMPLES / 'first.png')!r}, {str(EXAMPLES / 'second.png')!r}]);"
+        f"b.Blender.from_pretrained().blend([{str(EXAMPLES / 'first.jpg')!r}, {str(EXAMPLES / 'second.jpg')!r}]);"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -192,11 +192,11 @@ def test_an_experiment_that_is_no_preset_has_no_command():
 
 def test_a_blend_with_the_exported_model(exported, detector):
     blender = Blender(exported[0], detector)
-    made = blender.blend([EXAMPLES / "first.png", EXAMPLES / "second.png"], [2, 1])
+    made = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], [2, 1])
     assert made.image.size == (32, 32)
     assert made.recipe["model"] == {"name": "small", "identity": exported[1].identity}
     with pytest.raises(FeatureblendError, match="was encoded by model"):
-        Blender.from_pretrained().decode(blender.encode(EXAMPLES / "first.png"))
+        Blender.from_pretrained().decode(blender.encode(EXAMPLES / "first.jpg"))
 
 
 # --- what is refused, and what is left alone

@@ -15,7 +15,7 @@ from featureblend.io.image import load_image, save_image
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.extras
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 
 def opened(address):
@@ -27,13 +27,13 @@ def test_two_photos_a_slider_and_the_download(tab, tmp_path):
     page = one.page
     one.put(FIRST, SECOND)
     even = one.picture()
-    assert page.inner_text("#picture figcaption") == "first.png 50 % · second.png 50 %"
+    assert page.inner_text("#picture figcaption") == "first.jpg 50 % · second.jpg 50 %"
     slider = page.locator("#weight-1 input[type=range]")
     slider.focus()
     for _ in range(7):  # by keyboard, faster than the answers come: the last value wins
         slider.press("ArrowLeft")
     # Only the last value, 43 : 50, is 46 %: the two before it are both shown as 47 %.
-    page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('first.png 46 %')")
+    page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('first.jpg 46 %')")
     moved = one.picture()
     assert np.abs(np.asarray(opened(even), int) - np.asarray(opened(moved), int)).max() > 2
     page.wait_for_selector("#measures .fb-bars li")
@@ -41,13 +41,13 @@ def test_two_photos_a_slider_and_the_download(tab, tmp_path):
 
     with page.expect_download() as started:
         page.click("#download")
-    assert started.value.suggested_filename == "blend-first-second.png"
+    assert started.value.suggested_filename == "blend-first-second.jpg"
     saved = tmp_path / "blend.png"
     started.value.save_as(saved)
     with Image.open(saved) as picture:
         recipe = json.loads(picture.text["featureblend"])
         assert picture.tobytes() == opened(moved).tobytes()  # what was shown is what is saved
-    assert [entry["name"] for entry in recipe["inputs"]] == ["first.png", "second.png"]
+    assert [entry["name"] for entry in recipe["inputs"]] == ["first.jpg", "second.jpg"]
     assert recipe["weights"] == pytest.approx([43 / 93, 50 / 93])
 
     from featureblend.blend.blender import Blender
@@ -131,7 +131,7 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     page.wait_for_selector(".fb-player")
     assert page.locator(".fb-frames img").count() == 3
     page.locator(".fb-player input").press("End")
-    assert page.inner_text(".fb-caption") == "first.png 0 % · second.png 100 %"
+    assert page.inner_text(".fb-caption") == "first.jpg 0 % · second.jpg 100 %"
     page.click(".fb-play")
     page.wait_for_function("document.querySelector('.fb-player input').value !== '2'")
     with page.expect_download() as started:
@@ -143,7 +143,7 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     page.click("#compare")
     page.wait_for_selector(".fb-sheet")
     titles = page.locator(".fb-sheet b").all_inner_texts()
-    assert titles[:4] == ["first.png", "second.png", "latent", "pixel"]
+    assert titles[:4] == ["first.jpg", "second.jpg", "latent", "pixel"]
     assert "morph" in titles
 
     page.get_by_role("tab", name="How good is it?").click()

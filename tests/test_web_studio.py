@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_photos import small_example
 from PIL import Image
 
 from featureblend.blend.blender import METHODS, Blender
@@ -17,7 +18,7 @@ from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import degrade
 from featureblend.evaluation.figures import FIGURES
 from featureblend.faces import EXAMPLES
-from featureblend.io.image import load_image, save_image
+from featureblend.io.image import save_image
 from featureblend.model.folder import find_model
 from featureblend.web import fragments
 from featureblend.web.quality import SHOWN, read_quality
@@ -29,7 +30,7 @@ spec = importlib.util.spec_from_file_location(
 recording = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(recording)
 
-NAMES = ("first.png", "second.png", "third.png")
+NAMES = ("first.jpg", "second.jpg", "third.jpg")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def table(studio):
 
 def test_a_photo_is_searched_once(studio, table, monkeypatch):
     monkeypatch.setattr(studio.blender.detector, "search", lambda image: pytest.fail("searched again"))
-    again = studio.added(table, "copy of the first.png", (EXAMPLES / NAMES[0]).read_bytes())
+    again = studio.added(table, "copy of the first.jpg", (EXAMPLES / NAMES[0]).read_bytes())
     assert studio.face(again[2]) is studio.face(again[0])
 
 
@@ -90,7 +91,7 @@ def test_the_live_picture_is_small(studio, tmp_path):
 
 def test_photos_are_not_restored_where_the_look_says_so(studio, detector, tmp_path):
     noisy, plain = tmp_path / "noisy.png", Blender(find_model(), detector, mend=False)
-    save_image(noisy, degrade(load_image(EXAMPLES / NAMES[0]), "noise"))
+    save_image(noisy, degrade(small_example(NAMES[0]), "noise"))
     photos = [noisy, EXAMPLES / NAMES[1]]
     table = ()
     for path in photos:

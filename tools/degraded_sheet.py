@@ -27,13 +27,13 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     blender = Blender.from_pretrained()
-    photo, other = load_image(EXAMPLES / "first.png", 1), blender.find(EXAMPLES / "second.png")
+    photo, other = load_image(EXAMPLES / "first.jpg", 1), blender.find(EXAMPLES / "second.jpg")
     kinds = (CLEAN, *DEGRADATIONS)
     seen, again, blends = [], [], []
     for kind in kinds:
         face = blender.find(photo if kind == CLEAN else degrade(photo, kind))
         (picture,) = blender.pictures(blender.latents([face.image]))
-        made = blender.blend_faces([face, other], size=SIDE, names=[kind, "second.png"])
+        made = blender.blend_faces([face, other], size=SIDE, names=[kind, "second.jpg"])
         seen.append(face.at(SIDE).image)
         again.append(resized(picture, SIDE))
         blends.append(np.asarray(made.image))

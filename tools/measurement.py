@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from featureblend.blend.baselines import BASELINES
@@ -41,12 +42,13 @@ from featureblend.faces.alignment import AlignedFace
 from featureblend.faces.detector import FaceDetector
 from featureblend.faces.recognizers import open_recognizer
 from featureblend.io.files import atomic_path
+from featureblend.io.image import load_image
 from featureblend.training.dataset import FaceSet
 
 VALUES_FILE = Path(__file__).parents[1] / "tests" / "measurement.json"
 
 NAMES = ("first", "second", "third", "fourth", "fifth")
-"""The bundled example faces, 128 x 128 pixels."""
+"""Example faces, reduced to `SIZE` pixels."""
 
 SIZE = 128
 
@@ -66,9 +68,11 @@ class FixedFaces:
     """Five faces that never change, their landmarks, and a set of 60 made of them."""
 
     def __init__(self, kept: dict[str, Any]) -> None:
-        files = [EXAMPLES / f"{name}.png" for name in NAMES]
+        files = [EXAMPLES / f"{name}.jpg" for name in NAMES]
         self.sha256 = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-        self.images = np.stack([FaceSet.read(EXAMPLES).images[sorted(NAMES).index(name)] for name in NAMES])
+        self.images = np.stack(
+            [cv2.resize(load_image(file), (SIZE, SIZE), interpolation=cv2.INTER_AREA) for file in files]
+        )
         if kept.get("sha256") != self.sha256:  # other example faces: everything is measured on them from now on
             kept = {"landmarks": [FaceDetector().detect(image)[0].landmarks.tolist() for image in self.images]}
         self.landmarks = np.round(np.array(kept["landmarks"], np.float64), 2)

@@ -39,7 +39,7 @@ def main(words: list[str]) -> None:
                 browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1200, "height": 1290})
                 page.goto(found[1])
-                faces = [str(EXAMPLES / f"{name}.png") for name in ("first", "second")]
+                faces = [str(EXAMPLES / f"{name}.jpg") for name in ("first", "second")]
                 page.set_input_files("#drop input[type=file]", faces)
                 page.wait_for_selector("#measures .fb-bars li", timeout=60_000)
                 page.wait_for_timeout(1_000)  # fonts and the last transition

@@ -57,7 +57,7 @@ class Blender:
     --------
     >>> from featureblend.faces import EXAMPLES
     >>> blender = Blender.from_pretrained()
-    >>> blend = blender.blend([EXAMPLES / "first.png", EXAMPLES / "second.png"], weights=[2, 1])
+    >>> blend = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], weights=[2, 1])
     >>> blend.image.size
     (128, 128)
     """

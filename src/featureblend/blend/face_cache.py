@@ -36,7 +36,7 @@ class RememberingBlender(Blender):
     --------
     >>> from featureblend.faces import EXAMPLES
     >>> blender = RememberingBlender(Blender.from_pretrained())
-    >>> blender.find(EXAMPLES / "first.png").image is blender.find(EXAMPLES / "first.png").image
+    >>> blender.find(EXAMPLES / "first.jpg").image is blender.find(EXAMPLES / "first.jpg").image
     True
     """
 

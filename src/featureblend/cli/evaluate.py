@@ -207,7 +207,7 @@ class Benchmark(FaceChoices, Model, Quiet):
         from ..faces import EXAMPLES
         from ..io.files import atomic_path, require_parent
 
-        pair = (EXAMPLES / "first.png", EXAMPLES / "second.png") if self.photos is None else self.photos
+        pair = (EXAMPLES / "first.jpg", EXAMPLES / "second.jpg") if self.photos is None else self.photos
         written = [require_parent(path) for path in (self.json, self.out) if path is not None]
         if len(written) == 2 and written[0].resolve() == written[1].resolve():
             raise FeatureblendError(f"cannot write {self.out}: the figures go there; name another file for --json")

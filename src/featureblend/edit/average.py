@@ -109,7 +109,7 @@ def average(
     >>> from featureblend.faces import EXAMPLES
     >>> made = average(EXAMPLES)
     >>> made.image.size, len(made.used), made.skipped
-    ((128, 128), 5, ())
+    ((128, 128), 6, ())
     """
     if not isinstance(method, str) or method not in AVERAGE_METHODS:
         raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(AVERAGE_METHODS)}")

@@ -183,7 +183,7 @@ def continuum(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> made = continuum([EXAMPLES / "first.png", EXAMPLES / "second.png"], steps=3)
+    >>> made = continuum([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], steps=3)
     >>> made.positions, made.frames[0].size
     ((0.0, 0.5, 1.0), (128, 128))
     """

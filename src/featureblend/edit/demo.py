@@ -44,7 +44,7 @@ def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None
     except OSError as error:
         raise FeatureblendError(f"cannot write {out}: the folder {folder} cannot be made ({error.strerror})") from error
     require_parent(out)
-    photos = [EXAMPLES / "first.png", EXAMPLES / "second.png"]
+    photos = [EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"]
     made = Blender.from_pretrained(model).blend(photos)
     pictures = [made.parents[0], made.image, made.parents[1]]
     labels = ["first", f"blend, 50 : 50\nghosting {made.measures['ghosting']}", "second"]

@@ -128,7 +128,7 @@ def mix(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> mix(EXAMPLES / "first.png", eyes=EXAMPLES / "second.png", mouth=(EXAMPLES / "third.png", 0.5)).image.size
+    >>> mix(EXAMPLES / "first.jpg", eyes=EXAMPLES / "second.jpg", mouth=(EXAMPLES / "third.jpg", 0.5)).image.size
     (128, 128)
     """
     donors, chosen = _donors(regions)

@@ -216,9 +216,9 @@ def find_inputs(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> facts = {"name": "old.png", "sha256": sha256(EXAMPLES / "third.png")}
+    >>> facts = {"name": "old.png", "sha256": sha256(EXAMPLES / "third.jpg")}
     >>> [path.name for path in find_inputs({"inputs": [facts]}, folders=[EXAMPLES])]
-    ['third.png']
+    ['third.jpg']
     """
     for path in files:
         if not Path(path).is_file():

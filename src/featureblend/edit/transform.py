@@ -95,7 +95,7 @@ def transform(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> first, second, third = (EXAMPLES / f"{name}.png" for name in ("first", "second", "third"))
+    >>> first, second, third = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
     >>> transform(first, second, third, amount=0.5).image.size
     (128, 128)
     """
@@ -199,7 +199,7 @@ def symmetrize(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> made = symmetrize(EXAMPLES / "first.png")
+    >>> made = symmetrize(EXAMPLES / "first.jpg")
     >>> made.measures["symmetry"] > made.measures["symmetry_before"]
     True
     """

@@ -239,7 +239,7 @@ def not_a_photo(file: str | os.PathLike[str] | BinaryIO) -> str | None:
     >>> not_a_photo(io.BytesIO(b"buy milk"))
     'not a picture in a known format'
     >>> from featureblend.faces import EXAMPLES
-    >>> not_a_photo(EXAMPLES / "first.png") is None
+    >>> not_a_photo(EXAMPLES / "first.jpg") is None
     True
     """
     if isinstance(file, (str, os.PathLike)):

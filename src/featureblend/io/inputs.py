@@ -147,7 +147,7 @@ def read_folder(folder: str | os.PathLike[str], every: bool = False) -> Folder:
     --------
     >>> from featureblend.faces import EXAMPLES
     >>> [path.stem for path in read_folder(EXAMPLES).files]
-    ['fifth', 'first', 'fourth', 'second', 'third']
+    ['fifth', 'first', 'fourth', 'second', 'sixth', 'third']
     """
     found = sorted(files_in(folder))
     reasons = {path: None if _is_code(path) else not_a_photo(path) for _, path in found}

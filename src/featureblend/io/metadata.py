@@ -242,9 +242,9 @@ def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> read_recipe(EXAMPLES / "first.png")  # doctest: +ELLIPSIS
+    >>> read_recipe(EXAMPLES / "first.jpg")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: ...first.png holds no recipe: it was not made by featureblend, or ...
+    featureblend.errors.FeatureblendError: ...first.jpg holds no recipe: it was not made by featureblend, or ...
     """
     shown = os.fspath(path)
     try:
@@ -266,7 +266,7 @@ def was_made_here(path: str | os.PathLike[str]) -> bool:
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> was_made_here(EXAMPLES / "first.png")
+    >>> was_made_here(EXAMPLES / "first.jpg")
     False
     """
     try:

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8")
 HEAD = f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"
 
-EXAMPLE_FILES = [EXAMPLES / f"{name}.png" for name in ("first", "second", "third", "fourth", "fifth")]
+EXAMPLE_FILES = [EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third", "fourth", "fifth", "sixth")]
 
 BACKGROUND_NAMES = {
     "blend": "the blend's own",

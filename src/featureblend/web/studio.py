@@ -113,7 +113,7 @@ class Studio:
     >>> from featureblend.faces import EXAMPLES
     >>> studio = Studio(Blender.from_pretrained())
     >>> table = ()
-    >>> for name in ("first.png", "second.png"):
+    >>> for name in ("first.jpg", "second.jpg"):
     ...     table = studio.added(table, name, (EXAMPLES / name).read_bytes())
     >>> studio.blend(table, [50, 50], Look()).image.size
     (128, 128)
