@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.blend.baselines import BASELINES
@@ -40,29 +39,16 @@ def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
         assert sheet.height > 2 * blender.image_size
 
 
-def test_only_the_methods_that_are_asked_for(tmp_path, blender, photos):
-    assert list(compare(photos, tmp_path / "a.png", blender, ["morph", "latent"]).measures) == ["latent", "morph"]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_the_sheet_says_what_it_is_and_is_not_replayed(tmp_path, blender, photos, suffix):
-    out = tmp_path / f"sheet{suffix}"
-    compare(photos, out, blender, ["pixel", "latent"], [1, "largest"])
-    assert b"digitalsourcetype/compositeSynthetic" in out.read_bytes()
-    facts = read_recipe(out)
-    assert (facts["methods"], facts["faces"]) == (["latent", "pixel"], [1, "largest"])
-    assert [one["sha256"] for one in facts["inputs"]] == [sha256(photo) for photo in photos]
-    with pytest.raises(FeatureblendError, match="run `featureblend compare` again"):
-        replay(out, tmp_path / "again.png", photos)
-
-
-def test_no_photo_is_written_over(tmp_path, blender, photos):
-    kept = tmp_path / "ana.png"
-    Image.open(photos[0]).save(kept)
-    before = kept.read_bytes()
-    with pytest.raises(FeatureblendError, match="it is one of the photos"):
-        compare([kept, photos[1]], kept, blender, ["pixel"])
-    assert kept.read_bytes() == before
+def test_the_sheet_says_what_it_is_and_is_not_replayed(tmp_path, blender, photos):
+    for suffix in (".png", ".jpg"):
+        out = tmp_path / f"sheet{suffix}"
+        assert list(compare(photos, out, blender, ["pixel", "latent"], [1, "largest"]).measures) == ["latent", "pixel"]
+        assert b"digitalsourcetype/compositeSynthetic" in out.read_bytes()
+        facts = read_recipe(out)
+        assert (facts["methods"], facts["faces"]) == (["latent", "pixel"], [1, "largest"])
+        assert [one["sha256"] for one in facts["inputs"]] == [sha256(photo) for photo in photos]
+        with pytest.raises(FeatureblendError):
+            replay(out, tmp_path / "again.png", photos)
 
 
 def test_the_measures_are_those_of_the_blend(tmp_path, blender, photos):
@@ -84,15 +70,20 @@ def test_a_method_that_fails_is_named_and_the_rest_goes_on(tmp_path, blender, ph
 
 
 def test_bad_requests_are_refused(tmp_path, blender, photos):
-    with pytest.raises(FeatureblendError, match="two photos are compared, not 1"):
-        compare(photos[:1], tmp_path / "a.png", blender)
-    with pytest.raises(FeatureblendError, match="unknown method 'magic'"):
-        compare(photos, tmp_path / "a.png", blender, ["magic"])
-    with pytest.raises(FeatureblendError, match="does not exist"):
-        compare(photos, tmp_path / "nowhere" / "a.png", blender)
-    with pytest.raises(FeatureblendError, match="no face found in photo 2"):
-        compare([draw_face(0, 250)[0], np.zeros((80, 80, 3), np.uint8)], tmp_path / "a.png", blender)
-    assert not list(tmp_path.iterdir())
+    kept = tmp_path / "ana.png"
+    Image.open(photos[0]).save(kept)
+    before = kept.read_bytes()
+    for some, out, methods in (
+        (photos[:1], "a.png", None),
+        (photos, "a.png", ["magic"]),
+        (photos, "nowhere/a.png", None),
+        ([photos[0], np.zeros((80, 80, 3), np.uint8)], "a.png", ["pixel"]),
+        ([kept, photos[1]], "ana.png", ["pixel"]),  # it would be written over
+    ):
+        with pytest.raises(FeatureblendError):
+            compare(some, tmp_path / out, blender, methods)
+    assert list(tmp_path.iterdir()) == [kept]
+    assert kept.read_bytes() == before
 
 
 def test_the_command_keeps_the_measures_and_can_be_quiet(tmp_path, blender, photos, capsys):

@@ -43,23 +43,15 @@ def test_the_threshold_lets_one_impostor_in_a_thousand_pass():
     threshold = match_threshold(impostors)
     assert (impostors > threshold).sum() == 5
     assert (impostors >= threshold).sum() == 6  # any lower, and a sixth would pass
-
-
-def test_too_few_impostors_are_refused():
-    with pytest.raises(FeatureblendError, match="at least 1000 pairs of different people"):
-        match_threshold(np.zeros(999))
     assert match_threshold(np.zeros(1000)) == 0
+    with pytest.raises(FeatureblendError):
+        match_threshold(np.zeros(999))
 
 
 def test_impostors_are_pairs_of_different_people():
     embeddings = np.array([[0.0], [0.1], [0.3], [0.7]])
     found = impostor_similarities(embeddings, np.array(["ana", "ana", "bo", "cy"]))
     np.testing.assert_allclose(np.sort(found), np.sort([0.7, 0.3, 0.8, 0.4, 0.6]))
-
-
-def test_similarity_is_one_less_the_distance():
-    a, b = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.3, 0.4], [1.0, 0.0]])
-    np.testing.assert_allclose(similarity(a, b), [0.5, 1])
 
 
 @pytest.mark.extras

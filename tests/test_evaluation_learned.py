@@ -10,7 +10,7 @@ from drawn_faces import draw_faces
 from published_networks import made_pictures, made_weights
 
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.learned import feature_lines, find_extractors
+from featureblend.evaluation.learned import find_extractors
 from featureblend.evaluation.measuring import Measurer
 from featureblend.evaluation.methods import Autoencoder, Made
 from featureblend.evaluation.protocols import Protocol, draw
@@ -70,21 +70,6 @@ def test_inceptions_features_are_those_of_torchvision_with_the_changes_of_fid():
     assert found.std() == pytest.approx(8.562367, rel=1e-4)
 
 
-def test_inception_has_the_published_names_and_shapes():
-    shapes = {name: tuple(value.shape) for name, value in Inception().state_dict().items()}
-    for name, shape in {
-        "Conv2d_1a_3x3.conv.weight": (32, 3, 3, 3),
-        "Mixed_5b.branch_pool.conv.weight": (32, 192, 1, 1),
-        "Mixed_6a.branch3x3dbl_3.bn.running_var": (96,),
-        "Mixed_6c.branch7x7dbl_4.conv.weight": (160, 160, 7, 1),
-        "Mixed_7a.branch7x7x3_2.conv.weight": (192, 192, 1, 7),
-        "Mixed_7c.branch3x3dbl_3b.conv.weight": (384, 384, 3, 1),
-        "Mixed_7c.branch1x1.conv.weight": (320, 2048, 1, 1),
-    }.items():
-        assert shapes[name] == shape
-    assert len([name for name in shapes if name.endswith("conv.weight")]) == 94
-
-
 @pytest.mark.parametrize("kind", ["alex", "vgg"])
 def test_lpips_agrees_with_torchmetrics(kind, monkeypatch):
     """torchmetrics has the whole distance but the classifier, which it takes from torchvision: it is given ours."""
@@ -106,21 +91,17 @@ def test_lpips_agrees_with_torchmetrics(kind, monkeypatch):
     assert (lpips_distances(network, pictures, pictures) == 0).all()
 
 
-def test_the_published_heads_come_with_torchmetrics(alexnet_file):
+def test_the_published_heads_come_with_torchmetrics(alexnet_file, both_file):
     files = find_lpips([vouched(alexnet_file)])
     assert [file.published for file in files] == ["", "LPIPS v0.1 alex"]
     head = load_lpips(files).get_submodule("lin0.model")[1].weight
     assert (head >= 0).all()
     assert head.shape == (1, 64, 1, 1)
-
-
-def test_one_file_may_hold_both_parts(both_file):
-    files = find_lpips([vouched(both_file)])
-    assert len(files) == 1
+    (both,) = find_lpips([vouched(both_file)])  # one file may hold both parts
     expected = Lpips("alex")
     fit_weights(expected, made_weights(expected), "made", "LPIPS")
     pictures = made_pictures(2, 64)
-    found = lpips_distances(load_lpips(files), pictures[:1], pictures[1:])
+    found = lpips_distances(load_lpips((both,)), pictures[:1], pictures[1:])
     np.testing.assert_array_equal(found, lpips_distances(expected, pictures[:1], pictures[1:]))
 
 
@@ -140,6 +121,11 @@ def test_published_files_need_no_hash_and_others_do(tmp_path):
         with pytest.raises(FeatureblendError, match=message) as caught:
             find_weights(word, {"a": "other"}, "LPIPS")
         assert "\n" not in str(caught.value)
+    # torchvision and torch-fidelity put the first digits of a file's SHA-256 into its name.
+    assert [digest[:8] for digest in inception.PUBLISHED] == ["6726825d"]
+    for digest, name in lpips.PUBLISHED.items():
+        assert len(digest) == 64
+        assert name.rpartition("-")[2] in (digest[:8], name)
 
 
 def test_files_of_another_kind_are_refused_in_one_line(tmp_path, both_file):
@@ -216,22 +202,3 @@ def test_blends_and_reconstructions_are_measured_by_the_networks(inception_file,
     assert "lpips_path_length" in found[0].scores
     assert "lpips_path_length" not in found[1].scores
     assert (found[0].inception.shape, found[0].inception.dtype) == ((2048,), np.float32)
-
-
-def test_lines_name_the_features_used_and_what_is_not_measured():
-    bare = feature_lines({})
-    assert "patch-statistics-v1, not Inception" in bare[0]
-    assert "--inception-weights FILE" in bare[1]
-    assert "--lpips-weights FILE" in bare[2]
-    full = feature_lines({"inception": "Inception v3 (x)", "lpips": "LPIPS (y)"})
-    assert full[1] == "features: FID and KID on Inception v3 (x)"
-    assert full[2] == "features: LPIPS on LPIPS (y)"
-
-
-def test_the_hashes_are_those_that_the_files_are_named_after():
-    """torchvision and torch-fidelity put the first digits of a file's SHA-256 into its name."""
-    (digest,) = inception.PUBLISHED
-    assert digest.startswith("6726825d")
-    for digest, name in lpips.PUBLISHED.items():
-        assert len(digest) == 64
-        assert name.rpartition("-")[2] in (digest[:8], name)

@@ -20,12 +20,9 @@ def test_a_mask_says_where_pictures_are_compared():
     assert picture_distance(half, BLACK, left) == 0
     assert picture_distance(half, BLACK, 1 - left) == pytest.approx(100)
     assert picture_distance(half, BLACK, np.ones((64, 64))) == pytest.approx(picture_distance(half, BLACK), rel=1e-6)
-
-
-@pytest.mark.parametrize("mask", [np.zeros((64, 64)), np.ones((32, 32))])
-def test_a_mask_that_does_not_fit_is_refused(mask):
-    with pytest.raises(FeatureblendError, match="the mask is"):
-        picture_distance(BLACK, WHITE, mask)
+    for mask in (np.zeros((64, 64)), np.ones((32, 32))):
+        with pytest.raises(FeatureblendError):
+            picture_distance(BLACK, WHITE, mask)
 
 
 def test_a_face_halfway_in_one_parents_surroundings_is_in_balance_inside_only():

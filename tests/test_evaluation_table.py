@@ -47,6 +47,7 @@ def test_the_best_is_bold_and_real_is_not_in_the_race():
         "| latent | **0.0200** | **0.50** |",
         "| pixel | 0.0300 | **0.50** |",
     ]
+    assert "**" not in markdown_table([row("latent", "patch_kid", 0.1)]).replace("**best", "")  # alone in the race
     assert "`tiny`, data `0123`, model `abc`, features patch-statistics-v1" in lines[-1]
 
 
@@ -78,8 +79,14 @@ def test_a_place_takes_the_first_results_that_have_its_figures():
 
 @pytest.mark.parametrize("document", [DOCUMENT, ROOT / "README.md"], ids=lambda path: path.name)
 def test_pasting_into_the_documents_twice_changes_nothing(document, tmp_path, capsys):
+    """And what stands there was pasted: each place that is filled names its protocol."""
+    text = document.read_text(encoding="utf-8")
+    filled = [place["table"] for place in PLACE.finditer(text) if place["table"].startswith("| method |")]
+    assert filled
+    for table in filled:
+        assert re.search(r"\*Protocol `\w+`, data `[0-9a-f]{12}`", table)
     copy = tmp_path / document.name
-    copy.write_text(document.read_text(encoding="utf-8"), encoding="utf-8")
+    copy.write_text(text, encoding="utf-8")
     every = [row(method, name, 0.25) for method in (REAL, "latent", "pixel") for name in FIGURES]
     folder = results(tmp_path / "out", every)
     paste_table.main([folder, "--into", str(copy)])
@@ -88,8 +95,7 @@ def test_pasting_into_the_documents_twice_changes_nothing(document, tmp_path, ca
     paste_table.main([folder, "--into", str(copy)])
     assert copy.read_bytes() == once
     assert capsys.readouterr().out.splitlines() == [f"{copy}: pasted", f"{copy}: as it was"]
-    outside = PLACE.sub("", document.read_text(encoding="utf-8"))
-    assert PLACE.sub("", copy.read_text(encoding="utf-8")) == outside
+    assert PLACE.sub("", copy.read_text(encoding="utf-8")) == PLACE.sub("", text)
 
 
 def test_the_document_explains_every_figure_and_has_a_place_for_it():
@@ -100,17 +106,7 @@ def test_the_document_explains_every_figure_and_has_a_place_for_it():
     assert sorted(placed) == sorted(FIGURES)
 
 
-@pytest.mark.parametrize("document", [DOCUMENT, ROOT / "README.md"], ids=lambda path: path.name)
-def test_what_stands_in_the_documents_was_pasted(document):
-    """Each place that is filled names its protocol, and its numbers are in the form that pasting gives."""
-    places = list(PLACE.finditer(document.read_text(encoding="utf-8")))
-    filled = [place["table"] for place in places if place["table"].startswith("| method |")]
-    assert filled
-    for table in filled:
-        assert re.search(r"\*Protocol `\w+`, data `[0-9a-f]{12}`", table)
-
-
-def test_mistakes_are_one_line(tmp_path, capsys):
+def test_mistakes_are_one_line(tmp_path):
     good, empty = results(tmp_path / "out", ROWS), tmp_path / "empty.md"
     empty.write_text("no place\n")
     strange = tmp_path / "strange.md"
@@ -127,14 +123,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         assert message in stop.value.code
         assert "\n" not in stop.value.code
     assert strange.read_text().count("\n") == 2
-
-
-def test_a_method_called_best_alone_is_not_marked():
-    assert "**" not in markdown_table([row("latent", "patch_kid", 0.1)]).replace("**best", "")
-
-
-def test_results_of_other_figures_only_are_refused(tmp_path):
-    with pytest.raises(FeatureblendError, match="no figures that are known"):
+    with pytest.raises(FeatureblendError):  # figures that are known no more
         read_metrics(results(tmp_path / "old", [row("latent", "forgotten", 1.0)]))
 
 

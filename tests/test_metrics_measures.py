@@ -35,16 +35,12 @@ def test_a_pixel_mean_is_known_by_its_ghosts(drawn):
 
 
 def test_sharpness_is_relative_to_the_weighted_parents(drawn):
-    a, b = drawn[0][:2]
-    measures = blend_measures(a, [a, b], [0.25, 0.75])
-    assert measures["sharpness"] == round(sharpness(a) / (0.25 * sharpness(a) + 0.75 * sharpness(b)), 3)
-
-
-def test_the_order_of_parents_only_orders_the_distances(drawn):
     a, b, c = drawn[0][:3]
     there, back = blend_measures(c, [a, b], [0.5, 0.5]), blend_measures(c, [b, a], [0.5, 0.5])
     assert there.pop("distances") == back.pop("distances")[::-1]
-    assert there == back
+    assert there == back  # the order of parents orders nothing else
+    measures = blend_measures(a, [a, b], [0.25, 0.75])
+    assert measures["sharpness"] == round(sharpness(a) / (0.25 * sharpness(a) + 0.75 * sharpness(b)), 3)
 
 
 def test_without_landmarks_or_with_three_parents_what_is_unknown_is_left_out(drawn):
@@ -80,6 +76,13 @@ def test_a_perfect_model_has_no_finite_psnr(faces):
     assert figures["psnr"] is None
     assert (figures["faces"], figures["ssim"], figures["sharpness"]) == (4, 1.0, 1.0)
     json.dumps(figures, allow_nan=False)
+    seen = []
+    held_out_figures(faces, 64, lambda images: seen.append(images) or images, limit=3)
+    np.testing.assert_array_equal(seen[0], faces.images[8:11])
+    flat = FaceSet.from_images(np.full((2, 64, 64, 3), 9, np.uint8), split="test")
+    assert held_out_figures(flat, 64, lambda images: images)["sharpness"] is None
+    with pytest.raises(FeatureblendError):
+        held_out_figures(faces.split("train"), 64, lambda images: images)
 
 
 def test_the_mean_face_scores_what_the_floor_says(faces):
@@ -88,19 +91,3 @@ def test_the_mean_face_scores_what_the_floor_says(faces):
     figures = held_out_figures(faces, 64, lambda images: np.repeat(mean[None], len(images), axis=0))
     assert figures["psnr"] == figures["psnr_mean_face"] == round(float(np.mean([psnr(mean, one) for one in test])), 3)
     assert figures["sharpness"] == round(sharpness(mean) / float(np.mean([sharpness(one) for one in test])), 3)
-
-
-def test_only_so_many_test_faces_are_looked_at(faces):
-    seen = []
-    held_out_figures(faces, 64, lambda images: seen.append(images) or images, limit=3)
-    np.testing.assert_array_equal(seen[0], faces.images[8:11])
-
-
-def test_flat_faces_have_no_relative_sharpness(faces):
-    flat = FaceSet.from_images(np.full((2, 64, 64, 3), 9, np.uint8), split="test")
-    assert held_out_figures(flat, 64, lambda images: images)["sharpness"] is None
-
-
-def test_there_must_be_people_to_measure_on(faces):
-    with pytest.raises(FeatureblendError, match="no faces of the test split"):
-        held_out_figures(faces.split("train"), 64, lambda images: images)

@@ -70,23 +70,14 @@ def test_sharpness_by_its_distance_from_the_real_mean(sets):
     ratios = {name: relative_sharpness(images, sets.reference) for name, images in sets.ordered.items()}
     assert_rising({name: abs(np.log(ratio)) for name, ratio in ratios.items()})
     assert ratios["noise"] > 10  # more is not better
-
-
-def test_sharpness_of_the_pixel_average_is_about_half(sets):
     parents = np.concatenate([sets.first, sets.second])
     assert 0.4 < relative_sharpness(sets.ordered["average"], parents) < 0.62
 
 
-def test_spectrum_distance(sets):
+def test_distances_of_sets(sets):
+    for score in (kid, fid):
+        assert_rising({name: score(sets.reference_features, features) for name, features in sets.features.items()})
     assert_rising({name: spectrum_distance(images, sets.reference) for name, images in sets.ordered.items()})
-
-
-def test_kid(sets):
-    assert_rising({name: kid(sets.reference_features, features) for name, features in sets.features.items()})
-
-
-def test_fid(sets):
-    assert_rising({name: fid(sets.reference_features, features) for name, features in sets.features.items()})
 
 
 def test_nearest_neighbour_accuracy(sets):

@@ -39,22 +39,13 @@ def _two_sets(real: np.ndarray, fake: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return first, second
 
 
-def kid(
-    real: np.ndarray, fake: np.ndarray, subsets: int | None = None, subset_size: int = 1000, seed: int = 0
-) -> float:
+def kid(real: np.ndarray, fake: np.ndarray) -> float:
     """Kernel inception distance: the unbiased squared MMD of a cubic kernel.
 
     Parameters
     ----------
     real, fake : (N, D) and (M, D) arrays
         Features, one row a picture; at least 2 rows each.
-    subsets : int, optional
-        Take the mean over so many random subsets, as is done for sets too large to compare at once. Default: all at
-        once.
-    subset_size : int
-        Rows of each set in a subset; at most the rows there are.
-    seed : int
-        Of the subsets.
 
     Returns
     -------
@@ -82,20 +73,7 @@ def kid(
     7.0
     """
     first, second = _two_sets(real, fake)
-    if subsets is None:
-        return _squared_mmd(first, second)
-    if subsets < 1 or subset_size < 2:
-        raise FeatureblendError("KID takes at least one subset of at least two pictures")
-    size = min(subset_size, len(first), len(second))
-    generator = np.random.default_rng(seed)
-    values = [
-        _squared_mmd(*(rows[generator.choice(len(rows), size, replace=False)] for rows in (first, second)))
-        for _ in range(subsets)
-    ]
-    return float(np.mean(values))
 
-
-def _squared_mmd(first: np.ndarray, second: np.ndarray) -> float:
     def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (a @ b.T / a.shape[1] + 1) ** 3
 

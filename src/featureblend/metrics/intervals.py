@@ -60,6 +60,10 @@ def bootstrap_interval(
     if drawn.ndim == 0 or len(drawn) == 0 or samples < 1 or not 0 < confidence < 1:
         raise FeatureblendError("a bootstrap takes at least one value and one sample, and a confidence between 0 and 1")
     generator = np.random.default_rng(seed)
-    results = [float(statistic(drawn[generator.integers(0, len(drawn), len(drawn))])) for _ in range(samples)]
+    redrawn = generator.integers(0, len(drawn), (samples, len(drawn)))
+    if statistic is np.mean and drawn.ndim == 1:
+        results = drawn[redrawn].mean(axis=1)
+    else:
+        results = np.array([statistic(drawn[rows]) for rows in redrawn])
     low, high = np.quantile(results, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

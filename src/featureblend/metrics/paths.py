@@ -135,7 +135,7 @@ def path_positions(
     return to_a / (to_a + to_b)
 
 
-def smoothness(positions: Sequence[float] | np.ndarray, period: float | None = None) -> float:
+def smoothness(positions: Sequence[float] | np.ndarray) -> float:
     """ACAI's smoothness: the largest step along an interpolation, as a share of the way, beyond an even step.
 
     Parameters
@@ -143,8 +143,6 @@ def smoothness(positions: Sequence[float] | np.ndarray, period: float | None = N
     positions : (N,) array of at least 2
         What each of N points is the nearest real thing to: an angle in the paper's task of lines, `path_positions`
         here.
-    period : float, optional
-        For angles, 2 pi: steps are taken the short way round.
 
     Returns
     -------
@@ -168,8 +166,6 @@ def smoothness(positions: Sequence[float] | np.ndarray, period: float | None = N
     places = np.asarray(positions, dtype=np.float64)
     if places.ndim != 1 or len(places) < 2 or not np.isfinite(places).all():
         raise FeatureblendError(f"smoothness takes the positions of at least two points, not {places.shape}")
-    if period is not None:
-        places = np.unwrap(places, period=period)
     way = abs(places[-1] - places[0])
     return float(np.abs(np.diff(places)).max() / way - 1 / (len(places) - 1)) if way > 1e-4 else float("nan")
 

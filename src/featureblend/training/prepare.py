@@ -8,17 +8,13 @@ import io
 import json
 import os
 import shutil
-import signal
 import tarfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -30,6 +26,7 @@ from ..faces.detector import FaceDetector, choose_face
 from ..io.files import atomic_path, readable_name, require_parent
 from ..io.image import decode_photo, not_a_photo
 from ..io.inputs import files_in
+from ..io.processes import Run, processes
 from ..io.progress import Progress
 from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
@@ -171,10 +168,6 @@ def prepare(
         left = f"{done:,} of {len(photos):,} photos are done and wait in {parts}: the same command goes on"
         stop.args = (f"stopped: {left}" if done else "stopped: nothing is left behind",)
         raise
-    except BrokenProcessPool as error:
-        raise FeatureblendError(
-            "a worker process died, perhaps for want of memory: run the same again to go on, with fewer jobs (--jobs 1)"
-        ) from error
     except OSError as error:
         raise FeatureblendError(
             f"cannot write {error.filename or out}: {error.strerror or error}; run the same again to go on"
@@ -264,14 +257,10 @@ def _prepare_chunks(
         ExitStack() as stack,
         Progress(total=total, initial=total - left, desc="prepare", unit="photo", disable=quiet) as bar,
     ):
-        results: Iterator[int] = map(work, todo)
+        run: Run = map
         if jobs > 1 and len(todo) > 1:
-            # 'spawn': ONNX Runtime and OpenCV keep threads that a forked copy would wait for.
-            pool = ProcessPoolExecutor(min(jobs, len(todo)), get_context("spawn"), _start_worker)
-            stack.callback(pool.shutdown, cancel_futures=True)  # after an error or Ctrl-C begin no more
-            with _interrupts_held():  # which a worker inherits: while it imports, Ctrl-C would print a traceback
-                results = pool.map(work, todo)
-        for done in results:
+            run = stack.enter_context(processes(min(jobs, len(todo))))
+        for done in run(work, todo):
             bar.update(done)
 
 
@@ -286,28 +275,6 @@ def _tidied(parts: Path, chunks: Sequence[_Chunk]) -> int:
         if path.name not in whole:
             path.unlink(missing_ok=True)
     return sum(len(chunk.photos) for chunk in done)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the end of the block, and in processes started there until `_start_worker`."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    import cv2
-
-    cv2.setNumThreads(1)  # one process a core already
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, without a traceback from each
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @cache

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from ... import __version__
 from ...blend.baselines import BASELINES
 from ...blend.blender import Blender
 from ...errors import FeatureblendError
 from ...faces.alignment import align_face
 from ...io.image import load_image, save_image
-from .machine import machine_facts
 from .settings import BenchmarkSettings
-from .statistics import most, ratios, spread
 from .tasks import EXTRA_STAGES, STAGES
 from .turns import Entry, Turns
 
-__all__ = ["benchmark"]
+__all__ = ["benchmark", "machine_facts", "method_rows", "most", "ratios", "spread", "stage_rows"]
 
 WHOLE = ("latent", "morph")
 """The methods that are also timed from files to a file: all share the rest of the way, so two are enough."""
 
 PEER_TASKS = {"opencv-seamless-clone": "opencv", "facemorpher": "facemorpher"}
 """Which task blends two faces with each peer."""
+
+PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "onnxruntime", "torch", "facemorpher")
+"""Packages whose versions affect speed."""
 
 TRAINING_STEPS = 3
 """Training steps that are timed, after those that warm up."""
@@ -234,3 +238,98 @@ def stage_rows(entry: Entry) -> list[dict[str, Any]]:
         }
         for name, what in {**STAGES, **EXTRA_STAGES}.items()
     ]
+
+
+def spread(values: Sequence[float], factor: float = 1.0, digits: int = 4) -> dict[str, float] | None:
+    """Median and quartiles.
+
+    Parameters
+    ----------
+    values : sequence of float
+    factor : float
+        What they are multiplied by, such as 1000 for milliseconds.
+    digits : int
+        Significant digits that are kept.
+
+    Returns
+    -------
+    dict
+        ``median``, ``low`` and ``high`` (the quartiles: half of the values lie between); None without values.
+
+    Examples
+    --------
+    >>> spread([1.0, 2.0, 3.0, 4.0, 100.0])
+    {'median': 3.0, 'low': 2.0, 'high': 4.0}
+    """
+    if not values:
+        return None
+    low, median, high = (float(f"{value:.{digits}g}") for value in np.quantile(values, (0.25, 0.5, 0.75)) * factor)
+    return {"median": median, "low": low, "high": high}
+
+
+def ratios(times: Sequence[float], reference: Sequence[float]) -> list[float]:
+    """Ratio of each round's time to the reference's in the same round, so that slow moments of the machine cancel.
+
+    Parameters
+    ----------
+    times, reference : sequence of float
+        One a round, in the same order and of the same length; more than 0.
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> ratios([2.0, 20.0], [1.0, 10.0])
+    [2.0, 2.0]
+    """
+    return [time / other for time, other in zip(times, reference, strict=True)]
+
+
+def most(values: Sequence[Any]) -> float | None:
+    """The largest value, in megabytes; None if any is unknown.
+
+    Examples
+    --------
+    >>> most([5_000_000, 7_250_000]), most([None])
+    (7.2, None)
+    """
+    known = [value for value in values if value is not None]
+    return round(max(known) / 1e6, 1) if known and len(known) == len(values) else None
+
+
+def machine_facts() -> dict[str, Any]:
+    """Facts about the machine and the versions of the libraries; no host or user name is among them.
+
+    Examples
+    --------
+    >>> machine_facts()["cores"] > 0
+    True
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "python": platform.python_version(),
+        "featureblend": __version__,
+        "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -24,8 +24,7 @@ Task = Callable[[Mapping[str, Any]], Call]
 
 STAGES = {
     "load": "read and decode both photo files",
-    "detect": "find the faces",
-    "landmarks": "mark 468 points in each",
+    "detect": "find the faces and their landmarks",
     "align": "turn, scale and crop",
     "clean": "restore both faces",
     "warp": "warp both to their mean shape",
@@ -156,15 +155,13 @@ def facemorpher_whole(spec: Mapping[str, Any]) -> Call:
 def stages(spec: Mapping[str, Any]) -> Call:
     """Blend two photo files with the model, and time each stage on the way.
 
-    The steps are those of `featureblend.blend.blender.Blender.blend`; a detector and networks that know their own time
-    stand in for the usual ones.
+    The steps are those of `featureblend.blend.blender.Blender.blend`, with networks that note their own time.
     """
     import numpy as np
 
-    from ...blend.pipeline import BlendOptions, blended, cleaned, finished
+    from ...blend.blender import Blender
+    from ...blend.pipeline import BlendOptions, blended, finished
     from ...blend.quality import TYPICAL, measure_quality
-    from ...faces.alignment import align_face
-    from ...faces.detector import FaceDetector, choose_face
     from ...io.image import load_image, save_image
     from ...model.networks import Networks
 
@@ -180,36 +177,28 @@ def stages(spec: Mapping[str, Any]) -> Call:
 
         return noted
 
-    detector: Any = FaceDetector()
-    detector.finder._marked = noting("landmarks", detector.finder._marked)
-    opened: list[Any] = []
+    class Noting(Networks):
+        cleaned = noting("clean", Networks.cleaned)
+        latents = noting("encode", Networks.latents)
+        mixed = noting("mix", Networks.mixed)
+        pictures = noting("decode", Networks.pictures)
+
+    opened: list[Blender] = []
     shares, photos, names = np.array([0.5, 0.5]), list(spec["photos"]), ["photo 1", "photo 2"]
 
     def call() -> Laps:
         spent.clear()
         if not opened:
-            networks: Any = Networks(spec["model"])
-            networks.cleaned = noting("clean", networks.cleaned)
-            networks.latents = noting("encode", networks.latents)
-            networks.mixed = noting("mix", networks.mixed)
-            networks.pictures = noting("decode", networks.pictures)
-            opened.append(networks)
-        model = opened[0]
+            opened.append(Blender(spec["model"]))
+            opened[0].networks = Noting(spec["model"])
+        blender = opened[0]
         images = noting("load", lambda: [load_image(photo, place) for place, photo in enumerate(photos, 1)])()
-        found = noting("detect", lambda: [detector.search(image) for image in images])()
-        spent["detect"] -= spent["landmarks"]
-        chosen = [
-            choose_face(one.faces, one.image.shape, which, name)
-            for one, which, name in zip(found, spec["which"], names, strict=True)
-        ]
-        size, template = model.config.image_size, model.config.crop
-        pairs = [(one.image, face) for one, face in zip(found, chosen, strict=True)]
-        faces = noting(
-            "align", lambda: [align_face(image, face.landmarks, size, template=template) for image, face in pairs]
-        )()
+        found = noting("detect", lambda: [blender.detector.search(image) for image in images])()
+        chosen = list(zip(found, spec["which"], names, strict=True))
+        faces = noting("align", lambda: [blender.face_in(*one) for one in chosen])()
         options = BlendOptions()
-        faces = cleaned(model, faces)
-        made = noting("warp", blended)(model, faces, shares, options, decode_parents=True)
+        faces = blender.cleaned(faces)
+        made = noting("warp", blended)(blender.networks, faces, shares, options, decode_parents=True)
         spent["warp"] -= spent["encode"] + spent["mix"] + spent["decode"]
         picture = noting("detail", finished)(made, faces, options)
         noting("measure", measure_quality)(replace(made, image=picture), faces, names, TYPICAL)
