@@ -16,7 +16,7 @@ from real_photos import shared_file
 
 from featureblend.blend.blender import Blender
 from featureblend.blend.conditions import broad_error, colour_spread, light_ratio
-from featureblend.blend.quality import CANT_DRAW, HALF_DARK, OUT_OF_FOCUS, photo_warnings
+from featureblend.blend.quality import CANT_DRAW, HALF_DARK, OPEN_MOUTH, OUT_OF_FOCUS, photo_warnings
 from featureblend.cli import main
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
@@ -106,6 +106,17 @@ def test_a_turned_head_is_told_with_its_side(yaw, words):
     )
     found = photo_warnings(align_face(draw_face(0, 400)[0], landmarks_of(100 * head + 200), 128))
     assert [warning.one.split("about ")[1].split(";")[0] for warning in found] == words
+
+
+@pytest.mark.parametrize(("gap", "open_wide"), [(0.0, False), (0.3, False), (0.45, True)])
+def test_a_mouth_wide_open_is_told(gap, open_wide):
+    image, marks = draw_face(0, 400)
+    corners = marks[60], marks[64]
+    down = np.array([0, gap * np.hypot(*(corners[1] - corners[0])) / 2])
+    for place, share in ((61, 0.25), (62, 0.5), (63, 0.75)):
+        middle = corners[0] + share * (corners[1] - corners[0])
+        marks[place], marks[{61: 67, 62: 66, 63: 65}[place]] = middle - down, middle + down
+    assert (OPEN_MOUTH in photo_warnings(align_face(image, marks, 128))) == open_wide
 
 
 def test_light_and_tints_by_hand():

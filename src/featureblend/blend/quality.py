@@ -59,6 +59,10 @@ DARK = 5.0
 """Stops by which half a face is darker than the other where it counts as dark. Side light of photos reaches 4, and
 blends well."""
 
+WIDE_OPEN = 0.4
+"""`mouth_opening` from which a mouth counts as wide open: shouting, singing. Of 1,221 photos of LFW 1.5 % have more;
+broad smiles reach .39."""
+
 BLURRED = 0.16
 """`fineness` under which a face counts as out of focus: 608 photos have .25 or more, the same blurred by a standard
 deviation of 3 pixels (of the crop's 128) .154 or less."""
@@ -76,6 +80,10 @@ UNDRAWN = 4.5
 and hands, reach 3.3; stripes or noise in bright colours are what no photo of a face had."""
 
 
+OPEN_MOUTH = PhotoWarning(
+    "the mouth is wide open; a photo with it closed blends better",
+    "show mouths wide open; closed ones blend better",
+)
 HALF_DARK = PhotoWarning(
     "half of the face is in the dark; a photo that is lit evenly blends better",
     "show faces half in the dark; photos that are lit evenly blend better",
@@ -113,7 +121,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
 
     Notes
     -----
-    What hides a face (glasses, a hand, hair) is not recognised.
+    What hides a face (glasses, a hand, hair) is not recognised, nor are closed eyes.
 
     Examples
     --------
@@ -133,6 +141,8 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
                 f"show heads turned by more than {TURNED:.0f} degrees; frontal photos blend better",
             )
         )
+    if conditions.mouth_opening(face.landmarks) > WIDE_OPEN:
+        found.append(OPEN_MOUTH)
     if face.latent is None:  # a code doesn't know how large its photo was
         width = conditions.face_width(face.landmarks, face.matrix)
         if width < SMALL:

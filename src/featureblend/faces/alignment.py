@@ -372,14 +372,17 @@ def warped(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], border:
     if scale >= 0.75:
         return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=border)
     # A warp looks at a few pixels only, and fine detail would turn into noise. So: shrink large pictures by area to
-    # about twice the size that is due, warp to several times that size, and take the mean over each pixel's square.
-    if scale <= 0.25:
-        width, height = (max(1, round(side * 2 * scale)) for side in (image.shape[1], image.shape[0]))
+    # about three times the size that is due, warp to several times that size, and take the mean over each pixel's
+    # square. That is as sharp as a warp to 14 times the size, within 2 % where the photo is large, 6 % else.
+    if scale <= 1 / 3:
+        width, height = (max(1, round(side * 3 * scale)) for side in (image.shape[1], image.shape[0]))
         across, down = width / image.shape[1], height / image.shape[0]
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         shrunk = np.array([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]])
-        matrix, scale = matrix @ np.vstack([invert_matrix(shrunk), [0, 0, 1]]), 0.5
-    times = int(np.ceil(1.5 / scale))
+        matrix = matrix @ np.vstack([invert_matrix(shrunk), [0, 0, 1]])
+        times = 3
+    else:
+        times = int(np.ceil(1.25 / scale))
     finer = matrix * times
     finer[:, 2] += (times - 1) / 2
     large = cv2.warpAffine(image, finer, (size[0] * times, size[1] * times), flags=cv2.INTER_CUBIC, borderMode=border)
