@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
+from ..faces.coverings import covered_by
 from ..faces.pose import head_pose
 from ..faces.recognizers import Recognizer
 from ..faces.warp import mean_shape
@@ -84,6 +85,16 @@ OPEN_MOUTH = PhotoWarning(
     "the mouth is wide open; a photo with it closed blends better",
     "show mouths wide open; closed ones blend better",
 )
+COVERED = {
+    "glasses": PhotoWarning(
+        "it shows glasses, whose frames and reflections blend badly; a photo without them blends better",
+        "show glasses, whose frames and reflections blend badly; photos without them blend better",
+    ),
+    "hat": PhotoWarning(
+        "a hat or a band covers the forehead; a photo without it blends better",
+        "show hats or bands that cover foreheads; photos without them blend better",
+    ),
+}
 HALF_DARK = PhotoWarning(
     "half of the face is in the dark; a photo that is lit evenly blends better",
     "show faces half in the dark; photos that are lit evenly blend better",
@@ -121,15 +132,15 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
 
     Notes
     -----
-    What hides a face (glasses, a hand, hair) is not recognised, nor are closed eyes.
+    Neither hands before the face nor closed eyes are recognised.
 
     Examples
     --------
     >>> from featureblend.faces.alignment import align_face
     >>> from featureblend.faces.drawn import draw_face
-    >>> photo, marks = draw_face(0, 64)
+    >>> photo, marks = draw_face(3, 64)
     >>> [warning.one for warning in photo_warnings(align_face(photo, marks, 128))]
-    ['the face is only 30 pixels wide; a larger photo shows more of it']
+    ['the face is only 29 pixels wide; a larger photo shows more of it']
     """
     found = list(face.warnings)
     yaw = head_pose(face.landmarks).yaw
@@ -141,6 +152,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
                 f"show heads turned by more than {TURNED:.0f} degrees; frontal photos blend better",
             )
         )
+    found += [COVERED[name] for name in covered_by(face.image)]
     if conditions.mouth_opening(face.landmarks) > WIDE_OPEN:
         found.append(OPEN_MOUTH)
     if face.latent is None:  # a code doesn't know how large its photo was

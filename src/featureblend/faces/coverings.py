@@ -1,0 +1,116 @@
+"""What covers a face: glasses and hats, recognised in the aligned crop.
+
+For each a linear classifier of histograms of oriented gradients (Dalal and Triggs 2005) of the part of the crop where
+it would be. ``tools/fit_coverings.py`` fitted them to 1,134 photos of Labeled Faces in the Wild, one a person. Of other
+people's photos 35 of 38 with glasses and 12 of 16 with hats or bands are recognised, of 82 and 104 without none; of 440
+portraits by two generators 62 are taken for one or the other, 57 of them rightly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .alignment import resized
+
+__all__ = ["COVERINGS", "Covering", "covered_by", "gradients", "scores"]
+
+WEIGHTS = Path(__file__).parent / "networks" / "coverings.npz"
+"""What ``tools/fit_coverings.py`` wrote: for each covering a weight a gradient, and the threshold."""
+
+SIDE = 128
+"""Side of the crops that are looked at, in pixels."""
+CELL, ORIENTATIONS = 8, 9
+"""Side of the cells whose gradients are counted, in pixels; four make a block, whose counts are normalised together."""
+
+
+@dataclass(frozen=True)
+class Covering:
+    """Something worn that covers part of a face."""
+
+    name: str
+    left: int
+    top: int
+    right: int
+    bottom: int
+    """Where it is looked for in a crop of `SIDE` pixels; whole cells."""
+
+
+COVERINGS = (Covering("glasses", 16, 40, 112, 80), Covering("hat", 16, 0, 112, 56))
+"""What is recognised."""
+
+
+def gradients(image: np.ndarray, covering: Covering) -> np.ndarray:
+    """Histograms of oriented gradients where a covering would be.
+
+    Parameters
+    ----------
+    image : (S, S, 3) uint8 array, sRGB
+        An aligned face.
+    covering : Covering
+
+    Returns
+    -------
+    (D,) float32 array
+
+    References
+    ----------
+    N. Dalal and B. Triggs, "Histograms of oriented gradients for human detection", CVPR 2005.
+    """
+    grey = cv2.cvtColor(resized(image, SIDE), cv2.COLOR_RGB2GRAY)
+    part = np.ascontiguousarray(grey[covering.top : covering.bottom, covering.left : covering.right])
+    size, block = part.shape[::-1], (2 * CELL, 2 * CELL)
+    return np.ravel(cv2.HOGDescriptor(size, block, (CELL, CELL), (CELL, CELL), ORIENTATIONS).compute(part))
+
+
+@cache
+def _weights() -> dict[str, np.ndarray]:
+    with np.load(WEIGHTS) as file:
+        return {name: file[name].astype(np.float64) for name in file.files}
+
+
+def scores(image: np.ndarray) -> dict[str, float]:
+    """How sure it is that a face wears each of `COVERINGS`.
+
+    Parameters
+    ----------
+    image : (S, S, 3) uint8 array, sRGB
+        An aligned face.
+
+    Returns
+    -------
+    dict
+        Name to a number; more than 0 where it is taken for it.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> found = scores(align_face(*draw_face(7, 256), 128).image)
+    >>> list(found), max(found.values()) < 0
+    (['glasses', 'hat'], True)
+    """
+    found = {}
+    for covering in COVERINGS:
+        *weights, threshold = _weights()[covering.name]
+        # A face and its mirror image are as good a view.
+        both = [gradients(one, covering) @ np.array(weights) for one in (image, image[:, ::-1])]
+        found[covering.name] = float(np.mean(both) - threshold)
+    return found
+
+
+def covered_by(image: np.ndarray) -> tuple[str, ...]:
+    """What a face wears of `COVERINGS`; parameters as `scores`.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> covered_by(align_face(*draw_face(7, 256), 128).image)
+    ()
+    """
+    return tuple(name for name, score in scores(image).items() if score > 0)
