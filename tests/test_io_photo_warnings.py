@@ -61,7 +61,8 @@ def test_sharp_faces_are_not_warned_of(blender):
         face = align_face(*draw_face(seed, 512), blender.image_size)
         assert set(photo_warnings(face)) <= {COVERED["hat"], COVERED["glasses"]}  # some drawn fringes look like caps
     for path in sorted(EXAMPLES.glob("*.jpg")):
-        assert photo_warnings(*blender.cleaned([blender.find(path)])) == ()
+        worn = (COVERED["glasses"],) if path.stem == "fifth" else ()
+        assert photo_warnings(*blender.cleaned([blender.find(path)])) == worn
     assert blender.blend([FIRST, SECOND]).warnings == ()
 
 
