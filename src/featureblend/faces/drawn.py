@@ -8,27 +8,33 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 
-__all__ = ["draw_face", "draw_faces"]
+__all__ = ["LABELS", "draw_face", "draw_faces", "draw_labels"]
+
+LABELS = ("background", "skin", "clothes", "hair")
+"""What a place of a drawing shows; skin are face, ears and neck."""
 
 FRACTION_BITS = 4
 """Points are handed to OpenCV in sixteenths of a pixel."""
 
 
 class Brush:
-    """Paints shapes that are given in the head's space, or in pixels, on a canvas."""
+    """Paints shapes that are given in the head's space, or in pixels, on a canvas, and notes what they are."""
 
     def __init__(self, canvas: np.ndarray, unit: float, place: Callable[[np.ndarray], np.ndarray]) -> None:
         self.canvas, self.unit, self.place = canvas, unit, place
+        self.labels = np.zeros(canvas.shape[:2], np.uint8)
+        """Indices into `LABELS`."""
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Project (N, 3) points of the head to pixels; (N, 2) points are already in pixels."""
         points = np.asarray(points, float)
         return self.place(points) if points.shape[1] == 3 else points
 
-    def fill(self, points: np.ndarray, colour: np.ndarray, smooth: int = 2) -> np.ndarray:
-        """Fill a smoothed outline with a colour; return the outline in pixels."""
+    def fill(self, points: np.ndarray, colour: np.ndarray, label: str, smooth: int = 2) -> np.ndarray:
+        """Fill a smoothed outline with a colour, note its label; return the outline in pixels."""
         outline = rounded(self.pixels(points), smooth)
         cv2.fillPoly(self.canvas, [fixed(outline)], colour_of(colour), cv2.LINE_AA, FRACTION_BITS)
+        cv2.fillPoly(self.labels, [fixed(outline)], LABELS.index(label), cv2.LINE_8, FRACTION_BITS)
         return outline
 
     def stroke(self, points: np.ndarray, colour: np.ndarray, width: float, smooth: int = 2) -> None:
@@ -162,6 +168,34 @@ def draw_face(seed: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     landmarks : (68, 2) float64 array
         (x, y) in pixels, pixel centres at whole numbers, in the order of `LANDMARKS`.
     """
+    image, landmarks, _ = _drawn(seed, size)
+    return image, landmarks
+
+
+def draw_labels(seed: int, size: int = 128) -> np.ndarray:
+    """What each pixel of a drawn face shows.
+
+    Parameters
+    ----------
+    seed, size : int
+        As in `draw_face`.
+
+    Returns
+    -------
+    (size, size, 4) float32 array
+        The share of each of `LABELS`; it sums to 1. Glasses count as what is behind them.
+
+    Examples
+    --------
+    >>> LABELS[draw_labels(0, 64)[40, 32].argmax()]
+    'skin'
+    """
+    labels = np.eye(len(LABELS), dtype=np.float32)[_drawn(seed, size)[2]]
+    return cv2.resize(labels, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _drawn(seed: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A face, its landmarks, and its labels at `SUPERSAMPLING` times its size."""
     rng = np.random.default_rng(seed)
     head = _head(rng)
     place = _camera(rng, size)
@@ -180,7 +214,7 @@ def draw_face(seed: int, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     _paint_hair(brush, rng, hair, style)
     if rng.random() < 0.2:
         _paint_glasses(brush, rng, fine)
-    return _photograph(brush.canvas, rng, size), landmarks
+    return _photograph(brush.canvas, rng, size), landmarks, brush.labels
 
 
 def _head(rng: np.random.Generator) -> np.ndarray:
@@ -274,7 +308,7 @@ def _paint_behind(brush: Brush, rng: np.random.Generator, skin: np.ndarray, hair
             (wide * 1.05, 0),
         ]
         outline.append((wide, drop))
-        shape = brush.fill(np.column_stack([outline, np.full(len(outline), -0.6)]), hair * 0.8)
+        shape = brush.fill(np.column_stack([outline, np.full(len(outline), -0.6)]), hair * 0.8, "hair")
         strands(brush, rng, shape, hair * 0.8, 50)
     neck = [
         (-0.55, 0.4, -0.3),
@@ -284,7 +318,7 @@ def _paint_behind(brush: Brush, rng: np.random.Generator, skin: np.ndarray, hair
         (0.6, 1.5, -0.4),
         (0.55, 0.4, -0.3),
     ]
-    brush.fill(np.array(neck), skin * 0.78, 1)
+    brush.fill(np.array(neck), skin * 0.78, "skin", 1)
     cloth = rng.uniform(10, 230, 3)
     top = rng.uniform(1.35, 1.55)
     shoulders = [
@@ -297,15 +331,15 @@ def _paint_behind(brush: Brush, rng: np.random.Generator, skin: np.ndarray, hair
         (1.3, top + 0.25),
     ]
     shoulders += [(0.62, top), (0, top + rng.uniform(0.2, 0.9))]
-    brush.fill(np.column_stack([shoulders, np.full(len(shoulders), -0.5)]), cloth, 1)
+    brush.fill(np.column_stack([shoulders, np.full(len(shoulders), -0.5)]), cloth, "clothes", 1)
     if rng.random() < 0.5:
         collar = rng.uniform(150, 250, 3)
         for sign in (-1, 1):
             flap = [(0.62 * sign, top), (0.05 * sign, top + 0.55), (0.5 * sign, top + 0.75), (0.95 * sign, top + 0.15)]
-            brush.fill(np.column_stack([flap, np.full(4, -0.3)]), collar, 0)
+            brush.fill(np.column_stack([flap, np.full(4, -0.3)]), collar, "clothes", 0)
     for sign in (-1, 1):
         ear = np.array([(0.98, -0.45), (1.16, -0.5), (1.2, -0.25), (1.1, 0.1), (0.96, 0.12)]) * (sign, 1)
-        brush.fill(np.column_stack([ear, np.full(5, -0.5)]), skin * 0.85)
+        brush.fill(np.column_stack([ear, np.full(5, -0.5)]), skin * 0.85, "skin")
 
 
 def _paint_skin(brush: Brush, rng: np.random.Generator, skin: np.ndarray, points: np.ndarray) -> None:
@@ -348,6 +382,7 @@ def _paint_skin(brush: Brush, rng: np.random.Generator, skin: np.ndarray, points
     tint[..., 0] += cv2.resize(6 * clouds(rng, 6, (6,)), (width, height), interpolation=cv2.INTER_CUBIC)
     tint = np.clip(tint, 0, 255, out=tint).astype(np.uint8)
     alpha = mask.astype(np.float32) / 255
+    brush.labels[top : top + height, left : left + width][mask > 127] = LABELS.index("skin")
     patch[:] = cv2.blendLinear(tint, np.ascontiguousarray(patch), alpha, 1 - alpha)
 
 
@@ -360,7 +395,7 @@ def _paint_features(
     for brow, eye in ((points[17:22], points[36:42]), (points[22:27], points[42:48])):
         shadow(brush, eye[[0, 1, 2, 3]] - (0, 0.07 * brush.unit), 0.28, 0.16)
         shadow(brush, eye[[0, 5, 4, 3]] + (0, 0.06 * brush.unit), 0.14, 0.1)
-        white = brush.fill(eye, np.array([226, 220, 214]) * 0.92, 2)
+        white = brush.fill(eye, np.array([226, 220, 214]) * 0.92, "skin")
         centre = eye.mean(axis=0)
         with brush.inside(white):
             brush.disc(centre, 0.095, iris)
@@ -383,14 +418,14 @@ def _paint_features(
         fold = fold + (points[corner] - points[66]) * [[0.15], [0.3], [0.3]]
         shadow(brush, fold, rng.uniform(0.05, 0.22), 0.06)
     lip = skin * np.array([0.82, 0.6, 0.6]) + rng.uniform(-12, 12, 3)
-    brush.fill(points[48:60], lip, 1)
+    brush.fill(points[48:60], lip, "skin", 1)
     opened = np.linalg.norm(points[62] - points[66]) / brush.unit
-    brush.fill(points[60:68], np.array([60, 26, 26]), 1)
+    brush.fill(points[60:68], np.array([60, 26, 26]), "skin", 1)
     if opened > 0.05:
         teeth = np.concatenate(
             [points[60:65], points[[64, 63, 62, 61, 60]] * 0.45 + points[[64, 65, 66, 67, 60]] * 0.55]
         )
-        brush.fill(teeth, np.array([232, 226, 214]), 0)
+        brush.fill(teeth, np.array([232, 226, 214]), "skin", 0)
     brush.stroke(points[60:65], skin * 0.3, 0.03)
     shadow(brush, points[[58, 57, 56]] + (0, 0.1 * brush.unit), 0.25, 0.1)
     shadow(brush, points[4:13], 0.2, 0.06)
@@ -421,7 +456,7 @@ def _paint_hair(brush: Brush, rng: np.random.Generator, hair: np.ndarray, style:
     ]
     outline += [(0.3 + parting, line - 0.06, 0.35), (parting, line - 0.14, 0.35), (-0.3 + parting, line - 0.02, 0.35)]
     outline += [(-0.72, line + 0.1, 0.2), (-0.95, -0.6, -0.1)]
-    shape = brush.fill(np.array(outline), hair, 2)
+    shape = brush.fill(np.array(outline), hair, "hair")
     crown = shape[: len(shape) * 8 // 15]
     with brush.inside(shape):
         strands(brush, rng, crown, hair, 80)
