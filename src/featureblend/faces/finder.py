@@ -120,9 +120,9 @@ class FaceFinder:
     def find(self, image: np.ndarray) -> list[MeshFace]:
         """Find the faces in a photo.
 
-        The photo is searched as it is. Where nothing that is surely upright turns up, it is searched turned by 90, 180
-        and 270 degrees too, and the turn with the surest face counts. While the faces are small beside the photo, half
-        as large windows are searched, down to `FINEST_WINDOW` and `FINEST_SHARE`.
+        The photo is searched as it is: whole, and while the faces in it are small beside it, in half as large windows,
+        down to `FINEST_WINDOW` and `FINEST_SHARE`. Where nothing that is surely upright turns up, it is searched turned
+        by 90, 180 and 270 degrees too, in windows no smaller, and the turn with the surest face counts.
 
         Parameters
         ----------
@@ -134,28 +134,29 @@ class FaceFinder:
             From left to right; empty if there is none.
         """
         best: list[_Box] = []
-        side = float(max(image.shape[:2]))
-        finest = max(FINEST_WINDOW, FINEST_SHARE * side)
-        while True:
-            best = _merged([*best, *self._searched(image, side)])
-            largest = max((box.side for box in best), default=0.0)
-            side /= 2
-            if largest > 2 * LARGE * side or side < finest:
-                break
-        faces = [face for box in best if (face := self._marked(image, box)) is not None]
-        return sorted(_distinct(faces), key=lambda face: face.box[0] + face.box[2])
-
-    def _searched(self, image: np.ndarray, side: float) -> list[_Box]:
-        """Boxes in windows of one side, of the photo turned so that the surest face is upright."""
-        best: list[_Box] = []
+        finest = max(FINEST_WINDOW, FINEST_SHARE * max(image.shape[:2]))
         for quarter in range(4):
-            turned = np.ascontiguousarray(np.rot90(image, quarter))
-            found = [box for window in _windows(turned.shape, side) for box in self._detected(turned, window)]
+            found, side = self._searched(np.ascontiguousarray(np.rot90(image, quarter)), finest)
+            if found:
+                finest = side
             if _surest(found) > _surest(best):
                 best = [_turned_back(box, quarter, image.shape) for box in found]
             if _surest(best) >= UPRIGHT_SCORE:
                 break
-        return best
+        faces = [face for box in best if (face := self._marked(image, box)) is not None]
+        return sorted(_distinct(faces), key=lambda face: face.box[0] + face.box[2])
+
+    def _searched(self, image: np.ndarray, finest: float) -> tuple[list[_Box], float]:
+        """Boxes in windows of a photo, and the side of the smallest windows that were searched, at least `finest`."""
+        found: list[_Box] = []
+        side = float(max(image.shape[:2]))
+        while True:
+            boxes = [box for window in _windows(image.shape, side) for box in self._detected(image, window)]
+            found = _merged([*found, *boxes])
+            largest = max((box.side for box in found), default=0.0)
+            if largest > LARGE * side or side / 2 < finest:
+                return found, side
+            side /= 2
 
     def _detected(self, image: np.ndarray, window: tuple[float, float, float]) -> list[_Box]:
         left, top, side = window
@@ -208,10 +209,15 @@ def _anchors() -> np.ndarray:
 
 
 def _windows(shape: tuple[int, ...], side: float) -> Iterator[tuple[float, float, float]]:
-    """Squares (left, top, side) of a photo that overlap by half; a side as long as the photo gives the whole photo."""
+    """Squares (left, top, side) of a photo that overlap by a third, twice what is `LARGE` in them.
+
+    Larger faces lie whole in a window of twice the side. A side as long as the photo gives the whole photo.
+    """
     height, width = shape[:2]
     rows, columns = (
-        [(length - side) / 2] if side >= length else np.linspace(0, length - side, int(np.ceil(2 * length / side)) - 1)
+        np.linspace(0, length - side, 1 + int(np.ceil((length - side) / (side * (1 - 2 * LARGE)) - 1e-9)))
+        if side < length
+        else [(length - side) / 2]
         for length in (height, width)
     )
     return ((float(left), float(top), side) for top in rows for left in columns)
