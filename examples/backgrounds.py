@@ -36,9 +36,9 @@ print(back.save(out / "backgrounds-source.png"), back.image.size)
 # %% [markdown]
 # ![The blend in the first photo](backgrounds-source.png)
 #
-# `transparent` and `black` cut the face out; `average` shows the photos' mean around it. `size` is the longest side
-# in pixels, or `"source"` for the photo's own. Fine detail comes from the photos, warped to the blend's
-# shape; `detail=False` shows the network's output alone, which is softer.
+# `transparent` and `black` cut the head out with its hair (`cut="face"`: the face alone); `average` shows the photos'
+# mean around the face. `size` is the longest side in pixels, or `"source"` for the photo's own. Fine detail comes from
+# the photos, warped to the blend's shape; `detail=False` shows the network's output alone, which is softer.
 
 # %%
 cut = blender.blend_faces(faces, background="transparent", size=320)
@@ -49,7 +49,7 @@ large = blender.blend_faces(faces, size=320)
 print(large.save(out / "backgrounds-large.png"))
 
 # %% [markdown]
-# ![Nothing around the face](backgrounds-transparent.png)
+# ![Nothing around the head](backgrounds-transparent.png)
 # ![What the network draws](backgrounds-soft.png)
 # ![With the photos' own detail](backgrounds-large.png)
 #

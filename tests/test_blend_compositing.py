@@ -7,9 +7,11 @@ from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.blend.compositing import BACKGROUNDS, border_fade, compose, paste
+from featureblend.blend.compositing.composing import CUTS
 from featureblend.blend.compositing.paste import unalign_change
 from featureblend.errors import FeatureblendError
-from featureblend.faces.alignment import AlignedFace, align_face, crop_matrix, rescaling, transform_points
+from featureblend.faces.alignment import AlignedFace, align_face, crop_matrix, rescaling, transform_points, warped
+from featureblend.faces.drawn import LABELS, draw_labels
 from featureblend.io.image import load_image
 
 
@@ -136,6 +138,22 @@ def test_around_a_face_that_is_cut_out(faces, soft):
     assert np.abs(average[corner] - mean).mean() < 12
 
 
+@pytest.mark.parametrize("seed", [1, 2, 4, 5])
+def test_a_head_is_cut_out_with_its_hair_and_a_face_without(seed):
+    face = align_face(*draw_face(seed, 300), 128)
+    labels = warped(draw_labels(seed, 300), face.matrix, (128, 128), cv2.BORDER_REFLECT_101)
+    sure = dict(zip(LABELS, np.moveaxis(labels > 0.95, -1, 0), strict=True))
+    head, alone = (
+        compose(face.image, [face, face], [1, 0], background="transparent", cut=cut)[..., 3] / 255 for cut in CUTS
+    )
+    assert head[sure["skin"]].mean() > 0.9
+    assert head[sure["hair"]].mean() > 0.8
+    assert head[sure["background"]].mean() < 0.1
+    assert alone[sure["hair"]].mean() < 0.4
+    assert alone[sure["background"]].mean() < 0.02
+    assert alone[64, 64] == 1
+
+
 def test_the_frame_of_a_pasted_crop():
     fade = border_fade(50)
     assert fade[0].max() == fade[:, -1].max() == 0
@@ -147,6 +165,7 @@ def test_the_frame_of_a_pasted_crop():
     ("options", "message"),
     [
         ({"background": "beach"}, "unknown background 'beach'"),
+        ({"cut": "hair"}, "unknown cut 'hair': use one of head, face"),
         ({"size": 9}, "size 9: use 'source' or 16 to 4096"),
         ({"size": 10**6}, "size 1000000: use 'source' or 16 to 4096"),
         ({"size": "large"}, "size 'large': use 'source' or a number"),

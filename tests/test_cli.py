@@ -263,11 +263,12 @@ def test_a_reader_that_goes_away_makes_no_traceback(words):
 
 def test_options_that_do_nothing_are_named(place, capsys):
     words = ["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel"]
-    main([*words, "--surroundings", "2", "--no-warp", "--no-mend", "--onto", "2"])
+    main([*words, "--surroundings", "2", "--no-warp", "--no-mend", "--onto", "2", "--cut", "face"])
     told = capsys.readouterr().err.splitlines()
     for option in ("--surroundings", "--no-warp", "--no-mend"):
         assert f"featureblend: warning: {option} does nothing with the method 'pixel'" in told
     assert "featureblend: warning: --onto does nothing without --background source, or --size source" in told
+    assert "featureblend: warning: --cut does nothing without --background transparent or black" in told
     main([*words, "--onto", "2", "--size", "source"])
     assert capsys.readouterr().err == ""
 

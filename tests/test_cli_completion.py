@@ -85,6 +85,7 @@ def test_each_shell_understands_its_own(script, tmp_path):
         (["blend", "ana.jpg", "ben.jpg", "--method", "la"], ["latent", "laplacian"]),
         (["blend", "--method", "zzz"], []),
         (["blend", "--background", ""], ["blend", "source", "transparent", "black", "average"]),
+        (["blend", "--cut", ""], ["head", "face"]),
         (["blend", "--surroundings", ""], ["auto", "mean"]),
         (["blend", "--size", ""], ["source"]),
         (["blend", "--onto", ""], []),

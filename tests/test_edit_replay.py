@@ -223,6 +223,22 @@ def test_a_transparent_background_is_replayed_only_where_there_is_transparency(f
     assert "cannot write cut.jpg: .jpg has no transparency" in fails("replay", "cut.png", "-o", "cut.jpg")
 
 
+@pytest.mark.parametrize("cut", ["head", "face"])
+def test_what_was_cut_out_is_cut_out_again(place, cut):
+    main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--cut", cut, "--quiet"])
+    main(["replay", "cut.png", "-o", "again.png", "--quiet"])
+    assert (place / "again.png").read_bytes() == (place / "cut.png").read_bytes()
+
+
+def test_a_recipe_from_before_heads_were_cut_out_gives_the_face(place):
+    main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "black", "--cut", "face", "--quiet"])
+    recipe = read_recipe("cut.png")
+    assert recipe["options"].pop("cut") == "face"
+    replay(recipe, "again.png", folders=["."])
+    with Image.open("cut.png") as made, Image.open("again.png") as again:
+        assert np.asarray(made).tobytes() == np.asarray(again).tobytes()
+
+
 def test_other_edits_are_replayed_by_their_own_module(place, capsys):
     main(["continuum", "ana.png", "ben.jpg", "-o", "walk.gif", "--steps", "3", "--method", "pixel", "--quiet"])
     main(["replay", "walk.gif", "-o", "again.gif"])

@@ -272,8 +272,9 @@ class Blender:
         balance : 'pictures' or 'identity', optional
             Of two photos: instead of `weights`, search those at which the blend is as near to one as to the other.
         **options
-            How to blend: ``warp``, ``surroundings``, ``shape_weights``, ``texture_weights``, ``background``, ``size``,
-            ``detail`` and ``onto``, each as the field of that name of `featureblend.blend.pipeline.BlendOptions`.
+            How to blend: ``warp``, ``surroundings``, ``shape_weights``, ``texture_weights``, ``background``, ``cut``,
+            ``size``, ``detail`` and ``onto``, each as the field of that name of
+            `featureblend.blend.pipeline.BlendOptions`.
 
         Returns
         -------

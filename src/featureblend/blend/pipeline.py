@@ -17,7 +17,7 @@ from ..model.mixing import Source
 from ..model.networks import Networks
 from .baselines import BASELINES, pixel
 from .compositing import compose, with_mean_colour
-from .compositing.composing import check_options, check_source, resolve_source_weights, suitability
+from .compositing.composing import CUT_OUT, check_options, check_source, resolve_source_weights, suitability
 from .recipes import normalised_weights
 
 __all__ = [
@@ -48,6 +48,7 @@ class BlendKeywords(TypedDict, total=False):
     shape_weights: Sequence[float] | None
     texture_weights: Sequence[float] | None
     background: str
+    cut: str
     size: int | str | None
     detail: bool | None
     onto: int
@@ -80,6 +81,8 @@ class BlendOptions:
     background: str = "blend"
     """What is around the face, one of `featureblend.blend.compositing.BACKGROUNDS`: the blend's own crop, the whole
     photo ('source'), nothing ('transparent'), 'black', or the mean of the warped photos ('average')."""
+    cut: str = "head"
+    """What is left with the backgrounds 'transparent' and 'black': the 'head' with its hair, or the 'face' alone."""
     size: int | str | None = None
     """Longest side of the picture in pixels, or 'source' for the photo's own; by default the model's, and with the
     background 'source' the photo's."""
@@ -111,7 +114,7 @@ class BlendOptions:
         if not isinstance(self.method, str) or self.method not in METHODS:
             raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
         check_source(self.surroundings, count)
-        check_options(self.background, self.size, self.onto, count)
+        check_options(self.background, self.size, self.onto, count, self.cut)
         if self.shape_weights is None and self.texture_weights is None:
             return
         part = "shape" if self.shape_weights is not None else "texture"
@@ -138,6 +141,8 @@ class BlendOptions:
             value = getattr(self, name)
             if value != plain:
                 found[name] = value.item() if isinstance(value, np.generic) else value
+        if self.background in CUT_OUT:
+            found["cut"] = self.cut
         for name in ("shape_weights", "texture_weights"):
             values = getattr(self, name)
             if values is not None:
@@ -360,6 +365,7 @@ def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOpti
         faces,
         made.texture,
         background=where.background,
+        cut=where.cut,
         size=where.size,
         onto=where.onto,
         detail=options.detailed,

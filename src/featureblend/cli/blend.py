@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import FeatureblendError
 from .groups import (
     BACKGROUNDS,
+    CUTS,
     FaceChoices,
     Look,
     Output,
@@ -74,6 +75,12 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
         default="blend",
         choices=BACKGROUNDS,
     )
+    cut: str = option(
+        None,
+        "With --background transparent or black, what is left: the head with its hair, or the face alone.",
+        default="head",
+        choices=CUTS,
+    )
     onto: int = option("NUMBER", "With --background source, into which photo the blend is put, from 1.", default=1)
     detail: Any = flag(
         "Take the photos' own fine detail, as 'latent' does by itself.",
@@ -115,6 +122,7 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
             shape_weights=shape,
             texture_weights=texture,
             background=self.background,
+            cut=self.cut,
             onto=self.onto,
             size=self.size,
             detail=self.detail,
@@ -143,6 +151,8 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
         }
         given = [name for name, said in of_latent.items() if said and self.method != "latent"]
         idle = [f"{name} does nothing with the method {self.method!r}" for name in given]
+        if self.cut != "head" and self.background not in ("transparent", "black"):
+            idle.append("--cut does nothing without --background transparent or black")
         if self.onto != 1 and self.background != "source" and self.size != "source":
             idle.append("--onto does nothing without --background source, or --size source")
         return idle
@@ -204,9 +214,9 @@ class Batch(Warping, Quiet):
     """Make a blend for each row of a list, and a table of their measures. Stopped, it goes on where it was.
 
     The list's first line names its columns: photo1, photo2, ... (or photos, parted by ';'), and where wanted weights
-    ('2 1') or alpha (the second photo's weight), name, method, faces, warp, surroundings, background, onto, size,
-    detail, shape_weights, texture_weights; other columns go into results.csv as they are. Photos are named from the
-    list's folder. Numbers have a decimal point or comma, or are percentages, and spaces between them.
+    ('2 1') or alpha (the second photo's weight), name, method, faces, warp, surroundings, background, cut, onto,
+    size, detail, shape_weights, texture_weights; other columns go into results.csv as they are. Photos are named from
+    the list's folder. Numbers have a decimal point or comma, or are percentages, and spaces between them.
 
     Example: featureblend batch pairs.csv --out morphs --jobs 2
     Example: featureblend batch --all-pairs portraits --out morphs --identity

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKGROUNDS",
+    "CUTS",
     "FaceChoice",
     "FaceChoices",
     "Look",
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
+CUTS = ("head", "face")
 SHOWN = 30
 """So many files that were left out are printed; the table has them all."""
 

@@ -45,7 +45,7 @@ __all__ = [
 TABLE = "results.csv"
 """What the table of a batch is called, in the folder with its pictures."""
 
-OPTIONS = ("warp", "surroundings", "background", "onto", "size", "detail", "shape_weights", "texture_weights")
+OPTIONS = ("warp", "surroundings", "background", "cut", "onto", "size", "detail", "shape_weights", "texture_weights")
 """Columns that are handed on to `Blender.blend`."""
 
 OTHERS = ("photos", "a", "b", "weights", "alpha", "name", "method", "faces")
@@ -251,6 +251,7 @@ _OPTION: Mapping[str, Any] = {
     "size": _place,
     "onto": _place,
     "background": _word,
+    "cut": _word,
     "shape_weights": parse_numbers,
     "texture_weights": parse_numbers,
 }

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import __version__
 from ..blend.blender import Blender
+from ..blend.compositing.composing import CUT_OUT
 from ..errors import FeatureblendError
 from ..io.codes import CODE_SUFFIX, Code
 from ..io.files import sha256
@@ -479,6 +480,9 @@ def _blend_again(
     metadata: bool = True,
 ) -> Path:
     known = {key: recipe[key] for key in ("surroundings",) if key in recipe}
+    options = dict(recipe.get("options") or {})
+    if options.get("background") in CUT_OUT:
+        options.setdefault("cut", "face")  # a recipe that names none was made when only faces were cut out
     made = blender.blend(
         inputs,
         recipe["weights"],
@@ -487,7 +491,7 @@ def _blend_again(
         warp=recipe.get("warp", True),
         measures="none",
         **known,
-        **(recipe.get("options") or {}),
+        **options,
     )
     # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
     return type(made)(made.image, {}, {**made.recipe, "inputs": recipe["inputs"]}).save(out, metadata)

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import FeatureblendError
 from ...faces.alignment import AlignedFace, invert_matrix, rescaling, resized, transform_points
 from ...faces.masks import around_face, face_mask
+from ...faces.parser import face_parts
 from ...faces.warp import mean_shape
 from ...io.image import to_uint8
 from ...model.mixing import Source, source_weights
@@ -23,6 +24,8 @@ from .restoration import broad, restore_photo
 
 __all__ = [
     "BACKGROUNDS",
+    "CUTS",
+    "CUT_OUT",
     "LARGEST",
     "best_source",
     "check_options",
@@ -37,6 +40,9 @@ BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 """What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
 of the parents warped to the blend's shape."""
 
+CUT_OUT, CUTS = ("transparent", "black"), ("head", "face")
+"""The backgrounds that something is cut out for, and what: the head with its hair, or the face alone."""
+
 LARGEST = 4096
 """Longest side that is made, in pixels."""
 
@@ -48,6 +54,9 @@ FRAME = 6
 
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
+
+HEAD_EDGE = (0.25, 0.75)
+"""Probabilities that a pixel shows the head, between which a head that is cut out goes from invisible to opaque."""
 
 SHARP = -0.5
 """`edge_sharpness` around the face from which on a photo is sharp enough."""
@@ -66,7 +75,7 @@ SMALLEST = 16
 """Shortest side that is made, in pixels."""
 
 
-def check_options(background: str, size: int | str | None, onto: int, count: int) -> None:
+def check_options(background: str, size: int | str | None, onto: int, count: int, cut: str = "head") -> None:
     """Raise `FeatureblendError` unless `compose` can do this with so many photos: to be called before any work.
 
     Examples
@@ -77,6 +86,8 @@ def check_options(background: str, size: int | str | None, onto: int, count: int
     """
     if not isinstance(background, str) or background not in BACKGROUNDS:
         raise FeatureblendError(f"unknown background {background!r}: use one of {', '.join(BACKGROUNDS)}")
+    if not isinstance(cut, str) or cut not in CUTS:
+        raise FeatureblendError(f"unknown cut {cut!r}: use one of {', '.join(CUTS)}")
     named = size is None or (isinstance(size, str) and size == "source")
     if isinstance(size, bool) or not (named or isinstance(size, (int, np.integer))):
         raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels")
@@ -99,6 +110,7 @@ def compose(
     weights: Sequence[float] | np.ndarray,
     *,
     background: str = "blend",
+    cut: str = "head",
     size: int | str | None = None,
     detail: bool = True,
     onto: int = 1,
@@ -120,6 +132,8 @@ def compose(
         Sum to 1; the first photo's first.
     background : str
         One of `BACKGROUNDS`.
+    cut : str
+        What the backgrounds `CUT_OUT` leave, one of `CUTS`.
     size : int or 'source', optional
         Longest side of the result in pixels; 'source' is the photo's own scale. Left out, the size of the blend,
         and of the photo with the background 'source'.
@@ -161,7 +175,7 @@ def compose(
     >>> compose(soft, faces, [0.5, 0.5], background="source").shape
     (256, 256, 3)
     """
-    check_options(background, size, onto, len(faces))
+    check_options(background, size, onto, len(faces), cut)
     if np.shape(surroundings) != (len(faces),):
         check_source(surroundings, len(faces))
     share = np.asarray(weights, np.float64)
@@ -179,16 +193,22 @@ def compose(
     if background == "blend":
         return task.picture(side)
     working = min(side, WORKING)
-    points = task.shape(working)
-    mask = face_mask(points, working, soft=CUT_SOFTNESS)
     picture = task.picture(working)
+    face = face_mask(task.shape(working), working, soft=CUT_SOFTNESS)
     if background == "average":
-        return resized(_before(picture, _average(task, working), mask), side)
+        return resized(_before(picture, _average(task, working), face), side)
+    mask = _head(picture) if cut == "head" else face
     alpha = resized(np.floor(mask * 255 + 0.5).astype(np.uint8), side)
     picture = resized(picture, side)
     if background == "transparent":
         return np.dstack([picture, alpha])
     return to_uint8(picture * (alpha[..., None] / np.float32(255)))
+
+
+def _head(picture: np.ndarray) -> np.ndarray:
+    """How opaque a head is that is cut out; a trace of doubt far from it is nothing to show."""
+    low, high = HEAD_EDGE
+    return np.clip((face_parts(picture).head - low) / (high - low), 0, 1)
 
 
 @dataclass(frozen=True)
