@@ -2,7 +2,7 @@
 # # Mix: the eyes of one, the mouth of another
 #
 # Regions are combined in latent space, with soft edges, and keep their shapes: `eyes` (with the brows), `nose`, `mouth`
-# and `hair` (everything around the face).
+# and `hair` (with everything around the face).
 
 # %%
 from pathlib import Path

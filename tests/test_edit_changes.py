@@ -11,6 +11,10 @@ from featureblend.edit.replay import replay
 from featureblend.edit.transform import symmetrize, transform
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import align_face
+from featureblend.faces.drawn import draw_face
+from featureblend.faces.masks import outside_face
+from featureblend.faces.parser import face_parts
 from featureblend.io.metadata import save_picture
 from featureblend.model.fine_mixing import sum_fine
 from featureblend.model.folder import find_model
@@ -151,17 +155,31 @@ def test_a_turned_photo_is_mirrored_with_its_crop(blender, astronaut):
 def test_a_region_takes_from_the_other_where_it_lies_and_nowhere_else(blender, first, region):
     made = np.asarray(mix(FIRST, **{region: SECOND}, warp=False, detail=False, blender=blender).image).astype(int)
     changed = np.abs(made - np.asarray(blender.decode(blender.encode(FIRST)))).mean(axis=2)
-    mask = region_mask(region, first.landmarks, 128, 128)
+    mask = region_mask(region, first.landmarks, [first.image, blender.find(SECOND).image])
     assert changed[mask > 0.9].mean() > 2 * changed[mask < 0.01].mean()
 
 
 def test_all_of_a_region_is_the_others_very_pixels(blender, first):
     made = mix(FIRST, hair=SECOND, warp=False, blender=blender).image
     second = blender.find(SECOND)
-    mask = region_mask("hair", first.landmarks, 128, 128) == 1
+    mask = region_mask("hair", first.landmarks, [first.image, second.image]) == 1
     assert (
         difference(np.asarray(made)[mask], second.image[mask]) < 4 < difference(first.image[mask], second.image[mask])
     )
+
+
+def test_hair_lies_around_the_face_and_where_either_picture_shows_it():
+    pictures = [align_face(*draw_face(seed, 256), 128).image for seed in (18, 21)]
+    landmarks = np.zeros((68, 2))
+    mask = region_mask("hair", landmarks, pictures)
+    inside = outside_face(128) == 0
+    for picture in pictures:
+        hair = face_parts(picture).hair > 0.9
+        assert (hair & inside).any()
+        assert mask[hair].min() > 0.5
+    assert (mask >= outside_face(128)).all()
+    assert (mask[inside] < 0.1).mean() > 0.3
+    np.testing.assert_array_equal(mask, region_mask("hair", landmarks, pictures[::-1]))
 
 
 def test_a_share_of_0_is_the_base(blender, first):
@@ -181,14 +199,14 @@ def test_a_photo_that_gives_two_regions_is_read_once(blender):
 
 
 def test_masks_lie_where_the_landmarks_are(first):
-    rows, columns = np.mgrid[:8, :8]
+    rows, columns = np.mgrid[:128, :128]
     centres = {}
     for region in ("eyes", "nose", "mouth"):
-        mask = region_mask(region, first.landmarks, 128, 8)
+        mask = region_mask(region, first.landmarks, [first.image])
         assert 0 <= mask.min() <= mask.max() <= 1
         centres[region] = (mask * rows).sum() / mask.sum(), (mask * columns).sum() / mask.sum()
     assert centres["eyes"][0] < centres["nose"][0] < centres["mouth"][0]
-    assert all(abs(column - 3.5) < 0.7 for _, column in centres.values())
+    assert all(abs(column - 63.5) < 11 for _, column in centres.values())
 
 
 def test_mixes_that_make_no_sense(blender):

@@ -338,7 +338,7 @@ class Mix(FaceChoice, Look, Warping, Output):
     nose_from: Sequence[str] = option("PHOTO ...", "Whose nose.", default=())
     mouth_from: Sequence[str] = option("PHOTO ...", "Whose mouth.", default=())
     hair_from: Sequence[str] = option(
-        "PHOTO ...", "Whose hair, and all else around the face: ears and background too.", default=()
+        "PHOTO ...", "Whose hair, fringe included, and all else around the face: ears and background too.", default=()
     )
 
     def run(self) -> None:

@@ -14,8 +14,9 @@ from ..blend.compositing.skin import tinted
 from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
 from ..errors import FeatureblendError
-from ..faces.alignment import AlignedFace
+from ..faces.alignment import AlignedFace, blurred
 from ..faces.masks import face_mask, outside_face
+from ..faces.parser import face_parts
 from ..io.inputs import Input
 from ..io.photo_warnings import told
 from ..io.tables import flag, number
@@ -31,18 +32,21 @@ REGIONS: Mapping[str, tuple[int, ...]] = {
     "mouth": tuple(range(48, 68)),
     "hair": (),
 }
-"""The landmarks of each region. Eyes go with their brows. Hair is all that lies around the face: ears and background
-too, since no landmark tells them apart; it takes no shape along."""
+"""The landmarks of each region. Eyes go with their brows. Hair has none and takes no shape along: it is where either
+face has hair, and all else around the face, since the background behind hair that is longer is not known."""
 
 REACH = 0.06
 """A region reaches so far beyond its landmarks, as a share of the crop's side: the skin that moves with it."""
+
+HAIR_REACH = 0.012
+"""Hair reaches so far beyond where it is seen, as a share of the crop's side, and its edge is as soft."""
 
 SOFT = 0.03
 """Standard deviation of a region's edge, as a share of the crop's side."""
 
 
-def region_mask(region: str, landmarks: np.ndarray, side: int, grid: int) -> np.ndarray:
-    """How much of each place of the latent belongs to a region.
+def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """How much of each place of an aligned crop belongs to a region.
 
     Parameters
     ----------
@@ -50,15 +54,12 @@ def region_mask(region: str, landmarks: np.ndarray, side: int, grid: int) -> np.
         One of `REGIONS`.
     landmarks : (68, 2) array
         In the crop's pixels.
-    side : int
-        Side of the crop in pixels.
-    grid : int
-        Places along each side of the latent.
+    pictures : sequence of (S, S, 3) uint8 arrays
+        The crops that the region is put into and taken from, in one shape.
 
     Returns
     -------
-    (grid, grid) float32 array in [0, 1]
-        First axis downwards.
+    (S, S) float32 array in [0, 1]
 
     Raises
     ------
@@ -67,15 +68,18 @@ def region_mask(region: str, landmarks: np.ndarray, side: int, grid: int) -> np.
     """
     if region not in REGIONS:
         raise FeatureblendError(f"unknown region {region!r}: use one of {', '.join(REGIONS)}")
+    side = len(pictures[0])
     if region == "hair":
-        return outside_face(grid)
+        hair = np.max([face_parts(picture).hair for picture in pictures], axis=0)
+        reach = 2 * round(HAIR_REACH * side) + 1
+        grown = cv2.dilate(hair, np.ones((reach, reach), np.uint8))
+        return np.maximum(outside_face(side), blurred(grown, max(0.5, HAIR_REACH * side)))
     points = np.rint(landmarks[list(REGIONS[region])]).astype(np.int32)
     mask = np.zeros((side, side), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(points), 1)
     reach = 2 * round(REACH * side) + 1
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))).astype(np.float32)
-    soft = cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
-    return cv2.resize(soft, (grid, grid), interpolation=cv2.INTER_AREA)
+    return cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
 
 
 def mix(
@@ -217,8 +221,10 @@ def _mixed(
     latents, seen = latents_in_shape(blender, faces, target if warp else None)
     side = blender.image_size
 
+    whole = [share * region_mask(region, target, [seen[0], seen[place]]) for region, (place, share) in chosen.items()]
+
     def taken(grid: int) -> list[np.ndarray]:
-        masks = [share * region_mask(region, target, side, grid) for region, (_, share) in chosen.items()]
+        masks = [cv2.resize(mask, (grid, grid), interpolation=cv2.INTER_AREA) for mask in whole]
         # Where regions overlap they share the place; nowhere is more than all of it given away.
         crowded = np.maximum(1, np.sum(masks, axis=0))
         return [mask / crowded for mask in masks]
