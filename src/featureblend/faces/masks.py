@@ -21,7 +21,6 @@ __all__ = [
     "outside_features",
     "region_masks",
     "rescaled_points",
-    "skin_likeness",
 ]
 
 CENTRE = (0.5, 0.56)
@@ -231,42 +230,6 @@ def around_face(landmarks: np.ndarray, size: int, *, soft: float = 0.04) -> np.n
     middle = jaw.mean(axis=0)
     neck = _hull(np.concatenate([jaw, middle + (jaw - middle) * 1.2 - 1.3 * height]), size)
     return _blurred(np.maximum(head, neck), soft * size)
-
-
-def skin_likeness(image: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """How much each pixel has the colour of the face: ears and neck do, hair and clothes mostly don't.
-
-    Parameters
-    ----------
-    image : (H, W, 3) float or uint8 array, sRGB, 0 to 255
-    face : (H, W) array in [0, 1]
-        Where the face is.
-
-    Returns
-    -------
-    (H, W) float32 array in [0, 1]
-
-    Notes
-    -----
-    ``exp(-d^2 / 6)``, d the Mahalanobis distance in CIELAB from the face's colours, whose spread is widened so that
-    shade on a neck still counts as skin.
-
-    Examples
-    --------
-    >>> image = np.full((32, 32, 3), (200, 150, 130), np.uint8)
-    >>> image[:, 16:] = (20, 90, 20)
-    >>> likeness = skin_likeness(image, np.pad(np.ones((8, 8)), ((12, 12), (2, 22))))
-    >>> bool(likeness[16, 4] > 0.9), bool(likeness[16, 30] < 0.1)
-    (True, True)
-    """
-    unit = np.clip(image, 0, 255).astype(np.float32) / 255
-    lab = cv2.GaussianBlur(cv2.cvtColor(unit, cv2.COLOR_RGB2LAB), (0, 0), 1.0)
-    colours, weights = lab.reshape(-1, 3).astype(np.float64), face.ravel().astype(np.float64) + 1e-9
-    centre = np.average(colours, axis=0, weights=weights)
-    spread = np.cov(colours.T, aweights=weights) + np.diag([9.0, 8.0, 8.0])
-    off = colours - centre
-    squared = np.einsum("ni,ij,nj->n", off, np.linalg.inv(spread), off).reshape(face.shape)
-    return cv2.GaussianBlur(np.exp(-squared / 6).astype(np.float32), (0, 0), max(1.0, max(face.shape) / 128))
 
 
 def _hull(points: np.ndarray, size: int) -> np.ndarray:

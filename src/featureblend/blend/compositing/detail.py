@@ -151,7 +151,7 @@ def add_detail(
     clearer = around**OUTLINES / (around**OUTLINES).sum()
     outlines, outside = _mixed(images, clearer), _mixed(images, around)
     side = min(size, SKIN_SIDE)
-    skin = skin_around(_scaled(outside, side), _enlarged(core, side), rescaled_points(shape, side / size))
+    skin = skin_around(_scaled(outside, side))
     # Both alike: an outline with the contrast of the old skin before bands of the new one would glow.
     outlines, outside = (
         tinted(one, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])

@@ -9,22 +9,20 @@ network draws what is finer.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from ...faces.alignment import blurred
-from ...faces.masks import around_face, face_mask, skin_likeness
+from ...faces.masks import face_mask
+from ...faces.parser import face_parts
+from ...io.image import to_uint8
 
 __all__ = ["skin_around", "spread", "tinted", "with_mean_colour"]
 
 LOW_BAND = 1 / 32
 """Standard deviation of the blur that gives the broad band, as a share of the side."""
 
-SURE = (0.1, 0.45)
-"""Likeness to the face's skin that counts as none, and that counts as skin."""
-
-HOLE = 0.04
-"""What is not like skin and no larger than twice this share of the side, but lies in skin, is skin too."""
+SURE = (0.4, 0.8)
+"""Probability of skin that counts as none, and that counts as skin: a background with a trace of it would glow."""
 
 TINT_GAIN = (0.25, 4.0)
 """How far skin around a face is darkened or lightened at most."""
@@ -62,7 +60,7 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
     picture, mean, around = (np.clip(np.asarray(one, np.float32), 0, 255) for one in (picture, mean, around))
     core = face_mask(shape, size, forehead=0, soft=0.02)
     deep = face_mask(shape, size, forehead=0)
-    skin = skin_around(around, core, shape)
+    skin = skin_around(around)
     wanted = tinted(around, spread(around, deep), spread(mean, deep))
     wanted = wanted + core[..., None] * (mean - wanted)
     known = np.maximum(core, skin)
@@ -71,27 +69,26 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
     return np.clip(picture + known[..., None] * low, 0, 255)
 
 
-def skin_around(image: np.ndarray, core: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """Mask of the skin around a face: near it, and of its colour.
+def skin_around(image: np.ndarray) -> np.ndarray:
+    """Where the person in an aligned crop has skin: face, ears and neck.
 
     Parameters
     ----------
     image : (S, S, 3) array, 0 to 255
-    core : (S, S) array in [0, 1]
-        Where the face is for sure.
-    shape : (68, 2) array
-        Its landmarks in pixels.
 
     Returns
     -------
     (S, S) float32 array in [0, 1]
+
+    Examples
+    --------
+    >>> from featureblend.faces.drawn import draw_face
+    >>> skin = skin_around(draw_face(0, 128)[0])
+    >>> bool(skin[110, 64] > 0.5), bool(skin[10, 10] < 0.5)  # neck, background
+    (True, True)
     """
-    size = len(core)
-    alike = np.clip((skin_likeness(image, core) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
-    # A gleam on a forehead, a mole or a freckle is as little like skin as hair is, but skin is all around it.
-    reach = 2 * round(HOLE * size) + 1
-    closed = cv2.morphologyEx(alike, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    return blurred(closed, size / 128) * around_face(shape, size)
+    parts = face_parts(to_uint8(image))
+    return np.clip((np.minimum(parts.skin, parts.head) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
 
 
 def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
