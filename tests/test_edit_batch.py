@@ -152,6 +152,7 @@ def test_little_room_for_photos_changes_nothing(blender):
     assert len(small._photos) == 1
 
 
+@pytest.mark.extras
 def test_all_pairs_with_identity(place, capsys):
     (place / "folder" / "deep").mkdir(parents=True)
     shutil.copy("ana.png", "folder/a.png")

@@ -232,6 +232,7 @@ def test_an_older_table_gets_the_columns_that_it_lacks(place, blender):
     assert (place / "out/results.csv").read_bytes() == whole
 
 
+@pytest.mark.extras
 def test_measures_of_another_list_stay(place, capsys):
     (place / "x.csv").write_text("a,b,name\nana.png,ben.jpg,x\n")
     (place / "y.csv").write_text("a,b,name\nana.png,ben.jpg,y\n")
