@@ -1,0 +1,238 @@
+"""Hair and background on the way from one photo to another: outlines meet, colours mix, lines come from one at a time.
+
+A weighted mean of two heads shows two outlines at half strength. Here both heads are first warped to one outline, that
+between theirs; then both photos get the same surroundings. Their hair has the colours between, and its strands those of
+one photo, which change over half way; the background goes out of focus towards the middle and comes back as the other.
+
+Source of the colour transfer: E. Reinhard et al., "Color Transfer between Images", IEEE Computer Graphics and
+Applications 21(5), 2001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...faces.alignment import AlignedFace, rescaling, resized, transform_points
+from ...faces.masks import face_mask
+from ...faces.parser import face_parts
+from ...faces.warp import mean_shape, sample, warp_map
+from ...io.image import to_uint8
+from .restoration import restore_photo
+
+__all__ = ["Meeting"]
+
+RAYS = 40
+"""Rays from the nose on which the outline of a head is looked for."""
+NOSE_TIP = 30
+"""Of the 68 landmarks. Below it a head's outline is long hair in one photo and a jaw or a collar in another."""
+UNLIKE = 1.35
+"""Ratio of two heads' radii from which they do not correspond: hair tied up, and hair worn open."""
+STIFFNESS = 2e-3
+"""Of the warp: a little softer than for landmarks, since outlines are found less exactly."""
+BORDER = 0.01
+"""Share of the side by which an outline lies within the crop where it is seen."""
+FOREHEAD = 0.1
+"""How far each keeps its own face above the brows, as in `face_mask`: foreheads differ by fringe and hairline."""
+BALD = 0.02
+"""Share of the crop under which hair is too little to take its colour from."""
+DEFOCUS = 1 / 24
+"""Standard deviation of the background's blur half way, as a share of the side."""
+CHANGE = 0.15
+"""Half the width, in weights, of the cross-fade from one photo's strands to the other's."""
+CONTRAST = (0.5, 2.0)
+"""How far the contrast of hair and skin may be changed."""
+COARSE = 128
+"""Side at which colours are blurred, in pixels."""
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """A photo's crop at the working size, restored, and what is where in it."""
+
+    image: np.ndarray
+    """(S, S, 3) float32, 0 to 255."""
+    landmarks: np.ndarray
+    """(68, 2)."""
+    masks: np.ndarray
+    """(S, S, 3) float32, 0 to 1: background, skin, hair."""
+    outline: np.ndarray
+    """(RAYS, 2)."""
+
+
+class Meeting:
+    """Two faces that get one head's outline and the same hair and background, those between theirs.
+
+    Parameters
+    ----------
+    faces : sequence of two AlignedFace
+        Of the model's size; restored where they are to be.
+    side : int
+        Side in pixels at which it is worked out, and of the new faces' photos.
+
+    Examples
+    --------
+    >>> from featureblend.faces.alignment import align_face
+    >>> from featureblend.faces.drawn import draw_face
+    >>> faces = [align_face(*draw_face(seed, 256), 64) for seed in (0, 1)]
+    >>> first, second = Meeting(faces, 128).at([0.5, 0.5])
+    >>> first.photo.shape, bool((first.photo[0] == second.photo[0]).all())
+    ((128, 128, 3), True)
+    """
+
+    def __init__(self, faces: Sequence[AlignedFace], side: int) -> None:
+        self.faces, self.side = faces, side
+        self._photos = [_seen(face, side) for face in faces]
+        alike = _corresponding(self._photos)
+        self._points = [np.concatenate([photo.landmarks, photo.outline[alike]]) for photo in self._photos]
+
+    def at(self, shares: Sequence[float] | np.ndarray) -> list[AlignedFace]:
+        """The faces as they meet at these weights.
+
+        Parameters
+        ----------
+        shares : sequence of two floats
+            0 to 1; they sum to 1.
+
+        Returns
+        -------
+        list of two AlignedFace
+            Both with the landmarks of their mean shape; what is around the face is the same in both, and at the shares
+            (1, 0) the first photo's own.
+        """
+        share, side = np.asarray(shares, np.float64), self.side
+        target = mean_shape(self._points, share)
+        images, masks = [], []
+        for photo, own in zip(self._photos, self._points, strict=True):
+            where = warp_map((side, side), own, target, stiffness=STIFFNESS)
+            images.append(sample(photo.image, where))
+            masks.append(
+                cv2.remap(photo.masks, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
+            )
+        around = _around(images, masks, share)
+        landmarks = target[: len(self._photos[0].landmarks)]
+        own = face_mask(landmarks, side, forehead=FOREHEAD)[..., None]
+        return [
+            self._met(face, to_uint8(around + (image - around) * own), landmarks)
+            for face, image in zip(self.faces, images, strict=True)
+        ]
+
+    def _met(self, face: AlignedFace, photo: np.ndarray, landmarks: np.ndarray) -> AlignedFace:
+        size = face.image.shape[0]
+        scaling = rescaling(size / self.side)
+        image = resized(photo, size)
+        return AlignedFace(
+            image,
+            transform_points(landmarks, scaling),
+            scaling[:2],
+            photo=photo,
+            cleaned=None if face.cleaned is None else image,
+            degradation=None if face.degradation is None else np.zeros_like(face.degradation),
+            suitability=face.suitability,
+        )
+
+
+def _seen(face: AlignedFace, side: int) -> _Photo:
+    crop = face.at(side)
+    image = crop.image.astype(np.float32)
+    if face.cleaned is not None and face.degradation is not None and face.degradation.any():
+        image = restore_photo(image, face.cleaned, face.degradation)
+    parts = face_parts(to_uint8(image))
+    masks = np.ascontiguousarray(np.dstack([parts.background, parts.skin, parts.hair]))
+    return _Photo(image, crop.landmarks, masks, _outline(parts.head, crop.landmarks))
+
+
+def _outline(head: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(RAYS, 2) points where rays from the nose leave the head; of a head that goes on beyond the crop, its border."""
+    side = len(head)
+    soft = cv2.GaussianBlur(head, (0, 0), side / COARSE)
+    angles = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+    along = np.arange(0, 1.5 * side)
+    found = np.empty((RAYS, 2))
+    for ray, direction in enumerate(np.column_stack([np.cos(angles), np.sin(angles)])):
+        places = landmarks[NOSE_TIP] + along[:, None] * direction
+        places = places[((places >= 0) & (places <= side - 1)).all(axis=1)]
+        inside = np.flatnonzero(soft[tuple(places.round().astype(int).T[::-1])] > 0.5)
+        found[ray] = places[inside[-1]] if len(inside) else landmarks[NOSE_TIP]
+    return found
+
+
+def _corresponding(photos: Sequence[_Photo]) -> np.ndarray:
+    """(RAYS,) bool: rays on which both outlines are seen, above the nose, and about as far from it."""
+    noses = [photo.landmarks[NOSE_TIP] for photo in photos]
+    first, second = (
+        np.maximum(np.hypot(*(photo.outline - nose).T), 1) for photo, nose in zip(photos, noses, strict=True)
+    )
+    alike = np.maximum(first / second, second / first) < UNLIKE
+    for photo, nose in zip(photos, noses, strict=True):
+        side = len(photo.image)
+        edge = np.minimum(photo.outline, side - 1 - photo.outline).min(axis=1)
+        alike &= (photo.outline[:, 1] < nose[1]) & (edge > BORDER * side)
+    return alike
+
+
+def _around(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray) -> np.ndarray:
+    """(S, S, 3) float32 surroundings between two photos'."""
+    background = _background(images, [mask[..., 0] for mask in masks], share)
+    coloured = list(images)
+    for part, least in ((1, 0.0), (2, BALD)):
+        coloured = _coloured(coloured, [mask[..., part] for mask in masks], share, least)
+    late = float(_smooth((share[1] - 0.5 + CHANGE) / (2 * CHANGE)))
+    around = np.zeros_like(background)
+    for image, mask, weight in zip(coloured, masks, (1 - late, late), strict=True):
+        around += np.float32(weight) * (image + (background - image) * mask[..., :1])
+    return around
+
+
+def _background(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray) -> np.ndarray:
+    """The backgrounds' blurred colours by weight, and the nearer one's detail, the less the nearer half way is."""
+    mixed = np.zeros_like(images[0])
+    for image, mask, weight in zip(images, masks, share.tolist(), strict=True):
+        blurred = _blurred_in(image, mask)
+        mixed += np.float32(weight) * blurred
+        if weight > 0.5:
+            mixed += np.float32(2 * weight - 1) * mask[..., None] * (image - blurred)
+    return mixed
+
+
+def _blurred_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A picture blurred within a mask; beyond it, the nearest of its colours."""
+    small, room = resized(image, COARSE), resized(mask, COARSE)
+    small = small * room[..., None]
+    colours, weights = np.zeros_like(small), np.full_like(room, 1e-6)
+    for times, part in ((1, 1.0), (4, 1e-3), (16, 1e-5)):
+        deviation = times * DEFOCUS * COARSE
+        colours += np.float32(part) * cv2.GaussianBlur(small, (0, 0), deviation)
+        weights += np.float32(part) * cv2.GaussianBlur(room, (0, 0), deviation)
+    return resized(colours / weights[..., None], len(image))
+
+
+def _coloured(
+    images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray, least: float
+) -> list[np.ndarray]:
+    """Both photos, with the mean and spread of colours within their masks between those of both."""
+    if any(mask.mean() <= least for mask in masks):
+        return list(images)
+    known = [_mean_and_spread(resized(i, COARSE), resized(m, COARSE)) for i, m in zip(images, masks, strict=True)]
+    mean, spread = np.tensordot(share, np.array(known), axes=1)
+    found = []
+    for image, mask, (own_mean, own_spread) in zip(images, masks, known, strict=True):
+        factor = np.clip(spread / np.maximum(own_spread, 1), *CONTRAST)
+        change = image * np.float32(factor - 1) + np.float32(mean - factor * own_mean)
+        found.append(image + change * _smooth(mask)[..., None])
+    return found
+
+
+def _mean_and_spread(colours: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    weights = (mask / mask.sum())[..., None]
+    mean = (colours * weights).sum(axis=(0, 1))
+    return mean, np.sqrt((np.square(colours - mean) * weights).sum(axis=(0, 1)))
+
+
+def _smooth(values: np.ndarray | float) -> np.ndarray:
+    """The smooth step from 0 to 1."""
+    clipped = np.clip(values, 0, 1)
+    return np.asarray(clipped * clipped * (3 - 2 * clipped), np.float32)
