@@ -88,7 +88,7 @@ def test_the_way_starts_at_the_first_photo_and_ends_at_the_second(blender, walk)
 
 
 def test_the_middle_is_the_blend(blender, walk):
-    assert difference(walk.frames[2], blender.blend([FIRST, SECOND], measures="none").image) < 0.5
+    assert difference(walk.frames[2], blender.blend([FIRST, SECOND], surroundings="blend", measures="none").image) < 0.5
 
 
 def test_no_step_is_a_jump(blender):

@@ -25,7 +25,8 @@ from ..model.folder import ModelConfig, find_model
 from ..model.mixing import Source
 from ..model.networks import Networks
 from .balance import Balancing, even_shares
-from .compositing.composing import best_source
+from .compositing.between import Meeting
+from .compositing.composing import best_source, output_side
 from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished
 from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["METHODS", "Blend", "Blender", "Code", "normalised_weights"]
+
+LARGEST_MEETING = 1024
+"""Side in pixels at which surroundings between two photos' are worked out, at most."""
 
 Which = int | str
 """Which face of a photo: 'largest', 'central', or a number from the left, from 1."""
@@ -67,6 +71,7 @@ class Blender:
     ) -> None:
         self.networks = Networks(folder, mend=flag(mend, "mend"))
         self.detector = detector or FaceDetector()
+        self._meeting: Meeting | None = None
         self._recognizer: Recognizer | None = None
 
     @classmethod
@@ -361,19 +366,37 @@ class Blender:
             blend_options = replace(
                 blend_options, surroundings=best_source(faces)
             )  # decided once, and kept in the recipe
-        made = blended(self.networks, faces, shares, blend_options, decode_parents=measures != "none")
-        picture = finished(made, faces, blend_options)
+        shown, options = self._as_shown(faces, shares, blend_options)
+        made = blended(self.networks, shown, shares, options, decode_parents=measures != "none")
+        picture = finished(made, shown, options)
         found: dict[str, Any] = {}
         if measures != "none":
             typical = self.config.metrics.get("psnr") or TYPICAL
             recognizer = self.recognizer if measures == "identity" else None
             whole = blend_options.background != "blend" or blend_options.size is not None
-            crop = finished(made, faces, blend_options, plain=True) if whole else picture
+            crop = finished(made, shown, options, plain=True) if whole else picture
             found, warnings = measure_quality(replace(made, image=crop), faces, names, typical, recognizer)
         else:
             warnings = told([photo_warnings(face) for face in faces], names)
         parents = tuple(Image.fromarray(face.image) for face in faces)
         return Blend(Image.fromarray(picture), found, self._recipe(shares, blend_options), parents, warnings)
+
+    def _as_shown(
+        self, faces: Sequence[AlignedFace], shares: np.ndarray, options: BlendOptions
+    ) -> tuple[Sequence[AlignedFace], BlendOptions]:
+        """The faces in the surroundings between theirs, where these are asked for."""
+        if options.method != "latent" or options.surroundings != "blend":
+            return faces, options
+        if options.background == "source":  # whose surroundings are the photo's own
+            return faces, replace(options, surroundings=best_source(faces))
+        side = output_side(options.size, self.image_size, faces[int(options.onto) - 1])
+        side = int(np.clip(side, self.image_size, LARGEST_MEETING))
+        known = self._meeting
+        # A continuum and a slider ask for the same two again and again.
+        if known is None or known.side != side or any(a is not b for a, b in zip(known.faces, faces, strict=True)):
+            known = self._meeting = Meeting(faces, side)
+        shape = None if options.shape_weights is None else normalised_weights(options.shape_weights, 2)
+        return known.at(shares, shape), replace(options, surroundings=1)
 
     def _recipe(self, shares: np.ndarray, blend_options: BlendOptions) -> dict[str, Any]:
         latent = blend_options.method == "latent"

@@ -73,7 +73,7 @@ class BlendOptions:
     """With 'latent': warp each face to the mean shape before it is encoded, so that eyes meet eyes."""
     surroundings: Source = "auto"
     """With 'latent': whose hair and background; 'auto' (the sharpest and plainest, unless small or cut off), 'mean'
-    (everyone's) or a photo's place from 1."""
+    (everyone's), 'blend' (those between two photos') or a photo's place from 1."""
     shape_weights: Sequence[float] | None = None
     """Weights of the faces' shapes; the weights where left out."""
     texture_weights: Sequence[float] | None = None
@@ -114,6 +114,9 @@ class BlendOptions:
         if not isinstance(self.method, str) or self.method not in METHODS:
             raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
         check_source(self.surroundings, count)
+        between = isinstance(self.surroundings, str) and self.surroundings == "blend"
+        if between and self.method == "latent" and not self.warp:
+            raise FeatureblendError("surroundings 'blend' need faces that are warped: leave out --no-warp (warp=False)")
         check_options(self.background, self.size, self.onto, count, self.cut)
         if self.shape_weights is None and self.texture_weights is None:
             return

@@ -124,9 +124,9 @@ class Source(Command):
     surroundings: Any = option(
         "WHOSE",
         "With 'latent', whose hair and background: auto (the sharpest, plainest one's, unless small or cut off), mean "
-        "(everyone's), or a photo's number.",
+        "(everyone's), blend (between two photos'), or a photo's number.",
         default="auto",
-        words=lambda: ("auto", "mean"),
+        words=lambda: ("auto", "mean", "blend"),
     )
 
 

@@ -160,8 +160,9 @@ def continuum(
     warp : bool
         With 'latent': warp the faces to the shape in between.
     surroundings : 'auto', 'mean', int or sequence of int
-        With 'latent': whose hair and background, as `Blender.blend`; 'auto' is decided for each two neighbours, and so
-        may be a number for each, as recipes keep it. Beyond a photo it is the photo's.
+        With 'latent': whose hair and background, as `Blender.blend`; 'auto' is 'blend', the way from one photo's to the
+        next one's, or without `warp` decided for each two neighbours, and so may be a number for each, as recipes keep
+        it. Beyond a photo it is the photo's.
     size : int or 'source', optional
         Side of each picture in pixels, or the first photo's own; by default the model's.
     detail : bool, optional
@@ -200,7 +201,8 @@ def continuum(
     surroundings = whole(surroundings)
     of_legs = list(surroundings) if isinstance(surroundings, (list, tuple)) else []
     if not of_legs:
-        check_source(surroundings, len(items))
+        between = isinstance(surroundings, str) and surroundings == "blend"  # each two neighbours'
+        check_source(surroundings, 2 if between else len(items))
     elif len(of_legs) != len(items) - 1 or any(who not in (leg, leg + 1) for leg, who in enumerate(of_legs, 1)):
         raise FeatureblendError(f"surroundings {surroundings!r}: of each leg, one of its two photos' numbers is due")
     choices = which_faces(which, len(items))
@@ -212,7 +214,9 @@ def continuum(
     side = side_of(size, faces[0], blender.image_size)
     blend_options = replace(blend_options, size=side, detail=blend_options.detailed)
     legs = range(len(faces) - 1)
-    if isinstance(surroundings, str) and surroundings == "auto" and method == "latent":
+    if isinstance(surroundings, str) and surroundings == "auto" and method == "latent" and warp:
+        surroundings = "blend"
+    elif isinstance(surroundings, str) and surroundings == "auto" and method == "latent":
         # Decided once, and kept in the recipe: for each two neighbours, and of two photos simply whose.
         of_legs = [leg + best_source(faces[leg : leg + 2]) for leg in legs]
         surroundings = of_legs[0] if len(of_legs) == 1 else of_legs
@@ -306,7 +310,13 @@ def _between(
     home = int(shares[1] > 1)
     target = mean_shape([face.landmarks for face in pair], shares) if blend_options.warp else None
     latents, seen = latents_in_shape(blender, pair, target)
-    latent = combined(blender, latents, shares, surroundings, home)
+    latent = combined(
+        blender,
+        latents,
+        shares,
+        home + 1 if isinstance(surroundings, str) and surroundings == "blend" else surroundings,
+        home,
+    )
     mean = summed(seen, shares)
     around = mean if surroundings == "mean" else summed(seen[home : home + 1], [1])
     parent = (pair[home], latents[home], 1.0)

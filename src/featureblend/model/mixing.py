@@ -26,8 +26,9 @@ from .fine_mixing import mix_fine
 
 __all__ = ["Source", "mix", "plainest_latent", "source_weights"]
 
-Source = Literal["auto", "mean"] | int
-"""Whose hair and background a blend has: 'auto' the best photo's, 'mean' everyone's by weight, or a place in the list.
+Source = Literal["auto", "mean", "blend"] | int
+"""Whose hair and background a blend has: 'auto' the best photo's, 'mean' everyone's by weight, 'blend' those between
+two photos' (`blend.compositing.between`, before anything is encoded), or a place in the list.
 Latents alone tell the plainest by `plainest_latent`; where there are photos,
 `blend.compositing.composing.best_source` decides before anything is mixed."""
 

@@ -1,8 +1,8 @@
 """Hair and background on the way from one photo to another: outlines meet, colours mix, lines come from one at a time.
 
 A weighted mean of two heads shows two outlines at half strength. Here both heads are first warped to one outline, that
-between theirs; then both photos get the same surroundings. Their hair has the colours between, and its strands those of
-one photo, which change over half way; the background goes out of focus towards the middle and comes back as the other.
+between theirs; then both photos get the same surroundings. These have the colours between, and the lines of the nearer
+photo, half way of the better one; the background goes out of focus towards the middle and comes back as the other's.
 
 Source of the colour transfer: E. Reinhard et al., "Color Transfer between Images", IEEE Computer Graphics and
 Applications 21(5), 2001.
@@ -21,6 +21,7 @@ from ...faces.masks import face_mask
 from ...faces.parser import face_parts
 from ...faces.warp import mean_shape, sample, warp_map
 from ...io.image import to_uint8
+from .composing import suitability
 from .restoration import restore_photo
 
 __all__ = ["Meeting"]
@@ -41,8 +42,6 @@ BALD = 0.02
 """Share of the crop under which hair is too little to take its colour from."""
 DEFOCUS = 1 / 24
 """Standard deviation of the background's blur half way, as a share of the side."""
-CHANGE = 0.15
-"""Half the width, in weights, of the cross-fade from one photo's strands to the other's."""
 CONTRAST = (0.5, 2.0)
 """How far the contrast of hair and skin may be changed."""
 COARSE = 128
@@ -86,16 +85,21 @@ class Meeting:
     def __init__(self, faces: Sequence[AlignedFace], side: int) -> None:
         self.faces, self.side = faces, side
         self._photos = [_seen(face, side) for face in faces]
+        self._stronger = int(suitability(faces[1]) > suitability(faces[0]))
         alike = _corresponding(self._photos)
         self._points = [np.concatenate([photo.landmarks, photo.outline[alike]]) for photo in self._photos]
 
-    def at(self, shares: Sequence[float] | np.ndarray) -> list[AlignedFace]:
+    def at(
+        self, shares: Sequence[float] | np.ndarray, shape: Sequence[float] | np.ndarray | None = None
+    ) -> list[AlignedFace]:
         """The faces as they meet at these weights.
 
         Parameters
         ----------
         shares : sequence of two floats
             0 to 1; they sum to 1.
+        shape : sequence of two floats, optional
+            Weights of the shapes, where they are others.
 
         Returns
         -------
@@ -104,7 +108,7 @@ class Meeting:
             (1, 0) the first photo's own.
         """
         share, side = np.asarray(shares, np.float64), self.side
-        target = mean_shape(self._points, share)
+        target = mean_shape(self._points, share if shape is None else shape)
         images, masks = [], []
         for photo, own in zip(self._photos, self._points, strict=True):
             where = warp_map((side, side), own, target, stiffness=STIFFNESS)
@@ -112,7 +116,8 @@ class Meeting:
             masks.append(
                 cv2.remap(photo.masks, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
             )
-        around = _around(images, masks, share)
+        near = self._stronger if share[0] == share[1] else int(share[1] > share[0])
+        around = _around(images, masks, share, near)
         landmarks = target[: len(self._photos[0].landmarks)]
         own = face_mask(landmarks, side, forehead=FOREHEAD)[..., None]
         return [
@@ -124,13 +129,14 @@ class Meeting:
         size = face.image.shape[0]
         scaling = rescaling(size / self.side)
         image = resized(photo, size)
+        clean = face.cleaned is not None or face.latent is not None
         return AlignedFace(
             image,
             transform_points(landmarks, scaling),
             scaling[:2],
             photo=photo,
-            cleaned=None if face.cleaned is None else image,
-            degradation=None if face.degradation is None else np.zeros_like(face.degradation),
+            cleaned=image if clean else None,
+            degradation=np.zeros(2, np.float32) if clean else None,
             suitability=face.suitability,
         )
 
@@ -174,28 +180,15 @@ def _corresponding(photos: Sequence[_Photo]) -> np.ndarray:
     return alike
 
 
-def _around(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray) -> np.ndarray:
-    """(S, S, 3) float32 surroundings between two photos'."""
-    background = _background(images, [mask[..., 0] for mask in masks], share)
-    coloured = list(images)
+def _around(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray, near: int) -> np.ndarray:
+    """(S, S, 3) float32: one photo's surroundings in the colours between both."""
+    around = images[near]
     for part, least in ((1, 0.0), (2, BALD)):
-        coloured = _coloured(coloured, [mask[..., part] for mask in masks], share, least)
-    late = float(_smooth((share[1] - 0.5 + CHANGE) / (2 * CHANGE)))
-    around = np.zeros_like(background)
-    for image, mask, weight in zip(coloured, masks, (1 - late, late), strict=True):
-        around += np.float32(weight) * (image + (background - image) * mask[..., :1])
-    return around
-
-
-def _background(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray) -> np.ndarray:
-    """The backgrounds' blurred colours by weight, and the nearer one's detail, the less the nearer half way is."""
-    mixed = np.zeros_like(images[0])
-    for image, mask, weight in zip(images, masks, share.tolist(), strict=True):
-        blurred = _blurred_in(image, mask)
-        mixed += np.float32(weight) * blurred
-        if weight > 0.5:
-            mixed += np.float32(2 * weight - 1) * mask[..., None] * (image - blurred)
-    return mixed
+        around = _coloured(around, images, [mask[..., part] for mask in masks], share, near, least)
+    blurred = [_blurred_in(image, mask[..., 0]) for image, mask in zip(images, masks, strict=True)]
+    background = np.float32(share[0]) * blurred[0] + np.float32(share[1]) * blurred[1]
+    background += np.float32(2 * share[near] - 1) * (images[near] - blurred[near])
+    return around + (background - around) * masks[near][..., :1]
 
 
 def _blurred_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -211,19 +204,21 @@ def _blurred_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _coloured(
-    images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray, least: float
-) -> list[np.ndarray]:
-    """Both photos, with the mean and spread of colours within their masks between those of both."""
+    picture: np.ndarray,
+    images: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
+    share: np.ndarray,
+    near: int,
+    least: float,
+) -> np.ndarray:
+    """A picture of one photo with the mean and spread of colours in its mask between those in both photos' masks."""
     if any(mask.mean() <= least for mask in masks):
-        return list(images)
+        return picture
     known = [_mean_and_spread(resized(i, COARSE), resized(m, COARSE)) for i, m in zip(images, masks, strict=True)]
-    mean, spread = np.tensordot(share, np.array(known), axes=1)
-    found = []
-    for image, mask, (own_mean, own_spread) in zip(images, masks, known, strict=True):
-        factor = np.clip(spread / np.maximum(own_spread, 1), *CONTRAST)
-        change = image * np.float32(factor - 1) + np.float32(mean - factor * own_mean)
-        found.append(image + change * _smooth(mask)[..., None])
-    return found
+    (mean, spread), (own_mean, own_spread) = np.tensordot(share, np.array(known), axes=1), known[near]
+    factor = np.clip(spread / np.maximum(own_spread, 1), *CONTRAST)
+    change = images[near] * np.float32(factor - 1) + np.float32(mean - factor * own_mean)
+    return picture + change * _smooth(masks[near])[..., None]
 
 
 def _mean_and_spread(colours: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -99,9 +99,15 @@ def check_options(background: str, size: int | str | None, onto: int, count: int
 
 def check_source(who: Any, count: int) -> None:
     """Raise `FeatureblendError` unless that says whose hair and background a blend of so many photos has."""
+    if isinstance(who, str) and who == "blend":
+        if count != 2:
+            raise FeatureblendError("surroundings 'blend' lie between two photos': use 'auto' or a photo's number")
+        return
     number = isinstance(who, (int, np.integer)) and not isinstance(who, bool) and 1 <= who <= count
     if not number and not (isinstance(who, str) and who in ("auto", "mean")):
-        raise FeatureblendError(f"surroundings {who!r}: use 'auto', 'mean' or the number of a photo, 1 to {count}")
+        raise FeatureblendError(
+            f"surroundings {who!r}: use 'auto', 'mean', 'blend' or the number of a photo, 1 to {count}"
+        )
 
 
 def compose(

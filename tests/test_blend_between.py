@@ -1,0 +1,134 @@
+"""Hair and background between two photos'."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from command_line import place, shared_detector  # noqa: F401
+
+from featureblend.blend.blender import Blender
+from featureblend.blend.compositing.between import Meeting
+from featureblend.cli import main
+from featureblend.edit.continuum import continuum
+from featureblend.edit.replay import replay
+from featureblend.errors import FeatureblendError
+from featureblend.faces import EXAMPLES
+from featureblend.faces.masks import face_mask
+from featureblend.faces.parser import face_parts
+from featureblend.io.metadata import read_recipe
+from featureblend.model.folder import find_model
+
+# ruff: noqa: F811 (fixtures that are imported)
+
+FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
+SIDE = 256
+
+
+@pytest.fixture(scope="module")
+def blender(detector):
+    return Blender(find_model(), detector)
+
+
+@pytest.fixture(scope="module")
+def faces(blender):
+    return blender.cleaned([blender.find(FIRST), blender.find(SECOND)])
+
+
+@pytest.fixture(scope="module")
+def meeting(faces):
+    return Meeting(faces, SIDE)
+
+
+def hair_of(image):
+    hair = face_parts(image).hair > 0.9
+    return cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[hair].mean(axis=0)
+
+
+def test_at_its_own_end_each_photo_is_as_it_was(faces, meeting):
+    for which, shares in ((0, [1, 0]), (1, [0, 1])):
+        due, made = faces[which].at(SIDE), meeting.at(shares)[which]
+        np.testing.assert_allclose(made.photo.astype(int), due.image, atol=1)
+        np.testing.assert_allclose(made.landmarks, faces[which].landmarks, atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.5, 0.8])
+def test_around_the_face_both_are_the_same(meeting, share):
+    first, second = meeting.at([1 - share, share])
+    np.testing.assert_array_equal(first.landmarks, second.landmarks)
+    outside = face_mask(first.at(SIDE).landmarks, SIDE) == 0
+    np.testing.assert_array_equal(first.photo[outside], second.photo[outside])
+    assert (first.photo != second.photo)[~outside].mean() > 0.3
+
+
+def test_the_colour_of_hair_goes_from_one_to_the_other(meeting):
+    shares = np.linspace(0, 1, 6)
+    light = [hair_of(meeting.at([1 - share, share])[0].photo)[0] for share in shares]
+    assert (np.diff(light) < 0).all()  # from fair to dark
+    steps = -np.diff(light) / (light[0] - light[-1])
+    assert steps.max() < 0.45
+
+
+def test_the_outline_lies_between(faces, meeting):
+    def width(image):
+        return (face_parts(image).head > 0.5)[: SIDE // 3].sum()
+
+    ends = [width(meeting.at(shares)[0].photo) for shares in ([1, 0], [0, 1])]
+    assert min(ends) * 0.97 <= width(meeting.at([0.5, 0.5])[0].photo) <= max(ends) * 1.03
+
+
+def test_the_steps_of_a_continuum_are_even_and_each_shows_one_head(blender, faces):
+    weights = [[1 - share, share] for share in np.linspace(0, 1, 11)]
+    made, before = (
+        [blender.blend_faces(faces, pair, surroundings=whose) for pair in weights] for whose in ("blend", 1)
+    )
+    ghosts = [max(one.measures["ghosting_outside_face"] for one in blends) for blends in (made, before)]
+    assert ghosts[0] < 0.25 < ghosts[1]
+    pictures = np.array([np.asarray(one.image, float) for one in made])
+    steps = np.abs(np.diff(pictures, axis=0)).mean(axis=(1, 2, 3))
+    assert steps.max() < 4 * steps.mean()
+
+
+def test_half_way_the_lines_are_those_of_the_better_photo(faces):
+    worse = replace(faces[0], suitability=faces[1].suitability - 1)
+    for pair, other in (((worse, faces[1]), 0.51), ((faces[1], worse), 0.49)):
+        half, beyond = (Meeting(pair, SIDE).at([1 - share, share])[0].photo.astype(int) for share in (0.5, other))
+        assert np.abs(half - beyond).mean() < 1.5
+
+
+def test_a_continuum_takes_them_and_its_recipe_says_so(blender, tmp_path):
+    made = continuum([FIRST, SECOND], steps=3, blender=blender)
+    assert made.recipe["surroundings"] == "blend"
+    middle = blender.blend([FIRST, SECOND], surroundings="blend", measures="none")
+    np.testing.assert_array_equal(np.asarray(made.frames[1]), np.asarray(middle.image))
+    path = made.save(tmp_path / "way.png")
+    again = replay(path, tmp_path / "again.png", folders=[EXAMPLES]).path
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_beyond_a_photo_they_are_the_photos(blender):
+    beyond = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, blender=blender)
+    own = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, surroundings=1, blender=blender)
+    np.testing.assert_array_equal(np.asarray(beyond.frames[0]), np.asarray(own.frames[0]))
+
+
+def test_codes_meet_too(blender):
+    codes = [blender.encode(photo) for photo in (FIRST, SECOND)]
+    made = blender.blend(codes, surroundings="blend", size=256)
+    assert made.image.size == (256, 256)
+
+
+def test_three_photos_and_faces_that_are_not_warped_are_refused(blender):
+    with pytest.raises(FeatureblendError, match="between two"):
+        blender.blend([FIRST, SECOND, EXAMPLES / "third.jpg"], surroundings="blend")
+    with pytest.raises(FeatureblendError, match="--no-warp"):
+        blender.blend([FIRST, SECOND], surroundings="blend", warp=False)
+
+
+def test_from_the_command_line(place):
+    main(["blend", "ana.png", "ben.jpg", "-o", "met.png", "--surroundings", "blend", "--json", "met.json", "--quiet"])
+    assert json.loads((place / "met.json").read_text())["recipe"]["surroundings"] == "blend"
+    assert read_recipe("met.png")["surroundings"] == "blend"
+    main(["replay", "met.png", "--photos", "ana.png", "ben.jpg", "-o", "again.png"])
+    assert (place / "again.png").read_bytes() == (place / "met.png").read_bytes()
