@@ -117,6 +117,10 @@ class FaceFinder:
         options.intra_op_num_threads = self.threads
         return onnxruntime.InferenceSession(str(NETWORKS / name), options, providers=["CPUExecutionProvider"])
 
+    def load(self) -> None:
+        """Open both networks, which the first photo would wait for otherwise."""
+        _ = self._detector, self._mesh
+
     def find(self, image: np.ndarray) -> list[MeshFace]:
         """Find the faces in a photo.
 

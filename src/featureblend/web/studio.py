@@ -142,7 +142,7 @@ class Studio:
         """Load the networks and the detector now, so that the first photo does not wait for them."""
         size = self.blender.image_size
         self.blender.pictures(self.blender.latents([np.zeros((size, size, 3), np.uint8)]))
-        self.blender.detector.detect(np.zeros((96, 96, 3), np.uint8))
+        self.blender.detector.finder.load()
 
     def added(self, table: Sequence[OnTable], name: str, content: bytes) -> tuple[OnTable, ...]:
         """Put a photo on the table.
