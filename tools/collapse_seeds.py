@@ -72,7 +72,7 @@ def _run(folder: Path, name: str, seed: int, size: int, images: int, subjects: S
 
 
 def _fell(result: RunResult, at_end: bool) -> bool:
-    """Say whether outputs were various and then became one: at the run's end, or at some time in it."""
+    """Whether outputs were various and then became one: at the run's end, or at some time in it."""
     if at_end or not risen(result):
         return collapsed(result)
     _, variety = result.logged("diversity")

@@ -63,7 +63,7 @@ def needed(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def drawn() -> str:
-    """Give the picture as SVG."""
+    """The picture as SVG."""
     rows = floors()
     pairs = arrows()
     height = FLOOR * len(rows) + 16

@@ -60,13 +60,13 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 
 def claims(results: dict[str, Any]) -> str:
-    """Give what the paper says, the verdict, and the numbers."""
+    """What the paper says, the verdict, and the numbers."""
     rows = [[claim["says"], f"**{claim['verdict']}**", claim["numbers"]] for claim in results["claims"]]
     return table(["the paper says", "verdict", "measured"], rows)
 
 
 def merging(results: dict[str, Any]) -> str:
-    """Give how good the merges of every system are."""
+    """How good the merges of every system are."""
     measured = {
         method: {current_name(figure): value for figure, value in row.items()}
         for method, row in results["merging"].items()
@@ -79,7 +79,7 @@ def merging(results: dict[str, Any]) -> str:
 
 
 def runs(results: dict[str, Any]) -> str:
-    """Give how far each run got."""
+    """How far each run got."""
     rows = [
         [
             name,

@@ -133,13 +133,13 @@ def finish(out: Path, run: Path) -> None:
 
 
 def resolved(words: argparse.Namespace) -> Experiment:
-    """Give the experiment that the words ask for."""
+    """The experiment that the words ask for."""
     weights = f"lpips_weights={json.dumps([words.lpips_weights])}" if words.lpips_weights else "from_scratch=true"
     return overridden(preset("taught"), (*ON_A_GPU, weights, *words.set))
 
 
 def measured(experiment: Experiment, *taught_by: Any, steps: int = 20) -> float:
-    """Give images a second, after steps that compile and warm up; nothing is kept."""
+    """Images a second, after steps that compile and warm up; nothing is kept."""
     keep_freed_memory()
     trainer = Trainer(experiment, *taught_by)
     for _ in range(3):

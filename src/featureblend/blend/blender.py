@@ -166,7 +166,7 @@ class Blender:
         return replace(face, quarter_turns=found.quarter_turns, warnings=warnings)
 
     def face_of(self, code: Code, position: int = 1) -> AlignedFace:
-        """Give the face that a code stands for, as `find` gives a photo's.
+        """The face that a code stands for, as `find` gives a photo's.
 
         Raises
         ------
@@ -182,11 +182,11 @@ class Blender:
         return AlignedFace(picture, marks, np.eye(2, 3), latent=code.latent)
 
     def align(self, photo: Input, which: Which = "largest") -> Image.Image:
-        """Give the aligned crop of a photo's face at the model's size; parameters as `find`."""
+        """The aligned crop of a photo's face at the model's size; parameters as `find`."""
         return Image.fromarray(self.find(photo, which).image)
 
     def encode(self, photo: Input, which: Which = "largest") -> Code:
-        """Give a photo's code; parameters as `find`. A code is given back as it is.
+        """A photo's code; parameters as `find`. A code is given back as it is.
 
         Returns
         -------
@@ -199,14 +199,14 @@ class Blender:
         return self.code_of(self.find(item, which), photo_name(item))
 
     def code_of(self, face: AlignedFace, name: str = "") -> Code:
-        """Give the code of a face that `find`, and best `cleaned` too, gave."""
+        """The code of a face that `find`, and best `cleaned` too, gave."""
         (face,) = self.cleaned([face])
         latent = self.networks.latents([face.restored], cleaned=True)[0] if face.latent is None else face.latent
         restored = is_restored(face) if face.latent is None else None  # of a code's face nothing is left to compare
         return Code(latent, self.config.identity, name, face.landmarks, restored)
 
     def decode(self, code: Code) -> Image.Image:
-        """Give the picture that a code stands for.
+        """The picture that a code stands for.
 
         Raises
         ------
@@ -424,7 +424,7 @@ def _checked(count: int, weights: Sequence[float] | np.ndarray | None, blend_opt
 def _weights(
     weights: Sequence[float] | np.ndarray | None, alpha: float | None, count: int
 ) -> Sequence[float] | np.ndarray | None:
-    """Give the weights that `alpha` stands for, where it is given."""
+    """The weights that `alpha` stands for, where it is given."""
     if alpha is None:
         return weights
     if weights is not None or count != 2:
@@ -449,7 +449,7 @@ def given_or_bundled(blender: Blender | None) -> Blender:
 
 
 def which_faces(which: Which | Sequence[Which], count: int) -> list[Which]:
-    """Give one choice of a face for each photo."""
+    """One choice of a face for each photo."""
     several = isinstance(which, (list, tuple)) or getattr(which, "ndim", 0) > 0
     choices = [whole(one) for one in which] if several else [whole(which)] * count  # type: ignore[union-attr]
     if len(choices) != count:

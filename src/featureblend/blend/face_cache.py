@@ -49,7 +49,7 @@ class RememberingBlender(Blender):
         self._turn = threading.Lock()
 
     def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
-        """Give a photo's face; parameters and errors as `Blender.find`. Only files are kept."""
+        """A photo's face; parameters and errors as `Blender.find`. Only files are kept."""
         if not isinstance(photo, (str, os.PathLike)):
             return super().find(photo, which, position)
         path = os.path.realpath(photo)

@@ -247,14 +247,14 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
 
 
 def _composed(name: str) -> str:
-    """Give a name in the form in which accents are parts of their letters: file systems differ in that."""
+    """A name in the form in which accents are parts of their letters: file systems differ in that."""
     return unicodedata.normalize("NFC", name)
 
 
 def _weights_by_name(
     table: Mapping[str, float] | Sequence[float] | None, names: Sequence[str], said: Any
 ) -> tuple[list[float], list[Skipped]]:
-    """Give a weight for each name, 0 for those that are left out, and the list of these."""
+    """A weight for each name, 0 for those that are left out, and the list of these."""
     if table is None:
         return [1.0] * len(names), []
     if not isinstance(table, Mapping):

@@ -259,7 +259,7 @@ _OPTION: Mapping[str, Any] = {
 
 
 def asked_cells(row: Row) -> dict[str, str]:
-    """Give what a row asks for beside photos, weights and method, by column and in a list's words.
+    """What a row asks for beside photos, weights and method, by column and in a list's words.
 
     Parameters
     ----------

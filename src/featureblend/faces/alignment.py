@@ -119,7 +119,7 @@ class AlignedFace:
         return replace(self, image=image, landmarks=marks, mesh=mesh, matrix=matrix, cleaned=None, degradation=None)
 
     def padded(self, frame: int) -> np.ndarray:
-        """Give the crop with what the photo shows around it.
+        """The crop with what the photo shows around it.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ def blurred(image: np.ndarray, deviation: float) -> np.ndarray:
 
 
 def rescaling(factor: float) -> np.ndarray:
-    """Give the (2, 3) map of a picture's pixels to those of the picture scaled by `factor`.
+    """The (2, 3) map of a picture's pixels to those of the picture scaled by `factor`.
 
     Pixel centres lie at whole numbers, so that a change of size also moves them by up to half a pixel.
 
@@ -210,7 +210,7 @@ def rescaling(factor: float) -> np.ndarray:
 def crop_matrix(
     landmarks: np.ndarray, size: int, margin: float = 1.0, template: CropTemplate | None = None
 ) -> np.ndarray:
-    """Give the similarity that takes a photo's pixels to the aligned crop's.
+    """The similarity that takes a photo's pixels to the aligned crop's.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 
 def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:
-    """Say which columns (or rows) of a photo a crop needs, those that are mirrored at the photo's edge included."""
+    """Which columns (or rows) of a photo a crop needs, those that are mirrored at the photo's edge included."""
     reach = 4 + 4 / np.hypot(*matrix[:, 0])  # what cubic interpolation looks at, after shrinking too
     low = min(places.min(), 2 * (length - 1) - places.max()) - reach
     high = max(places.max(), -places.min()) + reach
@@ -325,7 +325,7 @@ def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[in
 
 
 def corners(width: int, height: int) -> np.ndarray:
-    """Give the centres of a picture's four corner pixels.
+    """The centres of a picture's four corner pixels.
 
     Parameters
     ----------

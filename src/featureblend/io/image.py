@@ -222,7 +222,7 @@ def decode_photo(content: bytes, name: str) -> LoadedPhoto:
 
 
 def not_a_photo(file: str | os.PathLike[str] | BinaryIO) -> str | None:
-    """Say why a file is not a photo, from its first bytes alone. Whether all of it can be decoded, only decoding shows.
+    """Why a file is not a photo, from its first bytes alone. Whether all of it can be decoded, only decoding shows.
 
     Parameters
     ----------
@@ -340,7 +340,7 @@ def _decode(opened: Image.Image, name: str, with_end: Callable[[], Image.Image] 
 
 
 def _has_several(opened: Image.Image) -> bool:
-    """Say whether a file holds several pictures that a user would call so.
+    """Whether a file holds several pictures that a user would call so.
 
     Beside the photo, a phone's JPEG (MPO) may hold a smaller copy, a depth map or a gain map, which nobody asks for.
     """
@@ -356,7 +356,7 @@ def _has_several(opened: Image.Image) -> bool:
 def _salvaged(
     opened: Image.Image, name: str, error: Exception, with_end: Callable[[], Image.Image] | None
 ) -> Image.Image:
-    """Give what can be drawn of a file that ended too soon.
+    """What can be drawn of a file that ended too soon.
 
     Pillow has a switch for this, `ImageFile.LOAD_TRUNCATED_IMAGES`, but for all threads, of other programs too.
     """
@@ -378,7 +378,7 @@ def _salvaged(
 
 
 def _share_read(picture: Image.Image) -> float:
-    """Say what share of the rows of a file that was cut short was decoded: JPEG leaves the rest grey, others black."""
+    """What share of the rows of a file that was cut short was decoded: JPEG leaves the rest grey, others black."""
     left = 128 if picture.format in ("JPEG", "MPO") else 0
     empty = (np.abs(np.asarray(picture).astype(np.int32) - left) <= 2).reshape(picture.height, -1).all(axis=1)
     return 1 - float(empty.mean())
@@ -429,7 +429,7 @@ def _to_srgb(picture: Image.Image) -> Image.Image:
 
 
 def _grey_colours(profile: ImageCms.ImageCmsProfile | None, top: int) -> np.ndarray:
-    """Give the sRGB colour of each grey value from 0 to `top`: (top + 1, 3) uint8.
+    """The sRGB colour of each grey value from 0 to `top`: (top + 1, 3) uint8.
 
     Pillow's colour management knows 8 bits only: the profile is applied to 256 greys, and between them the colour is
     interpolated. Without optimisation, whose tables are too coarse in the shadows of linear files (by 9 of 255 levels).
@@ -474,7 +474,7 @@ def _converted(
 
 
 def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
-    """Return `image` if it is an (H, W, 3) uint8 array, and say what is wrong with it otherwise.
+    """Check that `image` is an (H, W, 3) uint8 array, and return it.
 
     Raises
     ------
@@ -487,7 +487,7 @@ def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
 
 
 def picture_path(path: str | os.PathLike[str], transparent: bool = False) -> Path:
-    """Return `path` as a `Path`, having checked that a picture can be written there: before any work is done.
+    """Check that a picture can be written to `path`, before any work is done, and return it as a `Path`.
 
     Raises
     ------

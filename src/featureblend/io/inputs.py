@@ -97,7 +97,7 @@ def input_name(item: Input, place: int) -> str:
 
 
 def files_in(folder: str | os.PathLike[str]) -> Iterator[tuple[str, Path]]:
-    """Give the files of a folder and the folders in it, without hidden ones and our own lists.
+    """The files of a folder and the folders in it, without hidden ones and our own lists.
 
     Yields
     ------

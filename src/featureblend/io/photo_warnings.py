@@ -74,7 +74,7 @@ TURNED_UPRIGHT = {
 
 
 def cut_short(left: float) -> PhotoWarning:
-    """Say that a file is cut short, of whose rows the share `left` could be read.
+    """The warning that a file is cut short, of whose rows the share `left` could be read.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def cut_short(left: float) -> PhotoWarning:
 
 
 def several_faces(count: int, which: str) -> PhotoWarning:
-    """Say that a photo shows several faces, of which nobody chose one; `which` is 'largest' or 'central'.
+    """The warning that a photo shows several faces, of which nobody chose one; `which` is 'largest' or 'central'.
 
     Examples
     --------

@@ -85,7 +85,7 @@ _KINDS: dict[str, Any] = {
 
 
 def _fits(value: Any, annotation: str) -> bool:
-    """Say whether a value from JSON may be that of a field; annotations are text, such as ``int | None``."""
+    """Whether a value from JSON may be that of a field; annotations are text, such as ``int | None``."""
     names = [part.split("[")[0].strip() for part in annotation.split(" | ")]
     if any(name not in _KINDS for name in names):
         return True

@@ -20,7 +20,7 @@ __all__ = ["FaceBatches", "moved", "seeded", "seeded_on"]
 
 
 def seeded(*key: object) -> torch.Generator:
-    """Give a CPU generator whose stream is fixed by the key, whatever was drawn before.
+    """A CPU generator whose stream is fixed by the key, whatever was drawn before.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def seeded(*key: object) -> torch.Generator:
 
 
 def seeded_on(device: torch.device | str, *key: object) -> torch.Generator:
-    """Give a generator as `seeded` does, on the device: for so many numbers that the host would take too long.
+    """A generator as `seeded` makes it, but on the device: for so many numbers that the host would take too long.
 
     Another kind of device draws other numbers.
 
@@ -56,7 +56,7 @@ def moved(values: Tensor, device: torch.device | str) -> Tensor:
 
 
 def _head_turn(landmarks: np.ndarray) -> Tensor:
-    """Say how far each head is turned: the nose's place right of the middle of the eyes, in eye distances.
+    """How far each head is turned: the nose's place right of the middle of the eyes, in eye distances.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class FaceBatches:
         return self._orders[stream, epoch]
 
     def chosen(self, step: int, stream: int = 0) -> Tensor:
-        """Give the (batch_size,) faces of a step, over all processes, as places in the face set, or as groups."""
+        """The (batch_size,) faces of a step, over all processes, as places in the face set, or as groups."""
         count, start = len(self.images) // self.group, step * self.batch_size
         first, last = start // count, (start + self.batch_size - 1) // count
         orders = [self._order(stream, epoch) for epoch in range(first, last + 1)]
@@ -152,7 +152,7 @@ class FaceBatches:
         return order[start - first * count :][: self.batch_size]
 
     def batch(self, step: int, stream: int = 0) -> Tensor:
-        """Give the batch of a step.
+        """The batch of a step.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class FaceBatches:
         return self.marked(step, stream)[0]
 
     def marked(self, step: int, stream: int = 0) -> tuple[Tensor, Tensor]:
-        """Give the batch of a step as `batch` does, and its (batch_size / world, 68, 2) landmarks in its pixels."""
+        """The batch of a step as `batch` makes it, and its (batch_size / world, 68, 2) landmarks in its pixels."""
         draws = seeded(self.seed, "augment", stream, step)
         shifts = torch.randint(-self.shift, self.shift + 1, (self.batch_size, 2), generator=draws) + self.slack
         mirrored = torch.rand(self.batch_size, generator=draws) < (0.5 if self.mirror else 0.0)

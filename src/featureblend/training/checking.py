@@ -107,7 +107,7 @@ def _check_values(experiment: Experiment) -> None:
 
 
 def _check_vgg(experiment: Experiment) -> None:
-    """Say in one line which weights are missing, or that nobody wants those that are named."""
+    """Tell in one line which weights are missing, or that nobody wants those that are named."""
     encoder = str(experiment.model_options.get("encoder", "paper"))
     encoder = encoder if encoder.startswith("vgg") else ""
     seen = str(experiment.perceptual_options.get("name", "vgg16")) if experiment.losses.perceptual else ""

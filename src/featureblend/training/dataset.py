@@ -217,7 +217,7 @@ class FaceTriplets:
         return cls(faces.images[places], np.array(sorted(whole)), faces.margin, faces.identity)
 
     def held_out(self, share: float = 0.1) -> FaceTriplets:
-        """Give the first triplets, which are never trained on: `HELD_OUT_TRIPLETS`, or a share where that is fewer.
+        """The first triplets, which are never trained on: `HELD_OUT_TRIPLETS`, or a share where that is fewer.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class FaceTriplets:
         return self._chosen(slice(0, self._held_out(share)))
 
     def training(self) -> FaceTriplets:
-        """Give all the others."""
+        """All the others."""
         return self._chosen(slice(self._held_out(0.1), None))
 
     def _held_out(self, share: float) -> int:
@@ -237,7 +237,7 @@ class FaceTriplets:
         return replace(self, images=self.images[which], names=self.names[which])
 
     def faces(self) -> FaceSet:
-        """Give the pictures as faces, three of each triplet in a row."""
+        """The pictures as faces, three of each triplet in a row."""
         faces = FaceSet.from_images(self.images.reshape(-1, *self.images.shape[2:]), self.margin)
         return replace(faces, sources=np.repeat(self.names, 3))
 

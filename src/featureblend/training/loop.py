@@ -172,7 +172,7 @@ class _Pace:
         self.scored, self.scoring = 0.0, 0.0  # processor's time at the last scoring's end, and what that took
 
     def ask(self) -> tuple[bool, bool]:
-        """Give whether the run or its slice is over, and whether a tick is due; once after every step."""
+        """Whether the run or its slice is over, and whether a tick is due; once after every step."""
         trainer, now = self.trainer, time.monotonic()
         self.slowest = max(self.slowest, now - self.stepped)
         self.stepped = now
@@ -220,7 +220,7 @@ class _Sums:
             self.counts[name] += 1
 
     def means(self) -> dict[str, float]:
-        """Give each number's mean over the steps that reported it, over all processes, and start anew."""
+        """Each number's mean over the steps that reported it, over all processes; counting starts anew."""
         if not self.values:
             return {}
         stacked = torch.stack([value.to(self.trainer.device) for value in self.values.values()])
@@ -287,7 +287,7 @@ def _loop(
 def _line(
     trainer: Trainer, means: dict[str, float], speed: float
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
-    """Give the log's line: means since the last one, the validation scores, the speed; and the pictures scored."""
+    """The log's line: means since the last one, the validation scores, the speed; and the pictures scored."""
     scores, pictures = trainer.validate()
     taught, halfway = trainer.validate_triplets()
     scores |= taught

@@ -190,7 +190,7 @@ def joint(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> R
 def _in_groups(
     networks: TrainingNetworks, batch: Batch, experiment: Experiment
 ) -> tuple[Tensor, Tensor, Any, Tensor, Tensor, Tensor]:
-    """Give the pictures to make, latents and posterior, the latents mixed in groups, shares of the parents, alpha."""
+    """The pictures to make, latents and posterior, the latents mixed in groups, shares of the parents, alpha."""
     group = group_size(experiment, batch)
     images = batch.images
     if experiment.warp and batch.landmarks is not None:
@@ -237,7 +237,7 @@ def _lpips_of_square(
 
 
 def clean(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
-    """Give clean faces where inputs are degraded, and say how; nothing but the cleaner learns from it.
+    """Clean faces where inputs are degraded, and how that was done; nothing but the cleaner learns from it.
 
     What undoes light works where there is light to undo, and what restores texture where that is degraded, so that
     neither learns to make up for the other; both also work on half of the clean pictures, which they learn to leave
@@ -280,7 +280,7 @@ def discriminate(networks: TrainingNetworks, batch: Batch, experiment: Experimen
 
 
 def _penalty(critic: Any, batch: Batch, experiment: Experiment, augment: Callable[[Tensor], Tensor]) -> Tensor:
-    """Give the weighted gradient penalty; of generated pictures, blends are the harder kind, where there are both."""
+    """The weighted gradient penalty; of generated pictures, blends are the harder kind, where there are both."""
     fake = batch.fakes["blend" if "blend" in batch.fakes else "reconstruction"]
 
     def judge(images: Tensor) -> Tensor:
@@ -301,7 +301,7 @@ def _penalty(critic: Any, batch: Batch, experiment: Experiment, augment: Callabl
 
 
 def _judged(critic: Any, batches: list[Tensor]) -> list[tuple[Tensor, Tensor | None]]:
-    """Give logits and mixing estimates for each of several batches."""
+    """Logits and mixing estimates for each of several batches."""
     if critic.mixes_samples:
         # Batch statistics over real and generated together would tell each apart by the other's presence,
         # and the generator's phase, which shows its own pictures alone, would meet another critic.

@@ -27,7 +27,7 @@ class Triplets:
     """(T, 3, S, S) in [-1, 1]: the blends."""
 
     def pixel_averages(self) -> Tensor:
-        """Give the parents' weighted mean, (T, 3, S, S): what a blend without any network is."""
+        """The parents' weighted mean, (T, 3, S, S): what a blend without any network is."""
         return torch.einsum("tp,pcij->tcij", self.weights, self.parents)
 
 
@@ -47,7 +47,7 @@ class TrainingNetworks:
     """Maps two batches of pictures to their distances; None without such a loss. It does not learn."""
 
     def named(self) -> dict[str, nn.Module]:
-        """Give the networks that are there and learn, by name."""
+        """The networks that are there and learn, by name."""
         found = {
             "autoencoder": self.autoencoder,
             "discriminator": self.discriminator,

@@ -79,13 +79,13 @@ def times_due(phase: Phase, step: int) -> int:
 
 
 def psnr(images: Tensor, wanted: Tensor) -> float:
-    """Give the mean over pictures of the peak signal-to-noise ratio in decibels, of pictures in [-1, 1]."""
+    """The mean over pictures of the peak signal-to-noise ratio in decibels, of pictures in [-1, 1]."""
     error = (images - wanted).square().mean(dim=(1, 2, 3)).clamp(min=1e-9)
     return float((10 * torch.log10(4 / error)).mean())
 
 
 def sharpness(images: Tensor) -> float:
-    """Give the mean over pictures of the variance of the Laplacian of brightness."""
+    """The mean over pictures of the variance of the Laplacian of brightness."""
     grey = images.float().mean(dim=1, keepdim=True)
     kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]], device=images.device)
     return float(nn.functional.conv2d(grey, kernel[None, None]).var(dim=(1, 2, 3)).mean())
@@ -195,7 +195,7 @@ class Trainer:
         count: int,
         cut: dict[str, Any],
     ) -> tuple[TripletSource, Triplets]:
-        """Give what `teach` learns from, and triplets that are held out."""
+        """What `teach` learns from, and triplets that are held out."""
         if triplets is None and generator is None:
             raise FeatureblendError(
                 f"{self.experiment.name} learns from triplets: name them with --triplets FACES or --generator FILE"
@@ -276,7 +276,7 @@ class Trainer:
 
     @property
     def hardware(self) -> str:
-        """Say what the run trains on."""
+        """What the run trains on."""
         one = (
             torch.cuda.get_device_name(self.device)
             if self.device.type == "cuda"
@@ -297,7 +297,7 @@ class Trainer:
         return logged
 
     def _batch(self, again: int = 0) -> Batch:
-        """Give what a step works on; `again` counts a discriminator's further updates, each on other photos."""
+        """What a step works on; `again` counts a discriminator's further updates, each on other photos."""
         experiment, step = self.experiment, self.clock.step
         images, landmarks = self.batches.marked(step, stream=2 * again)
         batch = Batch(
@@ -425,7 +425,7 @@ class Trainer:
         return scores, {name: images[: SHOWN // 2] for name, images in rows.items()}
 
     def state(self) -> dict[str, Any]:
-        """Give all that resuming needs, and what a model card says of the run."""
+        """All that resuming needs, and what a model card says of the run."""
         return {
             "networks": {name: network.state_dict() for name, network in self.networks.named().items()},
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},

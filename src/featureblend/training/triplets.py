@@ -32,11 +32,11 @@ class TripletSource(Protocol):
     """Gives the triplets of a step."""
 
     def batch(self, step: int) -> Triplets:
-        """Give this process's share of a step's triplets."""
+        """This process's share of a step's triplets."""
 
 
 def triplet_count(batch_size: int, share: float) -> int:
-    """Give how many triplets a step has: of `batch_size` pictures that are decoded, `share` belong to triplets.
+    """How many triplets a step has: of `batch_size` pictures that are decoded, `share` belong to triplets.
 
     At least one, and at least one picture is left for a photo.
 
@@ -69,7 +69,7 @@ class TripletBatches:
         self.faces = FaceBatches(triplets.faces(), image_size, count, device, group=3, **settings)
 
     def batch(self, step: int) -> Triplets:
-        """Give a step's triplets: blends in the middle of two parents each."""
+        """A step's triplets: blends in the middle of two parents each."""
         pictures = self.faces.batch(step, stream=2).unflatten(0, (-1, 3))
         weights = torch.eye(len(pictures), device=pictures.device).repeat_interleave(2, dim=1) / 2
         return Triplets(pictures[:, :2].flatten(0, 1), weights, pictures[:, 2])
@@ -136,7 +136,7 @@ class GeneratedTriplets:
 
     @torch.no_grad()
     def batch(self, step: int) -> Triplets:
-        """Give this process's blends of a step, and their parents."""
+        """This process's blends of a step, and their parents."""
         key = (self.seed, "generated", step, self.rank)
         count, draws = self.count, seeded(*key)
         noise = torch.randn(count, CODE, generator=seeded_on(self.device, *key), device=self.device)

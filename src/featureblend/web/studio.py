@@ -78,7 +78,7 @@ class Look:
     """Whether the photos are restored, where the blender does so."""
 
     def options(self, at_most: int | None = None) -> dict[str, Any]:
-        """Give the arguments of `Blender.blend`, the size cut to `at_most` pixels."""
+        """The arguments of `Blender.blend`, the size cut to `at_most` pixels."""
         size = self.size
         if at_most is not None and (size == "source" or (size is None and self.background == "source")):
             size = at_most
@@ -188,7 +188,7 @@ class Studio:
         return decoded
 
     def face(self, photo: OnTable) -> AlignedFace:
-        """Give the aligned crop of the face that is chosen in a photo."""
+        """The aligned crop of the face that is chosen in a photo."""
         decoded = self._decoded(photo.sha256, photo.name, photo.content)
         if photo.which not in decoded.cut:
             cut = self.blender.face_in(decoded.search, photo.which, photo.name, decoded.warnings)
@@ -196,13 +196,13 @@ class Studio:
         return decoded.cut[photo.which]
 
     def place(self, photo: OnTable) -> int:
-        """Give the number of the face that is blended, from the left, from 1."""
+        """The number of the face that is blended, from the left, from 1."""
         decoded = self._decoded(photo.sha256, photo.name, photo.content)
         chosen = choose_face(decoded.search.faces, decoded.search.image.shape, photo.which, photo.name)
         return next(place for place, face in enumerate(decoded.search.faces, 1) if face is chosen)
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
-        """Give the faces of all photos on the table, in order."""
+        """The faces of all photos on the table, in order."""
         return [self.face(photo) for photo in table]
 
     def preview(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:

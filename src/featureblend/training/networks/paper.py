@@ -70,7 +70,7 @@ class PaperConfig:
     feature_dim: int | None = 2000
     """Outputs of the encoder's fully connected layer, the table's last row; None: heads straight from the features."""
     variational: bool = True
-    """Give a mean and a variance for each latent; False is section 2.2's standard autoencoder."""
+    """A mean and a variance for each latent; False is section 2.2's standard autoencoder."""
     final_batch_norm: bool = True
     """End the decoder in BatchNorm(3), as published: it pins each channel's mean logit. False is as meant."""
     output: str = "sigmoid"
