@@ -32,7 +32,7 @@ class TripletSource(Protocol):
     """Gives the triplets of a step."""
 
     def batch(self, step: int) -> Triplets:
-        """This process's share of a step's triplets."""
+        """The share of this process in a step's triplets."""
 
 
 def triplet_count(batch_size: int, share: float) -> int:
@@ -136,7 +136,7 @@ class GeneratedTriplets:
 
     @torch.no_grad()
     def batch(self, step: int) -> Triplets:
-        """This process's blends of a step, and their parents."""
+        """Blends of this process in a step, and their parents."""
         key = (self.seed, "generated", step, self.rank)
         count, draws = self.count, seeded(*key)
         noise = torch.randn(count, CODE, generator=seeded_on(self.device, *key), device=self.device)
