@@ -8,12 +8,13 @@ from drawn_faces import draw_face, draw_faces
 
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.identity import (
+    add_identity,
     embedding,
-    identity_columns,
     impostor_similarities,
     match_threshold,
     similarity,
 )
+from featureblend.evaluation.measuring import PairResult
 from featureblend.evaluation.protocols import Protocol, draw
 from featureblend.training.dataset import FaceSet
 
@@ -29,7 +30,9 @@ def test_a_blend_counts_only_if_it_matches_every_contributor():
     near, far = (np.stack([known[index] for index in drawn.pairs[:, side]]) for side in (0, 1))
     blends = {number: value for number, value in enumerate((near + far) / 2) if number != 1}
     blends[2] = near[2]
-    columns, facts = identity_columns(drawn, known, blends)
+    record = {"scores": {}}
+    add_identity(record, drawn, known, [PairResult(embedding=blends.get(number)) for number in range(5)])
+    columns, facts = record["scores"], record["identity"]
     apart = np.abs(near - far)[:, 0]
     due = [1 - gap / 2 for gap in apart]
     due[1:3] = None, 1 - apart[2]

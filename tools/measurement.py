@@ -20,6 +20,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ import numpy as np
 from featureblend.blend.baselines import BASELINES
 from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.degradation import degrade, degraded_columns, given_back
+from featureblend.evaluation.degradation import add_degraded, degrade, given_back
 from featureblend.evaluation.identity import impostor_similarities, match_threshold, similarity
 from featureblend.evaluation.methods import VARIANTS, Autoencoder, Baseline, Model, Pca, System
 from featureblend.evaluation.pairs import Face, Pair
@@ -101,14 +102,16 @@ def scores(faces: FixedFaces) -> Values:
     """Everything that an evaluation says of one simple method and of the faces themselves."""
     drawn = faces.drawn()
     small = drawn.faces.images[drawn.reference, ::2, ::2]
-    reference = Reference.of(drawn, small[:5])
+    reference = Reference.of(drawn, training=small[:5])
     simple = Autoencoder("simple", "", "", _halved, _doubled)
     measured = measure_all([simple], drawn, reference)["simple"]
 
-    def give_back(index: int, seed: int) -> Any:
-        return given_back(_halved, _doubled, drawn.faces.images[index], seed)
-
-    measured.record["scores"] |= degraded_columns(drawn, _NoPortraits(), give_back)[0]  # type: ignore[arg-type]
+    add_degraded(
+        measured,
+        drawn,
+        _NoPortraits(),  # type: ignore[arg-type]
+        lambda indices, seeds: map(partial(given_back, _halved, _doubled), drawn.faces.images[indices], seeds),
+    )
     values: Values = {"pairs": drawn.pairs.ravel().tolist()}
     for label, record in (("", measured.record), ("real ", measure_real(drawn, reference).record)):
         for name, column in record["scores"].items():

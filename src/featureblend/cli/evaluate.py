@@ -50,7 +50,7 @@ def _protocols() -> Sequence[str]:
 class Evaluate(Model, Quiet):
     """Measure every method on the same pairs; write metrics.jsonl and report.html (needs the extra 'evaluate').
 
-    A run that was stopped goes on with the same command: methods that are done are not measured again.
+    A run that was stopped goes on with the same command; methods that are added later are measured alone.
 
     Example: featureblend evaluate --data faces.tar --protocol pairs50_test --out out/evaluation
     """

@@ -7,8 +7,8 @@ every picture, and whose compression only stands in for JPEG: here it is JPEG it
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,11 +18,13 @@ from ..blend.blender import Blender
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..io.image import check_image
-from ..io.processes import Run
 from ..metrics.scores import psnr
 from .protocols import Drawn
 
-__all__ = ["CLEAN", "DEGRADATIONS", "degrade", "degraded_columns", "given_back"]
+if TYPE_CHECKING:
+    from .summary import Measured
+
+__all__ = ["CLEAN", "DEGRADATIONS", "add_degraded", "degrade", "given_back"]
 
 CLEAN = "clean"
 """Name of the undamaged face, beside `DEGRADATIONS`."""
@@ -126,56 +128,41 @@ def degrade(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
     return np.clip(np.rint(_WAYS[kind](image, seed)), 0, 255).astype(np.uint8)
 
 
-def degraded_columns(
-    drawn: Drawn, blender: Blender, give_back: Callable[[int, int], Any], run: Run = map
-) -> tuple[dict[str, list[float | None]], dict[str, Any], dict[str, np.ndarray]]:
-    """Measure what a model makes of degraded test faces, and show it with a portrait from another source.
+def add_degraded(measured: Measured, drawn: Drawn, blender: Blender, give_back: Callable[..., Iterable[Any]]) -> None:
+    """Add a model's results on degraded test faces and on a portrait from another source to its record.
 
     Parameters
     ----------
+    measured : Measured
+        The record's scores get a line a kind of damage, its ``spoilt`` the rest, and `sheets` the pictures.
     drawn : Drawn
     blender : Blender
         The model's.
     give_back : callable
-        The index of a drawn face and a seed in, what `given_back` gives or a reason out.
-    run : callable
-        `map`, or a process pool's.
-
-    Returns
-    -------
-    columns : dict
-        PSNR to the clean face by figure, a value a face.
-    facts : dict
-        PSNR ``before``, by the kind of damage; ``failures``; and ``no_portrait``, why there is none.
-    sheets : dict
-        Pictures for the report.
+        Indices of drawn faces and as many seeds in; of each, what `given_back` gives, or a reason, out.
     """
     count = min(max(drawn.protocol.count // PAIRS_A_FACE, SHOWN), MOST, len(drawn.parents))
     indices = drawn.parents[:count].tolist()
-    scores: dict[str, list[float | None]] = {name: [] for name in (CLEAN, *DEGRADATIONS)}
-    before: list[list[float]] = []
-    failures: list[str] = []
-    shown: list[np.ndarray] = []
-    for index, result in zip(indices, run(give_back, indices, range(count)), strict=True):
-        if isinstance(result, str):
-            failures.append(f"{drawn.faces.sources[index]}: {result}")
-            for column in scores.values():
-                column.append(None)
-            continue
-        pictures, after, own = result
-        for column, value in zip(scores.values(), after, strict=True):
-            column.append(value if np.isfinite(value) else None)
-        before.append(own)
-        if len(shown) < SHOWN:
-            shown.append(pictures)
-    facts: dict[str, Any] = {"failures": failures}
-    facts["before"] = dict(zip(DEGRADATIONS, np.mean(before, axis=0).tolist(), strict=True)) if before else {}
-    sheets = {"spoilt": np.stack(shown)} if shown else {}
+    results = list(give_back(indices, range(count)))
+    made = [result for result in results if not isinstance(result, str)]
+    for place, kind in enumerate((CLEAN, *DEGRADATIONS)):
+        measured.record["scores"][f"psnr_{kind}"] = [
+            None if isinstance(result, str) or not np.isfinite(result[1][place]) else result[1][place]
+            for result in results
+        ]
+    failures = [
+        f"{drawn.faces.sources[index]}: {result}"
+        for index, result in zip(indices, results, strict=True)
+        if isinstance(result, str)
+    ]
+    before = np.mean([own for _, _, own in made], axis=0).tolist() if made else []
+    measured.record["spoilt"] = {"failures": failures, "before": dict(zip(DEGRADATIONS, before, strict=False))}
+    if made:
+        measured.sheets["spoilt"] = np.stack([pictures for pictures, _, _ in made[:SHOWN]])
     try:
-        sheets["portrait"] = _portrait(blender, drawn)
+        measured.sheets["portrait"] = _portrait(blender, drawn)
     except FeatureblendError as error:
-        facts["no_portrait"] = str(error)
-    return {f"psnr_{name}": values for name, values in scores.items()}, facts, sheets
+        measured.record["spoilt"]["no_portrait"] = str(error)
 
 
 def given_back(

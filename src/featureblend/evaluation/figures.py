@@ -282,7 +282,7 @@ def badness(figure: Figure, value: float, real: float | None = None) -> float | 
 
 
 def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> set[str]:
-    """Names of a figure's best methods: several if they are equal as shown, none if there is only one method.
+    """Names of a figure's best methods: several if they are equal as shown, none if all are.
 
     Parameters
     ----------
@@ -292,9 +292,9 @@ def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, 
 
     Examples
     --------
-    >>> values = {"morph": {"balance": {"value": 0.0301}}, "pixel": {"balance": {"value": 0.0299}}, "pca": {}}
+    >>> values = {name: {"balance": {"value": value}} for name, value in (("a", 0.0301), ("b", 0.0299), ("c", 0.1))}
     >>> sorted(best_methods(FIGURES["balance"], values))
-    ['morph', 'pixel']
+    ['a', 'b']
     """
     real = values.get(REAL, {}).get(figure.name)
     grades = {}
@@ -304,7 +304,8 @@ def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, 
         grade = badness(figure, float(shown_value(figure, rows[figure.name]["value"])), real["value"] if real else None)
         if grade is not None:
             grades[name] = round(grade, 9)
-    return {name for name, grade in grades.items() if grade == min(grades.values())} if len(grades) > 1 else set()
+    best = {name for name, grade in grades.items() if grade == min(grades.values())}
+    return best if len(best) < len(grades) else set()
 
 
 def shown_value(figure: Figure, value: float) -> str:

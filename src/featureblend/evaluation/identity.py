@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from ..errors import FeatureblendError
 from ..faces.recognizers import DlibRecognizer, Recognizer
 from .protocols import Drawn
 
+if TYPE_CHECKING:
+    from .measuring import PairResult
+
 __all__ = [
     "FALSE_MATCH_RATE",
+    "add_identity",
     "check_identity",
     "embedding",
-    "identity_columns",
     "impostor_similarities",
     "known_faces",
     "match_threshold",
@@ -144,27 +147,23 @@ def match_threshold(impostors: np.ndarray, false_match_rate: float = FALSE_MATCH
     return float(values[min(int(len(values) * false_match_rate + 1e-9), len(values) - 1)])
 
 
-def identity_columns(
-    drawn: Drawn, known: Mapping[int, np.ndarray], blends: Mapping[int, np.ndarray]
-) -> tuple[dict[str, list[float | None]], dict[str, Any]]:
+def add_identity(
+    record: dict[str, Any], drawn: Drawn, known: Mapping[int, np.ndarray], results: Sequence[PairResult]
+) -> None:
     """Measure which blends match every one of their contributors (MMPMR), and the likeness to the weaker one.
 
     Parameters
     ----------
+    record : dict
+        A method's, which is added to. ``scores`` get ``mmpmr``, 1 or 0 a pair, and ``weaker_parent``, the similarity
+        to the parent that a blend is less like; None where there is no blend or a photo is missing. ``identity`` gets
+        the ``threshold``, the number of ``impostors`` that it was set on, and of ``mated`` pairs, whose people both
+        have another photo.
     drawn : Drawn
     known : mapping of int to (D,) array
         Embeddings of `known_faces`.
-    blends : mapping of int to (D,) array
-        Embeddings of the blends, by the number of their pair.
-
-    Returns
-    -------
-    columns : dict
-        ``mmpmr``, 1 or 0 a pair, and ``weaker_parent``, the similarity to the parent that a blend is less like; None
-        where there is no blend or a photo is missing.
-    facts : dict
-        The ``threshold``, the number of ``impostors`` that it was set on, and of ``mated`` pairs, whose people both
-        have another photo.
+    results : sequence of PairResult
+        Of every pair.
 
     Notes
     -----
@@ -182,17 +181,16 @@ def identity_columns(
     threshold = match_threshold(impostors)
 
     def weaker(number: int, others: np.ndarray) -> float | None:
-        vectors = [known[other] for other in others.tolist() if other in known]
-        if number not in blends or len(vectors) < len(others):
+        own, vectors = results[number].embedding, [known[other] for other in others.tolist() if other in known]
+        if own is None or len(vectors) < len(others):
             return None
-        return float(similarity(blends[number], np.stack(vectors)).min())
+        return float(similarity(own, np.stack(vectors)).min())
 
-    likeness = [weaker(number, pair) for number, pair in enumerate(drawn.pairs)]
     to_probes = [weaker(number, pair) for number, pair in enumerate(probes)]
-    matches = [None if value is None else float(value > threshold) for value in to_probes]
-    facts = {
+    record["scores"]["mmpmr"] = [None if value is None else float(value > threshold) for value in to_probes]
+    record["scores"]["weaker_parent"] = [weaker(number, pair) for number, pair in enumerate(drawn.pairs)]
+    record["identity"] = {
         "threshold": threshold,
         "impostors": len(impostors),
         "mated": int((probes >= 0).all(axis=1).sum()),
     }
-    return {"mmpmr": matches, "weaker_parent": likeness}, facts

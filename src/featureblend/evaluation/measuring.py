@@ -94,9 +94,7 @@ class Measurer:
             self._faces.popitem(last=False)
         return self._faces[index]
 
-    def pairs(
-        self, numbers: Sequence[int], names: Sequence[str], real: np.ndarray
-    ) -> list[tuple[int, dict[str, PairResult]]]:
+    def pairs(self, numbers: Sequence[int], names: Sequence[str], real: np.ndarray) -> list[dict[str, PairResult]]:
         """Measure some pairs, one after the other.
 
         Parameters
@@ -110,10 +108,10 @@ class Measurer:
 
         Returns
         -------
-        list of (int, dict of str to PairResult)
-            The pair's number, and its results by method.
+        list of dict of str to PairResult
+            Of each pair, its results by method.
         """
-        return [(number, self.pair(number, names, real)) for number in numbers]
+        return [self.pair(number, names, real) for number in numbers]
 
     def pair(self, number: int, names: Sequence[str], real: np.ndarray) -> dict[str, PairResult]:
         """Measure a pair by several methods."""

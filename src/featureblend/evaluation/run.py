@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,9 @@ from ..io.processes import Run, processes
 from ..io.progress import Progress
 from ..metrics.variety import SMALL_SIDE
 from ..training.dataset import FaceSet
-from .degradation import degraded_columns
+from .degradation import add_degraded
 from .figures import REAL, TRAINING_FACES, figure_rows
-from .identity import check_identity, identity_columns, known_faces
+from .identity import add_identity, check_identity, known_faces
 from .learned import Extractors, feature_lines, find_extractors
 from .measuring import Measurer, PairResult
 from .methods import (
@@ -112,7 +112,7 @@ def evaluate(
         Prepared faces: what `FaceSet.read` takes. PCA and the search for the nearest training face need their train
         split too.
     out : path-like
-        Folder to write; what it holds of the same evaluation already is not measured again.
+        Folder to write; what it holds of the same evaluation already is not measured again, of a stopped one neither.
     protocol : Protocol or str
         One of `featureblend.evaluation.protocols.PROTOCOLS`.
     model : path-like or str, optional
@@ -249,83 +249,67 @@ class _Evaluation:
                 shared = Path(stack.enter_context(folder))
             systems = self.build.systems(names, shared)
             measurer = Measurer(self.drawn, systems, self.networks, self.identity)
-            run: Run = map
-            call: Callable[..., Any] = partial(_call, measurer)
-            if self.jobs > 1:
-                run = stack.enter_context(processes(self.jobs, _start_worker, measurer))
-                call = partial(_call, None)
-            reference = Reference.of(self.drawn, self.build.source.training(), partial(call, "described"), run)
+            run, measure = stack.enter_context(_at_work(measurer, self.jobs))
+            reference = Reference.of(self.drawn, partial(measure, "described"), self.build.source.training())
             found = {}
             if REAL in todo:
-                names_of_networks = self.networks.names
-                found[REAL] = measure_real(self.drawn, reference, names_of_networks, partial(call, "real"), run)
+                found[REAL] = measure_real(self.drawn, reference, partial(measure, "real"), self.networks.names)
                 self.results.save(REAL, "", found[REAL])
-            known = self._known(partial(call, "known"), run) if self.identity and names else {}
-            every = self._pairs(names, reference, partial(call, "pairs"), run)
-            made = [[one for one in every[name] if not one.failure] for name in names]
-            blends_alone = [[replace(one, picture=None) for one in some] for some in made]
-            scores = run(score_all, blends_alone, [reference] * len(names))
-            notes = {name: (system.model, system.notes[name]) for system in systems for name in system.names}
-            for name, (sets, nearest) in zip(names, scores, strict=True):
-                measured = summarise(
-                    every[name], sets, nearest, self.drawn, reference, self.networks.names, *notes[name]
-                )
-                if self.identity:
-                    embeddings = {n: one.embedding for n, one in enumerate(every[name]) if one.embedding is not None}
-                    columns, facts = identity_columns(self.drawn, known, embeddings)
-                    measured.record["scores"].update(columns)
-                    measured.record["identity"] = facts
-                if name == "latent":
-                    give_back = partial(call, "degraded", name)
-                    columns, facts, sheets = degraded_columns(self.drawn, self.build.blenders[name], give_back, run)
-                    measured.record["scores"].update(columns)
-                    measured.record["spoilt"] = facts
-                    measured.sheets.update(sheets)
-                found[name] = measured
-                self.results.save(name, self.build.model(name), measured)
+            known = self._known(partial(measure, "known")) if self.identity and names else {}
+            every = self._pairs(names, reference, partial(measure, "pairs"))
+            made = [[replace(one, picture=None) for one in every[name] if not one.failure] for name in names]
+            scores = dict(zip(names, run(score_all, made, [reference] * len(names)), strict=True))
+            for system in systems:
+                for name in system.names:
+                    sets, nearest = scores[name]
+                    measured = summarise(every[name], sets, nearest, self.drawn, reference, self.networks.names)
+                    measured.record.update(model=system.model, note=system.notes[name])
+                    if self.identity:
+                        add_identity(measured.record, self.drawn, known, every[name])
+                    if name == "latent":
+                        give_back = partial(measure, "degraded", [name] * len(self.drawn.parents))
+                        add_degraded(measured, self.drawn, self.build.blenders[name], give_back)
+                    found[name] = measured
+                    self.results.save(name, self.build.model(name), measured)
         return found
 
-    def _known(self, measure: Callable[..., Any], run: Run) -> dict[int, np.ndarray]:
+    def _known(self, measure: Callable[..., Iterable[Any]]) -> dict[int, np.ndarray]:
         """Embeddings of the faces whose identity is needed."""
-        known = self.results.load_known()
-        left = [index for index in known_faces(self.drawn) if index not in known]
+        due, known = known_faces(self.drawn), self.results.load_known()
+        left = [index for index in due if index not in known]
         batches = [left[start : start + CHUNK] for start in range(0, len(left), CHUNK)]
-        for batch, embeddings in zip(batches, run(measure, batches), strict=True):
+        for batch, embeddings in zip(batches, measure(batches), strict=True):
             known |= dict(zip(batch, embeddings, strict=True))
             self.results.save_known(known)
-        return {index: known[index] for index in known_faces(self.drawn)}
+        return {index: known[index] for index in due}
 
     def _pairs(
-        self, names: Sequence[str], reference: Reference, measure: Callable[..., Any], run: Run
+        self, names: Sequence[str], reference: Reference, measure: Callable[..., Iterable[Any]]
     ) -> dict[str, list[PairResult]]:
         """Measure all pairs by methods, some pairs at a time; what a stopped run kept is not measured again."""
         count = len(self.drawn.pairs)
         found: dict[str, dict[int, PairResult]] = {name: {} for name in names}
-        chunks = []
+        chunks: list[range] = []
+        due: list[list[str]] = []
         for start in range(0, count, CHUNK):
-            due = []
-            for name in names:
-                kept = self.results.load_part(name, self.build.model(name), start)
-                if kept is None:
-                    due.append(name)
-                else:
-                    found[name] |= dict(enumerate(kept, start))
-            if due:
-                chunks.append((range(start, min(start + CHUNK, count)), due))
-        columns = list(zip(*chunks, strict=True)) or [(), ()]
-        done = sum(map(len, found.values()))
-        bar = Progress(
-            total=count * len(names), initial=done, desc=self.drawn.protocol.name, unit="blend", disable=self.quiet
-        )
-        with bar:
-            for of_pairs in run(measure, *columns, [reference.features] * len(chunks)):
-                for name in of_pairs[0][1]:
-                    some = {number: results[name] for number, results in of_pairs}
-                    found[name] |= some
+            kept = {name: self.results.load_part(name, self.build.model(name), start) for name in names}
+            for name, results in kept.items():
+                found[name] |= enumerate(results or (), start)
+            if missing := [name for name, results in kept.items() if results is None]:
+                chunks.append(range(start, min(start + CHUNK, count)))
+                due.append(missing)
+        done, what = sum(map(len, found.values())), self.drawn.protocol.name
+        with Progress(total=count * len(names), initial=done, desc=what, unit="blend", disable=self.quiet) as bar:
+            for chunk, of_pairs in zip(chunks, measure(chunks, due, [reference.features] * len(chunks)), strict=True):
+                for name in of_pairs[0]:
+                    results = [of_pair[name] for of_pair in of_pairs]
+                    found[name] |= zip(chunk, results, strict=True)
                     _let_go(found[name])
-                    self.results.save_part(name, self.build.model(name), of_pairs[0][0], list(some.values()))
-                    bar.update(len(some))
-        return {name: [found[name][number] for number in range(count)] for name in names}
+                    self.results.save_part(name, self.build.model(name), chunk.start, results)
+                    bar.update(len(results))
+        for every in found.values():
+            _let_go(every)
+        return {name: [every[number] for number in range(count)] for name, every in found.items()}
 
     def _written(self, found: dict[str, Measured]) -> Path:
         out, protocol = self.results.out, self.drawn.protocol
@@ -361,6 +345,16 @@ def _let_go(results: dict[int, PairResult]) -> None:
             one.picture = None
 
 
+@contextmanager
+def _at_work(measurer: Measurer, jobs: int) -> Iterator[tuple[Run, Callable[..., Iterable[Any]]]]:
+    """A `map`, and one that takes the name of a measurer's method; in this process or in several."""
+    if jobs == 1:
+        yield map, lambda method, *columns: map(getattr(measurer, method), *columns)
+        return
+    with processes(jobs, _start_worker, measurer) as run:
+        yield run, lambda method, *columns: run(partial(_call, method), *columns)
+
+
 _MEASURER: list[Measurer] = []
 """This worker's: handed to each process once, not with every task."""
 
@@ -369,6 +363,5 @@ def _start_worker(measurer: Measurer) -> None:
     _MEASURER[:] = [measurer]
 
 
-def _call(measurer: Measurer | None, method: str, *arguments: Any) -> Any:
-    """Call a method of a measurer, or of this worker's."""
-    return getattr(measurer or _MEASURER[0], method)(*arguments)
+def _call(method: str, *arguments: Any) -> Any:
+    return getattr(_MEASURER[0], method)(*arguments)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..io.processes import Run
 from ..metrics.critic import fresh_critic_auc
 from ..metrics.distributions import fid, kid, nearest_neighbour_accuracy
 from ..metrics.scores import sharpness
@@ -70,24 +70,21 @@ class Reference:
     def of(
         cls,
         drawn: Drawn,
+        described: Callable[[list[Sequence[int]]], Iterable[Any]] | None = None,
         training: np.ndarray | None = None,
-        described: Callable[[Sequence[int]], Any] | None = None,
-        run: Run = map,
     ) -> Reference:
         """Describe a draw's reference faces.
 
         Parameters
         ----------
         drawn : Drawn
-        training : (T, 32, 32, 3) uint8 array, optional
         described : callable, optional
-            `Measurer.described` of some faces.
-        run : callable
-            `map`, or a process pool's.
+            Lists of indices in, `Measurer.described` of each out.
+        training : (T, 32, 32, 3) uint8 array, optional
         """
         indices = drawn.reference.tolist()
-        found = run(described or Measurer(drawn, []).described, _batches(indices))
-        features, inception = zip(*found, strict=True)
+        described = described or partial(map, Measurer(drawn, []).described)
+        features, inception = zip(*described(_batches(indices)), strict=True)
         images = drawn.faces.images
         return cls(
             np.concatenate(features),
@@ -151,9 +148,7 @@ def summarise(
     nearest: Sequence[float],
     drawn: Drawn,
     reference: Reference,
-    networks: Mapping[str, str],
-    model: str = "",
-    note: str = "",
+    networks: Mapping[str, str] | None = None,
 ) -> Measured:
     """Put a method's results together.
 
@@ -167,15 +162,13 @@ def summarise(
     reference : Reference
     networks : mapping of str to str
         As `Extractors.names`.
-    model, note : str
-        As in `System`.
 
     Returns
     -------
     Measured
         With all pictures that the results still have.
     """
-    record = _record(results, drawn, reference, networks, model, note)
+    record = _record(results, reference, networks or {})
     record["sets"] = dict(sets)
     made = [number for number, one in enumerate(results) if not one.failure]
     if nearest:
@@ -192,14 +185,7 @@ def summarise(
     return Measured(record, {number: one.picture for number, one in enumerate(results) if one.picture is not None})
 
 
-def _record(
-    results: Sequence[PairResult],
-    drawn: Drawn,
-    reference: Reference,
-    networks: Mapping[str, str],
-    model: str,
-    note: str,
-) -> dict[str, Any]:
+def _record(results: Sequence[PairResult], reference: Reference, networks: Mapping[str, str]) -> dict[str, Any]:
     names = dict.fromkeys(name for one in results for name in one.scores)
     columns = {name: [one.scores.get(name) for one in results] for name in names}
     if "sharpness" in columns:
@@ -218,8 +204,8 @@ def _record(
         "gaps": [],
         "identity": {},
         "networks": dict(networks),
-        "model": model,
-        "note": note,
+        "model": "",
+        "note": "",
     }
 
 
@@ -230,32 +216,30 @@ def _named(drawn: Drawn, number: int, reason: str) -> dict[str, Any]:
 def measure_real(
     drawn: Drawn,
     reference: Reference,
+    real: Callable[..., Iterable[list[PairResult]]] | None = None,
     networks: Mapping[str, str] | None = None,
-    measure: Callable[[Sequence[int], np.ndarray], list[PairResult]] | None = None,
-    run: Run = map,
 ) -> Measured:
     """Measure the parents themselves as if they were blends, as the line to compare with.
 
     Parameters
     ----------
-    drawn, reference, networks
+    drawn, reference
         As in `summarise`.
-    measure : callable, optional
-        `Measurer.real`.
-    run : callable
-        `map`, or a process pool's.
+    real : callable, optional
+        Lists of indices, and the reference's features as often, in; `Measurer.real` of each out.
+    networks
+        As in `summarise`.
     """
-    batches = _batches(drawn.parents.tolist())
-    found = run(measure or Measurer(drawn, []).real, batches, [reference.features] * len(batches))
-    results = [one for batch in found for one in batch]
-    record = _record(results, drawn, reference, networks or {}, "", "the parents, as if they were blends")
+    batches, real = _batches(drawn.parents.tolist()), real or partial(map, Measurer(drawn, []).real)
+    results = [one for batch in real(batches, [reference.features] * len(batches)) for one in batch]
+    record = _record(results, reference, networks or {})
     if nearest := nearest_training(results, reference):
         record["scores"]["nearest_training"] = nearest
     # As many as there are pairs, where there are so many: the scores of sets depend on the count.
     some = results[: len(drawn.pairs)]
     sets = score_set(some, reference)
     sets.pop("diversity", None)
-    record.update(sets=sets, set_count=len(some))
+    record.update(sets=sets, set_count=len(some), note="the parents, as if they were blends")
     return Measured(record, {})
 
 
@@ -273,16 +257,15 @@ def measure_all(systems: Sequence[System], drawn: Drawn, reference: Reference) -
     dict of str to Measured
         By method.
     """
-    measurer = Measurer(drawn, systems)
     names = [name for system in systems for name in system.names]
-    every = [measurer.pair(number, names, reference.features) for number in range(len(drawn.pairs))]
+    every = Measurer(drawn, systems).pairs(range(len(drawn.pairs)), names, reference.features)
     found = {}
     for system in systems:
         for name in system.names:
             results = [of_pair[name] for of_pair in every]
-            made = [one for one in results if not one.failure]
-            scores = score_all(made, reference)
-            found[name] = summarise(results, *scores, drawn, reference, {}, system.model, system.notes[name])
+            scores = score_all([one for one in results if not one.failure], reference)
+            found[name] = summarise(results, *scores, drawn, reference)
+            found[name].record.update(model=system.model, note=system.notes[name])
     return found
 
 

@@ -1,34 +1,25 @@
-"""Measures of pictures and of sets of them: pure functions of arrays.
+"""Measures of pictures and of sets of them: pure functions of arrays."""
 
-Names are imported on first use, so that importing this package imports no OpenCV.
-"""
-
-from importlib import import_module as _import_module
-from typing import TYPE_CHECKING
-
-_HOMES = {
-    "critic": ("auc", "fresh_critic_auc"),
-    "distance": ("Distance", "balance", "balance_of_distances", "picture_distance"),
-    "distributions": ("NeighbourAccuracy", "fid", "kid", "nearest_neighbour_accuracy"),
-    "ghosts": ("Ghosting", "ghosting", "hull_mask"),
-    "intervals": ("bootstrap_interval",),
-    "mirror": ("symmetry",),
-    "patch_statistics": ("FEATURES_NAME", "image_features"),
-    "paths": (
-        "boundary_error",
-        "cycle_error",
-        "mean_distance",
-        "path_irregularity",
-        "path_lengths",
-        "path_positions",
-        "smoothness",
-    ),
-    "scores": ("MS_SSIM_WEIGHTS", "ms_ssim", "psnr", "relative_sharpness", "sharpness", "ssim"),
-    "skin": ("skin_between", "skin_colour"),
-    "spectrum": ("radial_spectrum", "spectrum_distance"),
-    "variety": ("Nearest", "diversity", "nearest_distances"),
-}
-"""Public names by module. No name is also a module's: the two would hide each other."""
+from .critic import auc, fresh_critic_auc
+from .distance import Distance, balance, balance_of_distances, picture_distance
+from .distributions import NeighbourAccuracy, fid, kid, nearest_neighbour_accuracy
+from .ghosts import Ghosting, ghosting, hull_mask
+from .intervals import bootstrap_interval
+from .mirror import symmetry
+from .patch_statistics import FEATURES_NAME, image_features
+from .paths import (
+    boundary_error,
+    cycle_error,
+    mean_distance,
+    path_irregularity,
+    path_lengths,
+    path_positions,
+    smoothness,
+)
+from .scores import MS_SSIM_WEIGHTS, ms_ssim, psnr, relative_sharpness, sharpness, ssim
+from .skin import skin_between, skin_colour
+from .spectrum import radial_spectrum, spectrum_distance
+from .variety import Nearest, diversity, nearest_distances
 
 __all__ = [
     "FEATURES_NAME",
@@ -69,37 +60,3 @@ __all__ = [
     "ssim",
     "symmetry",
 ]
-
-if TYPE_CHECKING:
-    from .critic import auc, fresh_critic_auc
-    from .distance import Distance, balance, balance_of_distances, picture_distance
-    from .distributions import NeighbourAccuracy, fid, kid, nearest_neighbour_accuracy
-    from .ghosts import Ghosting, ghosting, hull_mask
-    from .intervals import bootstrap_interval
-    from .mirror import symmetry
-    from .patch_statistics import FEATURES_NAME, image_features
-    from .paths import (
-        boundary_error,
-        cycle_error,
-        mean_distance,
-        path_irregularity,
-        path_lengths,
-        path_positions,
-        smoothness,
-    )
-    from .scores import MS_SSIM_WEIGHTS, ms_ssim, psnr, relative_sharpness, sharpness, ssim
-    from .skin import skin_between, skin_colour
-    from .spectrum import radial_spectrum, spectrum_distance
-    from .variety import Nearest, diversity, nearest_distances
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name's module when the name is first asked for."""
-    for module, names in _HOMES.items():
-        if name in names:
-            return getattr(_import_module(f".{module}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
