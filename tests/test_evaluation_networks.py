@@ -4,13 +4,16 @@ import hashlib
 
 import pytest
 import torch
-from evaluation_faces import TINY, lines, make_faces, run
+from evaluation_faces import lines, make_faces, run
 from published_networks import made_weights
 
 from featureblend.evaluation.figures import FIGURES
+from featureblend.evaluation.protocols import Protocol
 from featureblend.evaluation.run import evaluate
 from featureblend.metrics.inception import Inception
 from featureblend.metrics.lpips import Lpips
+
+FEW = Protocol("few", "test", 10, paths=1, steps=2, reference=10)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def weights(tmp_path_factory):
 
 def test_figures_of_networks_name_their_features(faces, weights, tmp_path):
     said = []
-    page = run(faces, tmp_path, ("latent", "pixel"), say=said.append, **weights).read_text()
+    page = run(faces, tmp_path, ("latent", "pixel"), FEW, say=said.append, **weights).read_text()
     found = {(line["method"], line["figure"]): line for line in lines(tmp_path)}
     for kind, name in (("inception", "Inception v3 (inception.pth, sha256 "), ("lpips", "LPIPS (lpips.pth, sha256 ")):
         figures = [figure for figure in FIGURES.values() if figure.network == kind]
@@ -43,22 +46,22 @@ def test_figures_of_networks_name_their_features(faces, weights, tmp_path):
         assert name in page
     assert ("real", "inception_fid") in found
     assert found["latent", "inception_fid"]["value"] > 0
-    assert found["latent", "lpips_balance"]["count"] == 12
-    assert found["latent", "lpips_path_length"]["count"] == 2
+    assert found["latent", "lpips_balance"]["count"] == 10
+    assert found["latent", "lpips_path_length"]["count"] == 1
     assert ("pixel", "reconstruction_lpips") not in found
     assert "not measured: LPIPS" not in page
     before = (tmp_path / "metrics.jsonl").read_bytes()
-    run(faces, tmp_path, ("latent", "pixel"))  # what is there already is shown without being asked for
+    run(faces, tmp_path, ("latent", "pixel"), FEW)  # what is there already is shown without being asked for
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
 def test_results_without_a_network_are_measured_again_with_it(faces, weights, tmp_path):
     """In two processes, which change nothing here either."""
     said = []
-    run(faces, tmp_path / "two", ("pixel",), say=said.append)
+    run(faces, tmp_path / "two", ("pixel",), FEW, say=said.append)
     assert [line.split(":")[0] for line in said] == ["features", "not measured", "not measured", "not measured"]
     assert "lpips_balance" not in {line["figure"] for line in lines(tmp_path / "two")}
-    evaluate(faces, tmp_path / "two", TINY, methods=("pixel",), jobs=2, quiet=True, lpips=weights["lpips"])
-    run(faces, tmp_path / "one", ("pixel",), lpips=weights["lpips"])
+    evaluate(faces, tmp_path / "two", FEW, methods=("pixel",), jobs=2, quiet=True, lpips=weights["lpips"])
+    run(faces, tmp_path / "one", ("pixel",), FEW, lpips=weights["lpips"])
     assert (tmp_path / "one/metrics.jsonl").read_bytes() == (tmp_path / "two/metrics.jsonl").read_bytes()
     assert "lpips_balance" in {line["figure"] for line in lines(tmp_path / "one")}
