@@ -172,8 +172,8 @@ def test_the_frame_of_a_pasted_crop():
         ({"size": True}, "size True: use 'source' or a number"),
         ({"onto": 3}, "onto 3: use the number of a photo, 1 to 2"),
         ({"onto": 0}, "onto 0: use the number of a photo, 1 to 2"),
-        ({"surroundings": 3}, "surroundings 3: use 'auto', 'mean' or the number of a photo, 1 to 2"),
-        ({"surroundings": "best"}, "surroundings 'best': use 'auto', 'mean' or the number of a photo, 1 to 2"),
+        ({"surroundings": 3}, "surroundings 3: use 'auto', 'mean', 'blend' or the number of a photo, 1 to 2"),
+        ({"surroundings": "best"}, "surroundings 'best': use 'auto', 'mean', 'blend' or the number of a photo, 1 to 2"),
     ],
 )
 def test_what_is_refused(faces, soft, options, message):

@@ -10,7 +10,9 @@ from drawn_faces import draw_face
 from real_photos import opened, shared_file
 
 from featureblend.blend.blender import Blender
-from featureblend.blend.compositing import compose, with_mean_colour
+from featureblend.blend.compositing import add_detail, compose, with_mean_colour
+from featureblend.blend.compositing.skin import skin_of
+from featureblend.blend.pipeline import BlendOptions, blended, encoded
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
 from featureblend.edit.mix import mix
@@ -19,6 +21,7 @@ from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face, warped
 from featureblend.faces.drawn import draw_labels
 from featureblend.faces.masks import face_mask
+from featureblend.faces.parser import anyones_hair
 from featureblend.metrics import skin_between, skin_colour
 from featureblend.model.folder import find_model
 
@@ -63,6 +66,47 @@ def test_hair_and_background_keep_their_colours():
         made = with_mean_colour(around.image, mean, around.image, points)
         assert np.abs(made - around.image)[:20, :20].max() < 1
         assert np.abs(made - around.image)[:20, -20:].max() < 1
+
+
+def test_hair_in_the_face_keeps_its_colour():
+    dark, light = PAIRS[0]
+    points = np.mean([dark.landmarks, light.landmarks], axis=0)
+    hair = np.zeros((128, 128), np.float32)
+    hair[:70] = 1
+    mean = (dark.image.astype(float) + light.image) / 2
+    plain, spared = (
+        with_mean_colour(dark.image, mean, dark.image, points, np.zeros_like(hair), known) for known in (None, hair)
+    )
+    np.testing.assert_array_equal(spared[:70], dark.image[:70])
+    assert np.abs(plain[60:70] - dark.image[60:70]).max() > 8
+    assert np.abs(spared[80:100] - dark.image[80:100]).max() > 8
+
+
+def test_hair_in_the_face_is_the_sources_in_every_band():
+    """A strip across the face stands for long hair that hangs into it."""
+    dark, light = PAIRS[0]
+    points = np.mean([dark.landmarks, light.landmarks], axis=0)
+    hair = np.zeros((128, 128), np.float32)
+    hair[:, 44:60] = 1
+    no_skin = np.zeros_like(hair)  # nothing to be tinted
+    blend = (dark.image.astype(float) + light.image) / 2
+    parents = [dark.image, light.image]
+    nose = np.s_[60:90, 50:54]
+    plain, drawn = (add_detail(blend, parents, [0.5, 0.5], points, [0, 1], no_skin, known) for known in (None, hair))
+    off = [np.abs(one.astype(int) - light.image)[nose].mean() for one in (plain, drawn)]
+    assert off[1] < 0.6 * off[0]
+
+
+def test_a_blend_knows_its_hair_unless_everyones_is_mixed(blender):
+    pair = PAIRS[0]
+    known = encoded(blender.networks, pair, None)
+    for surroundings in (1, 2):
+        options = BlendOptions(warp=False, surroundings=surroundings)
+        made = blended(blender.networks, known, np.array([0.5, 0.5]), options)
+        np.testing.assert_array_equal(made.hair, anyones_hair(known.parts))
+        np.testing.assert_allclose(made.skin, skin_of(known.parts[surroundings - 1]), atol=1e-6)
+    options = BlendOptions(warp=False, surroundings="mean")
+    assert blended(blender.networks, known, np.array([0.5, 0.5]), options).hair is None
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7])

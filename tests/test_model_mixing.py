@@ -53,6 +53,21 @@ def test_at_equal_weights_one_parent_is_the_source():
     np.testing.assert_allclose(mixed[:, near], z[:, :128].reshape(2, 2, 8, 8).mean(axis=0)[:, near], atol=1e-6)
 
 
+def test_hair_is_the_sources_inside_the_face_too():
+    z, half = latents(2, length=FINE["fine"][1]), np.array([0.5, 0.5])
+    hair = np.zeros((128, 128), np.float32)
+    hair[48:64, 48:80] = 1  # a fringe: places 3 and 4 of 8 across, in the face
+    for source in (0, 1):
+        plain, mixed = (mix(z, half, FINE, source, known) for known in (None, hair))
+        spatial = mixed[:128].reshape(2, 8, 8)
+        own = z[source, :128].reshape(2, 8, 8)
+        np.testing.assert_allclose(spatial[:, 3, 3:5], own[:, 3, 3:5], atol=1e-6)
+        elsewhere = np.ones((8, 8), bool)
+        elsewhere[3, 3:5] = False
+        np.testing.assert_array_equal(spatial[:, elsewhere], plain[:128].reshape(2, 8, 8)[:, elsewhere])
+        assert np.abs(mixed[132:] - plain[132:]).max() > 0.1
+
+
 def test_the_plainest_is_the_source_whatever_the_face():
     z = latents(2)
     face = outside_face(8) == 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypedDict
 
 import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
+from ..faces.parser import FaceParts, anyones_hair, face_parts
 from ..faces.warp import mean_shape, warp_to_mean, warp_to_shape
 from ..io.image import to_uint8
 from ..io.tables import flag, whole
@@ -18,6 +20,7 @@ from ..model.networks import Networks
 from .baselines import BASELINES, pixel
 from .compositing import compose, with_mean_colour
 from .compositing.composing import CUT_OUT, check_options, check_source, resolve_source_weights, suitability
+from .compositing.skin import skin_of
 from .recipes import normalised_weights
 
 __all__ = [
@@ -175,6 +178,10 @@ class BlendedCrop:
     """(N,) shares in hair and background, where the blend was mixed by them."""
     latent: np.ndarray | None = field(default=None, repr=False)
     """(D,) float32: what was decoded."""
+    skin: np.ndarray | None = field(default=None, repr=False)
+    """(S, S) float32: where the source of hair and background shows skin."""
+    hair: np.ndarray | None = field(default=None, repr=False)
+    """(S, S) float32: where any of the faces has hair; None where it was mixed like all else."""
 
 
 @dataclass(frozen=True)
@@ -192,6 +199,11 @@ class EncodedFaces:
     """(S, S, 3) uint8: what the encoder saw."""
     latents: np.ndarray = field(repr=False)
     """(N, D) float32."""
+
+    @cached_property
+    def parts(self) -> list[FaceParts]:
+        """Where each of the images shows skin and hair."""
+        return [face_parts(image) for image in self.images]
 
     def lies_at(self, target: np.ndarray | None) -> bool:
         """Whether the faces have that shape."""
@@ -321,12 +333,14 @@ def blended(
     if known is None or not known.lies_at(target):
         known = encoded(networks, faces, target)
     source = resolve_source_weights(known.faces, texture, options.surroundings)
-    latent = networks.mixed(known.latents, texture, source)
+    hair = None if options.surroundings == "mean" else anyones_hair(known.parts)
+    latent = networks.mixed(known.latents, texture, source, hair)
     decoded = networks.pictures(np.stack([latent, *known.latents]) if decode_parents else latent[None])
     seen = np.stack(known.images).astype(np.float32)
     mean, outside = (np.tensordot(part.astype(np.float32), seen, axes=1) for part in (texture, source))
     points = mean_shape(landmarks, texture) if target is None else target
-    picture = to_uint8(with_mean_colour(decoded[0], mean, outside, points))
+    skin = np.tensordot(source.astype(np.float32), np.stack([skin_of(parts) for parts in known.parts]), axes=1)
+    picture = to_uint8(with_mean_colour(decoded[0], mean, outside, points, skin, hair))
     unharmed = np.zeros(2, np.float32)
     degradation = np.stack([unharmed if face.degradation is None else face.degradation for face in known.faces])
     return BlendedCrop(
@@ -339,6 +353,8 @@ def blended(
         options.warp,
         source,
         latent,
+        skin,
+        hair,
     )
 
 
@@ -377,4 +393,6 @@ def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOpti
         surroundings=options.surroundings if made.source_weights is None else made.source_weights,
         cleaned=made.encoded,
         degradation=made.degradation,
+        skin=made.skin,
+        hair=made.hair,
     )

@@ -14,9 +14,9 @@ from ..blend.compositing.skin import tinted
 from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
 from ..errors import FeatureblendError
-from ..faces.alignment import AlignedFace, blurred
+from ..faces.alignment import AlignedFace
 from ..faces.masks import face_mask, outside_face
-from ..faces.parser import face_parts
+from ..faces.parser import anyones_hair, face_parts
 from ..io.inputs import Input
 from ..io.photo_warnings import told
 from ..io.tables import flag, number
@@ -37,9 +37,6 @@ face has hair, and all else around the face, since the background behind hair th
 
 REACH = 0.06
 """A region reaches so far beyond its landmarks, as a share of the crop's side: the skin that moves with it."""
-
-HAIR_REACH = 0.012
-"""Hair reaches so far beyond where it is seen, as a share of the crop's side, and its edge is as soft."""
 
 SOFT = 0.03
 """Standard deviation of a region's edge, as a share of the crop's side."""
@@ -70,10 +67,7 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
         raise FeatureblendError(f"unknown region {region!r}: use one of {', '.join(REGIONS)}")
     side = len(pictures[0])
     if region == "hair":
-        hair = np.max([face_parts(picture).hair for picture in pictures], axis=0)
-        reach = 2 * round(HAIR_REACH * side) + 1
-        grown = cv2.dilate(hair, np.ones((reach, reach), np.uint8))
-        return np.maximum(outside_face(side), blurred(grown, max(0.5, HAIR_REACH * side)))
+        return np.maximum(outside_face(side), anyones_hair([face_parts(picture) for picture in pictures]))
     points = np.rint(landmarks[list(REGIONS[region])]).astype(np.int32)
     mask = np.zeros((side, side), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(points), 1)

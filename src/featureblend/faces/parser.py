@@ -11,6 +11,7 @@ K. He, J. Sun, "Fast Guided Filter", arXiv:1505.00996, 2015.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -19,9 +20,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .alignment import resized
+from .alignment import blurred, resized
 
-__all__ = ["CLASSES", "FaceParser", "FaceParts", "face_parts", "guided_filter"]
+__all__ = ["CLASSES", "FaceParser", "FaceParts", "anyones_hair", "face_parts", "guided_filter"]
 
 NETWORK = Path(__file__).parent / "networks" / "face_parser.onnx"
 CLASSES = ("background", "skin", "clothes", "hair")
@@ -33,6 +34,9 @@ RADIUS, SMOOTHNESS = 3, 1e-3
 which a window counts as even."""
 EDGE = 0.02
 """How far the edge of a head may reach from where the network is sure of it, as a share of the side."""
+HAIR_REACH, SURE_HAIR = 0.012, (0.3, 0.8)
+"""Hair reaches so far beyond where it is seen, as a share of the side, and its edge is as soft; and the probabilities
+that count as none, and as hair."""
 ABOVE_EYES = 0.35
 """Height above which clothes are headwear, as a share of the side from above."""
 
@@ -168,6 +172,31 @@ def face_parts(image: np.ndarray) -> FaceParts:
 @cache
 def _shared_parser() -> FaceParser:
     return FaceParser()
+
+
+def anyones_hair(parts: Sequence[FaceParts]) -> np.ndarray:
+    """Where at least one of several faces in one shape has hair, and a little beyond.
+
+    Parameters
+    ----------
+    parts : sequence of FaceParts
+        Of one size.
+
+    Returns
+    -------
+    (S, S) float32 array in [0, 1]
+
+    Examples
+    --------
+    >>> one, other = (FaceParts(np.eye(4, dtype=np.float32)[np.full((9, 9), label)]) for label in (0, 3))
+    >>> anyones_hair([one, one]).max().item(), anyones_hair([one, other]).min().item()
+    (0.0, 1.0)
+    """
+    hair = np.max([one.hair for one in parts], axis=0)
+    sure = np.clip((hair - SURE_HAIR[0]) / (SURE_HAIR[1] - SURE_HAIR[0]), 0, 1)
+    reach = max(1, round(HAIR_REACH * len(hair)))
+    grown = cv2.dilate(sure, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return blurred(grown, max(0.5, HAIR_REACH * len(hair)))
 
 
 def guided_filter(

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
@@ -93,6 +94,12 @@ def _placed(inside: np.ndarray, around: np.ndarray, mask: np.ndarray) -> np.ndar
     return (inside[:, None, None] * (1 - mask) + around[:, None, None] * mask).astype(np.float32)
 
 
+def _with_hair(outside: np.ndarray, hair: np.ndarray | None) -> np.ndarray:
+    if hair is None:
+        return outside
+    return np.maximum(outside, cv2.resize(hair, outside.shape[::-1], interpolation=cv2.INTER_AREA))
+
+
 def _inside_and_around(
     latents: np.ndarray, weights: np.ndarray, layout: Mapping[str, Any], surroundings: Source | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -115,8 +122,9 @@ def mix(
     weights: np.ndarray,
     layout: Mapping[str, Any],
     surroundings: Source | np.ndarray = "auto",
+    hair: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Mix latents by weight in the face, and by the shares of `surroundings` around it.
+    """Mix latents by weight in the face, and by the shares of `surroundings` around it and where there is hair.
 
     Parameters
     ----------
@@ -129,6 +137,9 @@ def mix(
         Whose hair and background: that of the plainest latent, everyone's by weight, that face's, from 0, or shares
         that sum to 1, for whoever knows more than the latents (`blend.compositing.composing.resolve_source_weights`
         sees the photos).
+    hair : (S, S) array in [0, 1], optional
+        Where any of the faces has hair, S at least the latent's places: a fringe that one of them has is all of it
+        there, or not at all.
 
     Returns
     -------
@@ -152,11 +163,13 @@ def mix(
     inside, around = _inside_and_around(latents, weights, layout, surroundings)
     if not (isinstance(surroundings, str) and surroundings == "mean"):
         spatial = _spatial(latents, layout)
-        shares = _placed(inside, around, outside_face(spatial.shape[-1]))
+        shares = _placed(inside, around, _with_hair(outside_face(spatial.shape[-1]), hair))
         mixed[slice(*layout["spatial"])] = np.einsum("nij,ncij->cij", shares, spatial).ravel()
     if "fine" in layout:
         fine = _spatial(latents, layout, "fine")
-        shares, of_lines = (_placed(inside, around, mask(fine.shape[-1])) for mask in (outside_face, outside_features))
+        shares, of_lines = (
+            _placed(inside, around, _with_hair(mask(fine.shape[-1]), hair)) for mask in (outside_face, outside_features)
+        )
         lead = (inside - around)[:, None, None] * above_mouth(fine.shape[-1])
         mixed[slice(*layout["fine"])] = mix_fine(fine, shares, of_lines, lead).ravel()
     return mixed

@@ -146,6 +146,7 @@ class Networks:
         latents: np.ndarray,
         shares: Sequence[float] | np.ndarray,
         surroundings: Source | np.ndarray = "auto",
+        hair: np.ndarray | None = None,
     ) -> np.ndarray:
         """Mix several latents into one, the only place where this is done.
 
@@ -156,9 +157,11 @@ class Networks:
             Sum to 1.
         surroundings : 'auto', 'mean', int or (N,) array
             Whose hair and background, as `featureblend.model.mixing.mix`; a number counts from 0.
+        hair : (S, S) array, optional
+            Where any of them has hair, as there.
 
         Returns
         -------
         (D,) float32 array
         """
-        return mix(latents, np.asarray(shares, np.float64), self.config.latent_layout, surroundings)
+        return mix(latents, np.asarray(shares, np.float64), self.config.latent_layout, surroundings, hair)

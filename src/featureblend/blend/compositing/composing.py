@@ -125,6 +125,8 @@ def compose(
     surroundings: Source | Sequence[float] | np.ndarray = "auto",
     cleaned: Sequence[np.ndarray] = (),
     degradation: np.ndarray | None = None,
+    skin: np.ndarray | None = None,
+    hair: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make the finished picture of a blend.
 
@@ -159,6 +161,8 @@ def compose(
     degradation : (N, 2) array, optional
         How far degradation of light and of texture was removed from each, 0 to 1; it is taken out of their detail, too
         (`featureblend.blend.compositing.restoration`).
+    skin, hair : (s, s) arrays in [0, 1], optional
+        As `featureblend.blend.compositing.detail.add_detail`.
 
     Returns
     -------
@@ -191,7 +195,7 @@ def compose(
         if degradation is not None and degradation.any() and cleaned
         else []
     )
-    task = _Task(blend, faces, share, shape_shares, detail, warped, surroundings, restorations)
+    task = _Task(blend, faces, share, shape_shares, detail, warped, surroundings, restorations, skin, hair)
     target = faces[int(onto) - 1]
     if background == "source":
         return _into_photo(task, target, int(onto), size)
@@ -230,6 +234,8 @@ class _Task:
     surroundings: Any
     restorations: Sequence[tuple[np.ndarray, np.ndarray]]
     """Each parent cleaned, and its degradation; empty where none is degraded."""
+    skin: np.ndarray | None = None
+    hair: np.ndarray | None = None
 
     def around(self) -> np.ndarray:
         """(N,) shares of the parents around the face."""
@@ -262,7 +268,8 @@ class _Task:
             return resized(self.blend, size)
         working = int(np.clip(size, 64, WORKING))
         around = self.around() if surroundings is None else surroundings
-        made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around)
+        skin = self.skin if surroundings is None else None  # others' surroundings show other skin
+        made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around, skin, self.hair)
         return resized(made, size)
 
 

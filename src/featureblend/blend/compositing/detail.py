@@ -97,6 +97,8 @@ def add_detail(
     weights: Sequence[float] | np.ndarray,
     shape: np.ndarray,
     surroundings: Sequence[float] | np.ndarray,
+    skin: np.ndarray | None = None,
+    hair: np.ndarray | None = None,
 ) -> np.ndarray:
     """Add the parents' fine detail to a blend.
 
@@ -113,6 +115,9 @@ def add_detail(
     surroundings : sequence of N floats
         Shares of the parents around the face; sum to 1:
         `featureblend.blend.compositing.composing.resolve_source_weights`.
+    skin, hair : (n, n) arrays in [0, 1], optional
+        Where the source of hair and background shows skin, and where any parent has hair, which is the source's then;
+        of any size. Skin is looked for, in pictures larger than that too, whose edges are finer.
 
     Returns
     -------
@@ -138,11 +143,15 @@ def add_detail(
     guides = [_scaled(image, GUIDE) for image in images]
     guide, points = _scaled(np.asarray(blend, np.float32), GUIDE), rescaled_points(shape, GUIDE / size)
     inside, core = face_mask(points, GUIDE, forehead=0.075), face_mask(points, GUIDE, forehead=0, soft=0.02)
+    if hair is not None:
+        inside, core = (mask * (1 - _scaled(hair, GUIDE)) for mask in (inside, core))
     around = np.asarray(surroundings, np.float64)
     regions = region_masks(points, GUIDE)
     chosen = np.einsum("kn,kyx->nyx", face_shares(guides, guide, shares, around, regions, core), regions)
     # Only what lies well inside the face says how its colour differs, not what shines in from behind it.
     deep = face_mask(points, GUIDE, forehead=0, soft=0.03)
+    if hair is not None:
+        deep = deep * (1 - _scaled(hair, GUIDE))
     was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
     becomes = was + np.float32(1 - own) * (becomes - was)
     donor = np.einsum("nyx,nyxc->yxc", chosen.astype(np.float32), np.stack(guides))
@@ -151,7 +160,8 @@ def add_detail(
     clearer = around**OUTLINES / (around**OUTLINES).sum()
     outlines, outside = _mixed(images, clearer), _mixed(images, around)
     side = min(size, SKIN_SIDE)
-    skin = skin_around(_scaled(outside, side))
+    if skin is None or len(skin) < side:
+        skin = skin_around(_scaled(outside, side))
     # Both alike: an outline with the contrast of the old skin before bands of the new one would glow.
     outlines, outside = (
         tinted(one, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])

@@ -13,10 +13,10 @@ import numpy as np
 
 from ...faces.alignment import blurred
 from ...faces.masks import face_mask
-from ...faces.parser import face_parts
+from ...faces.parser import FaceParts, face_parts
 from ...io.image import to_uint8
 
-__all__ = ["skin_around", "spread", "tinted", "with_mean_colour"]
+__all__ = ["skin_around", "skin_of", "spread", "tinted", "with_mean_colour"]
 
 LOW_BAND = 1 / 32
 """Standard deviation of the blur that gives the broad band, as a share of the side."""
@@ -28,7 +28,14 @@ TINT_GAIN = (0.25, 4.0)
 """How far skin around a face is darkened or lightened at most."""
 
 
-def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, shape: np.ndarray) -> np.ndarray:
+def with_mean_colour(
+    picture: np.ndarray,
+    mean: np.ndarray,
+    around: np.ndarray,
+    shape: np.ndarray,
+    skin: np.ndarray | None = None,
+    hair: np.ndarray | None = None,
+) -> np.ndarray:
     """Set the low band of a blend's face to its parents' weighted mean, and the skin around it to the face's colour.
 
     Parameters
@@ -41,6 +48,10 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
         The same by their shares in hair and background.
     shape : (68, 2) array
         The blend's landmarks in pixels.
+    skin : (S, S) array in [0, 1], optional
+        Where `around` shows the person's skin; looked for if left out.
+    hair : (S, S) array in [0, 1], optional
+        Where the blend's hair is one parent's, and nothing is to be changed though the face lies there.
 
     Returns
     -------
@@ -60,7 +71,9 @@ def with_mean_colour(picture: np.ndarray, mean: np.ndarray, around: np.ndarray, 
     picture, mean, around = (np.clip(np.asarray(one, np.float32), 0, 255) for one in (picture, mean, around))
     core = face_mask(shape, size, forehead=0, soft=0.02)
     deep = face_mask(shape, size, forehead=0)
-    skin = skin_around(around)
+    skin = skin_around(around) if skin is None else skin
+    if hair is not None:
+        core, deep = core * (1 - hair), deep * (1 - hair)
     wanted = tinted(around, spread(around, deep), spread(mean, deep))
     wanted = wanted + core[..., None] * (mean - wanted)
     known = np.maximum(core, skin)
@@ -87,7 +100,11 @@ def skin_around(image: np.ndarray) -> np.ndarray:
     >>> bool(skin[110, 64] > 0.5), bool(skin[10, 10] < 0.5)  # neck, background
     (True, True)
     """
-    parts = face_parts(to_uint8(image))
+    return skin_of(face_parts(to_uint8(image)))
+
+
+def skin_of(parts: FaceParts) -> np.ndarray:
+    """Where there is surely skin of the person in the middle, (S, S) float32 in [0, 1]."""
     return np.clip((np.minimum(parts.skin, parts.head) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
 
 
