@@ -14,10 +14,13 @@ from PIL import Image
 import featureblend
 from featureblend.blend.blender import METHODS, Blender
 from featureblend.blend.compositing.composing import best_source
+from featureblend.blend.pipeline import BlendOptions, blended, encoded
 from featureblend.blend.quality import MEANINGS
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
+from featureblend.faces.warp import mean_shape
 from featureblend.model.folder import find_model
+from featureblend.model.networks import Networks
 
 FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
@@ -307,3 +310,22 @@ def test_a_warm_blend_is_quick(blender, halfway):
         blender.blend([FIRST, SECOND])
         taken.append(time.process_time() - start)
     assert min(taken) <= 1.2
+
+
+def test_faces_that_are_encoded_in_a_blends_shape_are_not_encoded_again(blender, monkeypatch):
+    networks, faces, even = blender.networks, [blender.find(photo) for photo in (FIRST, SECOND)], np.array([0.5, 0.5])
+    options = BlendOptions()
+    due = blended(networks, faces, even, options)
+    known = encoded(networks, faces, mean_shape([face.landmarks for face in faces], even))
+    latents, asked = Networks.latents, []
+
+    def noting(self, images, **given):
+        asked.append(len(images))
+        return latents(self, images, **given)
+
+    monkeypatch.setattr(Networks, "latents", noting)
+    assert (blended(networks, known, even, options).image == due.image).all()
+    assert not asked
+    other = np.array([0.2, 0.8])  # in another shape
+    assert (blended(networks, known, other, options).image == blended(networks, faces, other, options).image).all()
+    assert asked == [2, 2]

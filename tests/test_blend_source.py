@@ -12,6 +12,7 @@ from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.blend.blender import Blender
+from featureblend.blend.compositing import composing
 from featureblend.blend.compositing.composing import best_source, resolve_source_weights
 from featureblend.cli import main
 from featureblend.edit.average import average
@@ -57,6 +58,22 @@ def test_the_page_the_command_and_python_decide_alike(blender, place):
     for size in ("256", "source"):
         main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--size", size, "--quiet"])
         assert read_recipe("out.png")["surroundings"] == due
+
+
+def test_a_slider_looks_at_each_photo_once(blender, place, monkeypatch):
+    looked, own = [], composing.edge_sharpness
+
+    def noting(*given):
+        looked.append(given)
+        return own(*given)
+
+    monkeypatch.setattr(composing, "edge_sharpness", noting)
+    studio, table = Studio(blender), ()
+    for name in ("ana.png", "ben.jpg"):
+        table = studio.added(table, name, (place / name).read_bytes())
+    for weights in ([50, 50], [30, 70], [80, 20]):
+        studio.preview(table, weights, Look())
+    assert len(looked) == 2
 
 
 def test_every_pair_is_decided_wholly():
