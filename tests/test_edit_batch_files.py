@@ -209,9 +209,9 @@ def test_the_table_tells_rows_apart_by_what_they_asked_for(place, blender):
     run_batch(read_rows("x.csv", {"size": 128, "warp": False}), "out", blender)
     columns = ("faces", *OPTIONS)
     assert [[line[column] for column in columns] for line in table("out")] == [
-        ["1 largest", "yes", "2", "source", "2", "300", "no", "2 1", "0.25 0.75"],
-        ["largest", "no", "auto", "blend", "1", "128", "", "", ""],
-        ["largest", "", "", "blend", "1", "128", "", "", ""],
+        ["1 largest", "yes", "2", "source", "head", "2", "300", "no", "2 1", "0.25 0.75"],
+        ["largest", "no", "auto", "blend", "head", "1", "128", "", "", ""],
+        ["largest", "", "", "blend", "head", "1", "128", "", "", ""],
         [""] * len(columns),
     ]
 
