@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.landmarks import MIRRORED
+from ..faces.masks import hull_mask
 from .inputs import as_stack, luma
 
 __all__ = ["symmetry"]
@@ -68,7 +69,7 @@ def symmetry(image: np.ndarray, landmarks: np.ndarray | None = None) -> float:
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        cv2.fillConvexPoly(where, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+        where = hull_mask(points, (height, width))
     first, second = (_contrast(picture, scale)[where > 0].astype(np.float64) for picture in (grey, mirrored))
     first, second = first - first.mean(), second - second.mean()
     norm = np.sqrt((first @ first) * (second @ second))
