@@ -86,7 +86,7 @@ def test_each_shell_understands_its_own(script, tmp_path):
         (["blend", "--method", "zzz"], []),
         (["blend", "--background", ""], ["blend", "source", "transparent", "black", "average"]),
         (["blend", "--cut", ""], ["head", "face"]),
-        (["blend", "--surroundings", ""], ["auto", "mean"]),
+        (["blend", "--surroundings", ""], ["auto", "mean", "blend"]),
         (["blend", "--size", ""], ["source"]),
         (["blend", "--onto", ""], []),
         (["blend", "--faces", "largest", "c"], ["central"]),
