@@ -3,19 +3,23 @@
 import json
 import re
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
 from evaluation_faces import TINY, lines, make_faces, run
 
+from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import DEGRADATIONS
 from featureblend.evaluation.figures import FIGURES, badness
 from featureblend.evaluation.measuring import Measurer
+from featureblend.evaluation.methods import Model
 from featureblend.evaluation.pca import PrincipalComponents, fit_components
 from featureblend.evaluation.protocols import PROTOCOLS, draw, find_protocol
 from featureblend.evaluation.run import evaluate
 from featureblend.model.folder import find_model
+from featureblend.model.networks import Networks
 
 METHODS = ("latent", "latent-network", "latent-unwarped", "pca", "pixel", "morph")
 """Every kind: networks whose variants share work, components, and methods without learning."""
@@ -144,6 +148,25 @@ def test_a_stopped_run_goes_on_where_it_was(faces, tmp_path, asked, monkeypatch)
     for name in ("metrics.jsonl", "report.html"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not list((tmp_path / "parts").rglob("0*.npz"))
+
+
+def test_what_methods_share_is_worked_out_once(faces, monkeypatch):
+    """Faces are restored once, warped faces encoded once, and of two blends that differ in their detail one decoded."""
+    calls, own = Counter(), {name: getattr(Networks, name) for name in ("cleaned", "latents", "pictures")}
+    for name in own:
+
+        def noting(self, *given, name=name, **named):
+            calls[name] += 1
+            return own[name](self, *given, **named)
+
+        monkeypatch.setattr(Networks, name, noting)
+    names = ["latent", "latent-network", "latent-plain-mean", "latent-unwarped"]
+    measurer = Measurer(draw(faces, TINY, 128), [Model(Blender.from_pretrained(), 128, names)])
+    measurer.pair(5, names, np.ones((1, 391)))
+    blends = len(names)  # each is encoded again, for the cycle error
+    assert calls == {"cleaned": 2 + blends, "latents": 2 + 2 + blends, "pictures": 2 + blends - 1}
+    measurer.pair(5, names, np.ones((1, 391)))  # the faces in another pair
+    assert calls["cleaned"] == 2 + 2 * blends
 
 
 @pytest.mark.parametrize("name", ["pixel.json", "pixel.npz"])
