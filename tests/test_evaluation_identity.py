@@ -20,12 +20,14 @@ from featureblend.training.dataset import FaceSet
 
 
 def test_a_blend_counts_only_if_it_matches_every_contributor():
-    """One number tells people apart: a blend in the middle of two who are .4 apart is .2 from both."""
+    """One number tells people apart: a blend in the middle of two is half as far from both."""
     images, points = draw_faces(range(60), 32)
     faces = replace(FaceSet.from_images(images, split="test"), landmarks=points.astype(np.float32))
     faces = replace(faces, people=np.array([f"person {number // 2}" for number in range(60)]))
     drawn = draw(faces, Protocol("some", "test", 5), 32)
     places = {person: 0.4 * number for number, person in enumerate(dict.fromkeys(drawn.faces.people.tolist()))}
+    one, other = drawn.faces.people[drawn.pairs[3]]
+    places[other] = places[one] + 0.1  # hardly to be told apart: a blend of these two is taken for both
     known = {index: np.array([places[person]]) for index, person in enumerate(drawn.faces.people.tolist())}
     near, far = (np.stack([known[index] for index in drawn.pairs[:, side]]) for side in (0, 1))
     blends = {number: value for number, value in enumerate((near + far) / 2) if number != 1}
@@ -38,6 +40,8 @@ def test_a_blend_counts_only_if_it_matches_every_contributor():
     due[1:3] = None, 1 - apart[2]
     assert columns["weaker_parent"] == [None if value is None else pytest.approx(value) for value in due]
     assert columns["mmpmr"] == [None if value is None else float(value > facts["threshold"]) for value in due]
+    assert columns["mmpmr"][3] == 1
+    assert columns["mmpmr"].count(0) >= 2
     assert facts["mated"] == 5
 
 
