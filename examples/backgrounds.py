@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Background, size and detail
 #
-# By default a blend is the aligned crop of a face at the model's size. Here it is enlarged, given other backgrounds,
-# and pasted back into a photo.
+# By default a blend is the aligned crop of a face at the photos' own size. Here it has another size and background, and
+# is pasted back into a photo.
 
 # %%
 from pathlib import Path

@@ -13,6 +13,7 @@ from drawn_faces import draw_face
 from PIL import Image
 from real_photos import lfw_photos
 
+from featureblend.blend.compositing import composing
 from featureblend.faces.detector import FaceDetector
 
 # A shell's background jobs ignore Ctrl-C, and `nohup`'s a closed terminal; every program that the tests stop with these
@@ -51,6 +52,14 @@ def face_photos(tmp_path_factory, face_source):
         for seed in range(COUNT):
             Image.fromarray(draw_face(seed, 250)[0]).save(path_of(f"Drawn_Face_{seed}"), quality=95)
     return sorted(folder.glob("*/*.jpg"))
+
+
+@pytest.fixture(scope="module")
+def model_sized():
+    """Pictures have the model's size where none is asked for: faster, and comparable with what the model sees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(composing, "OWN_LARGEST", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ from featureblend.faces.warp import mean_shape
 from featureblend.model.folder import find_model
 from featureblend.model.networks import Networks
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
@@ -176,7 +178,7 @@ def test_the_recipe_names_everything_but_folders(blender, halfway):
         "faces": ["largest", "largest"],
         "verb": "blend",
         "surroundings": best_source([blender.find(path) for path in (FIRST, SECOND)]),
-        "options": {"detail": True},
+        "options": {"detail": True, "size": blender.image_size},
         "warp": True,
         "model": {"name": blender.config.name, "identity": blender.config.identity},
         "featureblend": featureblend.__version__,

@@ -16,6 +16,8 @@ from featureblend.metrics.ghosts import ghosting, hull_mask
 from featureblend.metrics.paths import boundary_error, path_irregularity, path_lengths
 from featureblend.metrics.scores import sharpness
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 PAIRS = [(1, 2), (4, 7), (11, 3)]
 
 

@@ -22,6 +22,8 @@ from featureblend.metrics.scores import psnr
 from featureblend.model.folder import CLEANER, find_model
 from featureblend.model.networks import Networks
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 SAID = {"light": "evened out", "noise": "taken out", "blur": "taken out"}
 GAINED = {"light": 7, "noise": 7, "blur": 1.5}

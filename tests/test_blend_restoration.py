@@ -21,6 +21,8 @@ from featureblend.io.image import load_image, save_image
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 

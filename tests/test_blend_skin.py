@@ -25,6 +25,8 @@ from featureblend.faces.parser import anyones_hair
 from featureblend.metrics import skin_between, skin_colour
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 WEIGHTS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 

@@ -23,6 +23,8 @@ from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 from featureblend.web.studio import Look, Studio
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 SIZES = (None, 256, 512, 1024, "source")
 
 

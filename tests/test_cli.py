@@ -24,6 +24,8 @@ from featureblend.faces import EXAMPLES
 from featureblend.metrics.scores import sharpness
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 
 def pixels(path):
     with Image.open(path) as picture:

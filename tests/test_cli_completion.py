@@ -87,7 +87,7 @@ def test_each_shell_understands_its_own(script, tmp_path):
         (["blend", "--background", ""], ["blend", "source", "transparent", "black", "average"]),
         (["blend", "--cut", ""], ["head", "face"]),
         (["blend", "--surroundings", ""], ["auto", "mean", "blend"]),
-        (["blend", "--size", ""], ["source"]),
+        (["blend", "--size", ""], ["photos", "source", "model"]),
         (["blend", "--onto", ""], []),
         (["blend", "--faces", "largest", "c"], ["central"]),
         (["compare", "a.jpg", "b.jpg", "--methods", "pixel", "mor"], ["morph"]),

@@ -5,6 +5,7 @@
 import shutil
 
 import numpy as np
+import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
@@ -12,6 +13,8 @@ from featureblend.cli import main
 from featureblend.faces import EXAMPLES
 from featureblend.io.codes import Code
 from featureblend.io.metadata import read_recipe
+
+pytestmark = pytest.mark.usefixtures("model_sized")
 
 
 def test_a_continuum_through_codes_and_photos(place, capsys):

@@ -8,6 +8,8 @@ from command_line import place, shared_detector  # noqa: F401
 from featureblend.cli import main
 from featureblend.io.metadata import read_recipe
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 PIXEL = ["ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"]
 
 

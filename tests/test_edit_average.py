@@ -17,6 +17,8 @@ from featureblend.faces import EXAMPLES
 from featureblend.io.metadata import read_recipe, save_picture
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 NAMES = ("fifth", "first", "fourth", "second", "sixth", "third")
 
 

@@ -22,6 +22,8 @@ from featureblend.io.console import Ended
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 ROWS = """photo1,photo2,weights,alpha,name,method
 ana.png,ben.jpg,2 1,,first,
 ana.png,ben.jpg,,0.25,second,pixel

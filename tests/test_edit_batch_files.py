@@ -19,6 +19,8 @@ from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 OVERWRITING = "a,b,name\nana.png,ben.jpg,cem\ncem.png,ben.jpg,x\n"
 
 

@@ -19,6 +19,8 @@ from featureblend.io.metadata import save_picture
 from featureblend.model.fine_mixing import sum_fine
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND, THIRD, FOURTH = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third", "fourth"))
 
 
@@ -134,7 +136,7 @@ def test_a_picture_has_the_size_that_is_asked_for(blender, astronaut):
     assert difference(large, face.at(200).image) < 0.6  # the photo's own pixels, not enlarged ones
     assert symmetrize(astronaut, 1, size="source", blender=blender).image.width == face.native_size
     for size in (8, 9999, "big", True):
-        with pytest.raises(FeatureblendError, match="use 'source' or a number of pixels"):
+        with pytest.raises(FeatureblendError, match="size"):
             symmetrize(astronaut, size=size, blender=blender)
 
 

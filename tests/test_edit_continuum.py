@@ -23,6 +23,8 @@ from featureblend.io.metadata import read_recipe
 from featureblend.io.video import check_out
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 

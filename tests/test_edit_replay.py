@@ -20,6 +20,8 @@ from featureblend.io.files import sha256
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 
 @pytest.mark.parametrize(
     ("out", "words"),

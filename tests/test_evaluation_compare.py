@@ -15,6 +15,8 @@ from featureblend.evaluation.compare import COMPARED_METHODS, compare
 from featureblend.io.files import sha256
 from featureblend.io.metadata import read_recipe
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 
 @pytest.fixture(scope="module")
 def blender(detector):

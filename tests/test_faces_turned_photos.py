@@ -22,6 +22,8 @@ from featureblend.training.dataset import FaceSet
 from featureblend.training.prepare import prepare
 from featureblend.web.studio import Look, Studio
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 TURNS = (1, 2, 3)
 

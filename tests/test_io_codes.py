@@ -14,6 +14,8 @@ from featureblend.io.codes import Code
 from featureblend.io.inputs import input_files, read_input
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 

@@ -23,6 +23,8 @@ from featureblend.io.inputs import input_files, made_here, read_folder
 from featureblend.io.metadata import read_recipe, save_picture, was_made_here
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
 

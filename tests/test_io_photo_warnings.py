@@ -33,6 +33,8 @@ from featureblend.io.photo_warnings import MONOCHROME, PhotoWarning, counted, to
 from featureblend.model.folder import find_model
 from featureblend.web.studio import Look, Studio
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 

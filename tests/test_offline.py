@@ -11,6 +11,8 @@ import pytest
 
 from featureblend.faces import EXAMPLES
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 GUARD = '''
 """Loaded by Python itself before anything else: forbids sockets to Python code, and to native code on Linux."""
 import ctypes, os, platform, struct, sys

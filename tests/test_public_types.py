@@ -12,6 +12,8 @@ from featureblend.faces import EXAMPLES
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
+pytestmark = pytest.mark.usefixtures("model_sized")
+
 A, B = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 ODD = [None, True, "x", "", b"x", 3.5, float("nan"), 10**30, np.int64(-7), [], [None], {}, {"x": 1}, object(),
        io.BytesIO(), Path("nowhere"), np.zeros(3), np.ones(2, int), np.array(True), (1, "2"), -0.5,

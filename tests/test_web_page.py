@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from example_photos import small_example
 from PIL import Image
 
 from featureblend.evaluation.degradation import degrade
@@ -22,18 +23,28 @@ def opened(address):
     return Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
 
 
-def test_two_photos_a_slider_and_the_download(tab, tmp_path):
+@pytest.fixture
+def small(tmp_path):
+    """Two photos that are no larger than what the page shows: it shows the very picture that is saved."""
+    paths = []
+    for path in (FIRST, SECOND):
+        save_image(tmp_path / f"{path.stem}.png", small_example(path.name))
+        paths.append(tmp_path / f"{path.stem}.png")
+    return paths
+
+
+def test_two_photos_a_slider_and_the_download(tab, tmp_path, small):
     one = tab()
     page = one.page
-    one.put(FIRST, SECOND)
+    one.put(*small)
     even = one.picture()
-    assert page.inner_text("#picture figcaption") == "first.jpg 50 % · second.jpg 50 %"
+    assert page.inner_text("#picture figcaption") == "first.png 50 % · second.png 50 %"
     slider = page.locator("#weight-1 input[type=range]")
     slider.focus()
     for _ in range(7):  # by keyboard, faster than the answers come: the last value wins
         slider.press("ArrowLeft")
     # Only the last value, 43 : 50, is 46 %: the two before it are both shown as 47 %.
-    page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('first.jpg 46 %')")
+    page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('first.png 46 %')")
     moved = one.picture()
     assert np.abs(np.asarray(opened(even), int) - np.asarray(opened(moved), int)).max() > 2
     page.wait_for_selector("#measures .fb-bars li")
@@ -41,26 +52,26 @@ def test_two_photos_a_slider_and_the_download(tab, tmp_path):
 
     with page.expect_download() as started:
         page.click("#download")
-    assert started.value.suggested_filename == "blend-first-second.jpg"
+    assert started.value.suggested_filename == "blend-first-second.png"
     saved = tmp_path / "blend.png"
     started.value.save_as(saved)
     with Image.open(saved) as picture:
         recipe = json.loads(picture.text["featureblend"])
         assert picture.tobytes() == opened(moved).tobytes()  # what was shown is what is saved
-    assert [entry["name"] for entry in recipe["inputs"]] == ["first.jpg", "second.jpg"]
+    assert [entry["name"] for entry in recipe["inputs"]] == ["first.png", "second.png"]
     assert recipe["weights"] == pytest.approx([43 / 93, 50 / 93])
 
     from featureblend.blend.blender import Blender
 
-    again = Blender.from_pretrained().blend([FIRST, SECOND], [43, 50], which=recipe["faces"])
+    again = Blender.from_pretrained().blend(small, [43, 50], which=recipe["faces"])
     assert again.image.tobytes() == opened(moved).tobytes()
 
 
-def test_a_photo_is_restored_or_left(tab, tmp_path):
-    save_image(tmp_path / "noisy.png", degrade(load_image(FIRST), "noise"))
+def test_a_photo_is_restored_or_left(tab, tmp_path, small):
+    save_image(tmp_path / "noisy.png", degrade(load_image(small[0]), "noise"))
     one = tab()
     page = one.page
-    one.put(tmp_path / "noisy.png", SECOND)
+    one.put(tmp_path / "noisy.png", small[1])
     one.picture()
     page.wait_for_selector("#measures .fb-warnings")
     said = page.inner_text("#measures .fb-warnings")

@@ -97,7 +97,7 @@ def even_shares(
     FeatureblendError
         If every blend is nearer to the same one of them, or the recogniser is not installed.
     """
-    plain = replace(options, background="blend", size=None)
+    plain = replace(options, background="blend", size="model")
     images, marks = [face.image for face in faces], [face.landmarks for face in faces]
     faces = as_seen(networks, faces, plain)
     if by == "identity":

@@ -61,7 +61,8 @@ class Blender:
     --------
     >>> from featureblend.faces import EXAMPLES
     >>> blender = Blender.from_pretrained()
-    >>> blend = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], weights=[2, 1])
+    >>> photos = [EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"]
+    >>> blend = blender.blend(photos, weights=[2, 1], size="model")
     >>> blend.image.size
     (128, 128)
     """
@@ -121,7 +122,7 @@ class Blender:
 
     @property
     def image_size(self) -> int:
-        """Side of the blends in pixels."""
+        """Side of the model's pictures in pixels."""
         return self.config.image_size
 
     def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
@@ -366,6 +367,9 @@ class Blender:
             blend_options = replace(
                 blend_options, surroundings=best_source(faces)
             )  # decided once, and kept in the recipe
+        if blend_options.size == "photos" and blend_options.background != "source":  # a recipe holds the number
+            native = [face.native_size for face in faces]
+            blend_options = replace(blend_options, size=output_side("photos", self.image_size, native))
         shown, options = self._as_shown(faces, shares, blend_options)
         made = blended(self.networks, shown, shares, options, decode_parents=measures != "none")
         picture = finished(made, shown, options)
@@ -373,7 +377,7 @@ class Blender:
         if measures != "none":
             typical = self.config.metrics.get("psnr") or TYPICAL
             recognizer = self.recognizer if measures == "identity" else None
-            whole = blend_options.background != "blend" or blend_options.size is not None
+            whole = blend_options.background != "blend" or len(picture) != self.image_size
             crop = finished(made, shown, options, plain=True) if whole else picture
             found, warnings = measure_quality(replace(made, image=crop), faces, names, typical, recognizer)
         else:
@@ -389,7 +393,7 @@ class Blender:
             return faces, options
         if options.background == "source":  # whose surroundings are the photo's own
             return faces, replace(options, surroundings=best_source(faces))
-        side = output_side(options.size, self.image_size, faces[int(options.onto) - 1])
+        side = output_side(options.size, self.image_size, [face.native_size for face in faces], options.onto)
         side = int(np.clip(side, self.image_size, LARGEST_MEETING))
         known = self._meeting
         # A continuum and a slider ask for the same two again and again.

@@ -64,7 +64,7 @@ class BlendOptions:
     Examples
     --------
     >>> BlendOptions(method="morph", shape_weights=(3, 1)).recorded()
-    {'detail': False, 'shape_weights': [3, 1]}
+    {'detail': False, 'size': 'photos', 'shape_weights': [3, 1]}
     >>> BlendOptions(method="pixel", shape_weights=(3, 1)).check(2)
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: the method 'pixel' warps no faces: weights of the shape go with latent, morph
@@ -86,9 +86,10 @@ class BlendOptions:
     photo ('source'), nothing ('transparent'), 'black', or the mean of the warped photos ('average')."""
     cut: str = "head"
     """What is left with the backgrounds 'transparent' and 'black': the 'head' with its hair, or the 'face' alone."""
-    size: int | str | None = None
-    """Longest side of the picture in pixels, or 'source' for the photo's own; by default the model's, and with the
-    background 'source' the photo's."""
+    size: int | str | None = "photos"
+    """Longest side of the picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the scale of the photo
+    with the largest face, at most 1,024 pixels ('photos'); the model's ('model'); that of the photo `onto` ('source').
+    With the background 'source' each of these is that photo's own size."""
     detail: bool | None = None
     """Whether the fine detail is the photos' own; by default with 'latent' only, whose networks draw softly."""
     onto: int = 1
@@ -97,6 +98,8 @@ class BlendOptions:
     def __post_init__(self) -> None:
         for name in ("surroundings", "size", "onto"):
             object.__setattr__(self, name, whole(getattr(self, name)))  # 256.0 is 256
+        if self.size is None:
+            object.__setattr__(self, "size", "photos")
         for name in ("warp", "detail"):
             value = getattr(self, name)
             if value is not None or name == "warp":
@@ -141,9 +144,10 @@ class BlendOptions:
         return self.surroundings if isinstance(self.surroundings, str) else int(self.surroundings) - 1
 
     def recorded(self) -> dict[str, Any]:
-        """The options that differ from their defaults, for a recipe."""
+        """The options for a recipe: those that differ from what a recipe without them means."""
         found: dict[str, Any] = {"detail": self.detailed}
-        for name, plain in (("background", "blend"), ("size", None), ("onto", 1)):
+        named = self.background == "source" and self.size in ("photos", "model")  # where it says nothing
+        for name, plain in (("background", "blend"), ("size", self.size if named else "model"), ("onto", 1)):
             value = getattr(self, name)
             if value != plain:
                 found[name] = value.item() if isinstance(value, np.generic) else value
@@ -321,14 +325,9 @@ def blended(
     shape = shares if options.shape_weights is None else normalised_weights(options.shape_weights, len(faces))
     texture = shares if options.texture_weights is None else normalised_weights(options.texture_weights, len(faces))
     images, landmarks = [face.image for face in faces], [face.landmarks for face in faces]
-    if options.method == "morph" and shape is not texture:
-        return BlendedCrop(
-            pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist()), texture, shape, warped=True
-        )
     if options.method != "latent":
-        return BlendedCrop(
-            BASELINES[options.method](images, shares.tolist(), landmarks), texture, shape, warped=options.warps
-        )
+        drawn = _baseline(options.method, images, landmarks, texture, shape)
+        return BlendedCrop(drawn, texture, shape, warped=options.warps)
     target = mean_shape(landmarks, shape) if options.warp else None
     if known is None or not known.lies_at(target):
         known = encoded(networks, faces, target)
@@ -358,6 +357,19 @@ def blended(
     )
 
 
+def _baseline(
+    method: str,
+    images: Sequence[np.ndarray],
+    landmarks: Sequence[np.ndarray],
+    texture: np.ndarray,
+    shape: np.ndarray,
+) -> np.ndarray:
+    """Blend pictures without learning."""
+    if method == "morph" and not np.array_equal(shape, texture):
+        return pixel.blend(warp_to_mean(images, landmarks, shape), texture.tolist())
+    return BASELINES[method](images, texture.tolist(), landmarks)
+
+
 def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOptions, plain: bool = False) -> np.ndarray:
     """The finished crop: with the photos' detail, at its size, before the background.
 
@@ -378,7 +390,13 @@ def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOpti
     FeatureblendError
         If the background is that of a photo, and there is none.
     """
-    where = replace(options, background="blend", size=None, onto=1) if plain else options
+    where = replace(options, background="blend", size="model", onto=1) if plain else options
+
+    def drawn(side: int) -> np.ndarray:
+        crops = [face.at(side) for face in faces]
+        images, landmarks = [crop.image for crop in crops], [crop.landmarks for crop in crops]
+        return _baseline(options.method, images, landmarks, made.texture, made.shape)
+
     return compose(
         made.image,
         faces,
@@ -395,4 +413,5 @@ def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOpti
         degradation=made.degradation,
         skin=made.skin,
         hair=made.hair,
+        draw=None if options.method == "latent" else drawn,
     )

@@ -29,7 +29,7 @@ class Blend:
     """A blended photo, how good it is, and how it was made."""
 
     image: Image.Image = field(repr=False)
-    """The picture: at the model's size, unless another size or background was asked for."""
+    """The picture: at the photos' own size, unless another size or background was asked for."""
     measures: dict[str, Any]
     """Figures of this blend; `featureblend.metrics.measures` says what each means."""
     recipe: dict[str, Any]

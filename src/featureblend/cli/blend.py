@@ -238,7 +238,9 @@ class Batch(Warping, Quiet):
     jobs: int | None = option("COUNT", "Rows at a time; one a core if left out.", default=None)
     method: str = option("NAME", "For rows that name none.", default="latent", words=methods)
     background: str = option(None, "For rows that name none.", default="blend", choices=BACKGROUNDS)
-    size: int | str | None = option("PIXELS", "For rows that name none.", default=None, words=lambda: ("source",))
+    size: int | str = option(
+        "PIXELS", "For rows that name none.", default="photos", words=lambda: ("photos", "source", "model")
+    )
     suffix: str = option(
         "SUFFIX", "Format of the pictures (.png, .jpg, .webp).", default=".png", words=lambda: (".png", ".jpg", ".webp")
     )

@@ -130,6 +130,13 @@ class Average(FaceChoice, Source, Warping, Output, Quiet):
         choices=("latent", "morph", "pixel"),
     )
     surroundings: Any = with_default(Source, "surroundings", "mean")
+    size: int | str = option(
+        "PIXELS",
+        "Side in pixels; 'photos' for the median of the photos' own scales, at most 1024; 'model' for the network's "
+        "own 128.",
+        default="photos",
+        words=lambda: ("photos", "source", "model"),
+    )
 
     def run(self) -> None:
         """Average, write, and list what was skipped."""
@@ -159,6 +166,7 @@ class Average(FaceChoice, Source, Warping, Output, Quiet):
             which=self.faces,
             warp=self.warp,
             surroundings=self.surroundings,
+            size=self.size,
             blender=self.blender(),
             quiet=self.quiet,
         )

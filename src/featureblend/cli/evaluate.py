@@ -121,6 +121,13 @@ class Compare(FaceChoices, Mending):
     photos: Sequence[Path] = argument("PHOTO PHOTO", "Two photos with a face.", default=())
     out: Path = option("FILE", "Picture to write (.png, .jpg, .webp).", short="-o")
     methods: Sequence[str] = option("NAME ...", METHODS, default=(), words=_compared_methods)
+    size: int | str = option(
+        "PIXELS",
+        "Side of each picture in pixels; 'photos' for the scale of the photo with the larger face, at most 512; "
+        "'model' for the network's own 128.",
+        default="photos",
+        words=lambda: ("photos", "source", "model"),
+    )
     json: Path | None = option(
         "FILE",
         "Also write the photos' names, the model, the warnings and each method's measures to this file.",
@@ -139,7 +146,7 @@ class Compare(FaceChoices, Mending):
         blender = self.blender()
         with ExitStack() as together:  # no measures are left without a sheet
             file = None if self.json is None else together.enter_context(atomic_path(self.json))
-            found = compare(self.photos, self.out, blender, self.methods or None, self.for_each(2))
+            found = compare(self.photos, self.out, blender, self.methods or None, self.for_each(2), self.size)
             if file is not None:
                 facts = {
                     "photos": [readable_name(photo.name) for photo in self.photos],

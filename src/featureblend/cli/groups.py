@@ -106,11 +106,12 @@ class Look(Command):
 
     title: ClassVar[str] = "picture"
 
-    size: int | str | None = option(
+    size: int | str = option(
         "PIXELS",
-        "Longest side in pixels, or 'source' for the photo's own; the model's if left out.",
-        default=None,
-        words=lambda: ("source",),
+        "Longest side in pixels; 'photos' for the scale of the photo with the largest face, at most 1024; 'source' for "
+        "the first photo's, whatever it is; 'model' for the network's own 128.",
+        default="photos",
+        words=lambda: ("photos", "source", "model"),
     )
     detail: bool = flag(off="Show only what the networks draw, without the photos' own fine detail.", default=True)
 

@@ -2,7 +2,8 @@
 
 The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
 second warps each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
-prototypical facial images from expressions").
+prototypical facial images from expressions"). Where the average is larger than the model's pictures, each photo is read
+again, and the mean of the large crops gives what is finer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import math
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from PIL import Image
 
 from ..blend.blender import Blender, given_or_bundled
 from ..blend.compositing import with_mean_colour
-from ..blend.compositing.composing import check_source, resolve_source_weights
+from ..blend.compositing.composing import check_source, named_size, output_side, resolve_source_weights
+from ..blend.compositing.restoration import restore_photo
 from ..blend.recipes import normalised_weights
 from ..errors import FeatureblendError
-from ..faces.alignment import AlignedFace
+from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
+from ..faces.masks import face_mask
 from ..faces.warp import mean_shape, warp_to_shape
 from ..io.files import atomic_path
 from ..io.image import to_uint8
@@ -33,10 +36,14 @@ from ..io.photo_warnings import PhotoWarning, counted
 from ..io.tables import flag, number, parse_number, read_table, whole
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
-from .face_store import cleaned_one_by_one, gather, inputs_of, noted
-from .rendering import combined, edit_recipe, latents_in_shape, progress, summed
+from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
+from .rendering import combined, edit_recipe, latents_in_shape, progress, recorded_size, summed
 
 __all__ = ["AVERAGE_METHODS", "Average", "average", "read_weights", "write_skipped"]
+
+COARSE = 2
+"""Pixels of the model's pictures from which on an average is the networks': what they draw in single pixels is softer
+than the average of many photos."""
 
 AVERAGE_METHODS = ("latent", "morph", "pixel")
 """What is averaged: latents of faces in the mean shape, their pixels, or the pixels of the faces as they are."""
@@ -47,7 +54,7 @@ class Average:
     """The average of many faces."""
 
     image: Image.Image = field(repr=False)
-    """The picture, at the model's size."""
+    """The picture."""
     measures: dict[str, Any]
     """``photos`` that were used, how many were ``skipped``, or ``mended`` ('latent' alone), and ``sharpness``: fine
     detail, the photos' weighted mean = 1."""
@@ -71,6 +78,7 @@ def average(
     which: int | str = "largest",
     warp: bool = True,
     surroundings: Source = "mean",
+    size: int | str | None = "photos",
     blender: Blender | None = None,
     quiet: bool = True,
 ) -> Average:
@@ -90,6 +98,9 @@ def average(
         With 'latent': warp each face to the mean shape.
     surroundings : 'mean', 'auto' or int
         With 'latent': whose hair and background, as `Blender.blend`; by default everyone's, as in a mean of pixels.
+    size : int or str
+        Side of the picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the median of the photos' own
+        scales, at most 1,024 pixels ('photos'), the model's ('model'), or the first photo's own ('source').
     blender : Blender, optional
         The bundled model's by default.
     quiet : bool
@@ -107,7 +118,7 @@ def average(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> made = average(EXAMPLES)
+    >>> made = average(EXAMPLES, size="model")
     >>> made.image.size, len(made.used), made.skipped
     ((128, 128), 6, ())
     """
@@ -121,6 +132,7 @@ def average(
     wanted = [place for place, share in enumerate(shares) if share > 0]
     warp = flag(warp, "warp")
     surroundings = whole(surroundings)
+    size = named_size(size)
     check_source(surroundings, len(items))
     blender = given_or_bundled(blender)
     found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
@@ -137,19 +149,38 @@ def average(
         target = (
             mean_shape(found.faces.landmarks, taken) if method == "morph" or (method == "latent" and warp) else None
         )
-        faces = progress(found.faces, "average", "face", quiet, len(places))
+        natives = found.faces.native_sizes
+        natives = [round(float(np.median(natives)))] if size == "photos" else natives
+        side = output_side(size, blender.image_size, natives)
+        large = progress(
+            (with_photo(face, items[place]) for face, place in zip(found.faces, places, strict=True)),
+            "average",
+            "photo",
+            quiet,
+            len(places),
+        )
+        faces = progress(found.faces, "encode", "face", quiet or method != "latent", len(places))
         if method == "latent":
+            degradations: list[np.ndarray | None] = []
             restored = noted(cleaned_one_by_one(blender, faces, mended), warnings)
-            latents, seen = latents_in_shape(blender, restored, target)
+            latents, seen = latents_in_shape(blender, _degradations_noted(restored, degradations), target)
             if surroundings == "auto":
                 surroundings = found.faces.best_source()
             decoded = blender.pictures(combined(blender, latents, taken, surroundings)[None])[0]
             points = mean_shape(found.faces.landmarks, taken) if target is None else target
             around = resolve_source_weights(found.faces, taken, surroundings)
-            picture = to_uint8(with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points))
+            soft = with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points)
+            known = list(zip(seen, degradations, strict=True))
+            if side == blender.image_size:
+                picture = to_uint8(soft)
+                detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
+            else:
+                (inside, outside), detail = _means(large, [taken, around], target, side, blender.image_size, known)
+                picture = _with_detail(soft, inside, outside, points)
         else:
-            picture = _mean_pixels(noted(faces, warnings), taken, target)
-        detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
+            shown = noted(found.faces if side == blender.image_size else large, warnings)
+            (mean,), detail = _means(shown, [taken], target, side, blender.image_size)
+            picture = to_uint8(mean)
     finally:
         found.faces.close()
     recipe = edit_recipe(
@@ -157,7 +188,7 @@ def average(
         "average",
         [items[place] for place in places],
         [which] * len(places),
-        {},
+        {} if size == "model" else {"size": recorded_size(size, side)},
         method=method,
         weights=taken,
         warp=warp and method == "latent",
@@ -185,12 +216,76 @@ def _is_same_file(folder: Any, name: str, other: str | os.PathLike[str]) -> bool
     return os.path.realpath(os.path.join(folder, name)) == os.path.realpath(other)
 
 
-def _mean_pixels(faces: Iterable[AlignedFace], shares: np.ndarray, target: np.ndarray | None) -> np.ndarray:
-    total: np.ndarray | float = 0.0
-    for face, share in zip(faces, shares, strict=True):
-        warped = face.image if target is None else warp_to_shape(face.image, face.landmarks, target)
-        total = total + share * warped.astype(np.float64)
-    return to_uint8(np.asarray(total))
+def _degradations_noted(faces: Iterable[AlignedFace], found: list[np.ndarray | None]) -> Iterator[AlignedFace]:
+    for face in faces:
+        found.append(face.degradation)
+        yield face
+
+
+def _means(
+    faces: Iterable[AlignedFace],
+    shares: Sequence[np.ndarray],
+    target: np.ndarray | None,
+    side: int,
+    model: int,
+    known: Sequence[tuple[np.ndarray, np.ndarray | None]] = (),
+) -> tuple[list[np.ndarray], float]:
+    """Sum pictures in one shape by shares, and the sharpness of the pictures by the first of these.
+
+    Parameters
+    ----------
+    faces : iterable of N AlignedFace
+        Of the model's size.
+    shares : sequence of (N,) arrays
+    target : (68, 2) array or None
+        The shape, in pixels of the model's size; None leaves the faces as they are.
+    side, model : int
+        Sides of the sums and of the model's pictures.
+    known : sequence of N (picture, degradation), optional
+        Each as it was encoded, and how far it was restored: what is larger is restored alike.
+
+    Returns
+    -------
+    list of (side, side, 3) float64 arrays
+        One for each row of shares.
+    float
+    """
+    sums = [np.zeros((side, side, 3)) for _ in shares]
+    detail = 0.0
+    points = None if target is None else transform_points(target, rescaling(side / model))
+    for place, face in enumerate(faces):
+        crop = face.at(side)
+        detail += float(shares[0][place]) * sharpness(crop.image)
+        warped = crop.image if points is None else warp_to_shape(crop.image, crop.landmarks, points)
+        seen, degradation = known[place] if known else (None, None)
+        if seen is not None and degradation is not None and degradation.any():
+            warped = restore_photo(warped, seen, degradation)
+        for total, row in zip(sums, shares, strict=True):
+            if row[place]:
+                total += row[place] * warped.astype(np.float64)
+    return sums, detail
+
+
+def _with_detail(soft: np.ndarray, inside: np.ndarray, outside: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Take what is coarse from a decoded average, and what is finer from the averages of the photos.
+
+    Parameters
+    ----------
+    soft : (S, S, 3) float array
+    inside, outside : (side, side, 3) arrays
+        Averages of the photos, for the face and for what is around it.
+    points : (68, 2) array
+        The shape, in pixels of `soft`.
+
+    Returns
+    -------
+    (side, side, 3) uint8 array
+    """
+    side, model = len(inside), len(soft)
+    mask = face_mask(transform_points(points, rescaling(side / model)), side)[..., None]
+    shown = mask * inside.astype(np.float32) + (1 - mask) * outside.astype(np.float32)
+    coarse = resized(np.asarray(soft, np.float32) - resized(shown, model), model // COARSE)
+    return to_uint8(shown + resized(coarse, side))
 
 
 def _too_few(used: int, given: int, skipped: Sequence[Skipped]) -> str:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from ..blend.baselines import BASELINES
 from ..blend.blender import Blender, given_or_bundled, which_faces
-from ..blend.compositing.composing import best_source, check_source
+from ..blend.compositing.composing import best_source, check_source, named_size, output_side
 from ..blend.pipeline import METHODS, BlendOptions
 from ..blend.quality import photo_warnings
 from ..errors import FeatureblendError
@@ -27,7 +26,7 @@ from ..io.photo_warnings import told
 from ..io.tables import flag, number, whole
 from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
-from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, side_of, summed
+from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, recorded_size, summed
 
 __all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
 
@@ -47,13 +46,16 @@ MAX_BEYOND = 10.0
 
 MAX_STEPS = 10_000
 
+FRAMES_BYTES = 600_000_000
+"""All pictures of a continuum are in memory at once: where there are hundreds, they are smaller than the photos."""
+
 
 @dataclass(frozen=True)
 class Continuum:
     """Pictures along the way through photos."""
 
     frames: tuple[Image.Image, ...] = field(repr=False)
-    """The pictures, at the model's size; there and back again, if asked."""
+    """The pictures; there and back again, if asked."""
     positions: tuple[float, ...]
     """Where each stands: 0 is the first photo, 1 the second, 2 the third; below 0 and above the last is beyond them."""
     recipe: dict[str, Any] = field(repr=False)
@@ -134,7 +136,7 @@ def continuum(
     which: int | str | Sequence[int | str] = "largest",
     warp: bool = True,
     surroundings: Source | Sequence[int] = "auto",
-    size: int | str | None = None,
+    size: int | str | None = "photos",
     detail: bool | None = None,
     blender: Blender | None = None,
     quiet: bool = True,
@@ -163,8 +165,10 @@ def continuum(
         With 'latent': whose hair and background, as `Blender.blend`; 'auto' is 'blend', the way from one photo's to the
         next one's, or without `warp` decided for each two neighbours, and so may be a number for each, as recipes keep
         it. Beyond a photo it is the photo's.
-    size : int or 'source', optional
-        Side of each picture in pixels, or the first photo's own; by default the model's.
+    size : int or str
+        Side of each picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the scale of the photo with
+        the largest face, at most 1,024 pixels and so that all pictures fit in `FRAMES_BYTES` ('photos'), the model's
+        ('model'), or the first photo's own ('source').
     detail : bool, optional
         Whether the fine detail is the photos' own, as `Blender.blend`; by default with 'latent' only.
     blender : Blender, optional
@@ -184,7 +188,7 @@ def continuum(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> made = continuum([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], steps=3)
+    >>> made = continuum([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], steps=3, size="model")
     >>> made.positions, made.frames[0].size
     ((0.0, 0.5, 1.0), (128, 128))
     """
@@ -211,7 +215,10 @@ def continuum(
     blender = given_or_bundled(blender)
     faces = [blender.find(item, one, place) for place, (item, one) in enumerate(zip(items, choices, strict=True), 1)]
     faces = blender.cleaned(faces) if method == "latent" else faces
-    side = side_of(size, faces[0], blender.image_size)
+    size = named_size(size)
+    side = output_side(size, blender.image_size, [face.native_size for face in faces])
+    if size == "photos":
+        side = max(blender.image_size, min(side, math.isqrt(FRAMES_BYTES // (3 * len(places)))))
     blend_options = replace(blend_options, size=side, detail=blend_options.detailed)
     legs = range(len(faces) - 1)
     if isinstance(surroundings, str) and surroundings == "auto" and method == "latent" and warp:
@@ -228,7 +235,7 @@ def continuum(
     if bounce:
         places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
     options = {"steps": int(steps), "start": float(start), "end": float(end), "bounce": bounce, "ease": ease}
-    options |= {"size": size, "detail": blend_options.detailed}
+    options |= {"size": recorded_size(size, side), "detail": blend_options.detailed}
     recipe = edit_recipe(
         blender,
         "continuum",
@@ -289,7 +296,7 @@ def _between(
     """Make the picture at one position, out of the two photos beside it, each two of which have their surroundings."""
     shares = _shares(position, len(faces))
     leg = int(np.clip(math.floor(position), 0, len(faces) - 2))
-    surroundings = whose[leg]
+    surroundings, side = whose[leg], int(blend_options.size or 0)
     pair, shares = faces[leg : leg + 2], shares[leg : leg + 2]
     if (shares >= 0).all():
         made = blender.blend_faces(
@@ -304,9 +311,9 @@ def _between(
         )
         return np.asarray(made.image)
     if blend_options.method != "latent":
-        images = [face.image for face in pair]
-        image = BASELINES[blend_options.method](images, shares.tolist(), [face.landmarks for face in pair])
-        return cv2.resize(image, (int(blend_options.size or 0),) * 2, interpolation=cv2.INTER_CUBIC)
+        crops = [face.at(side) for face in pair]
+        landmarks = [crop.landmarks for crop in crops]
+        return BASELINES[blend_options.method]([crop.image for crop in crops], shares.tolist(), landmarks)
     home = int(shares[1] > 1)
     target = mean_shape([face.landmarks for face in pair], shares) if blend_options.warp else None
     latents, seen = latents_in_shape(blender, pair, target)
@@ -320,7 +327,7 @@ def _between(
     mean = summed(seen, shares)
     around = mean if surroundings == "mean" else summed(seen[home : home + 1], [1])
     parent = (pair[home], latents[home], 1.0)
-    return finished(blender, latent, target, [parent], mean, around, blend_options.size, bool(blend_options.detail))
+    return finished(blender, latent, target, [parent], mean, around, side, bool(blend_options.detail))
 
 
 def _of_pair(surroundings: Source | Sequence[int], leg: int) -> Source:

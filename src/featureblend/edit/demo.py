@@ -45,9 +45,11 @@ def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None
         raise FeatureblendError(f"cannot write {out}: the folder {folder} cannot be made ({error.strerror})") from error
     require_parent(out)
     photos = [EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"]
-    made = Blender.from_pretrained(model).blend(photos)
-    pictures = [made.parents[0], made.image, made.parents[1]]
+    blender = Blender.from_pretrained(model)
+    made = blender.blend(photos)
+    first, second = (blender.find(photo).at(made.image.width).image for photo in photos)
+    pictures = [first, np.asarray(made.image), second]
     labels = ["first", f"blend, 50 : 50\nghosting {made.measures['ghosting']}", "second"]
-    sheet = labelled_row([np.asarray(picture) for picture in pictures], labels, scale=3)
+    sheet = labelled_row(pictures, labels, max(1, round(384 / made.image.width)))
     save_picture(out, sheet, {**made.recipe, "verb": "demo"})
     return made

@@ -19,12 +19,12 @@ from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..io.codes import Code
 from ..io.files import readable_name
-from ..io.image import photo_name
+from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, Skipped, input_name, read_folder
 from ..io.photo_warnings import PhotoWarning
 from .rendering import progress
 
-__all__ = ["FaceStore", "Gathered", "cleaned_one_by_one", "gather", "inputs_of", "noted"]
+__all__ = ["FaceStore", "Gathered", "cleaned_one_by_one", "gather", "inputs_of", "noted", "with_photo"]
 
 
 class FaceStore(Sequence[AlignedFace]):
@@ -42,6 +42,8 @@ class FaceStore(Sequence[AlignedFace]):
         self._file = tempfile.TemporaryFile(prefix="featureblend-")  # noqa: SIM115  lives as long as the store
         self._faces: list[AlignedFace] = []
         self._shape: tuple[int, ...] = ()
+        self.native_sizes: list[int] = []
+        """Sides of the crops at their photos' own scale."""
 
     def append(self, face: AlignedFace) -> None:
         """Add a face; its photo, where it carries one, is let go."""
@@ -51,7 +53,8 @@ class FaceStore(Sequence[AlignedFace]):
         self._file.seek(0, os.SEEK_END)
         self._file.write(face.image.tobytes())
         kept = AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings)
-        self._faces.append(replace(kept, suitability=suitability(face)))
+        self._faces.append(replace(kept, suitability=suitability(face), quarter_turns=face.quarter_turns))
+        self.native_sizes.append(face.native_size)
 
     def __len__(self) -> int:
         return len(self._faces)
@@ -164,6 +167,14 @@ def gather(
             continue
         found.places.append(place)
     return found
+
+
+def with_photo(face: AlignedFace, item: Input) -> AlignedFace:
+    """A face out of a store with the photo that it was found in, read again; a code has none."""
+    if face.latent is not None:
+        return face
+    pixels = load_photo(item).pixels  # type: ignore[arg-type]
+    return replace(face, photo=np.rot90(pixels, face.quarter_turns))
 
 
 def cleaned_one_by_one(blender: Blender, faces: Iterable[AlignedFace], restored: list[int]) -> Iterator[AlignedFace]:

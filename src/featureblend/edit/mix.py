@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from ..blend.blender import Blender, given_or_bundled
+from ..blend.compositing.composing import named_size, output_side
 from ..blend.compositing.skin import tinted
 from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
@@ -22,7 +23,7 @@ from ..io.photo_warnings import told
 from ..io.tables import flag, number
 from ..metrics.distance import picture_distance
 from ..metrics.scores import sharpness
-from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, side_of
+from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, recorded_size
 
 __all__ = ["REGIONS", "mix", "region_mask"]
 
@@ -82,7 +83,7 @@ def mix(
     blender: Blender | None = None,
     which: int | str = "largest",
     warp: bool = True,
-    size: int | str | None = None,
+    size: int | str | None = "photos",
     detail: bool = True,
     **regions: Input | tuple[Input, float],
 ) -> Blend:
@@ -98,8 +99,9 @@ def mix(
         Which face of each photo.
     warp : bool
         Take the regions' shapes along.
-    size : int or 'source', optional
-        Side of the picture in pixels, or the base's own; by default the model's.
+    size : int or str
+        Side of the picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the scale of the photo with the
+        largest face, at most 1,024 pixels ('photos'), the model's ('model'), or the base's own ('source').
     detail : bool
         Take the fine detail of the photos themselves; else the picture is what the networks draw, which is soft.
     **regions : photo, code, or tuple of one and a share
@@ -126,8 +128,9 @@ def mix(
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
-    >>> mix(EXAMPLES / "first.jpg", eyes=EXAMPLES / "second.jpg", mouth=(EXAMPLES / "third.jpg", 0.5)).image.size
-    (128, 128)
+    >>> made = mix(EXAMPLES / "first.jpg", eyes=EXAMPLES / "second.jpg", mouth=(EXAMPLES / "third.jpg", 0.5))
+    >>> made.recipe["options"]["regions"]
+    {'eyes': [2, 1.0], 'mouth': [3, 0.5]}
     """
     donors, chosen = _donors(regions)
     warp, detail = flag(warp, "warp"), flag(detail, "detail")
@@ -139,8 +142,9 @@ def mix(
         )
     items = [base, *donors]
     faces = blender.cleaned([blender.find(item, which, place) for place, item in enumerate(items, 1)])
-    side_of(size, faces[0], blender.image_size)
-    image = _mixed(blender, faces, chosen, parts, warp, size, detail)
+    size = named_size(size)
+    side = output_side(size, blender.image_size, [face.native_size for face in faces])
+    image = _mixed(blender, faces, chosen, parts, warp, side, detail)
     recipe = edit_recipe(
         blender,
         "mix",
@@ -148,7 +152,7 @@ def mix(
         [which] * len(items),
         {
             "regions": {region: [place + 1, share] for region, (place, share) in chosen.items()},
-            "size": size,
+            "size": recorded_size(size, side),
             "detail": detail,
         },
         warp=warp,
@@ -204,7 +208,7 @@ def _mixed(
     chosen: Mapping[str, tuple[int, float]],
     parts: Sequence[Part],
     warp: bool,
-    size: int | str | None,
+    size: int,
     detail: bool,
 ) -> np.ndarray:
     base = faces[0].landmarks

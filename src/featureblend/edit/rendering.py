@@ -14,24 +14,29 @@ from ..blend.compositing import with_mean_colour
 from ..blend.compositing.restoration import restore_photo
 from ..blend.pipeline import cleaned, encoded
 from ..blend.recipes import as_json, input_facts
-from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
 from ..faces.warp import warp_to_shape
 from ..io.image import to_uint8
 from ..io.inputs import Input
 from ..io.progress import Progress
-from ..io.tables import flag, whole
+from ..io.tables import flag
 from ..model.fine_mixing import sum_fine
 from ..model.mixing import Source
 
-__all__ = ["combined", "edit_recipe", "finished", "latents_in_shape", "placed_parts", "progress", "side_of", "summed"]
+__all__ = [
+    "combined",
+    "edit_recipe",
+    "finished",
+    "latents_in_shape",
+    "placed_parts",
+    "progress",
+    "recorded_size",
+    "summed",
+]
 
 BATCH = 16
 """Faces that are encoded at once."""
-
-SMALLEST, LARGEST = 16, 4096
-"""Range of the sides of pictures, in pixels."""
 
 PATIENCE = 1.0
 """Seconds before a progress bar shows: what is done sooner needs none."""
@@ -51,7 +56,7 @@ def finished(
     parents: Sequence[tuple[AlignedFace, np.ndarray, np.ndarray | float]],
     mean: np.ndarray,
     around: np.ndarray,
-    size: int | str | None = None,
+    size: int,
     detail: bool = True,
 ) -> np.ndarray:
     """Decode a latent, and give it back what the networks lose of its parents.
@@ -68,8 +73,8 @@ def finished(
     mean, around : (S, S, 3) float arrays
         What is broad in the face, and around it: sums of the parents as they were encoded
         (`featureblend.blend.compositing.with_mean_colour`).
-    size : int or 'source', optional
-        Side of the picture in pixels, or the first parent's own; by default the model's.
+    size : int
+        Side of the picture in pixels.
     detail : bool
         Add to the decoded picture, by share, the difference of each warped parent from its own decoded picture. A
         latent that is a parent's gives that parent's very picture; what is changed is changed by the latent alone.
@@ -77,38 +82,27 @@ def finished(
     Returns
     -------
     (size, size, 3) uint8 array
-
-    Raises
-    ------
-    FeatureblendError
-        If the size is out of range.
     """
-    side = side_of(size, parents[0][0], blender.image_size)
     pictures = blender.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
     points = parents[0][0].landmarks if target is None else target
-    total = _scaled(with_mean_colour(pictures[0], mean, around, points), side)
+    total = _scaled(with_mean_colour(pictures[0], mean, around, points), size)
     if detail:
         faces = cleaned(blender.networks, [face for face, _, _ in parents])
         for face, (_, _, share), known in zip(faces, parents, pictures[1:], strict=True):
-            crop = face.at(side)
-            warped = _warped(crop.image, crop.landmarks, target, side / blender.image_size)
+            crop = face.at(size)
+            warped = _warped(crop.image, crop.landmarks, target, size / blender.image_size)
             seen = _warped(face.restored, face.landmarks, target)
             if face.degradation is not None and face.degradation.any():
                 warped = restore_photo(warped, seen, face.degradation)
             known = with_mean_colour(known, seen, seen, points)
-            part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), side)[..., None]
-            total += part * (warped - _scaled(known, side))
+            part = share if isinstance(share, (int, float)) else _scaled(np.asarray(share), size)[..., None]
+            total += part * (warped - _scaled(known, size))
     return to_uint8(total)
 
 
-def side_of(size: int | str | None, face: AlignedFace, model: int) -> int:
-    """Side in pixels: `size`, the face's own ('source'), or the model's (None)."""
-    if isinstance(size, str) and size == "source":
-        return min(LARGEST, face.native_size)
-    side = model if size is None else whole(size)
-    if not isinstance(side, (int, np.integer)) or isinstance(side, bool) or not SMALLEST <= side <= LARGEST:
-        raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels, {SMALLEST} to {LARGEST}")
-    return int(side)
+def recorded_size(size: int | str, side: int) -> int | str | None:
+    """How a recipe holds a size: None for the model's, which recipes without a size mean; in pixels for 'photos'."""
+    return None if size == "model" else side if size == "photos" else size
 
 
 def _scaled(image: np.ndarray, side: int) -> np.ndarray:

@@ -101,7 +101,7 @@ def _continuum(
     metadata: bool,
     like: np.ndarray | None = None,
 ) -> Path:
-    options = dict(recipe["options"])
+    options = _with_size(recipe["options"])
     file = {name: options.pop(name) for name in ("fps", "columns") if name in options}
     known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
     # Only 'latent' warps by choice; the recipe of another method says that it does not.
@@ -132,15 +132,21 @@ def _average(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, o
         method=recipe["method"],
         which=recipe["faces"][0],
         warp=recipe["warp"],
+        size=_with_size(recipe["options"])["size"],
         blender=blender,
     )
     return _picture(out, made.image, {**made.recipe, "weights": recipe["weights"]}, recipe, metadata)
 
 
+def _with_size(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a recipe with the size that it means where it holds none: the model's."""
+    return {**options, "size": options.get("size") or "model"}
+
+
 def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
     """Options shared by the operations that change one face."""
     names = ("keep_surroundings", "size", "detail")
-    options = {name: recipe["options"][name] for name in names if name in recipe["options"]}
+    options = _with_size({name: recipe["options"][name] for name in names if name in recipe["options"]})
     return {"which": recipe["faces"][0], "warp": recipe["warp"], "blender": blender, **options}
 
 
@@ -491,7 +497,7 @@ def _blend_again(
         warp=recipe.get("warp", True),
         measures="none",
         **known,
-        **options,
+        **_with_size(options),
     )
     # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
     return type(made)(made.image, {}, {**made.recipe, "inputs": recipe["inputs"]}).save(out, metadata)

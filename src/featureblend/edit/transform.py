@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..blend.blender import Blender, given_or_bundled
+from ..blend.compositing.composing import named_size, output_side
 from ..blend.quality import photo_warnings
 from ..blend.recipes import Blend
 from ..errors import FeatureblendError
@@ -25,7 +26,7 @@ from ..metrics.mirror import symmetry
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
-from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, side_of, summed, with_source
+from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, recorded_size, summed, with_source
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
 
@@ -45,7 +46,7 @@ def transform(
     which: int | str = "largest",
     warp: bool = True,
     keep_surroundings: bool = True,
-    size: int | str | None = None,
+    size: int | str | None = "photos",
     detail: bool = True,
     blender: Blender | None = None,
     quiet: bool = True,
@@ -68,8 +69,9 @@ def transform(
         latents are not those of shape.
     keep_surroundings : bool
         Leave A's hair and background alone; else the difference is added everywhere.
-    size : int or 'source', optional
-        Side of the picture in pixels, or A's own; by default the model's.
+    size : int or str
+        Side of the picture in pixels, or one of `featureblend.blend.compositing.SIZES`: A's own scale, at most 1,024
+        pixels ('photos'), the model's ('model'), or A's own, whatever it is ('source').
     detail : bool
         Keep A's own fine detail; else the picture is what the networks draw, which is soft.
     blender : Blender, optional
@@ -96,7 +98,7 @@ def transform(
     --------
     >>> from featureblend.faces import EXAMPLES
     >>> first, second, third = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
-    >>> transform(first, second, third, amount=0.5).image.size
+    >>> transform(first, second, third, amount=0.5, size="model").image.size
     (128, 128)
     """
     amount = _amount(amount)
@@ -104,7 +106,8 @@ def transform(
     keep_surroundings = flag(keep_surroundings, "keep_surroundings")
     blender = given_or_bundled(blender)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
-    side_of(size, own, blender.image_size)
+    size = named_size(size)
+    side = output_side(size, blender.image_size, [own.native_size])
     ends, skipped = [], []
     for source, what in ((start, "--from"), (end, "--to")):
         items, names, left_out = inputs_of(source)
@@ -129,7 +132,7 @@ def transform(
         latent = combined(blender, latents, shares[: len(latents)], surroundings)
         mean = summed(seen, shares[: len(latents)])
         around = summed(seen[:1], [1]) if keep_surroundings else mean
-        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, size, detail)
+        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, side, detail)
     finally:
         old.faces.close()
         new.faces.close()
@@ -143,7 +146,7 @@ def transform(
             "from": len(before),
             "to": len(after),
             "keep_surroundings": keep_surroundings,
-            "size": size,
+            "size": recorded_size(size, side),
             "detail": detail,
         },
         warp=warp,
@@ -161,7 +164,7 @@ def symmetrize(
     which: int | str = "largest",
     warp: bool = True,
     keep_surroundings: bool = True,
-    size: int | str | None = None,
+    size: int | str | None = "photos",
     detail: bool = True,
     blender: Blender | None = None,
 ) -> Blend:
@@ -178,8 +181,9 @@ def symmetrize(
         Make the shape symmetric too.
     keep_surroundings : bool
         Leave hair and background alone: landmarks align the face only, so hair and its mirror image do not meet.
-    size : int or 'source', optional
-        Side of the picture in pixels, or the photo's own; by default the model's.
+    size : int or str
+        Side of the picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the photo's own scale, at most
+        1,024 pixels ('photos'), the model's ('model'), or the photo's own, whatever it is ('source').
     detail : bool
         Keep the photo's own fine detail; else the picture is what the networks draw, which is soft.
     blender : Blender, optional
@@ -208,6 +212,8 @@ def symmetrize(
     keep_surroundings = flag(keep_surroundings, "keep_surroundings")
     blender = given_or_bundled(blender)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
+    size = named_size(size)
+    side = output_side(size, blender.image_size, [own.native_size])
     other = _mirrored(own)
     shares = np.array([1 - amount / 2, amount / 2])
     target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
@@ -221,7 +227,7 @@ def symmetrize(
     parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]
     mean = summed(seen, shares)
     image = finished(
-        blender, latent, target, parents, mean, summed(seen[:1], [1]) if keep_surroundings else mean, size, detail
+        blender, latent, target, parents, mean, summed(seen[:1], [1]) if keep_surroundings else mean, side, detail
     )
     if amount == 1 and not keep_surroundings:
         # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
@@ -232,7 +238,7 @@ def symmetrize(
         "symmetrize",
         [photo],
         [which],
-        {"amount": amount, "keep_surroundings": keep_surroundings, "size": size, "detail": detail},
+        {"amount": amount, "keep_surroundings": keep_surroundings, "size": recorded_size(size, side), "detail": detail},
         warp=warp,
     )
     return _changed(

@@ -13,6 +13,7 @@ from PIL import Image
 
 from .. import __version__
 from ..blend.blender import Blender, given_or_bundled
+from ..blend.compositing.composing import named_size, output_side
 from ..blend.pipeline import BlendKeywords
 from ..blend.recipes import input_facts
 from ..errors import FeatureblendError
@@ -26,6 +27,9 @@ __all__ = ["COMPARED_METHODS", "Comparison", "compare"]
 
 COMPARED_METHODS = tuple(name for name in method_names() if name != "pca")
 """The methods that need no training faces."""
+
+CELL = 512
+"""Side of a picture in pixels, where none is asked for: the sheet has a dozen of them."""
 
 COLUMNS = 6
 """Pictures a row."""
@@ -57,6 +61,7 @@ def compare(
     blender: Blender | None = None,
     methods: Sequence[str] | None = None,
     which: Sequence[int | str] = ("largest", "largest"),
+    size: int | str | None = "photos",
 ) -> Comparison:
     """Blend two photos half and half by several methods, and lay the blends side by side.
 
@@ -74,6 +79,9 @@ def compare(
         Some of `COMPARED_METHODS`; by default all that differ.
     which : two of 'largest', 'central' or int
         Which face of each photo.
+    size : int or str
+        Side of each picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the scale of the photo with
+        the larger face, at most `CELL` pixels ('photos'), the model's, or the first photo's.
 
     Returns
     -------
@@ -85,13 +93,16 @@ def compare(
         If there are not two photos, one shows no face, a method is unknown, or the sheet can't be written.
     """
     require_parent(out)
+    size = named_size(size)
     if len(photos) != 2 or len(which) != 2:
         raise FeatureblendError(f"two photos are compared, not {len(photos)}: featureblend compare A B -o sheet.png")
     blender = given_or_bundled(blender)
     worth = [method for method in default_methods({"latent": blender}) if method in COMPARED_METHODS]
     chosen = check_methods(worth if methods is None else methods, COMPARED_METHODS)
     faces = [blender.find(photo, face, place) for place, (photo, face) in enumerate(zip(photos, which, strict=True), 1)]
-    pictures = [face.image for face in faces]
+    side = output_side(size, blender.image_size, [face.native_size for face in faces])
+    side = min(side, max(CELL, blender.image_size)) if size == "photos" else side
+    pictures = [face.at(side).image for face in faces]
     labels = [
         f"{letter}\n{_short(photo_name(photo, place))}"
         for place, (letter, photo) in enumerate(zip("AB", photos, strict=True), 1)
@@ -106,6 +117,7 @@ def compare(
             how: BlendKeywords = (
                 {"warp": way.warp, "surroundings": way.surroundings, "detail": way.detail} if base == "latent" else {}
             )
+            how["size"] = side
             made = blender.blend_faces(faces, (0.5, 0.5), base, names=names, **how)
         except FeatureblendError as error:  # named on the sheet; the others go on
             found[method] = {"failed": str(error)}
@@ -126,7 +138,7 @@ def compare(
         "featureblend": __version__,
     }
     keep_inputs(out, facts)
-    save_picture(out, _sheet(pictures, labels, max(1, round(192 / blender.image_size))), facts)
+    save_picture(out, _sheet(pictures, labels, max(1, round(192 / side))), facts)
     return Comparison(found, tuple(warnings))
 
 

@@ -206,5 +206,5 @@ def _portrait(blender: Blender, drawn: Drawn) -> np.ndarray:
     index = drawn.parents[known[0]]
     other = AlignedFace(drawn.faces.images[index], drawn.faces.landmarks[index].astype(np.float64), np.eye(2, 3))
     (again,) = blender.pictures(blender.latents([face.image]))
-    made = blender.blend_faces([face, other], measures="none")
+    made = blender.blend_faces([face, other], measures="none", size="model")
     return np.stack([face.image, again, other.image, np.asarray(made.image)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -73,6 +74,8 @@ class AlignedFace:
     """How well the photo serves for hair and background, once `featureblend.blend.pipeline.cleaned` has looked."""
     mesh: np.ndarray | None = field(default=None, repr=False)
     """(468, 3) float64: x, y and depth in the crop; None where only the landmarks are known."""
+    _cuts: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The last crop of another size, and the last with a frame: one blend of a photo is seldom the only one."""
 
     @property
     def restored(self) -> np.ndarray:
@@ -108,6 +111,13 @@ class AlignedFace:
         side = self.image.shape[0]
         if size == side:
             return self
+        last: AlignedFace | None = self._cuts.get("at")
+        if last is None or last.image.shape[0] != size:
+            last = self._cuts["at"] = self._at(size)
+        return last
+
+    def _at(self, size: int) -> AlignedFace:
+        side = self.image.shape[0]
         scaling = rescaling(size / side)
         matrix = scaling @ np.vstack([self.matrix, [0, 0, 1]])
         if self.photo is None:
@@ -139,6 +149,14 @@ class AlignedFace:
         >>> bool((face.padded(5) == photo[15:65, 15:65]).all())
         True
         """
+        side = self.image.shape[0]
+        last: np.ndarray | None = self._cuts.get("padded")
+        if last is not None and last.shape[0] == side + 2 * frame:
+            return last
+        self._cuts["padded"] = wide = self._padded(frame)
+        return wide
+
+    def _padded(self, frame: int) -> np.ndarray:
         if self.photo is None:
             return cv2.copyMakeBorder(self.image, frame, frame, frame, frame, cv2.BORDER_REFLECT_101)
         side = self.image.shape[0]

@@ -22,7 +22,7 @@ from ..io.photo_warnings import told
 from . import fragments
 from .layout import EXAMPLE_FILES, FORMATS, Layout
 from .quality import read_quality
-from .studio import SIZES, Look, OnTable, Studio
+from .studio import LIVE, SHOWN, SIZES, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
 
 __all__ = ["build_page"]
@@ -95,7 +95,11 @@ class _Page:
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
         slow: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
 
-        settled = self._guard(self._settled), [at.before, *self.inputs], [at.message, at.measures, at.sides]
+        settled = (
+            self._guard(self._settled),
+            [at.before, *self.inputs],
+            [at.message, at.picture, at.measures, at.sides],
+        )
 
         def then_measured(event: Any) -> None:
             event.then(*settled, **quick)
@@ -124,7 +128,9 @@ class _Page:
     def _guard(self, work: Callable[..., Update]) -> Callable[..., Update]:
         return guarded(work, self.at.message)
 
-    def _shown(self, table: Sequence[OnTable], weights: Sequence[float], look: Look, said: str = "") -> Update:
+    def _shown(
+        self, table: Sequence[OnTable], weights: Sequence[float], look: Look, said: str = "", at_most: int = LIVE
+    ) -> Update:
         """Updates of the live picture and the line below it."""
         at = self.at
         if len(table) < 2:
@@ -135,7 +141,7 @@ class _Page:
             }
         names = [photo.name for photo in table]
         try:
-            made = self.studio.preview(table, weights, look)
+            made = self.studio.preview(table, weights, look, at_most)
         except FeatureblendError as error:  # the photos stay on the table
             return {at.message: said + fragments.notice(f"{error}."), at.download: gr.update(interactive=False)}
         return {
@@ -149,7 +155,7 @@ class _Page:
         return self._shown(*_read(values))
 
     def _settled(self, request: gr.Request, before: int, *values: Any) -> Update:
-        """Measure the blend once its picture is there, unless a newer one was asked for meanwhile."""
+        """Measure the blend and show it larger, unless a newer one was asked for meanwhile."""
         at = self.at
         table, weights, look = _read(values)
         moves = self.moves[request.session_hash]
@@ -164,7 +170,9 @@ class _Page:
         drawn = fragments.measure_bars(words, bars(made.measures, average, names), on_page(made.warnings))
         place = min(int(before or 0), len(table) - 1)
         sides = fragments.before_after(made.parents[place], made.image, names[place])
-        return {at.measures: drawn, at.sides: sides}
+        large = self.studio.preview(table, weights, look).image
+        picture = fragments.figure(large, shares(names, weights), made.recipe)
+        return {at.picture: picture, at.measures: drawn, at.sides: sides}
 
     def _laid(
         self, table: Sequence[OnTable], weights: Sequence[float], look: Look, notes: Sequence[tuple[str, str]] = ()
@@ -255,7 +263,7 @@ class _Page:
     def _continuum(self, steps: float, *values: Any) -> Update:
         table, _, look = _read(values)
         _two(table)
-        made = self.studio.continuum(table, int(steps), look.method, look.mend)
+        made = self.studio.continuum(table, int(steps), look.method, look.mend, SHOWN)
         names = [photo.name for photo in table]
         captions = [_along(position, names) for position in made.positions]
         return {self.at.message: "", self.at.player: fragments.player(made.frames, captions)}
@@ -270,8 +278,10 @@ class _Page:
     def _compared(self, *values: Any) -> Update:
         table, weights, look = _read(values)
         _two(table)
+        faces = self.studio.faces(table)
+        side = Look().options_for(faces, SHOWN)["size"]
         found: list[tuple[str, Image.Image, dict[str, Any]]] = [
-            (photo.name, Image.fromarray(self.studio.face(photo).image), {}) for photo in table
+            (photo.name, Image.fromarray(face.at(side).image), {}) for photo, face in zip(table, faces, strict=True)
         ]
         found += [
             (method, made.image, made.measures) for method, made in self.studio.compared(table, weights, look.mend)

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..blend.baselines import pixel
 from ..blend.blender import METHODS, Blend, Blender, Which
 from ..blend.compositing import BACKGROUNDS
+from ..blend.compositing.composing import output_side
 from ..edit.continuum import Continuum, continuum
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
@@ -28,19 +30,26 @@ from ..io.image import decode_photo
 from ..io.photo_warnings import PhotoWarning
 from ..metrics.measures import blend_measures
 
-__all__ = ["MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
+__all__ = ["LIVE", "MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
 
 MAX_PHOTOS = 6
 """Photos that the page blends at once."""
 
-PREVIEW = 640
-"""Longest side of the live picture in pixels: the download has the size that was asked for."""
+LIVE = 256
+"""Longest side of the picture in pixels while a slider moves ..."""
 
-SIZES: dict[str, int | str | None] = {
-    "the model's own": None,
+PREVIEW = 640
+"""... and once it rests: the download has the size that was asked for."""
+
+SHOWN = 384
+"""Side of each of several pictures that are shown together, in pixels."""
+
+SIZES: dict[str, int | str] = {
+    "the photos' own": "photos",
+    "the model's own": "model",
     "512": 512,
     "1024": 1024,
-    "the photo's own": "source",
+    "the first photo's own": "source",
 }
 """Sizes that the page offers, by what they are called there."""
 
@@ -72,20 +81,22 @@ class Look:
     """One of `featureblend.blend.blender.METHODS`."""
     background: str = BACKGROUNDS[0]
     """One of `featureblend.blend.compositing.BACKGROUNDS`."""
-    size: int | str | None = None
+    size: int | str = "photos"
     """As `Blender.blend`."""
     mend: bool = True
     """Whether the photos are restored, where the blender does so."""
 
-    def options(self, at_most: int | None = None) -> dict[str, Any]:
-        """The arguments of `Blender.blend`, the size cut to `at_most` pixels."""
-        size = self.size
-        if at_most is not None and (size == "source" or (size is None and self.background == "source")):
+    def options(self) -> dict[str, Any]:
+        """Arguments of `Blender.blend`."""
+        return {"method": self.method, "background": self.background, "size": self.size}
+
+    def options_for(self, faces: Sequence[AlignedFace], at_most: int) -> dict[str, Any]:
+        """Arguments of `Blender.blend_faces`, the size cut to `at_most` pixels."""
+        model = faces[0].image.shape[0]
+        size = output_side(self.size, model, [face.native_size for face in faces])
+        if self.background == "source" and not isinstance(self.size, int):  # the whole photo
             size = at_most
-        elif at_most is not None and isinstance(size, int):
-            size = min(size, at_most)
-        options = {"method": self.method, "background": self.background, "size": size}
-        return {name: value for name, value in options.items() if value not in (None, "blend")}
+        return {**self.options(), "size": min(size, at_most)}
 
 
 @dataclass
@@ -115,7 +126,7 @@ class Studio:
     >>> table = ()
     >>> for name in ("first.jpg", "second.jpg"):
     ...     table = studio.added(table, name, (EXAMPLES / name).read_bytes())
-    >>> studio.blend(table, [50, 50], Look()).image.size
+    >>> studio.blend(table, [50, 50], Look(size="model")).image.size
     (128, 128)
     """
 
@@ -205,16 +216,17 @@ class Studio:
         """The faces of all photos on the table, in order."""
         return [self.face(photo) for photo in table]
 
-    def preview(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:
-        """Blend what is on the table as fast as it goes: unmeasured, at most `PREVIEW` pixels.
+    def preview(self, table: Sequence[OnTable], weights: Sequence[float], look: Look, at_most: int = PREVIEW) -> Blend:
+        """Blend what is on the table as fast as it goes: unmeasured, at most so many pixels.
 
         Raises
         ------
         FeatureblendError
             If all weights are 0, or there are fewer than two photos.
         """
-        options = look.options(PREVIEW)
-        made = self._blender(look.mend).blend_faces(self.faces(table), _some(weights), measures="none", **options)
+        faces = self.faces(table)
+        options = look.options_for(faces, at_most)
+        made = self._blender(look.mend).blend_faces(faces, _some(weights), measures="none", **options)
         inputs = [{"name": photo.name, "sha256": photo.sha256} for photo in table]
         return replace(made, recipe={**made.recipe, "inputs": inputs, "faces": [photo.which for photo in table]})
 
@@ -224,22 +236,24 @@ class Studio:
         Returns
         -------
         blend : Blend
-            The crop that the model makes, with measures and warnings.
+            The aligned crop, at most `PREVIEW` pixels, with measures and warnings; its parents have the same size.
         average : dict
             The measures of the plain pixel average of the same faces, to compare with.
         """
         faces, names = self.faces(table), [photo.name for photo in table]
-        made = self._blender(look.mend).blend_faces(faces, _some(weights), look.method, names=names)
+        options = Look(look.method, size=look.size).options_for(faces, PREVIEW)
+        made = self._blender(look.mend).blend_faces(faces, _some(weights), names=names, **options)
+        made = replace(made, parents=tuple(Image.fromarray(face.at(made.image.width).image) for face in faces))
         images, shares = [face.image for face in faces], made.recipe["weights"]
         return made, blend_measures(pixel.blend(images, shares), images, shares, [face.landmarks for face in faces])
 
     def compared(
         self, table: Sequence[OnTable], weights: Sequence[float], mend: bool = True
     ) -> Iterator[tuple[str, Blend]]:
-        """Blend what is on the table by every method, one after the other; `mend` as in `Look`."""
+        """Blend what is on the table by every method, one after the other, at most `SHOWN` pixels each."""
         faces, shares = self.faces(table), _some(weights)
         for method in METHODS:
-            yield method, self._blender(mend).blend_faces(faces, shares, method)
+            yield method, self._blender(mend).blend_faces(faces, shares, **Look(method).options_for(faces, SHOWN))
 
     def blend(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:
         """Blend what is on the table as ``featureblend blend`` does, at full size and with the whole recipe."""
@@ -247,7 +261,9 @@ class Studio:
             which = [photo.which for photo in table]
             return self._blender(look.mend).blend(paths, _some(weights), which=which, **look.options())
 
-    def continuum(self, table: Sequence[OnTable], steps: int, method: str, mend: bool = True) -> Continuum:
+    def continuum(
+        self, table: Sequence[OnTable], steps: int, method: str, mend: bool = True, at_most: int | None = None
+    ) -> Continuum:
         """Go from each photo on the table to the next.
 
         Parameters
@@ -259,10 +275,13 @@ class Studio:
             One of `featureblend.blend.blender.METHODS`.
         mend : bool
             As in `Look`.
+        at_most : int, optional
+            Side of the pictures in pixels, where the photos' own scale is larger.
         """
+        size = "photos" if at_most is None else Look().options_for(self.faces(table), at_most)["size"]
         with self._files(table) as paths:
             which, blender = [photo.which for photo in table], self._blender(mend)
-            return continuum(paths, steps=steps, method=method, which=which, blender=blender, quiet=True)
+            return continuum(paths, steps=steps, method=method, which=which, size=size, blender=blender, quiet=True)
 
     @contextmanager
     def _files(self, table: Sequence[OnTable]) -> Iterator[list[Path]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ...faces.masks import around_face, face_mask
 from ...faces.parser import face_parts
 from ...faces.warp import mean_shape
 from ...io.image import to_uint8
+from ...io.tables import whole
 from ...model.mixing import Source, source_weights
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from .detail import GUIDE, add_detail, warped_parents
@@ -27,10 +28,12 @@ __all__ = [
     "CUTS",
     "CUT_OUT",
     "LARGEST",
+    "SIZES",
     "best_source",
     "check_options",
     "check_source",
     "compose",
+    "named_size",
     "output_side",
     "resolve_source_weights",
     "suitability",
@@ -45,6 +48,13 @@ CUT_OUT, CUTS = ("transparent", "black"), ("head", "face")
 
 LARGEST = 4096
 """Longest side that is made, in pixels."""
+
+SIZES = ("photos", "model", "source")
+"""Sizes by name: the scale of the photo with the largest face, at least the model's and at most `OWN_LARGEST` pixels;
+the model's own; the scale of the photo `onto`, whatever it is."""
+
+OWN_LARGEST = 1024
+"""Longest side in pixels, where none is asked for: few photos show a face with more detail."""
 
 WORKING = 2048
 """Crops larger than this are made at this size and enlarged: faces over 2,000 pixels hold no more detail."""
@@ -75,26 +85,46 @@ SMALLEST = 16
 """Shortest side that is made, in pixels."""
 
 
-def check_options(background: str, size: int | str | None, onto: int, count: int, cut: str = "head") -> None:
+def check_options(background: str, size: Any, onto: int, count: int, cut: str = "head") -> None:
     """Raise `FeatureblendError` unless `compose` can do this with so many photos: to be called before any work.
 
     Examples
     --------
     >>> check_options("blend", 9, 1, 2)
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: size 9: use 'source' or 16 to 4096 pixels
+    featureblend.errors.FeatureblendError: size 9: use 'photos', 'model', 'source' or 16 to 4096 pixels
     """
     if not isinstance(background, str) or background not in BACKGROUNDS:
         raise FeatureblendError(f"unknown background {background!r}: use one of {', '.join(BACKGROUNDS)}")
     if not isinstance(cut, str) or cut not in CUTS:
         raise FeatureblendError(f"unknown cut {cut!r}: use one of {', '.join(CUTS)}")
-    named = size is None or (isinstance(size, str) and size == "source")
-    if isinstance(size, bool) or not (named or isinstance(size, (int, np.integer))):
-        raise FeatureblendError(f"size {size!r}: use 'source' or a number of pixels")
-    if isinstance(size, (int, np.integer)) and not SMALLEST <= size <= LARGEST:
-        raise FeatureblendError(f"size {size}: use 'source' or {SMALLEST} to {LARGEST} pixels")
+    named_size(size)
     if isinstance(onto, bool) or not isinstance(onto, (int, np.integer)) or not 1 <= onto <= count:
         raise FeatureblendError(f"onto {onto!r}: use the number of a photo, 1 to {count}")
+
+
+def named_size(size: Any) -> int | str:
+    """A size as one of `SIZES` or a number of pixels; None is 'photos'.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is neither.
+
+    Examples
+    --------
+    >>> named_size(None), named_size(256.0), named_size("model")
+    ('photos', 256, 'model')
+    """
+    size = whole(size)
+    if size is None or (isinstance(size, str) and size in SIZES):
+        return size or "photos"
+    names = ", ".join(map(repr, SIZES))
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise FeatureblendError(f"size {size!r}: use {names} or a number of pixels")
+    if not SMALLEST <= size <= LARGEST:
+        raise FeatureblendError(f"size {size}: use {names} or {SMALLEST} to {LARGEST} pixels")
+    return size
 
 
 def check_source(who: Any, count: int) -> None:
@@ -117,7 +147,7 @@ def compose(
     *,
     background: str = "blend",
     cut: str = "head",
-    size: int | str | None = None,
+    size: int | str | None = "model",
     detail: bool = True,
     onto: int = 1,
     warped: bool = True,
@@ -127,6 +157,7 @@ def compose(
     degradation: np.ndarray | None = None,
     skin: np.ndarray | None = None,
     hair: np.ndarray | None = None,
+    draw: Callable[[int], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Make the finished picture of a blend.
 
@@ -142,11 +173,11 @@ def compose(
         One of `BACKGROUNDS`.
     cut : str
         What the backgrounds `CUT_OUT` leave, one of `CUTS`.
-    size : int or 'source', optional
-        Longest side of the result in pixels; 'source' is the photo's own scale. Left out, the size of the blend,
-        and of the photo with the background 'source'.
+    size : int or str
+        Longest side of the result in pixels, or one of `SIZES`; a name is the photo's own size with the background
+        'source'.
     detail : bool
-        Take the fine detail of the parents; else the blend is scaled smoothly.
+        Take the fine detail of the parents; else the blend is scaled smoothly, or drawn anew by `draw`.
     onto : int
         With the background 'source', into which photo, and for the size 'source', whose; from 1.
     warped : bool
@@ -163,6 +194,8 @@ def compose(
         (`featureblend.blend.compositing.restoration`).
     skin, hair : (s, s) arrays in [0, 1], optional
         As `featureblend.blend.compositing.detail.add_detail`.
+    draw : callable, optional
+        Gives the blend at a side in pixels, as an (n, n, 3) uint8 array, where that is no matter of networks.
 
     Returns
     -------
@@ -195,11 +228,11 @@ def compose(
         if degradation is not None and degradation.any() and cleaned
         else []
     )
-    task = _Task(blend, faces, share, shape_shares, detail, warped, surroundings, restorations, skin, hair)
+    task = _Task(blend, faces, share, shape_shares, detail, warped, surroundings, restorations, skin, hair, draw)
     target = faces[int(onto) - 1]
     if background == "source":
         return _into_photo(task, target, int(onto), size)
-    side = output_side(size, blend.shape[0], target)
+    side = output_side(size, blend.shape[0], [face.native_size for face in faces], int(onto))
     if background == "blend":
         return task.picture(side)
     working = min(side, WORKING)
@@ -236,6 +269,7 @@ class _Task:
     """Each parent cleaned, and its degradation; empty where none is degraded."""
     skin: np.ndarray | None = None
     hair: np.ndarray | None = None
+    draw: Callable[[int], np.ndarray] | None = None
 
     def around(self) -> np.ndarray:
         """(N,) shares of the parents around the face."""
@@ -265,7 +299,8 @@ class _Task:
     def picture(self, size: int, surroundings: np.ndarray | None = None) -> np.ndarray:
         """(size, size, 3) uint8 blend, with its parents' detail or scaled."""
         if not self.detail:
-            return resized(self.blend, size)
+            drawn = self.draw is not None and size > self.blend.shape[0]
+            return self.draw(size) if self.draw is not None and drawn else resized(self.blend, size)
         working = int(np.clip(size, 64, WORKING))
         around = self.around() if surroundings is None else surroundings
         skin = self.skin if surroundings is None else None  # others' surroundings show other skin
@@ -365,11 +400,36 @@ def suitability(face: AlignedFace) -> float:
     return 2 * blur - busy + pixels - 4 * float(missing)
 
 
-def output_side(size: int | str | None, of_blend: int, face: AlignedFace) -> int:
-    """Side in pixels of the picture that `compose` makes with `size`, of a blend of `side` pixels, for a face."""
-    if size is None:
-        return of_blend
-    return int(np.clip(face.native_size, SMALLEST, LARGEST)) if size == "source" else int(size)
+def output_side(size: int | str | None, model: int, native: Sequence[int], onto: int = 1) -> int:
+    """Side in pixels of a picture of faces.
+
+    Parameters
+    ----------
+    size : int or str
+        In pixels, or one of `SIZES`.
+    model : int
+        Side of the model's pictures.
+    native : sequence of int
+        Sides that the faces' crops have at their photos' own scale.
+    onto : int
+        Whose scale 'source' is, from 1.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no such size.
+
+    Examples
+    --------
+    >>> [output_side(size, 128, [1600, 400], onto=2) for size in ("photos", "model", "source", 99)]
+    [1024, 128, 400, 99]
+    """
+    size = named_size(size)
+    if size == "photos":
+        return min(max(model, *native), max(model, OWN_LARGEST))
+    if size == "source":
+        return int(np.clip(native[onto - 1], SMALLEST, LARGEST))
+    return model if size == "model" else int(size)
 
 
 def _into_photo(task: _Task, face: AlignedFace, onto: int, size: int | str | None) -> np.ndarray:

@@ -131,7 +131,7 @@ def whole_blend(spec: Mapping[str, Any]) -> Call:
     def call() -> None:
         if not opened:
             opened.append(Blender.from_pretrained(spec["model"]))
-        made = opened[0].blend(spec["photos"], method=spec["name"], which=spec["which"])
+        made = opened[0].blend(spec["photos"], method=spec["name"], which=spec["which"], size="model")
         made.save(spec["out"])
 
     return call
@@ -196,7 +196,7 @@ def stages(spec: Mapping[str, Any]) -> Call:
         found = noting("detect", lambda: [blender.detector.search(image) for image in images])()
         chosen = list(zip(found, spec["which"], names, strict=True))
         faces = noting("align", lambda: [blender.face_in(*one) for one in chosen])()
-        options = BlendOptions()
+        options = BlendOptions(size="model")
         faces = blender.cleaned(faces)
         made = noting("warp", blended)(blender.networks, faces, shares, options, decode_parents=True)
         spent["warp"] -= spent["encode"] + spent["mix"] + spent["decode"]
