@@ -17,6 +17,7 @@ from featureblend.evaluation.measuring import Measurer
 from featureblend.evaluation.methods import Model
 from featureblend.evaluation.pca import PrincipalComponents, fit_components
 from featureblend.evaluation.protocols import PROTOCOLS, draw, find_protocol
+from featureblend.evaluation.results import Results
 from featureblend.evaluation.run import evaluate
 from featureblend.model.folder import find_model
 from featureblend.model.networks import Networks
@@ -140,6 +141,9 @@ def test_a_stopped_run_goes_on_where_it_was(faces, tmp_path, asked, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         run(faces, tmp_path / "parts", methods)
     assert not (tmp_path / "parts" / "metrics.jsonl").exists()
+    kept = [Results(tmp_path / "parts", draw(faces, TINY, 128), identity, {}) for identity in (False, True)]
+    assert len(kept[0].load_part("pixel", "", 0)) == 8
+    assert kept[0].load_part("pixel", "other weights", 0) is kept[1].load_part("pixel", "", 0) is None
     (tmp_path / "parts" / "methods" / "morph" / "000000.npz").write_bytes(b"PK")
     asked.clear()
     monkeypatch.setattr(Measurer, "pair", noting)
