@@ -253,7 +253,7 @@ def test_the_stages_make_the_same_picture(inputs, detector, tmp_path):
     blender = Blender.from_pretrained()
     blender.detector = detector
     with Image.open(tmp_path / "staged.png") as staged:
-        assert (np.asarray(staged) == np.asarray(blender.blend(PHOTOS).image)).all()
+        assert (np.asarray(staged) == np.asarray(blender.blend(PHOTOS, size="model").image)).all()
 
 
 def test_tasks_can_be_repeated(inputs, tmp_path):
