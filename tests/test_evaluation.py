@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from evaluation_faces import TINY, lines, make_faces, run
 
+import featureblend.evaluation.run
 from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import DEGRADATIONS
@@ -129,6 +130,7 @@ def test_a_stopped_run_goes_on_where_it_was(faces, tmp_path, asked, monkeypatch)
     """Of what it kept, one part is damaged."""
     methods = ("pixel", "morph")
     run(faces, tmp_path / "whole", methods)
+    monkeypatch.setattr(featureblend.evaluation.run, "CHUNK", 4)
     asked.clear()
     noting = Measurer.pair
 
@@ -142,13 +144,13 @@ def test_a_stopped_run_goes_on_where_it_was(faces, tmp_path, asked, monkeypatch)
         run(faces, tmp_path / "parts", methods)
     assert not (tmp_path / "parts" / "metrics.jsonl").exists()
     kept = [Results(tmp_path / "parts", draw(faces, TINY, 128), identity, {}) for identity in (False, True)]
-    assert len(kept[0].load_part("pixel", "", 0)) == 8
+    assert len(kept[0].load_part("pixel", "", 4)) == 4
     assert kept[0].load_part("pixel", "other weights", 0) is kept[1].load_part("pixel", "", 0) is None
     (tmp_path / "parts" / "methods" / "morph" / "000000.npz").write_bytes(b"PK")
     asked.clear()
     monkeypatch.setattr(Measurer, "pair", noting)
     run(faces, tmp_path / "parts", methods)
-    assert asked == [(number, ("morph",)) for number in range(8)] + [(number, methods) for number in range(8, 12)]
+    assert asked == [(number, ("morph",)) for number in range(4)] + [(number, methods) for number in range(8, 12)]
     for name in ("metrics.jsonl", "report.html"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert not list((tmp_path / "parts").rglob("0*.npz"))
