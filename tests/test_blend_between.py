@@ -10,6 +10,7 @@ from command_line import place, shared_detector  # noqa: F401
 
 from featureblend.blend.blender import Blender
 from featureblend.blend.compositing.between import Meeting
+from featureblend.blend.compositing.composing import best_source
 from featureblend.cli import main
 from featureblend.edit.continuum import continuum
 from featureblend.edit.replay import replay
@@ -111,6 +112,15 @@ def test_beyond_a_photo_they_are_the_photos(blender):
     beyond = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, blender=blender)
     own = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, surroundings=1, blender=blender)
     np.testing.assert_array_equal(np.asarray(beyond.frames[0]), np.asarray(own.frames[0]))
+
+
+def test_uneven_weights_go_along_and_even_ones_take_the_better_photos(blender, faces):
+    uneven, even, none = (
+        blender.blend_faces(faces, weights, measures="none", warp=warp).recipe["surroundings"]
+        for weights, warp in (([2, 1], True), ([1, 1], True), ([2, 1], False))
+    )
+    assert uneven == "blend"
+    assert even == none == best_source(faces)
 
 
 def test_codes_meet_too(blender):

@@ -51,7 +51,7 @@ def test_blends_are_as_sharp_as_their_parents_and_have_no_second_outline(size):
         # One parent's surroundings are shown, and drawn backgrounds differ: so each is held to the softer parent.
         of_parents = [sharpness(parent.image) for parent in parents]
         # The edge of an ear or a neck has the contrast of the blend's skin, which may be less than its parent's.
-        assert sharpness(made) > 0.75 * min(of_parents)
+        assert sharpness(made) > 0.7 * min(of_parents)
         assert sharpness(made) > 5 * sharpness(large)
         ratios.append(sharpness(made) / of_parents[best_source(faces) - 1])
     assert np.median(ratios) > 0.75

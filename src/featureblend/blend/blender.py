@@ -67,12 +67,14 @@ class Blender:
     (128, 128)
     """
 
+    _meeting: Meeting | None = None
+    """The last two faces that were to meet."""
+
     def __init__(
         self, folder: str | os.PathLike[str], detector: FaceDetector | None = None, *, mend: bool = True
     ) -> None:
         self.networks = Networks(folder, mend=flag(mend, "mend"))
         self.detector = detector or FaceDetector()
-        self._meeting: Meeting | None = None
         self._recognizer: Recognizer | None = None
 
     @classmethod
@@ -311,6 +313,8 @@ class Blender:
         ]
         names = [input_name(item, place) for place, item in enumerate(items, 1)]
         if balance is not None:
+            if blend_options.surroundings == "auto":  # the same while weights are searched and after
+                blend_options = replace(blend_options, surroundings=best_source(faces))
             shares = even_shares(
                 self.networks, faces, blend_options, balance, self.recognizer if balance == "identity" else None
             )
@@ -364,9 +368,10 @@ class Blender:
                 )
         faces = as_seen(self.networks, faces, blend_options)
         if blend_options.method == "latent" and blend_options.surroundings == "auto":
-            blend_options = replace(
-                blend_options, surroundings=best_source(faces)
-            )  # decided once, and kept in the recipe
+            # Decided once, and kept in the recipe. Uneven weights would show the others' hair through the best photo's.
+            between = len(faces) == 2 and blend_options.warp and shares[0] != shares[1]
+            whose: Source = "blend" if between else best_source(faces)
+            blend_options = replace(blend_options, surroundings=whose)
         if blend_options.size == "photos" and blend_options.background != "source":  # a recipe holds the number
             native = [face.native_size for face in faces]
             blend_options = replace(blend_options, size=output_side("photos", self.image_size, native))

@@ -75,8 +75,8 @@ class BlendOptions:
     warp: bool = True
     """With 'latent': warp each face to the mean shape before it is encoded, so that eyes meet eyes."""
     surroundings: Source = "auto"
-    """With 'latent': whose hair and background; 'auto' (the sharpest and plainest, unless small or cut off), 'mean'
-    (everyone's), 'blend' (those between two photos') or a photo's place from 1."""
+    """With 'latent': whose hair and background; 'auto' (the sharpest and plainest, unless small or cut off; at uneven
+    weights of two photos 'blend'), 'mean' (everyone's), 'blend' (between two photos') or a photo's place from 1."""
     shape_weights: Sequence[float] | None = None
     """Weights of the faces' shapes; the weights where left out."""
     texture_weights: Sequence[float] | None = None

@@ -124,8 +124,8 @@ class Source(Command):
 
     surroundings: Any = option(
         "WHOSE",
-        "With 'latent', whose hair and background: auto (the sharpest, plainest one's, unless small or cut off), mean "
-        "(everyone's), blend (between two photos'), or a photo's number.",
+        "With 'latent', whose hair and background: auto (the sharpest, plainest one's, unless small or cut off; at "
+        "uneven weights of two photos blend), mean (everyone's), blend (between two photos'), or a photo's number.",
         default="auto",
         words=lambda: ("auto", "mean", "blend"),
     )

@@ -86,9 +86,10 @@ class Look:
     mend: bool = True
     """Whether the photos are restored, where the blender does so."""
 
-    def options(self) -> dict[str, Any]:
-        """Arguments of `Blender.blend`."""
-        return {"method": self.method, "background": self.background, "size": self.size}
+    def options(self, count: int) -> dict[str, Any]:
+        """Arguments of `Blender.blend` for so many photos. Of two, hair and background follow the slider."""
+        whose = "blend" if count == 2 else "auto"
+        return {"method": self.method, "background": self.background, "size": self.size, "surroundings": whose}
 
     def options_for(self, faces: Sequence[AlignedFace], at_most: int) -> dict[str, Any]:
         """Arguments of `Blender.blend_faces`, the size cut to `at_most` pixels."""
@@ -96,7 +97,7 @@ class Look:
         size = output_side(self.size, model, [face.native_size for face in faces])
         if self.background == "source" and not isinstance(self.size, int):  # the whole photo
             size = at_most
-        return {**self.options(), "size": min(size, at_most)}
+        return {**self.options(len(faces)), "size": min(size, at_most)}
 
 
 @dataclass
@@ -259,7 +260,7 @@ class Studio:
         """Blend what is on the table as ``featureblend blend`` does, at full size and with the whole recipe."""
         with self._files(table) as paths:
             which = [photo.which for photo in table]
-            return self._blender(look.mend).blend(paths, _some(weights), which=which, **look.options())
+            return self._blender(look.mend).blend(paths, _some(weights), which=which, **look.options(len(table)))
 
     def continuum(
         self, table: Sequence[OnTable], steps: int, method: str, mend: bool = True, at_most: int | None = None
