@@ -51,9 +51,9 @@ docs: $(VENV)/dev.stamp
 # The README's pictures, of the example faces: to be made again where these or the bundled model change.
 FACES := src/featureblend/faces/examples
 pictures: $(VENV)/plain.stamp
-	$(BIN)/featureblend demo --out docs/images/demo.png
+	$(BIN)/featureblend demo --out docs/images/demo.jpg
 	$(BIN)/featureblend continuum $(FACES)/first.jpg $(FACES)/third.jpg $(FACES)/fourth.jpg $(FACES)/second.jpg \
-		--out docs/images/continuum.png --steps 3 --columns 7
+		--out docs/images/continuum.jpg --steps 3 --columns 7 --size 320
 
 # The web page's tests need a real browser; root on Debian (as in continuous integration) gets it here.
 browser:
