@@ -19,6 +19,8 @@ from featureblend.io.image import load_image, save_image
 from featureblend.io.sheets import labelled_sheet
 
 SIDE = 256
+SMALL = 160
+"""Side of the damaged photo, in pixels."""
 
 
 def main() -> None:
@@ -27,7 +29,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     options = parser.parse_args()
     blender = Blender.from_pretrained()
-    photo, other = load_image(EXAMPLES / "first.jpg", 1), blender.find(EXAMPLES / "second.jpg")
+    # Small, as damaged photos are: of a large one, a crop of the model's size would not show damage of a few pixels.
+    photo, other = resized(load_image(EXAMPLES / "first.jpg", 1), SMALL), blender.find(EXAMPLES / "second.jpg")
     kinds = (CLEAN, *DEGRADATIONS)
     seen, again, blends = [], [], []
     for kind in kinds:
