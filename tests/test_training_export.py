@@ -192,7 +192,7 @@ def test_an_experiment_that_is_no_preset_has_no_command():
 
 def test_a_blend_with_the_exported_model(exported, detector):
     blender = Blender(exported[0], detector)
-    made = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], [2, 1])
+    made = blender.blend([EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"], [2, 1], size="model")
     assert made.image.size == (32, 32)
     assert made.recipe["model"] == {"name": "small", "identity": exported[1].identity}
     with pytest.raises(FeatureblendError, match="was encoded by model"):

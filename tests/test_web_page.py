@@ -96,7 +96,9 @@ def test_what_cannot_be_blended_is_said_in_a_sentence(tab, tmp_path):
     said = one.errors_shown()
     assert said[0].startswith("cannot read letter.jpg: ")
     assert said[1].startswith("no face found in beach.png: try a photo with")
-    assert one.page.inner_text("#picture") == "Add one more photo to see a blend."  # the good one stayed
+    one.page.wait_for_function(  # while it works, a clock stands there too
+        "document.querySelector('#picture').innerText === 'Add one more photo to see a blend.'"  # the good one stayed
+    )
     assert "Traceback" not in one.page.content()
     one.put(SECOND)
     one.picture()

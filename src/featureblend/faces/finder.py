@@ -46,8 +46,9 @@ LEFT_EYE, RIGHT_EYE = 33, 263
 FINEST_WINDOW, FINEST_SHARE = 96, 1 / 8
 """Side of the smallest windows that are searched one by one, in pixels and as a share of the photo's longer side,
 whichever is more: faces of 16 pixels, or of a 48th of the photo, are found in them."""
-LARGE = 1 / 6
-"""A face that takes this share of a window's side is found surely; smaller ones may be missed."""
+LARGE = 0.3
+"""Share of a window's side from which the largest face ends the search: those of half its size are found beside it,
+smaller ones may be missed. Portraits reach it in the first window."""
 
 
 @dataclass(frozen=True)
