@@ -151,7 +151,7 @@ def test_little_room_for_photos_changes_nothing(blender):
             one, other = (cache.find(EXAMPLES / name) for cache in (small, large))
             np.testing.assert_array_equal(one.photo, other.photo)
             np.testing.assert_array_equal(one.image, other.image)
-    assert len(small._photos) == 1
+    assert sum(found.photo is not None for found in small.cache._found.values()) == 1
 
 
 @pytest.mark.extras

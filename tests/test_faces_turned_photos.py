@@ -150,9 +150,9 @@ def test_a_turned_photo_is_replayed(blender, tmp_path, on_its_side):
 
 
 def test_a_photo_that_was_let_go_is_turned_when_it_is_read_again(blender, photo, on_its_side):
-    remembering = RememberingBlender(blender)
-    remembering.find(on_its_side)
-    remembering._photos.clear()
+    remembering = RememberingBlender(blender, room=1)
+    for path in (on_its_side, SECOND):
+        remembering.find(path)
     again = remembering.find(on_its_side)
     assert np.array_equal(again.photo, photo)
     assert np.array_equal(again.at(256).image, blender.find(on_its_side).at(256).image)

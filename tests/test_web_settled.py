@@ -17,16 +17,33 @@ def studio(detector):
     return Studio(Blender(find_model(), detector))
 
 
-def test_a_slider_that_moves_while_the_blend_is_measured_keeps_its_picture(studio, monkeypatch):
+@pytest.fixture
+def page(studio):
     with gradio.Blocks():
-        page = _Page(studio)
-    visitor = SimpleNamespace(session_hash="ana")
+        return _Page(studio)
+
+
+@pytest.fixture
+def values(studio):
+    """What is on the page: two photos, and how they are blended."""
     table = ()
     for name in ("first.jpg", "second.jpg"):
         table = studio.added(table, name, (EXAMPLES / name).read_bytes())
-    values = (table, "latent", "blend", next(name for name, size in SIZES.items() if size == "model"), True, 50, 50)
-    rested = page._settled(visitor, 0, *values)
-    assert page.at.picture in rested
+    return [table, "latent", "blend", next(name for name, size in SIZES.items() if size == "model"), True, 50, 50]
+
+
+@pytest.mark.parametrize(("background", "times"), [("blend", 1), ("black", 2)])
+def test_what_is_measured_is_shown_where_it_is_the_same_picture(page, values, monkeypatch, background, times):
+    blend_faces, made = Blender.blend_faces, []
+    monkeypatch.setattr(Blender, "blend_faces", lambda *given, **how: made.append(how) or blend_faces(*given, **how))
+    values[2] = background
+    assert page.at.picture in page._settled(SimpleNamespace(session_hash="ben"), 0, *values)
+    assert len(made) == times
+
+
+def test_a_slider_that_moves_while_the_blend_is_measured_keeps_its_picture(studio, page, values, monkeypatch):
+    visitor = SimpleNamespace(session_hash="ana")
+    assert page.at.picture in page._settled(visitor, 0, *values)
 
     measured = studio.measured
 

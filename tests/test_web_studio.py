@@ -56,9 +56,9 @@ def test_a_photo_is_searched_once(studio, table, monkeypatch):
 
 def test_what_was_forgotten_is_read_again(studio, table, monkeypatch):
     before = studio.preview(table, [1, 1], Look()).image
-    monkeypatch.setattr("featureblend.web.studio.KEPT_BYTES", 1)
+    monkeypatch.setattr(studio.cache, "room", 1)
     studio.added((), NAMES[2], (EXAMPLES / NAMES[2]).read_bytes())
-    assert len(studio._kept) == 1
+    assert sum(found.photo is not None for found in studio.cache._found.values()) == 1
     assert studio.preview(table, [1, 1], Look()).image.tobytes() == before.tobytes()
 
 

@@ -4,20 +4,118 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
-from dataclasses import replace
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..faces.alignment import AlignedFace
-from ..io.image import load_image
-from ..io.inputs import Input
+from ..faces.detector import Face, Search, choose_face
+from ..io.codes import Code
+from ..io.image import LoadedPhoto, load_photo, photo_name
+from ..io.inputs import Input, read_input
+from ..io.photo_warnings import PhotoWarning
 from .blender import Blender, Which
 
-__all__ = ["RememberingBlender"]
+__all__ = ["FaceCache", "RememberingBlender"]
 
 ROOM = 400 << 20
-"""Bytes of photos that are kept; aligned faces, some 100 kB each, are kept of all."""
+"""Bytes of photos that are kept; faces and their aligned crops, some 200 kB a photo, are kept of all."""
+
+
+@dataclass
+class _Found:
+    """What a photo shows: its faces, and the crops that were cut; the photo itself only while there is room."""
+
+    faces: list[Face]
+    quarter_turns: int
+    warnings: tuple[PhotoWarning, ...]
+    photo: np.ndarray | None
+    cut: dict[Which, AlignedFace] = field(default_factory=dict)
+
+    def hold(self, photo: np.ndarray | None) -> None:
+        """Take the upright photo, or let it go."""
+        self.photo = photo
+        self.cut = {which: replace(face, photo=photo) for which, face in self.cut.items()}
+
+
+class FaceCache:
+    """The faces of photos, each of which is searched only once. Threads may share it.
+
+    Parameters
+    ----------
+    blender : Blender
+        What searches, cuts and restores.
+    room : int
+        Bytes of photos to keep. The others are read again when they are needed, but not searched again.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> cache, path = FaceCache(Blender.from_pretrained()), EXAMPLES / "first.jpg"
+    >>> cache.face(path, "largest", "first", lambda: load_photo(path)).image.shape
+    (128, 128, 3)
+    """
+
+    def __init__(self, blender: Blender, room: int = ROOM) -> None:
+        self.blender, self.room = blender, room
+        self._found: OrderedDict[Hashable, _Found] = OrderedDict()
+        self._busy: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
+        self._turn = threading.Lock()
+
+    def faces(self, key: Hashable, name: str, load: Callable[[], LoadedPhoto]) -> list[Face]:
+        """All faces of a photo, from the left.
+
+        Parameters
+        ----------
+        key : hashable
+            What the photo is known by.
+        name : str
+            For messages.
+        load : callable
+            Reads the photo.
+
+        Raises
+        ------
+        FeatureblendError
+            If it can't be read, or shows no face.
+        """
+        with self._lock_of(key):
+            return self._searched(key, name, load).faces
+
+    def face(self, key: Hashable, which: Which, name: str, load: Callable[[], LoadedPhoto]) -> AlignedFace:
+        """One face of a photo, restored, as `Blender.find` and `Blender.cleaned` give it; parameters as `faces`."""
+        with self._lock_of(key):  # of two threads that want one face, one waits for the other's
+            found = self._searched(key, name, load)
+            if which not in found.cut:
+                assert found.photo is not None
+                search = Search(found.photo, found.faces, found.quarter_turns)
+                (found.cut[which],) = self.blender.cleaned([self.blender.face_in(search, which, name, found.warnings)])
+            return found.cut[which]
+
+    def _lock_of(self, key: Hashable) -> threading.Lock:
+        with self._turn:
+            return self._busy[key]
+
+    def _searched(self, key: Hashable, name: str, load: Callable[[], LoadedPhoto]) -> _Found:
+        found = self._found.get(key)
+        if found is None:
+            loaded = load()
+            search = self.blender.detector.search(loaded.pixels)
+            if not search.faces:
+                choose_face([], search.image.shape, "largest", name, loaded.warnings)  # says that there is none
+            found = _Found(search.faces, search.quarter_turns, loaded.warnings, search.image)
+        elif found.photo is None:
+            found.hold(np.ascontiguousarray(np.rot90(load().pixels, found.quarter_turns)))
+        with self._turn:
+            self._found[key] = found
+            self._found.move_to_end(key)
+            held = [one for one in self._found.values() if one.photo is not None]
+            for one in held[:-1]:
+                if sum(one.photo.nbytes for one in held if one.photo is not None) > self.room:
+                    one.hold(None)
+        return found
 
 
 class RememberingBlender(Blender):
@@ -30,7 +128,7 @@ class RememberingBlender(Blender):
     blender : Blender
         Whose networks and detector it uses.
     room : int
-        Bytes of photos to keep. The others are read again when they are needed, but not searched again.
+        As of `FaceCache`.
 
     Examples
     --------
@@ -41,41 +139,14 @@ class RememberingBlender(Blender):
     """
 
     def __init__(self, blender: Blender, room: int = ROOM) -> None:
-        self.networks, self.detector, self.room = blender.networks, blender.detector, room
-        self._recognizer = blender._recognizer
-        self._faces: dict[tuple[str, Which], AlignedFace] = {}
-        self._photos: OrderedDict[str, np.ndarray] = OrderedDict()
-        self._busy: dict[str, threading.Lock] = {}
-        self._turn = threading.Lock()
+        vars(self).update(vars(blender))
+        self.cache = FaceCache(blender, room)
 
     def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
         """A photo's face; parameters and errors as `Blender.find`. Only files are kept."""
-        if not isinstance(photo, (str, os.PathLike)):
-            return super().find(photo, which, position)
-        path = os.path.realpath(photo)
-        with self._turn:
-            busy = self._busy.setdefault(path, threading.Lock())
-        with busy:  # of two threads that want one face, one waits for the other's
-            known = self._faces.get((path, which))
-            if known is None:
-                (face,) = self.cleaned([super().find(photo, which, position)])
-                self._faces[path, which] = replace(face, photo=None)
-                self._keep(path, face.photo)
-                return face
-            if known.latent is not None:
-                return known
-            with self._turn:
-                pixels = self._photos.get(path)
-            if pixels is None:
-                pixels = np.rot90(load_image(photo, position), known.quarter_turns)
-            self._keep(path, pixels)
-            return replace(known, photo=pixels)
-
-    def _keep(self, path: str, pixels: np.ndarray | None) -> None:
-        if pixels is None:
-            return
-        with self._turn:
-            self._photos[path] = pixels
-            self._photos.move_to_end(path)
-            while len(self._photos) > 1 and sum(photo.nbytes for photo in self._photos.values()) > self.room:
-                self._photos.popitem(last=False)
+        item = read_input(photo)
+        if isinstance(item, Code) or not isinstance(item, (str, os.PathLike)):
+            return super().find(item, which, position)
+        name = photo_name(item, position)
+        found = self.cache.face(os.path.realpath(item), which, name, lambda: load_photo(item, position))
+        return replace(found)  # what is cut from it at other sizes goes with the caller's copy

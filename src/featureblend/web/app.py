@@ -170,7 +170,7 @@ class _Page:
         drawn = fragments.measure_bars(words, bars(made.measures, average, names), on_page(made.warnings))
         place = min(int(before or 0), len(table) - 1)
         sides = fragments.before_after(made.parents[place], made.image, names[place])
-        large = self.studio.preview(table, weights, look)
+        large = made if look.background == "blend" else self.studio.preview(table, weights, look)
         if self.moves[request.session_hash] != moves:  # a slider that moved meanwhile has shown what is newer
             return {at.measures: gr.skip()}
         picture = fragments.figure(large.image, shares(names, weights), large.recipe)

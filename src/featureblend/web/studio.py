@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,13 @@ from ..blend.baselines import pixel
 from ..blend.blender import METHODS, Blend, Blender, Which
 from ..blend.compositing import BACKGROUNDS
 from ..blend.compositing.composing import output_side
+from ..blend.face_cache import FaceCache
 from ..edit.continuum import Continuum, continuum
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
-from ..faces.detector import Search, choose_face
+from ..faces.detector import choose_face
 from ..io.files import short_name
-from ..io.image import decode_photo
-from ..io.photo_warnings import PhotoWarning
+from ..io.image import LoadedPhoto, decode_photo
 from ..metrics.measures import blend_measures
 
 __all__ = ["LIVE", "MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
@@ -52,9 +50,6 @@ SIZES: dict[str, int | str] = {
     "the first photo's own": "source",
 }
 """Sizes that the page offers, by what they are called there."""
-
-KEPT_BYTES = 400_000_000
-"""Decoded photos are kept in memory up to so many bytes, then the ones unused longest go and are decoded again."""
 
 
 @dataclass(frozen=True)
@@ -100,19 +95,6 @@ class Look:
         return {**self.options(len(faces)), "size": min(size, at_most)}
 
 
-@dataclass
-class _Decoded:
-    """A photo in memory: its pixels, its faces, and the crops that were cut."""
-
-    search: Search
-    warnings: tuple[PhotoWarning, ...]
-    cut: dict[Which, AlignedFace] = field(default_factory=dict)
-
-    @property
-    def bytes(self) -> int:
-        return self.search.image.nbytes
-
-
 class Studio:
     """Makes what the page shows. One studio serves all visitors; what it keeps of a photo goes by the file's hash.
 
@@ -133,8 +115,7 @@ class Studio:
 
     def __init__(self, blender: Blender) -> None:
         self.blender = blender
-        self._kept: OrderedDict[str, _Decoded] = OrderedDict()
-        self._lock = threading.Lock()
+        self.cache = FaceCache(blender)
 
     @property
     def mends(self) -> bool:
@@ -179,39 +160,22 @@ class Studio:
         """
         if len(table) >= MAX_PHOTOS:
             raise FeatureblendError(f"{name} was left out: {MAX_PHOTOS} photos are blended at most; remove one first")
-        key = hashlib.sha256(content).hexdigest()
-        decoded = self._decoded(key, name, content)
-        return (*table, OnTable(name, content, key, len(decoded.search.faces)))
+        photo = OnTable(name, content, hashlib.sha256(content).hexdigest(), 0)
+        faces = self.cache.faces(photo.sha256, name, self._load(photo))
+        return (*table, replace(photo, faces=len(faces)))
 
-    def _decoded(self, key: str, name: str, content: bytes) -> _Decoded:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        photo = decode_photo(content, name)
-        found = self.blender.detector.search(photo.pixels)
-        if not found.faces:
-            choose_face(found.faces, found.image.shape, "largest", name, photo.warnings)  # says that there is none
-        decoded = _Decoded(found, photo.warnings)
-        with self._lock:
-            self._kept[key] = decoded
-            while len(self._kept) > 1 and sum(one.bytes for one in self._kept.values()) > KEPT_BYTES:
-                self._kept.popitem(last=False)
-        return decoded
+    def _load(self, photo: OnTable) -> Callable[[], LoadedPhoto]:
+        return partial(decode_photo, photo.content, photo.name)
 
     def face(self, photo: OnTable) -> AlignedFace:
-        """The aligned crop of the face that is chosen in a photo."""
-        decoded = self._decoded(photo.sha256, photo.name, photo.content)
-        if photo.which not in decoded.cut:
-            cut = self.blender.face_in(decoded.search, photo.which, photo.name, decoded.warnings)
-            (decoded.cut[photo.which],) = self.blender.cleaned([cut])
-        return decoded.cut[photo.which]
+        """The aligned crop of the face that is chosen in a photo, restored."""
+        return self.cache.face(photo.sha256, photo.which, photo.name, self._load(photo))
 
     def place(self, photo: OnTable) -> int:
         """The number of the face that is blended, from the left, from 1."""
-        decoded = self._decoded(photo.sha256, photo.name, photo.content)
-        chosen = choose_face(decoded.search.faces, decoded.search.image.shape, photo.which, photo.name)
-        return next(place for place, face in enumerate(decoded.search.faces, 1) if face is chosen)
+        faces = self.cache.faces(photo.sha256, photo.name, self._load(photo))
+        chosen = choose_face(faces, (0, 0), photo.which, photo.name)
+        return next(place for place, face in enumerate(faces, 1) if face is chosen)
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
         """The faces of all photos on the table, in order."""
@@ -225,9 +189,13 @@ class Studio:
         FeatureblendError
             If all weights are 0, or there are fewer than two photos.
         """
+        return self._blended(table, weights, look, at_most, measures="none")
+
+    def _blended(
+        self, table: Sequence[OnTable], weights: Sequence[float], look: Look, at_most: int, **more: Any
+    ) -> Blend:
         faces = self.faces(table)
-        options = look.options_for(faces, at_most)
-        made = self._blender(look.mend).blend_faces(faces, _some(weights), measures="none", **options)
+        made = self._blender(look.mend).blend_faces(faces, _some(weights), **more, **look.options_for(faces, at_most))
         inputs = [{"name": photo.name, "sha256": photo.sha256} for photo in table]
         return replace(made, recipe={**made.recipe, "inputs": inputs, "faces": [photo.which for photo in table]})
 
@@ -242,8 +210,7 @@ class Studio:
             The measures of the plain pixel average of the same faces, to compare with.
         """
         faces, names = self.faces(table), [photo.name for photo in table]
-        options = Look(look.method, size=look.size).options_for(faces, PREVIEW)
-        made = self._blender(look.mend).blend_faces(faces, _some(weights), names=names, **options)
+        made = self._blended(table, weights, replace(look, background="blend"), PREVIEW, names=names)
         made = replace(made, parents=tuple(Image.fromarray(face.at(made.image.width).image) for face in faces))
         images, shares = [face.image for face in faces], made.recipe["weights"]
         return made, blend_measures(pixel.blend(images, shares), images, shares, [face.landmarks for face in faces])
