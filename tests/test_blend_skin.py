@@ -11,7 +11,7 @@ from real_photos import opened, shared_file
 
 from featureblend.blend.blender import Blender
 from featureblend.blend.compositing import add_detail, compose, with_mean_colour
-from featureblend.blend.compositing.skin import skin_of
+from featureblend.blend.compositing.skin import skin_of, tinted
 from featureblend.blend.pipeline import BlendOptions, blended, encoded
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
@@ -21,7 +21,9 @@ from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face, warped
 from featureblend.faces.drawn import draw_labels
 from featureblend.faces.masks import face_mask
-from featureblend.faces.parser import anyones_hair
+from featureblend.faces.parser import anyones_hair, face_parts
+from featureblend.faces.pose import head_pose
+from featureblend.faces.warp import warp_to_shape
 from featureblend.metrics import skin_between, skin_colour
 from featureblend.model.folder import find_model
 
@@ -131,6 +133,46 @@ def test_skin_of_another_colour_has_no_glow_about_it(seed):
         assert np.abs(made - soft)[there[..., 1]].mean() < 10
 
 
+SKINS = ((70, 48, 36), (110, 78, 60), (160, 120, 98), (205, 168, 145), (240, 208, 190))
+
+
+def chroma(image):
+    """What each channel has beside the brightness, (..., 3)."""
+    image = np.asarray(image, np.float64)
+    return image - (image @ (0.299, 0.587, 0.114))[..., None]
+
+
+@pytest.mark.parametrize("cast", [(-14, 10, -6), (12, 2, -16), (-10, -4, 22), (0, 0, 0)])
+def test_a_cast_on_skin_is_not_painted_stronger(cast):
+    """Green, orange and blue reflections in a shadow, in the light and in between."""
+    shades = np.linspace(0.2, 1.15, 20)[:, None]
+    for old, new in itertools.product(SKINS, SKINS):
+        plain = np.clip(shades * np.array(old), 0, 255)[None].astype(np.float32)
+        seen = np.clip(plain + cast, 0, 255).astype(np.float32)
+        before, after = (np.broadcast_to(np.float32(one), seen.shape) for one in (old, new))
+        made, expected = (tinted(one, before, after) for one in (seen, plain))
+        assert np.abs(chroma(made) - chroma(expected)).max() <= np.abs(chroma(seen) - chroma(plain)).max() + 4
+        # In the light the colour is the new skin's, and a shadow has no more of it.
+        lit = tinted(before, before, after)
+        np.testing.assert_allclose(lit, after, rtol=0.02)
+        assert (
+            np.abs(chroma(expected[0, shades[:, 0] <= 1])).max()
+            <= max(np.abs(chroma(old)).max(), np.abs(chroma(new)).max()) + 4
+        )
+
+
+def chroma_beyond(image, pair):
+    """How far beyond both parents' the chroma of a blend's skin lies, place by place: 99th percentile, in Lab."""
+    points = np.mean([face.landmarks for face in pair], axis=0)
+    warped_faces = [warp_to_shape(face.image, face.landmarks, points) for face in pair]
+    everywhere = np.min([face_parts(one).skin for one in (*warped_faces, image)], axis=0) > 0.7
+    skin = cv2.erode(everywhere.astype(np.uint8), np.ones((5, 5))) > 0
+    soft = [cv2.GaussianBlur(np.asarray(one, np.float32) / 255, (0, 0), 3) for one in (*warped_faces, image)]
+    *parents, own = (cv2.cvtColor(one, cv2.COLOR_RGB2LAB)[..., 1:] for one in soft)
+    beyond = np.maximum(np.min(parents, axis=0) - own, own - np.max(parents, axis=0)).clip(0)
+    return np.percentile(np.hypot(*beyond[skin].T), 99)
+
+
 def test_ears_and_neck_follow_the_face(blender):
     for pair in PAIRS[:3]:
         points = np.mean([face.landmarks for face in pair], axis=0)
@@ -223,3 +265,24 @@ def test_dark_and_light_skin_make_no_ash(blender):
                 image = np.asarray(blender.blend_faces([dark, light], detail=detail, measures="none").image)
                 found.append(skin_between(image, [dark.image, light.image], [dark.landmarks, light.landmarks]))
         assert np.mean(found) >= 0.95
+
+
+@pytest.mark.real_photos
+def test_no_patches_on_dark_with_light_portraits(blender):
+    """Phone pictures with their shadows and reflections: orange foreheads, green necks and blue chins before."""
+    faces = []
+    with tarfile.open(shared_file("portraits-sd3.tar")) as tar:
+        for member in tar:
+            if member.name.endswith(".jpg"):
+                faces.append(blender.find(np.asarray(opened(tar.extractfile(member).read()))))
+    straight = [face for face in faces if abs(head_pose(face.landmarks).yaw) < 10]
+    straight.sort(key=lambda face: skin_colour(face.image, face.landmarks)[0])
+    found = []
+    for dark in straight[:6]:
+        for light in straight[-6:]:
+            for who in (1, 2):
+                options = {"surroundings": who, "size": "model", "measures": "none"}
+                made = blender.blend_faces([dark, light], [0.5, 0.5], **options)
+                found.append(chroma_beyond(np.asarray(made.image), [dark, light]))
+    assert max(found) < 9
+    assert np.mean(found) < 4.5

@@ -9,6 +9,7 @@ network draws what is finer.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from ...faces.alignment import blurred
@@ -109,7 +110,7 @@ def skin_of(parts: FaceParts) -> np.ndarray:
 
 
 def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarray | float = 1.0) -> np.ndarray:
-    """Recolour skin and keep its shading: shadows are scaled, as with another pigment in the same light.
+    """Recolour skin and keep its shading.
 
     Parameters
     ----------
@@ -122,20 +123,38 @@ def tinted(image: np.ndarray, old: np.ndarray, new: np.ndarray, share: np.ndarra
     Returns
     -------
     (H, W, 3) float32 array
-        What is darker than `old` is scaled by ``new / old``, so that black stays black; what is brighter moves along
-        with `old`, and white is never exceeded.
+        Brightness that is below that of `old` is scaled by the ratio of `new` to `old`, so that black stays black; what
+        is above moves along with `old`, and white is never exceeded. Chroma moves by the difference of theirs, less
+        towards black and white.
+
+    Notes
+    -----
+    A gain of each channel would do for one colour, but multiplies whatever a place differs by: the shadows of dark skin
+    came out orange, a green reflection as paint.
 
     Examples
     --------
     >>> old, new = np.full((1, 3, 3), 200.0), np.full((1, 3, 3), 100.0)
     >>> tinted(np.array([[[0.0] * 3, [100.0] * 3, [255.0] * 3]]), old, new)[0, :, 0].round().tolist()
-    [0.0, 50.0, 156.0]
+    [0.0, 50.0, 155.0]
     """
-    gain = np.clip((new + 2) / (old + 2), *TINT_GAIN)
-    there = old * gain
-    above = np.minimum(1, (255 - np.minimum(there, 255)) / np.maximum(255 - old, 1))
-    moved = np.where(image <= old, image * gain, there + (image - old) * above)
-    return np.asarray(image + share * (moved - image), np.float32)
+    image, old, new = (np.asarray(one, np.float32) for one in (image, old, new))
+    level, was, becomes = (_luma(one) for one in (image, old, new))
+    gain = np.clip(np.maximum(becomes, 1) / np.maximum(was, 1), *TINT_GAIN)
+    there = np.minimum(was * gain, 255)
+    dark = level <= was
+    left = np.where(dark, level / np.maximum(was, 1), (255 - level) / np.maximum(255 - was, 1))
+    moved = np.where(
+        dark, level * gain, there + (level - was) * np.minimum(1, (255 - there) / np.maximum(255 - was, 1))
+    )
+    # Light skin that darkens keeps less of what a place differs by, dark skin that lightens no more of it.
+    kept = np.minimum(1, gain)
+    chroma = left * (new - becomes) + kept * (image - level - left * (old - was))
+    return np.asarray(image + np.float32(share) * (moved + chroma - image), np.float32)
+
+
+def _luma(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
 
 
 def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
