@@ -217,7 +217,7 @@ def test_lists_that_are_refused(place, text, message):
         (["batch", "x.csv", "--all-pairs", "."], "name either a CSV file"),
         (["batch", "x.csv"], "no such file: x.csv"),
         (["batch", "--all-pairs", "nowhere"], "no such folder: nowhere"),
-        (["batch", "--all-pairs", ".", "-o", "ana.png"], "cannot write to ana.png"),
+        (["batch", "--all-pairs", ".", "-o", "ana.png"], "cannot write ana.png"),
         (["batch", "--all-pairs", ".", "--jobs", "0"], "--jobs 0"),
     ],
 )

@@ -96,7 +96,7 @@ def test_folders_and_lists_count_by_their_mean(blender, tmp_path):
     due = shares.astype(np.float32) @ codes
     fine = slice(*layout["fine"])  # whose lines are not subtracted
     due[fine] = sum_fine(np.stack([code[fine].reshape(layout["fine_shape"]) for code in codes]), shares).ravel()
-    made, wanted = np.float32(plain.image), np.float32(blender.pictures(due[None])[0])
+    made, wanted = np.float32(plain.image), np.float32(blender.networks.pictures(due[None])[0])
     assert np.abs(made - wanted)[:, :24].mean() < 0.5
     # Of the face, the colours are those of its photos: what differs is coarse.
     assert np.abs((made - wanted) - cv2.GaussianBlur(made - wanted, (0, 0), 2)).mean() < 0.5

@@ -49,9 +49,7 @@ def test_the_blend_is_that_of_the_examples(tmp_path, detector):
     assert made.image.tobytes() == again.image.tobytes()
 
 
-@pytest.mark.parametrize(
-    ("out", "message"), [("file/demo.png", "the folder .*file cannot be made"), ("folder", "it is a folder")]
-)
+@pytest.mark.parametrize(("out", "message"), [("file/demo.png", "cannot write .*file"), ("folder", "it is a folder")])
 def test_places_where_nothing_can_be_written(tmp_path, out, message):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()

@@ -113,7 +113,7 @@ def test_mistakes_are_one_line(tmp_path):
     strange.write_text("<!-- evaluation: figures=beauty -->\n<!-- end of evaluation -->\n")
     for words, message in [
         ([good, "--into", str(empty)], "has no place for a table"),
-        ([good, "--into", str(strange)], "there is no figure 'beauty'"),
+        ([good, "--into", str(strange)], "unknown figure"),
         ([good, "--into", str(tmp_path / "none.md")], "cannot read"),
         ([str(tmp_path / "nowhere"), "--into", str(empty)], "`featureblend evaluate` writes it"),
         ([results(tmp_path / "bad", ["{"]), "--into", str(empty)], "is damaged"),

@@ -8,14 +8,9 @@ import onnxruntime
 import pytest
 
 from featureblend.faces.drawn import LABELS, draw_face, draw_labels
-from featureblend.faces.parser import CLASSES, NETWORK, FaceParser, FaceParts, guided_filter
+from featureblend.faces.parser import CLASSES, NETWORK, FaceParts, face_parts, guided_filter
 
 REFERENCE = Path(__file__).parent / "data" / "face_parser_reference.npz"
-
-
-@pytest.fixture(scope="module")
-def parser():
-    return FaceParser()
 
 
 def overlaps(found, truth):
@@ -34,9 +29,9 @@ def test_the_network_is_small():
     assert NETWORK.stat().st_size <= 2_000_000
 
 
-def test_parts_of_drawn_faces_are_where_they_were_drawn(parser):
+def test_parts_of_drawn_faces_are_where_they_were_drawn():
     assert LABELS == CLASSES
-    found = np.stack([parser.parse(draw_face(seed)[0]).probabilities.argmax(axis=-1) for seed in range(40)])
+    found = np.stack([face_parts(draw_face(seed)[0]).probabilities.argmax(axis=-1) for seed in range(40)])
     truth = np.stack([draw_labels(seed).argmax(axis=-1) for seed in range(40)])
     each = overlaps(found, truth)
     assert each["skin"] > 0.85
@@ -52,21 +47,21 @@ def test_the_network_gives_what_torch_gave_when_it_was_made():
 
 
 @pytest.mark.parametrize("size", [40, 128, 200, 333])
-def test_any_size_gives_the_same_parts(parser, size):
+def test_any_size_gives_the_same_parts(size):
     image = draw_face(3, 333)[0]
-    parts = parser.parse(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)).probabilities
+    parts = face_parts(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)).probabilities
     assert parts.shape == (size, size, 4)
     assert parts.dtype == np.float32
     assert parts.min() >= 0
     np.testing.assert_allclose(parts.sum(axis=-1), 1, atol=1e-5)
-    whole = parser.parse(image).probabilities
+    whole = face_parts(image).probabilities
     small = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA)
     assert np.abs(small - parts).mean() < (0.02 if size > 100 else 0.06)
 
 
-def test_a_mirrored_face_has_mirrored_parts(parser):
+def test_a_mirrored_face_has_mirrored_parts():
     image = draw_face(5)[0]
-    found, mirrored = (parser.parse(np.ascontiguousarray(one)).probabilities for one in (image, image[:, ::-1]))
+    found, mirrored = (face_parts(np.ascontiguousarray(one)).probabilities for one in (image, image[:, ::-1]))
     assert np.abs(found - mirrored[:, ::-1]).mean() < 0.03
 
 

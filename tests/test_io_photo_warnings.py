@@ -231,7 +231,7 @@ def test_few_good_portraits_are_warned_of(blender, archive, part, most):
                 (face,) = blender.cleaned([blender.find(photo)])
                 if Path(member.name).stem in RIGHTLY_WARNED_OF:
                     continue
-                drawn = blender.pictures(blender.networks.latents([face.restored], cleaned=True))[0]
+                drawn = blender.networks.pictures(blender.networks.latents([face.restored], cleaned=True))[0]
                 found.append(len(photo_warnings(face)) > 0 or broad_error(face.restored, drawn) > 13)
     assert len(found) >= 34
     assert sum(found) <= most * len(found)

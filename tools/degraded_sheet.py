@@ -35,7 +35,7 @@ def main() -> None:
     seen, again, blends = [], [], []
     for kind in kinds:
         face = blender.find(photo if kind == CLEAN else degrade(photo, kind))
-        (picture,) = blender.pictures(blender.latents([face.image]))
+        (picture,) = blender.networks.pictures(blender.networks.latents([face.image]))
         made = blender.blend_faces([face, other], size=SIDE, names=[kind, "second.jpg"])
         seen.append(face.at(SIDE).image)
         again.append(resized(picture, SIDE))

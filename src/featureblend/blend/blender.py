@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import IOBase
@@ -177,7 +178,7 @@ class Blender:
             If another model encoded it, or neither it nor its picture tells the landmarks.
         """
         self._check_code(code, position)
-        (picture,) = self.pictures(code.latent[None])
+        (picture,) = self.networks.pictures(code.latent[None])
         marks = code.landmarks
         if marks is None:
             name = f"the picture of {code.name or f'code {position}'}"
@@ -217,29 +218,24 @@ class Blender:
             If another model encoded it.
         """
         self._check_code(code, 1)
-        return Image.fromarray(self.pictures(code.latent[None])[0])
-
-    def latents(self, images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-        """Encode B aligned (S, S, 3) uint8 faces, restored, into (B, D) float32 latents."""
-        return self.networks.latents(images)
+        return Image.fromarray(self.networks.pictures(code.latent[None])[0])
 
     def cleaned(self, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
         """Restore faces that `find` gave, once for all blends of them: `featureblend.blend.pipeline.cleaned`."""
         return cleaned(self.networks, faces)
 
-    def pictures(self, latents: np.ndarray) -> np.ndarray:
-        """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
-        return self.networks.pictures(latents)
+    if not TYPE_CHECKING:
 
-    def mixed(
-        self, latents: np.ndarray, shares: Sequence[float] | np.ndarray, surroundings: Source = "auto"
-    ) -> np.ndarray:
-        """Make one (D,) float32 latent of (N, D) latents by (N,) shares that sum to 1.
+        def __getattr__(self, name: str) -> Any:
+            """What is the networks' own, under the names that it once had here too."""
+            if name not in ("latents", "pictures", "mixed"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            warnings.warn(f"Blender.{name} is now Blender.networks.{name}", DeprecationWarning, stacklevel=2)
+            return self._mixed if name == "mixed" else getattr(self.networks, name)
 
-        `surroundings` says whose hair and background it has, as `featureblend.model.mixing.mix`, but a number counts
-        from 1.
-        """
-        return self.networks.mixed(latents, shares, BlendOptions(surroundings=surroundings).source_index(len(latents)))
+        def _mixed(self, latents, shares, surroundings="auto"):  # whose `surroundings` counted from 1
+            source = BlendOptions(surroundings=surroundings).source_index(len(latents))
+            return self.networks.mixed(latents, shares, source)
 
     def _check_code(self, code: Code, position: int) -> None:
         if not isinstance(code, Code):

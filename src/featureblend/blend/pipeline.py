@@ -14,7 +14,7 @@ from ..faces.alignment import AlignedFace
 from ..faces.parser import FaceParts, anyones_hair, face_parts
 from ..faces.warp import mean_shape, warp_to_mean, warp_to_shape
 from ..io.image import to_uint8
-from ..io.tables import flag, whole
+from ..io.tables import check_choice, flag, whole
 from ..model.mixing import Source
 from ..model.networks import Networks
 from .baselines import BASELINES, pixel
@@ -117,8 +117,7 @@ class BlendOptions:
 
     def check(self, count: int) -> None:
         """Raise `FeatureblendError` unless it fits so many photos."""
-        if not isinstance(self.method, str) or self.method not in METHODS:
-            raise FeatureblendError(f"unknown method {self.method!r}: use one of {', '.join(METHODS)}")
+        check_choice(self.method, "method", METHODS)
         check_source(self.surroundings, count)
         between = isinstance(self.surroundings, str) and self.surroundings == "blend"
         if between and self.method == "latent" and not self.warp:

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..faces.coverings import covered_by
 from ..faces.pose import head_pose
 from ..faces.recognizers import Recognizer
 from ..faces.warp import mean_shape
 from ..io.photo_warnings import MONOCHROME, NO_RESTORATION, PhotoWarning, told
+from ..io.tables import check_choice
 from ..metrics.distance import balance_of_distances
 from ..metrics.measures import MEANINGS as OF_PICTURES
 from ..metrics.measures import blend_measures
@@ -179,8 +179,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
 
 def check_measuring(measures: str) -> None:
     """Raise `FeatureblendError` unless it is one of `Measuring`."""
-    if not isinstance(measures, str) or measures not in ("none", "pictures", "identity"):
-        raise FeatureblendError(f"unknown measures {measures!r}: use none, pictures or identity")
+    check_choice(measures, "measures", ("none", "pictures", "identity"))
 
 
 def measure_quality(

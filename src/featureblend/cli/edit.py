@@ -195,6 +195,7 @@ class Encode(FaceChoices, Mending, Quiet):
         from ..blend.quality import photo_warnings
         from ..edit.rendering import progress
         from ..io.codes import CODE_SUFFIX, Code
+        from ..io.files import make_folder
         from ..io.inputs import read_input
         from ..io.photo_warnings import told
 
@@ -212,10 +213,7 @@ class Encode(FaceChoices, Mending, Quiet):
             codes.append(blender.code_of(found[0], photo.name))
             warnings += told([photo_warnings(found[0])], [photo.name])
         if targets != [self.out]:
-            try:
-                self.out.mkdir(exist_ok=True)
-            except OSError as error:
-                raise FeatureblendError(f"cannot write {self.out}: {error.strerror or error}") from error
+            make_folder(self.out)
         for code, target in zip(codes, targets, strict=True):
             print(code.save(target))
         print_warnings(warnings)

@@ -8,7 +8,6 @@ again, and the mean of the large crops gives what is finer.
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import unicodedata
@@ -29,11 +28,10 @@ from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import face_mask
 from ..faces.warp import mean_shape, warp_to_shape
-from ..io.files import atomic_path
 from ..io.image import to_uint8
 from ..io.inputs import Input, Skipped
 from ..io.photo_warnings import PhotoWarning, counted
-from ..io.tables import flag, number, parse_number, read_table, whole
+from ..io.tables import check_choice, flag, number, parse_number, read_table, whole, write_table
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
@@ -122,8 +120,7 @@ def average(
     >>> made.image.size, len(made.used), made.skipped
     ((128, 128), 6, ())
     """
-    if not isinstance(method, str) or method not in AVERAGE_METHODS:
-        raise FeatureblendError(f"unknown method {method!r} for an average: use one of {', '.join(AVERAGE_METHODS)}")
+    check_choice(method, "method", AVERAGE_METHODS)
     items, names, left_out = inputs_of(source, every=weights is not None)  # what is weighted by name may be any picture
     if isinstance(weights, (str, os.PathLike)):  # which may lie beside the photos
         left_out = tuple(one for one in left_out if not _is_same_file(source, one.photo, weights))
@@ -166,7 +163,7 @@ def average(
             latents, seen = latents_in_shape(blender, _degradations_noted(restored, degradations), target)
             if surroundings == "auto":
                 surroundings = found.faces.best_source()
-            decoded = blender.pictures(combined(blender, latents, taken, surroundings)[None])[0]
+            decoded = blender.networks.pictures(combined(blender, latents, taken, surroundings)[None])[0]
             points = mean_shape(found.faces.landmarks, taken) if target is None else target
             around = resolve_source_weights(found.faces, taken, surroundings)
             soft = with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points)
@@ -379,6 +376,4 @@ def _weights_by_name(
 
 def write_skipped(path: str | os.PathLike[str], skipped: Sequence[Skipped]) -> Path:
     """Write the table of what was skipped and why as CSV: ``photo,reason``."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("photo", "reason"), *((one.photo, one.reason) for one in skipped)])
-    return Path(path)
+    return write_table(path, [("photo", "reason"), *((one.photo, one.reason) for one in skipped)])

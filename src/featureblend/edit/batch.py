@@ -23,7 +23,7 @@ from ..blend.face_cache import RememberingBlender
 from ..blend.pipeline import BlendOptions
 from ..blend.quality import MEANINGS, Measuring
 from ..errors import FeatureblendError
-from ..io.files import atomic_path, cut, read_error, readable_name, sha256
+from ..io.files import atomic_path, cut, make_folder, read_error, readable_name, sha256
 from ..io.image import picture_path
 from ..io.inputs import Skipped, read_folder
 from ..io.progress import Progress
@@ -426,11 +426,7 @@ def run_batch(
     if jobs < 1:
         raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
     _columns(rows, settings.measures, ())  # before anything is written
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FeatureblendError(f"cannot write to {out}: {error.strerror or error}") from error
+    out = make_folder(out)
     picture_path(out / f"name{settings.suffix}")
     before = finished_lines(out / TABLE)
     _keep_photos(rows, out, settings.suffix, before)

@@ -23,7 +23,7 @@ from ..faces.warp import mean_shape
 from ..io.files import keep_inputs
 from ..io.inputs import Input, input_name
 from ..io.photo_warnings import told
-from ..io.tables import flag, number, whole
+from ..io.tables import check_choice, flag, number, whole
 from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
 from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, recorded_size, summed
@@ -196,8 +196,7 @@ def continuum(
     if len(items) < 2:
         raise FeatureblendError("two or more photos are needed for a continuum")
     places = positions(len(items), steps, start, end, ease)
-    if not isinstance(method, str) or method not in METHODS:
-        raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(METHODS)}")
+    check_choice(method, "method", METHODS)
     if (min(places) < 0 or max(places) > len(items) - 1) and method not in BEYOND:
         raise FeatureblendError(
             f"the method {method!r} can't go beyond the photos: use {', '.join(BEYOND)}, or the range 0 to 1"
@@ -264,8 +263,7 @@ def positions(count: int, steps: int, start: float, end: float, ease: str) -> li
     steps = whole(steps)
     if not isinstance(steps, int) or not 2 <= steps <= MAX_STEPS:
         raise FeatureblendError(f"{steps} steps: 2 to {MAX_STEPS} are due")
-    if not isinstance(ease, str) or ease not in EASES:
-        raise FeatureblendError(f"unknown ease {ease!r}: use one of {', '.join(EASES)}")
+    check_choice(ease, "ease", EASES)
     for name, value in (("from", start), ("to", end)):
         number(value, f"--{name}", -MAX_BEYOND, MAX_BEYOND)
     if start == end and count == 2:

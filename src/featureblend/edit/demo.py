@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..blend.blender import Blend, Blender
-from ..errors import FeatureblendError
 from ..faces import EXAMPLES
-from ..io.files import require_parent
+from ..io.files import make_folder, require_parent
 from ..io.metadata import save_picture
 from ..io.sheets import labelled_row
 
@@ -38,11 +37,7 @@ def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None
     FeatureblendError
         If the picture can't be written there, or there is no such model.
     """
-    folder = Path(out).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FeatureblendError(f"cannot write {out}: the folder {folder} cannot be made ({error.strerror})") from error
+    make_folder(Path(out).parent)
     require_parent(out)
     photos = [EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"]
     blender = Blender.from_pretrained(model)

@@ -20,7 +20,7 @@ from ..faces.masks import face_mask, outside_face
 from ..faces.parser import anyones_hair, face_parts
 from ..io.inputs import Input
 from ..io.photo_warnings import told
-from ..io.tables import flag, number
+from ..io.tables import check_choice, flag, number
 from ..metrics.distance import picture_distance
 from ..metrics.scores import sharpness
 from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, recorded_size
@@ -64,8 +64,7 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
     FeatureblendError
         If there is no such region.
     """
-    if region not in REGIONS:
-        raise FeatureblendError(f"unknown region {region!r}: use one of {', '.join(REGIONS)}")
+    check_choice(region, "region", REGIONS)
     side = len(pictures[0])
     if region == "hair":
         return np.maximum(outside_face(side), anyones_hair([face_parts(picture) for picture in pictures]))
@@ -188,9 +187,8 @@ def _donors(regions: Mapping[str, Any]) -> tuple[list[Input], dict[str, tuple[in
         if place == len(donors):
             donors.append(item)
         chosen[region] = (place + 1, float(share))
-    unknown = sorted(set(regions) - set(REGIONS))
-    if unknown:
-        raise FeatureblendError(f"unknown region {unknown[0]!r}: use one of {', '.join(REGIONS)}")
+    for region in regions:
+        check_choice(region, "region", REGIONS)
     return donors, chosen
 
 

@@ -12,7 +12,7 @@ from .. import __version__
 from ..blend.blender import Blender
 from ..blend.compositing import with_mean_colour
 from ..blend.compositing.restoration import restore_photo
-from ..blend.pipeline import cleaned, encoded
+from ..blend.pipeline import BlendOptions, cleaned, encoded
 from ..blend.recipes import as_json, input_facts
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
@@ -83,7 +83,7 @@ def finished(
     -------
     (size, size, 3) uint8 array
     """
-    pictures = blender.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
+    pictures = blender.networks.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
     points = parents[0][0].landmarks if target is None else target
     total = _scaled(with_mean_colour(pictures[0], mean, around, points), size)
     if detail:
@@ -157,7 +157,10 @@ def combined(
     Sums keep `home`'s surroundings (unless 'mean'): what two strangers' backgrounds differ in is nothing to add.
     """
     if (shares >= 0).all():
-        return latents[int(shares.argmax())] if shares.max() == 1 else blender.mixed(latents, shares, surroundings)
+        if shares.max() == 1:
+            return latents[int(shares.argmax())]
+        source = BlendOptions(surroundings=surroundings).source_index(len(latents))
+        return blender.networks.mixed(latents, shares, source)
     total = shares.astype(np.float32) @ latents
     parts = placed_parts(blender)
     for where, shape in parts[1:]:  # the fine part

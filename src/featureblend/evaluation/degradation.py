@@ -18,6 +18,7 @@ from ..blend.blender import Blender
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..io.image import check_image
+from ..io.tables import check_choice
 from ..metrics.scores import psnr
 from .protocols import Drawn
 
@@ -123,8 +124,7 @@ def degrade(image: np.ndarray, kind: str, seed: int = 0) -> np.ndarray:
     ([72, 65, 55], [100, 100, 100])
     """
     check_image(image)
-    if kind not in _WAYS:
-        raise FeatureblendError(f"unknown degradation {kind!r}: use one of {', '.join(DEGRADATIONS)}")
+    check_choice(kind, "degradation", DEGRADATIONS)
     return np.clip(np.rint(_WAYS[kind](image, seed)), 0, 255).astype(np.uint8)
 
 
@@ -205,6 +205,6 @@ def _portrait(blender: Blender, drawn: Drawn) -> np.ndarray:
     known = np.flatnonzero(np.isfinite(drawn.faces.landmarks[drawn.parents]).all(axis=(1, 2)))
     index = drawn.parents[known[0]]
     other = AlignedFace(drawn.faces.images[index], drawn.faces.landmarks[index].astype(np.float64), np.eye(2, 3))
-    (again,) = blender.pictures(blender.latents([face.image]))
+    (again,) = blender.networks.pictures(blender.networks.latents([face.image]))
     made = blender.blend_faces([face, other], measures="none", size="model")
     return np.stack([face.image, again, other.image, np.asarray(made.image)])

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FeatureblendError
+from ..io.tables import check_choice
 from .figures import FIGURES, REAL, best_methods, current_name, shown_value
 
 __all__ = ["markdown_table", "pasted", "read_metrics"]
@@ -160,6 +161,5 @@ def _asked(what: str, source: str) -> dict[str, list[str]]:
             raise FeatureblendError(f"{source}: {word!r} is not known in a place; figures=A,B or methods=A,B are")
         asked[key] = [current_name(name) if key == "figures" else name for name in names.split(",")]
     for name in asked["figures"]:
-        if name not in FIGURES:
-            raise FeatureblendError(f"{source}: there is no figure {name!r}; use some of {', '.join(FIGURES)}")
+        check_choice(name, f"figure of {source}", FIGURES)
     return asked

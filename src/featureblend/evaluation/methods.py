@@ -16,6 +16,7 @@ from ..blend.pipeline import BlendedCrop, BlendOptions, EncodedFaces, blended, c
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, resized
 from ..faces.warp import mean_shape
+from ..io.tables import check_choice
 from ..model.mixing import Source
 from ..model.networks import Networks
 from .pairs import Face, Pair
@@ -140,8 +141,7 @@ def check_methods(methods: Sequence[str], known: Sequence[str]) -> tuple[str, ..
     ('latent', 'morph')
     """
     for method in methods:
-        if method not in known:
-            raise FeatureblendError(f"unknown method {method!r}: use one of {', '.join(known)}")
+        check_choice(method, "method", known)
     if not methods:
         raise FeatureblendError(f"no method is named: use some of {', '.join(known)}")
     return tuple(method for method in known if method in methods)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..io.tables import check_choice
 from ..training.dataset import FaceSet, face_pairs
 
 __all__ = ["PROTOCOLS", "Drawn", "Protocol", "draw", "find_protocol"]
@@ -60,8 +61,7 @@ def find_protocol(name: str) -> Protocol:
     >>> find_protocol("pairs50_test").count
     50
     """
-    if name not in PROTOCOLS:
-        raise FeatureblendError(f"unknown protocol {name!r}: use one of {', '.join(PROTOCOLS)}")
+    check_choice(name, "protocol", PROTOCOLS)
     return PROTOCOLS[name]
 
 

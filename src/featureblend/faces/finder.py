@@ -17,6 +17,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..io.onnx import open_network
+
 __all__ = ["FaceFinder", "MeshFace"]
 
 NETWORKS = Path(__file__).parent / "networks"
@@ -105,18 +107,11 @@ class FaceFinder:
 
     @cached_property
     def _detector(self) -> Any:
-        return self._session("blazeface_short.onnx")
+        return open_network(NETWORKS / "blazeface_short.onnx", self.threads)
 
     @cached_property
     def _mesh(self) -> Any:
-        return self._session("face_mesh.onnx")
-
-    def _session(self, name: str) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        return onnxruntime.InferenceSession(str(NETWORKS / name), options, providers=["CPUExecutionProvider"])
+        return open_network(NETWORKS / "face_mesh.onnx", self.threads)
 
     def load(self) -> None:
         """Open both networks, which the first photo would wait for otherwise."""

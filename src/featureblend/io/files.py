@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -17,11 +18,14 @@ __all__ = [
     "atomic_path",
     "cut",
     "keep_inputs",
+    "make_folder",
     "read_error",
     "readable_name",
     "require_parent",
     "sha256",
     "short_name",
+    "write_json",
+    "writing",
 ]
 
 
@@ -71,15 +75,43 @@ def require_parent(path: str | os.PathLike[str]) -> Path:
     featureblend.errors.FeatureblendError: cannot write missing/a.png: the folder missing does not exist
     """
     path = as_path(path)
-    try:
+    with writing(path):
         folder, parent = path.is_dir(), path.parent.is_dir()
-    except OSError as error:
-        raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
     if folder:
         raise FeatureblendError(f"cannot write {path}: it is a folder; name a file in it, such as {path / 'blend.png'}")
     if not parent:
         raise FeatureblendError(f"cannot write {path}: the folder {path.parent} does not exist")
     return path
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn the operating system's errors while a file is written into a line that names it.
+
+    Examples
+    --------
+    >>> with writing("a.png"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: cannot write a.png: No space left on device
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder, and those around it, unless they are there.
+
+    Raises
+    ------
+    FeatureblendError
+        If it can't be made.
+    """
+    with writing(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
 
 
 def read_error(name: str, error: Exception, due: str) -> FeatureblendError:
@@ -196,10 +228,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield path  # /dev/null, /dev/stdout in a pipe: there is nothing to rename over, and doing so would break it
         return
     shown, path = path, Path(os.path.realpath(path))  # write to what a link names, and leave the link
-    try:
+    with writing(shown):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:40]}-", suffix=shown.suffix)
-    except OSError as error:
-        raise FeatureblendError(f"cannot write {shown}: {error.strerror or error}") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -211,6 +241,14 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | os.PathLike[str], content: Any, **settings: Any) -> Path:
+    """Write JSON, as people read it, whole or not at all; settings as `json.dumps`."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(content, **{"indent": 2, "ensure_ascii": False, **settings})
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return Path(path)
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from ..errors import FeatureblendError
-from .files import atomic_path, read_error, readable_name, require_parent
+from .files import atomic_path, read_error, readable_name, require_parent, writing
 from .photo_warnings import FIRST_OF_SEVERAL, PhotoWarning, cut_short
 from .sheets import grid, labelled_row
 
@@ -538,11 +538,8 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray | Image.Image, **
         options = {"quality": 95, **options}
     if path.suffix.lower() in (".jpg", ".jpeg") and picture.mode not in ("RGB", "L"):
         picture = _to_srgb(picture)  # JPEG has no alpha
-    with atomic_path(path) as temporary:
-        try:
-            picture.save(temporary, **options)
-        except OSError as error:
-            raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+    with atomic_path(path) as temporary, writing(path):
+        picture.save(temporary, **options)
     return path
 
 

@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import FeatureblendError
-from .files import atomic_path, read_error
+from .files import read_error, write_json
 from .image import picture_path, save_image
 
 __all__ = [
@@ -218,9 +218,7 @@ def save_picture(
 
 def write_recipe(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
     """Write a recipe as JSON, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(recipe, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return Path(path)
+    return write_json(path, recipe, allow_nan=False)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:

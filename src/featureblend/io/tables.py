@@ -9,14 +9,25 @@ import math
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from ..errors import FeatureblendError
-from .files import read_error
+from .files import atomic_path, read_error
 
-__all__ = ["as_on_disk", "flag", "number", "parse_number", "parse_numbers", "read_table", "whole"]
+__all__ = [
+    "as_on_disk",
+    "check_choice",
+    "flag",
+    "number",
+    "parse_number",
+    "parse_numbers",
+    "read_table",
+    "whole",
+    "write_table",
+]
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -74,6 +85,16 @@ def read_table(path: str | os.PathLike[str], strict: bool = True) -> list[tuple[
     except csv.Error as error:
         raise FeatureblendError(f"cannot read {shown}: line {reader.line_num + start - 1}: {error}") from error
     return [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
+
+
+def write_table(path: str | os.PathLike[str], rows: Iterable[Iterable[Any]]) -> Path:
+    """Write a CSV file, whole or not at all; names that are no UTF-8 as the bytes that they are."""
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream,
+    ):
+        csv.writer(stream).writerows(rows)
+    return Path(path)
 
 
 def _text(path: str | os.PathLike[str]) -> str:
@@ -174,6 +195,19 @@ def number(value: Any, name: str, least: float = -math.inf, most: float = math.i
         due = "a finite number" if math.isinf(most) else f"a number from {least:g} to {most:g}"
         raise FeatureblendError(f"{name} {value}: {due} is due")
     return found
+
+
+def check_choice(value: Any, what: str, known: Iterable[str]) -> None:
+    """Raise `FeatureblendError` unless a value is one of the words that are known.
+
+    Examples
+    --------
+    >>> check_choice("pixle", "method", ("latent", "pixel"))
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: unknown method 'pixle': use one of latent, pixel
+    """
+    if not isinstance(value, str) or value not in known:
+        raise FeatureblendError(f"unknown {what} {value!r}: use one of {', '.join(known)}")
 
 
 def flag(value: Any, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
 import re
@@ -17,10 +16,10 @@ import numpy as np
 from PIL import Image
 
 from ..errors import FeatureblendError
-from .files import as_path, atomic_path, require_parent
+from .files import as_path, atomic_path, require_parent, writing
 from .metadata import save_options, save_picture, video_entries, write_recipe
 from .sheets import labelled_sheet
-from .tables import number
+from .tables import number, write_table
 
 __all__ = ["ANIMATIONS", "SHEETS", "VIDEOS", "check_out", "write_pictures"]
 
@@ -159,11 +158,8 @@ def _write_animation(path: Path, pictures: Sequence[np.ndarray], recipe: Mapping
     ends = [round(1000 * place / fps / tick) * tick for place in range(len(frames) + 1)]
     shown = [after - before for before, after in itertools.pairwise(ends)]  # rounded so that they add up
     options.update(save_all=True, append_images=frames[1:], duration=shown, loop=0)
-    with atomic_path(path) as temporary:
-        try:
-            frames[0].save(temporary, **options, **save_options(path, recipe))
-        except OSError as error:
-            raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+    with atomic_path(path) as temporary, writing(path):
+        frames[0].save(temporary, **options, **save_options(path, recipe))
 
 
 def _write_video(path: Path, pictures: Sequence[np.ndarray], recipe: Mapping[str, Any] | None, fps: float) -> None:
@@ -198,32 +194,27 @@ def _write_folder(
 ) -> None:
     """Fill a temporary folder, and move it into place when it is complete."""
     path = Path(os.path.realpath(path))
-    try:
+    with writing(path):
         made = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:40]}-"))
-    except OSError as error:
-        raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
     new, old = made / "new", made / "old"
     try:
-        new.mkdir()
-        digits = max(3, len(str(len(pictures) - 1)))
-        names = [f"frame_{place:0{digits}}.png" for place in range(len(pictures))]
-        for name, picture in zip(names, pictures, strict=True):
-            save_picture(new / name, picture, recipe)
-        with atomic_path(new / TABLE) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, ["frame", *table[0]])
-            writer.writeheader()
-            writer.writerows({"frame": name, **row} for name, row in zip(names, table, strict=True))
-        if recipe is not None:
-            write_recipe(new / "recipe.json", recipe)
-        if path.exists():
-            path.rename(old)
-        try:
-            new.rename(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
-    except OSError as error:
-        raise FeatureblendError(f"cannot write {path}: {error.strerror or error}") from error
+        with writing(path):
+            new.mkdir()
+            digits = max(3, len(str(len(pictures) - 1)))
+            names = [f"frame_{place:0{digits}}.png" for place in range(len(pictures))]
+            for name, picture in zip(names, pictures, strict=True):
+                save_picture(new / name, picture, recipe)
+            rows = ([name, *row.values()] for name, row in zip(names, table, strict=True))
+            write_table(new / TABLE, [["frame", *table[0]], *rows])
+            if recipe is not None:
+                write_recipe(new / "recipe.json", recipe)
+            if path.exists():
+                path.rename(old)
+            try:
+                new.rename(path)
+            except OSError:
+                if old.exists():
+                    old.rename(path)
+                raise
     finally:
         shutil.rmtree(made, ignore_errors=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..io.image import from_network, to_network
+from ..io.onnx import open_network
 from .folder import CLEANER, read_model_folder
 from .mixing import Source, mix
 
@@ -76,18 +77,8 @@ class Networks:
         return self._session(CLEANER)
 
     def _session(self, name: str) -> Any:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = self.threads or 0  # 0: one a core
-        # Threads that wait for more by spinning take the cores from the work between two networks.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         path = self.folder / name
-        try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises kinds of its own
-            raise FeatureblendError(f"cannot load {path}: {(str(error) or 'damaged').splitlines()[0]}") from error
+        session = open_network(path, self.threads or 0)
         # The hashes cover the networks but not the settings beside them.
         size = self.config.image_size
         due = {"images": [3, size, size], "latent": [self.config.latent_dim]}

@@ -22,6 +22,7 @@ from .. import __version__
 from ..errors import FeatureblendError
 from ..io.files import sha256
 from ..io.image import from_network, to_network
+from ..io.onnx import open_network
 from ..io.settings import to_dict
 from ..metrics.scores import psnr, sharpness, ssim
 from ..model.folder import CLEANER, ModelConfig, read_model_folder
@@ -262,16 +263,10 @@ def halved(proto: Any) -> Any:
     return proto
 
 
-def _session(path: Path) -> Any:
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-
 def _reconstructor(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     """A function that reconstructs (N, S, S, 3) uint8 pictures by the exported networks."""
-    encoder, decoder = _session(folder / "encoder.onnx"), _session(folder / "decoder.onnx")
-    cleaner = _session(folder / CLEANER) if (folder / CLEANER).exists() else None
+    encoder, decoder = (open_network(folder / f"{name}.onnx", 0) for name in ("encoder", "decoder"))
+    cleaner = open_network(folder / CLEANER, 0) if (folder / CLEANER).exists() else None
 
     def reconstruct(images: np.ndarray) -> np.ndarray:
         done = []
@@ -302,7 +297,7 @@ def _cleaner_difference(cleaner: Any, folder: Path, images: np.ndarray) -> int:
     """
     grain = np.random.default_rng(0).normal(0, 0.1, (len(images), 3, *images.shape[1:3]))
     seen = (0.5 * to_network(images) - 0.4 + grain).astype(np.float32)
-    exported, said = _session(folder / CLEANER).run(["cleaned", "damage"], {"images": seen})
+    exported, said = open_network(folder / CLEANER, 0).run(["cleaned", "damage"], {"images": seen})
     with torch.no_grad():
         expected, damage = (one.numpy() for one in cleaner.cleaned(torch.from_numpy(seen)))
     picture = np.abs(from_network(exported).astype(int) - from_network(expected)).max()

@@ -134,7 +134,7 @@ class Studio:
     def warm_up(self) -> None:
         """Load the networks and the detector now, so that the first photo does not wait for them."""
         size = self.blender.image_size
-        self.blender.pictures(self.blender.latents([np.zeros((size, size, 3), np.uint8)]))
+        self.blender.networks.pictures(self.blender.networks.latents([np.zeros((size, size, 3), np.uint8)]))
         self.blender.detector.finder.load()
 
     def added(self, table: Sequence[OnTable], name: str, content: bytes) -> tuple[OnTable, ...]:

@@ -15,7 +15,7 @@ from ...faces.masks import around_face, face_mask
 from ...faces.parser import face_parts
 from ...faces.warp import mean_shape
 from ...io.image import to_uint8
-from ...io.tables import whole
+from ...io.tables import check_choice, whole
 from ...model.mixing import Source, source_weights
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from .detail import GUIDE, add_detail, warped_parents
@@ -94,10 +94,8 @@ def check_options(background: str, size: Any, onto: int, count: int, cut: str = 
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: size 9: use 'photos', 'model', 'source' or 16 to 4096 pixels
     """
-    if not isinstance(background, str) or background not in BACKGROUNDS:
-        raise FeatureblendError(f"unknown background {background!r}: use one of {', '.join(BACKGROUNDS)}")
-    if not isinstance(cut, str) or cut not in CUTS:
-        raise FeatureblendError(f"unknown cut {cut!r}: use one of {', '.join(CUTS)}")
+    check_choice(background, "background", BACKGROUNDS)
+    check_choice(cut, "cut", CUTS)
     named_size(size)
     if isinstance(onto, bool) or not isinstance(onto, (int, np.integer)) or not 1 <= onto <= count:
         raise FeatureblendError(f"onto {onto!r}: use the number of a photo, 1 to {count}")

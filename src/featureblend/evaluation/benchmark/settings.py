@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...errors import FeatureblendError
+from ...io.tables import check_choice
 from ...training.presets import preset
 from ..methods import check_methods, method_names
 from .tasks import PEERS
@@ -62,8 +63,7 @@ class BenchmarkSettings:
         """
         methods = check_methods(TIMED_METHODS if self.methods is None else self.methods, TIMED_METHODS)
         for part in self.parts:
-            if part not in PARTS:
-                raise FeatureblendError(f"unknown part {part!r}: use some of {', '.join(PARTS)}")
+            check_choice(part, "part", PARTS)
         if not self.parts and self.train is None:
             raise FeatureblendError(f"no part is named: use some of {', '.join(PARTS)}, or --train")
         if self.reference is not None and self.reference not in methods:
