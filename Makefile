@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures load
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -32,6 +32,12 @@ test-photos: $(VENV)/dev.stamp
 	@test -f "$(SHARED)/data/lfw-deepfunneled.tar" || { \
 		echo "test-photos: no $(SHARED)/data/lfw-deepfunneled.tar; name the folder with SHARED=FOLDER" >&2; exit 1; }
 	FEATUREBLEND_SHARED="$(abspath $(SHARED))" $(PYTEST) -m real_photos tests
+
+# Fifty people at the web page at once, for five minutes (VISITORS=NUMBER MINUTES=NUMBER).
+VISITORS ?= 50
+MINUTES ?= 5
+load: $(VENV)/dev.stamp
+	$(BIN)/python tools/load.py --visitors $(VISITORS) --minutes $(MINUTES)
 
 # After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.
 measurement: $(VENV)/dev.stamp

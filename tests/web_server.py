@@ -36,7 +36,7 @@ sys.addaudithook(_watch)
 class Server:
     """A running `featureblend web`, and what it left behind."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *words):
         self.home, self.work, self.log = folder / "home", folder / "work", folder / "sockets.log"
         self.temporary = folder / "temporary"
         for name in ("home", "work", "guard", "temporary"):
@@ -57,7 +57,7 @@ class Server:
         self.errors = folder / "stderr.txt"
         with open(self.errors, "w") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(script), "web", "--port", "0"],
+                [sys.executable, str(script), "web", "--port", "0", *words],
                 env=environment, cwd=self.work, stdout=subprocess.PIPE, stderr=errors, text=True,
             )  # fmt: skip
         line = self.process.stdout.readline()
@@ -83,10 +83,10 @@ def server_of(tmp_path):
     """Start servers that a test ends itself."""
     started = []
 
-    def start():
+    def start(*words):
         folder = tmp_path / f"web-{len(started)}"
         folder.mkdir()
-        started.append(Server(folder))
+        started.append(Server(folder, *words))
         return started[-1]
 
     yield start

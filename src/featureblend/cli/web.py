@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..io.extras import require
 from .groups import Mending
@@ -23,9 +24,13 @@ class Web(Mending):
     port: int = option("NUMBER", "Where to listen; 0 for any port that is free.", default=7860)
     host: str = option(
         "ADDRESS",
-        "Address to listen at; 0.0.0.0 lets other machines in your network in, without a password.",
+        "Address to listen at; 0.0.0.0 lets other machines in your network in, and demands --auth or --no-auth.",
         default="127.0.0.1",
     )
+    auth: Path | None = option(
+        "FILE", "Ask visitors for a name and password: the file has a line such as ana:PASSWORD for each.", default=None
+    )
+    no_auth: bool = flag("Let other machines in without a password.")
     browser: bool = flag("Open the page in the browser.")
 
     def run(self) -> None:
@@ -33,4 +38,12 @@ class Web(Mending):
         require("web", "gradio")
         from ..web import serve
 
-        serve(self.model, self.host, self.port, self.browser, mend=self.mend)
+        serve(
+            self.model,
+            self.host,
+            self.port,
+            self.browser,
+            mend=self.mend,
+            passwords=self.auth,
+            open_to_all=self.no_auth,
+        )

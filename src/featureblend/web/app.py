@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -207,7 +207,7 @@ class _Page:
             at.sheet: waiting,
         }
 
-    def _put(self, files: Sequence[tuple[str, bytes]], values: Sequence[Any]) -> Update:
+    def _put(self, files: Iterable[tuple[str, bytes]], values: Sequence[Any]) -> Update:
         """Put photos on the table; name those that can't be used."""
         table, weights, look = _read(values)
         notes = []
@@ -223,18 +223,13 @@ class _Page:
         return self._laid(table, weights, look, notes)
 
     def _dropped(self, paths: Sequence[str] | None, *values: Any) -> Update:
-        files = [(Path(path).name, Path(path).read_bytes()) for path in paths or ()]
-        for path in paths or ():
-            Path(path).unlink(missing_ok=True)  # what was read need not stay on the disk
-        return self._put(files, values)
+        return self._put(map(_taken, paths or ()), values)
 
     def _photographed(self, path: str | None, *values: Any) -> Update:
         if path is None:
             return {self.at.message: gr.skip()}
-        content = Path(path).read_bytes()
-        Path(path).unlink(missing_ok=True)
         taken = sum(photo.name.startswith("webcam") for photo in values[0])
-        return self._put([(f"webcam {taken + 1}", content)], values)
+        return self._put([(f"webcam {taken + 1}", _taken(path)[1])], values)
 
     def _example(self) -> Callable[..., Update]:
         def picked(event: gr.SelectData, *values: Any) -> Update:
@@ -303,6 +298,13 @@ def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look
     table, method, background, size, mend, *weights = values
     look = Look(method, background, SIZES[size], bool(mend))
     return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], look
+
+
+def _taken(path: str) -> tuple[str, bytes]:
+    """Name and content of an upload, which goes from the disk."""
+    content = Path(path).read_bytes()
+    Path(path).unlink(missing_ok=True)
+    return Path(path).name, content
 
 
 def _two(table: Sequence[OnTable]) -> None:

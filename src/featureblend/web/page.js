@@ -39,3 +39,20 @@ function featureblendSave(file) {
   link.click();
   link.remove();
 }
+
+// Whoever waits for other visitors is told the place in the queue: Gradio writes it, but where nobody sees it.
+let featureblendWaited = 0;
+setInterval(() => {
+  let line = document.getElementById("fb-queue");
+  if (!line) {
+    line = document.createElement("p");
+    line.id = "fb-queue";
+    line.setAttribute("role", "status");
+    document.body.append(line);
+  }
+  const places = [...document.querySelectorAll(".progress-text")]
+    .map((part) => /queue: (\d+)\/\d+/.exec(part.textContent)).filter(Boolean).map((found) => Number(found[1]));
+  featureblendWaited = places.length ? featureblendWaited + 1 : 0;
+  const text = featureblendWaited > 2 ? `Others are before you: you are number ${Math.min(...places)} in the queue.` : "";
+  if (line.textContent !== text) line.textContent = text;
+}, 400);

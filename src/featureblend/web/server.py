@@ -14,6 +14,7 @@ from ..blend.blender import Blender
 from ..errors import FeatureblendError
 from ..io.console import Ended, ending_on_signals
 from ..io.extras import require
+from .guard import MOST_BYTES, Guard, read_passwords, stays_here
 
 __all__ = ["POLICY", "serve"]
 
@@ -23,7 +24,11 @@ POLICY = (
 )
 """What the browser is told to refuse: everything that does not come from this server."""
 
-LARGEST_UPLOAD = "80mb"
+MOST_WAITING = 200
+"""Requests that wait for their turn; a visitor beyond them is told to come back."""
+
+MOST_VISITORS = 300
+"""Visitors whose tables are kept; the one who has rested longest is forgotten."""
 
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -42,6 +47,8 @@ def serve(
     say: Callable[[str], Any] | None = None,
     *,
     mend: bool = True,
+    passwords: str | os.PathLike[str] | None = None,
+    open_to_all: bool = False,
 ) -> None:
     """Serve the page until Ctrl-C, SIGTERM or a closed terminal (SIGHUP); each removes the folder of uploads.
 
@@ -50,7 +57,8 @@ def serve(
     model : path-like or str, optional
         As `Blender.from_pretrained`.
     host : str
-        The address to listen at; by default this machine's own, which no other machine can reach.
+        The address to listen at; by default this machine's own, which no other machine can reach. Any other demands
+        `passwords` or `open_to_all`.
     port : int
         0 for any that is free.
     browser : bool
@@ -59,25 +67,41 @@ def serve(
         Is told the address when the page can be opened; printed by default.
     mend : bool
         As `Blender.from_pretrained`.
+    passwords : path-like, optional
+        A file of names and passwords, as `featureblend.web.guard.read_passwords` takes it: who may see the page.
+    open_to_all : bool
+        Other machines may see the page without a password.
 
     Raises
     ------
     FeatureblendError
-        If Gradio is missing, there is no such model, or the port is taken.
+        If Gradio is missing, there is no such model, the port is taken, or other machines could reach the page and
+        nobody said whether they need a password.
     """
     require("web", "gradio")
+    may = None if passwords is None else read_passwords(passwords)
+    if may and open_to_all:
+        raise FeatureblendError("--auth asks for passwords and --no-auth does not: leave one out")
+    if not (may or open_to_all or stays_here(host)):
+        raise FeatureblendError(
+            f"other machines can reach {host}: name a file of passwords with --auth FILE, "
+            "or say --no-auth if everybody there may use the page"
+        )
     blender = Blender.from_pretrained(model, mend=mend)
     port = _free_port(host, port)
+    from starlette.middleware import Middleware
+
     from .uploads import upload_folder
 
     with suppress(Ended), ending_on_signals(), upload_folder() as folder:
         os.environ.update(QUIET)
         os.environ["GRADIO_TEMP_DIR"] = str(folder)
         os.environ["MPLCONFIGDIR"] = str(folder)  # matplotlib, where it is there, writes a list of fonts
-        _run(blender, host, port, browser, say or _say)
+        guard = Middleware(Guard, host=host, folder=folder, passwords=may)
+        _run(blender, guard, host, port, browser, say or _say)
 
 
-def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[str], Any]) -> None:
+def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say: Callable[[str], Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Gradio's are for those who write pages
         from starlette.middleware import Middleware
@@ -86,9 +110,10 @@ def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[s
         from .layout import HEAD, STYLE, theme
         from .studio import Studio
 
+        _keep_gradio_in_bounds()
         studio = Studio(blender)
         threading.Thread(target=studio.warm_up, daemon=True).start()
-        page = build_page(studio)
+        page = build_page(studio).queue(max_size=MOST_WAITING)
         try:
             page.launch(
                 server_name=host,
@@ -98,7 +123,8 @@ def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[s
                 prevent_thread_lock=True,
                 quiet=True,
                 footer_links=[],
-                max_file_size=LARGEST_UPLOAD,
+                max_file_size=MOST_BYTES,
+                state_session_capacity=MOST_VISITORS,
                 ssr_mode=False,
                 pwa=False,
                 mcp_server=False,
@@ -106,7 +132,7 @@ def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[s
                 theme=theme(),
                 css=STYLE,
                 head=HEAD,
-                app_kwargs={"middleware": [Middleware(OwnSourcesOnly)]},
+                app_kwargs={"middleware": [Middleware(OwnSourcesOnly), guard]},
             )
         except OSError as error:
             raise FeatureblendError(f"cannot listen at {host}:{port}: {error}") from error
@@ -116,6 +142,27 @@ def _run(blender: Blender, host: str, port: int, browser: bool, say: Callable[[s
         threading.Event().wait()
     finally:
         page.close(verbose=False)
+
+
+def _keep_gradio_in_bounds() -> None:
+    """Keep Gradio from fetching what a visitor names by a URL, and give each upload a file of its own.
+
+    Gradio lays uploads with the same content into one file, which would be gone for the second visitor once the
+    first one's is read.
+    """
+    from gradio import processing_utils, route_utils
+
+    async def fetch_nothing(url: str) -> Any:
+        raise FeatureblendError("the page fetches nothing from elsewhere")
+
+    class OwnUpload(route_utils.GradioUploadFile):
+        def __init__(self, *values: Any, **named: Any) -> None:
+            super().__init__(*values, **named)
+            self.sha.update(os.urandom(16))  # the folder's name
+
+    processing_utils.async_ssrf_protected_get = fetch_nothing  # type: ignore[assignment]
+    if route_utils.GradioUploadFile.__name__ != OwnUpload.__name__:
+        route_utils.GradioUploadFile = OwnUpload  # type: ignore[misc]
 
 
 def _say(line: str) -> None:
