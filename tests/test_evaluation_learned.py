@@ -17,7 +17,7 @@ from featureblend.evaluation.protocols import Protocol, draw
 from featureblend.metrics import inception, lpips
 from featureblend.metrics.inception import Inception, inception_features
 from featureblend.metrics.lpips import Lpips, find_lpips, load_lpips, lpips_distances
-from featureblend.metrics.weights import find_weights, fit_weights, read_tensors
+from featureblend.metrics.weights import find_weights, fit_weights, installed_weights, read_tensors
 from featureblend.training.dataset import FaceSet
 
 
@@ -202,3 +202,17 @@ def test_blends_and_reconstructions_are_measured_by_the_networks(inception_file,
     assert "lpips_path_length" in found[0].scores
     assert "lpips_path_length" not in found[1].scores
     assert (found[0].inception.shape, found[0].inception.dtype) == ((2048,), np.float32)
+
+
+@pytest.mark.parametrize(("kind", "distance"), [("alex", 0.467668), ("vgg", 0.709967)])
+def test_installed_lpips_agrees_with_its_publishers_own_code(kind, distance):
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    first = torch.stack([torch.sin(x / 5), torch.cos(y / 7), torch.sin((x + y) / 9)])[None]
+    network = load_lpips(find_lpips([installed_weights(f"{kind}_shift_tolerant.pth")]))
+    assert float(network(first, first.flip(3) / 2)) == pytest.approx(distance, rel=1e-4)
+
+
+def test_lpips_is_measured_where_its_weights_are_installed(monkeypatch):
+    assert find_extractors().names == {"lpips": "LPIPS (ST LPIPS v0.0 alex)"}
+    monkeypatch.setattr("featureblend.evaluation.learned.installed_weights", lambda name: "")
+    assert find_extractors().names == {}

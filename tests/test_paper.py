@@ -14,7 +14,7 @@ from featureblend.cli import main
 from featureblend.errors import FeatureblendError, TrainingBrokeDown
 from featureblend.faces.drawn import draw_faces
 from featureblend.paper import faces as reproduced_faces
-from featureblend.paper import merging, running
+from featureblend.paper import merging, running, schedule
 from featureblend.paper import reproduce as command
 from featureblend.paper.faces import Subjects, find_subjects
 from featureblend.paper.merging import merge_all
@@ -161,6 +161,51 @@ def test_the_budget_is_shared(few, tmp_path, monkeypatch):
     assert said[3] == "b: 1 of 640 images seen"
 
 
+def test_the_first_runs_have_the_time_where_few_take_turns(few, tmp_path, monkeypatch):
+    order = []
+
+    def whole(experiment, faces, folder, *, until, **options):
+        order.append((folder.name, until))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "checkpoint.pt").touch()
+        (folder / "metrics.jsonl").write_text(
+            json.dumps({"step": 1, "images": 320 if order.count(order[-1]) == 1 else 640})
+        )
+
+    monkeypatch.setattr(running, "train", whole)
+    experiments = {name: quick(preset("paper-vae")) for name in "abc"}
+    running.train_all(experiments, Subjects(few, ""), tmp_path, say=str, at_once=2)
+    assert order == [(name, None) for name in "ababcc"]
+    order.clear()
+    running.train_all({"d": experiments["a"]}, Subjects(few, ""), tmp_path, say=str, until=320)
+    assert order == [("d", 320)]
+
+
+def test_the_papers_scale(few, tmp_path, monkeypatch):
+    """Full width, at the sizes that a machine allows, those that matter first; a plan keeps nothing."""
+    monkeypatch.setattr(command.torch.cuda, "is_available", lambda: False)
+    found = command._experiments(figures_named(["1", "4"]), False, None, ())
+    sizes = {name: one.model_options["image_size"] for name, one in found.items()}
+    assert list(sizes.items())[:4] == [
+        *(("paper-vae-published", 64), ("paper-vae", 64)),
+        *(("paper-vae-published-128px", 128), ("paper-vae-128px", 128)),
+    ]
+    assert {found[f"paper-vaegan-20-seed{seed}"].seed for seed in range(1, 5)} == {1, 2, 3, 4}
+    assert all(one.model_options.get("width", 1) == 1 and one.images == 550_000 for one in found.values())
+    assert set(command._experiments(figures_named(["1"]), False, 250, ())) == {"paper-vae", "paper-vae-published"}
+    monkeypatch.setattr(schedule, "LEAST_SECONDS", 0.0)
+    said = []
+    experiments = {"paper-wgan": short("paper-wgan")}
+    monkeypatch.setattr(command, "_experiments", lambda *words: experiments)
+    plan = reproduce(tmp_path, data=few, plan=True, say=said.append)
+    (line,) = [line for line in plan.read_text().splitlines() if "paper-wgan" in line]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[:4] == ["1", "paper-wgan", "64 px, padded", f"0 of {IMAGES}"]
+    assert float(cells[4]) > 0
+    assert said == [plan.read_text()]
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_run_that_breaks_down_does_not_end_the_others(few, tmp_path, monkeypatch):
     shorten(monkeypatch)
     train = running.train
@@ -238,8 +283,8 @@ def test_bad_requests_are_refused_before_anything_is_written(few, tmp_path):
     out = tmp_path / "out"
     for message, options in {
         "--only 9: there is no such figure; use some of 1, 2": {"only": ("9",)},
-        "--budget -1: 0 or more minutes": {"minutes": -1},
-        "no such file: .*vgg11.pth": {"vgg_weights": (tmp_path / "vgg11.pth",), "quick": False},
+        "--minutes -1: 0 or more": {"minutes": -1},
+        "no such file: .*vgg11.pth": {"weights": (tmp_path / "vgg11.pth",), "quick": False},
     }.items():
         with pytest.raises(FeatureblendError, match=message):
             reproduce(out, **{"only": ("1",), "quick": True, "data": few, **options})
@@ -263,7 +308,7 @@ def test_weights_are_told_apart_by_their_hash(tmp_path, monkeypatch):
 def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reproduced_faces, "QUICK", {"train": 9, "validation": 3, "test": 4})
-    main(["reproduce", "--quick", "--budget", "0", "--only", "1"])
+    main(["reproduce", "--scale", "quick", "--minutes", "0", "--only", "1"])
     assert capsys.readouterr().out.splitlines()[-1] == "out/reproduce-quick/report.html"
     with pytest.raises(SystemExit) as stop:
         main(["reproduce", "--quick", "--only", "nine"])

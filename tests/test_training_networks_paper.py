@@ -214,11 +214,11 @@ def test_any_size_from_the_smallest_comes_back_exactly(encoder, padding, smalles
     [
         ({"image_size": 113}, "image_size 113 is too small .* 114 or more, or padding='same'"),
         ({"image_size": 7, "padding": "same"}, "image_size 7 is too small .* 8 or more"),
-        ({"image_size": 31, "encoder": "vgg11"}, "image_size 31 is too small for VGG11: use 32"),
+        ({"image_size": 31, "encoder": "vgg11"}, "image_size 31 is too small for a VGG: use 32"),
         ({"latent_dim": 0}, "latent_dim must be at least 1"),
         ({"feature_dim": 0}, "feature_dim must be at least 1"),
         ({"output": "tanh"}, "output must be 'sigmoid' or 'relu_sigmoid', not 'tanh'"),
-        ({"encoder": "vgg16"}, "encoder must be 'paper' or 'vgg11' or 'vgg11_bn'"),
+        ({"encoder": "vgg16"}, "encoder must be 'paper' or 'vgg11' or 'vgg11_bn' or 'vgg16_st'"),
         ({"padding": "valid"}, "padding must be 'paper' or 'same'"),
     ],
 )

@@ -8,11 +8,11 @@ import torch
 from featureblend.errors import FeatureblendError
 from featureblend.training.networks.paper import PaperAutoencoder, PaperConfig
 from featureblend.training.networks.vgg import (
-    TORCHVISION_HASHES,
-    VGG11Encoder,
+    VGG_HASHES,
     VGGConvolutions,
     VGGFeatures,
-    vgg11_sizes,
+    vgg_sizes,
+    vgg_weights,
 )
 
 VGG = PaperConfig(image_size=32, latent_dim=6, feature_dim=12, encoder="vgg11")
@@ -50,13 +50,13 @@ def torchvision_state(places=VGG11_LAYERS):
 
 
 def test_vgg11_has_its_papers_parameters_under_torchvisions_names():
-    encoder = on_paper(False, VGG11Encoder)
+    encoder = on_paper("vgg11", VGGConvolutions)
     assert {key: tuple(value.shape) for key, value in encoder.state_dict().items()} == {
         key: tuple(value.shape) for key, value in torchvision_state().items() if key.startswith("features.")
     }
     # 1,792 + 73,856 + 295,168 + 590,080 + 1,180,160 + 3 * 2,359,808
     assert parameters(encoder) == sum(9 * i * o + o for i, o in VGG11_LAYERS.values()) == 9_220_480
-    with_norm = on_paper(True, VGG11Encoder)
+    with_norm = on_paper("vgg11_bn", VGGConvolutions)
     assert parameters(with_norm) == 9_220_480 + 2 * (64 + 128 + 2 * 256 + 4 * 512) == 9_225_984
     places = [int(key.split(".")[1]) for key, value in with_norm.state_dict().items() if value.ndim == 4]
     assert places == VGG11_BN_PLACES
@@ -64,7 +64,7 @@ def test_vgg11_has_its_papers_parameters_under_torchvisions_names():
 
 @pytest.mark.parametrize(("size", "sizes"), [(224, (224, 112, 56, 28, 14, 7)), (250, (250, 125, 62, 31, 15, 7))])
 def test_each_upsampling_undoes_its_pooling(size, sizes):
-    assert vgg11_sizes(size) == sizes
+    assert vgg_sizes(size) == sizes
     model = on_paper(PaperConfig(image_size=size, encoder="vgg11"))
     seen = []
     for layer in (*model.trunk.features, *model.decoder.layers):
@@ -92,25 +92,25 @@ def test_torchvision_weights_load_strictly_and_by_hash(tmp_path):
     model = build(VGG)
     torch.save(state, tmp_path / "vgg11.pth")
     digest = hashlib.sha256((tmp_path / "vgg11.pth").read_bytes()).hexdigest()
-    model.load_torchvision_vgg11(tmp_path / "vgg11.pth", sha256=digest[:8].upper())
+    model.load_vgg(tmp_path / "vgg11.pth", sha256=digest[:8].upper())
     assert all((model.trunk.features[place].weight == place).all() for place in VGG11_LAYERS)
     save_file({key: value + 1 for key, value in state.items()}, tmp_path / "vgg11.safetensors")
-    model.load_torchvision_vgg11(tmp_path / "vgg11.safetensors")
+    model.load_vgg(tmp_path / "vgg11.safetensors")
     assert all((model.trunk.features[place].weight == place + 1).all() for place in VGG11_LAYERS)
 
 
 def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path):
-    encoder = build(False, VGG11Encoder)
+    encoder = build("vgg11", VGGConvolutions)
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     good, other = torchvision_state(), tmp_path / "other.pth"
 
     def refused(content, message, **options):
         torch.save(content, other)
         with pytest.raises(FeatureblendError, match=message):
-            encoder.load_torchvision(other, **options)
+            encoder.load_weights(other, **options)
 
     with pytest.raises(FeatureblendError, match=r"no such weights file: .*missing\.pth"):
-        encoder.load_torchvision(tmp_path / "missing.pth")
+        encoder.load_weights(tmp_path / "missing.pth")
     refused(good, "is not the file that was asked for", sha256="0" * 64)
     refused(good, "is no SHA-256", sha256="8a7")
     refused({**good, "features.0.bias": torch.zeros(3)}, r"another shape of features\.0\.bias")
@@ -122,15 +122,15 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path):
     for name in ("other.pth", "other.safetensors"):
         (tmp_path / name).write_bytes(b"not weights")
         with pytest.raises(FeatureblendError, match=r"cannot read weights from .*other"):
-            encoder.load_torchvision(tmp_path / name)
+            encoder.load_weights(tmp_path / name)
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
     small = PaperConfig(image_size=8, latent_dim=2, feature_dim=2, padding="same")
     with pytest.raises(FeatureblendError, match="do not fit encoder='paper'"):
-        PaperAutoencoder(small).load_torchvision_vgg11(other)
+        PaperAutoencoder(small).load_vgg(other)
 
 
 def test_imagenet_statistics_are_taken_off_only_when_asked_for():
-    plain, adjusted = (build(False, lambda norm, on=on: VGG11Encoder(norm, on)) for on in (False, True))
+    plain, adjusted = (build("vgg11", lambda name, on=on: VGGConvolutions(name, on)) for on in (False, True))
     images = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
     deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -160,12 +160,12 @@ def test_vgg16_has_its_papers_parameters_under_torchvisions_names():
 def test_torchvisions_own_files_are_known_by_their_hash(tmp_path, monkeypatch):
     path = tmp_path / "vgg11.pth"
     torch.save(torchvision_state(), path)
-    encoder = build(False, VGG11Encoder)
+    encoder = build("vgg11", VGGConvolutions)
     with pytest.raises(FeatureblendError, match=r"its SHA-256 is .*, not 8a719046 or bbd30ac9"):
-        encoder.load_torchvision(path, "torchvision")
+        encoder.load_weights(path, "torchvision")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setitem(TORCHVISION_HASHES, "vgg11", ("8a719046", digest[:8]))
-    encoder.load_torchvision(path, "torchvision")
+    monkeypatch.setitem(VGG_HASHES, "vgg11", ("8a719046", digest[:8]))
+    encoder.load_weights(path, "torchvision")
     assert (encoder.features[18].weight == 18).all()
 
 
@@ -204,3 +204,16 @@ def test_features_from_a_file(tmp_path):
         VGGFeatures("vgg11", path)
     with pytest.raises(FeatureblendError, match="no such weights file"):
         VGGFeatures("vgg11", tmp_path / "missing.pth")
+
+
+def test_the_installed_vgg16_is_its_publishers():
+    """The means of the maps are those that stlpips_pytorch's own code gives of these pictures."""
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    images = torch.stack([torch.sin(x / 5), torch.cos(y / 7), torch.sin((x + y) / 9)])[None]
+    maps = VGGFeatures("vgg16_st", vgg_weights("vgg16_st"))(images)
+    assert [tuple(one.shape[1:]) for one in maps] == [(64, 64, 64), (128, 33, 33), (256, 17, 17), (512, 9, 9)]
+    assert [float(one.mean()) for one in maps] == pytest.approx([0.089825, 0.018379, 0.017113, 0.028014], rel=1e-3)
+    model = PaperAutoencoder(PaperConfig(image_size=32, latent_dim=6, feature_dim=12, encoder="vgg16_st"))
+    model.load_vgg(vgg_weights("vgg16_st"), "torchvision")
+    assert model.encode(torch.zeros(1, 3, 32, 32)).shape == (1, 6)
+    assert model.config.feature_map == (512, 1, 1)

@@ -82,7 +82,7 @@ class Evaluate(Model, Quiet):
     lpips_weights: Sequence[str] = option(
         "FILE ...",
         "alexnet-owt-7be5be79.pth or vgg16-397923af.pth, for LPIPS; and its heads (alex.pth, vgg.pth) as a second file "
-        "where torchmetrics is not installed.",
+        "where torchmetrics is not installed. If left out, shift-tolerant LPIPS, where the extra 'train' brings it.",
         default=(),
     )
     jobs: int | None = option("NUMBER", "Processes; one a core if left out.", default=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..io.extras import require
 from .groups import Quiet
@@ -20,14 +21,14 @@ QUICK_MINUTES = 8
 class Reproduce(Quiet):
     """Run the paper's experiments again; redraw its figures and judge its claims (extras train, evaluate).
 
-    The same command goes on with runs that a stop or a budget cut short, and draws everything anew.
+    The same command goes on with runs that a stop or --minutes cut short, and draws everything anew.
 
-    Example: featureblend reproduce --quick
+    Example: featureblend reproduce --scale quick
     """
 
     out: Path | None = option(
         "FOLDER",
-        "Folder to write; out/reproduce if left out, out/reproduce-quick with --quick.",
+        "Folder to write; out/reproduce if left out, out/reproduce-quick for quick runs.",
         default=None,
         short="-o",
     )
@@ -37,26 +38,37 @@ class Reproduce(Quiet):
         default=(),
         words=lambda: (*"12345678", "improvements", "merging"),  # their own module needs torch
     )
-    budget: float | None = option(
+    scale: Literal["paper", "quick"] = option(
+        None,
+        "paper: full width, all faces, 50 epochs, the runs that matter most first. quick: every preset at half size on "
+        "a few hundred faces, in ten minutes on two cores.",
+        default="paper",
+        choices=("paper", "quick"),
+    )
+    quick: bool = flag("The same as --scale quick.")
+    minutes: float | None = option(
         "MINUTES",
-        "Minutes of training, shared evenly among the runs; if left out until all are complete, with --quick 8. 0 "
-        "trains nothing and draws what is there.",
+        "Minutes of training; if left out until all runs are complete, quick ones 8. 0 trains nothing and draws what "
+        "is there.",
         default=None,
     )
-    quick: bool = flag("Every preset at half size on a few hundred faces, in ten minutes on two cores.")
+    images: int | None = option("NUMBER", "Stop each run after so many images for now.", default=None)
+    plan: bool = flag("Measure how fast each run is here, print the plan with its hours, and train nothing.")
     data: Path | None = option("FACES", "Prepared faces; faces drawn by featureblend if left out.", default=None)
     size: int | None = option(
         "PIXELS",
-        "Side of the pictures in pixels; the presets' own if left out (250, as the paper had it).",
+        "Side of the pictures in pixels; if left out 128 on a GPU, and on a CPU 64, with the VAE pair at 128 as well; "
+        "250 is the paper's.",
         default=None,
     )
     vgg_weights: Sequence[Path] = option(
         "FILE ...",
-        "torchvision's weights of VGG11, VGG11 with BatchNorm or VGG16; what lacks them starts from scratch.",
+        "torchvision's weights of VGG11, VGG11 with BatchNorm or VGG16; what lacks them starts from scratch, but for "
+        "VGG16, which the extra train brings.",
         default=(),
     )
     jobs: int | None = option(
-        "NUMBER", "Runs at a time; if left out one a core with --quick and no GPU, else one.", default=None
+        "NUMBER", "Runs at a time; if left out one a core, at most 8, and one for quick runs on a GPU.", default=None
     )
 
     def run(self) -> None:
@@ -65,10 +77,21 @@ class Reproduce(Quiet):
         require("evaluate", "jinja2", "matplotlib", "sklearn")
         from ..paper.reproduce import reproduce
 
-        budget = QUICK_MINUTES if self.budget is None and self.quick else self.budget
-        folder = self.out or Path("out", "reproduce-quick" if self.quick else "reproduce")
-        report = reproduce(
-            folder, self.only, budget, self.quick, self.data, self.size, self.vgg_weights, self.jobs, self.quiet
+        quick = self.quick or self.scale == "quick"
+        minutes = QUICK_MINUTES if self.minutes is None and quick else self.minutes
+        written = reproduce(
+            self.out or Path("out", "reproduce-quick" if quick else "reproduce"),
+            self.only,
+            minutes,
+            quick,
+            self.data,
+            self.size,
+            self.vgg_weights,
+            self.jobs,
+            self.quiet,
+            images=self.images,
+            plan=self.plan,
         )
-        print(report.with_name("results.json"))
-        print(report)
+        if not self.plan:
+            print(written.with_name("results.json"))
+        print(written)

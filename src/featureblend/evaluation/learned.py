@@ -5,6 +5,7 @@ Without weights nothing is measured in their place: `feature_lines` says which f
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 from ..io.extras import require
 from ..metrics.inputs import Pictures
 from ..metrics.patch_statistics import FEATURES_NAME
-from ..metrics.weights import WeightsFile, find_weights
+from ..metrics.weights import WeightsFile, find_weights, installed_weights
 
 if TYPE_CHECKING:
     from ..metrics.inception import Inception
@@ -81,20 +82,20 @@ def feature_lines(names: Mapping[str, str]) -> list[str]:
     features: patch-KID, patch-FID, 1-NN, critic AUC and ACAI mean distance on patch-statistics-v1, not Inception: \
 they compare with each other, never with published figures
     not measured: FID and KID (give the weights with --inception-weights FILE)
-    not measured: LPIPS (give the weights with --lpips-weights FILE)
+    not measured: LPIPS (install the extra 'train', or give the weights with --lpips-weights FILE)
     """
     lines = [
         f"features: patch-KID, patch-FID, 1-NN, critic AUC and ACAI mean distance on {FEATURES_NAME}, not "
         "Inception: they compare with each other, never with published figures"
     ]
-    for kind, what, option in (
-        ("inception", "FID and KID", "--inception-weights"),
-        ("lpips", "LPIPS", "--lpips-weights"),
+    for kind, what, remedy in (
+        ("inception", "FID and KID", "give the weights with --inception-weights FILE"),
+        ("lpips", "LPIPS", "install the extra 'train', or give the weights with --lpips-weights FILE"),
     ):
         if kind in names:
             lines.append(f"features: {what} on {names[kind]}")
         else:
-            lines.append(f"not measured: {what} (give the weights with {option} FILE)")
+            lines.append(f"not measured: {what} ({remedy})")
     return lines
 
 
@@ -106,7 +107,8 @@ def find_extractors(inception: str | None = None, lpips: Sequence[str] = ()) -> 
     inception : str, optional
         ``FILE`` or ``FILE#sha256=HASH``.
     lpips : sequence of str
-        The classifier's file, and the heads' where it is not torchmetrics that brings them.
+        The classifier's file, and the heads' where it is not torchmetrics that brings them; none for shift-tolerant
+        LPIPS on AlexNet, where the extra 'train' brings it.
 
     Raises
     ------
@@ -115,11 +117,14 @@ def find_extractors(inception: str | None = None, lpips: Sequence[str] = ()) -> 
 
     Examples
     --------
-    >>> find_extractors()
-    Extractors(inception=None, lpips=())
+    >>> find_extractors().inception is None
+    True
     """
     if inception or lpips:
         require("train", "torch")
+    elif importlib.util.find_spec("torch") is None:
+        return Extractors()
+    lpips = lpips or list(filter(None, [installed_weights("alex_shift_tolerant.pth")]))
     found = None
     if inception:
         from ..metrics.inception import PUBLISHED

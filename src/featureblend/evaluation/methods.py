@@ -268,13 +268,13 @@ class Autoencoder(System):
 class Pca(Autoencoder):
     """Blend by principal components; other processes read them from their file, if they have one."""
 
-    def __init__(self, components: PrincipalComponents) -> None:
+    def __init__(self, components: PrincipalComponents, name: str = "pca") -> None:
         note = f"eigenfaces: {len(components.basis)} components, fitted on {components.faces} faces of the train split"
-        super().__init__("pca", note, components.identity, components.encode, components.decode)
+        super().__init__(name, note, components.identity, components.encode, components.decode)
         self.components = components
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Pca, (self.components,)
+        return Pca, (self.components, self.names[0])
 
 
 class Model(Autoencoder):

@@ -27,7 +27,7 @@ from ..errors import FeatureblendError
 from .inputs import Pictures, as_stack
 from .weights import WeightsFile, find_weights, fit_weights, read_tensors
 
-__all__ = ["PUBLISHED", "Lpips", "find_lpips", "load_lpips", "lpips_distances"]
+__all__ = ["PUBLISHED", "Blur", "Lpips", "find_lpips", "known_name", "load_lpips", "lpips_distances"]
 
 PUBLISHED = {
     "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02": "alexnet-owt-7be5be79",
@@ -35,9 +35,10 @@ PUBLISHED = {
     "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0": "LPIPS v0.1 alex",
     "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868": "LPIPS v0.1 vgg",
     "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee": "ST LPIPS v0.0 alex",
+    "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250": "ST LPIPS v0.0 vgg",
 }
 """Names by SHA-256: torchvision's classifiers, the heads ``alex.pth`` and ``vgg.pth`` of LPIPS 0.1, and
-``alex_shift_tolerant.pth``, which holds both."""
+``alex_shift_tolerant.pth`` and ``vgg_shift_tolerant.pth``, which hold both."""
 
 LEAST_SIDE = 32
 """Smaller pictures leave nothing of the last maps."""
@@ -53,6 +54,7 @@ TABLES = {
     "alex": "64 | P 192 | P 384 | 256 | 256",
     "vgg": "64 64 | P 128 128 | P 256 256 256 | P 512 512 512 | P 512 512 512",
 }
+TABLES["vgg-shift-tolerant"] = TABLES["vgg"]  # the poolings differ
 
 
 class Lpips(nn.Module):
@@ -60,7 +62,7 @@ class Lpips(nn.Module):
 
     Parameters
     ----------
-    kind : {'alex', 'vgg', 'shift-tolerant'}
+    kind : {'alex', 'vgg', 'shift-tolerant', 'vgg-shift-tolerant'}
 
     Examples
     --------
@@ -80,7 +82,7 @@ class Lpips(nn.Module):
                     layers += _pooling(kind, width)
                     continue
                 if word == "B":
-                    layers.insert(-1, _Blur(width))
+                    layers.insert(-1, Blur(width))
                     continue
                 layers += [_convolution(kind, width, int(word)), nn.ReLU(inplace=False)]
                 width = int(word)
@@ -114,7 +116,7 @@ class Lpips(nn.Module):
         return total
 
 
-class _Blur(nn.Module):
+class Blur(nn.Module):
     """Halve the size after a blur by (1, 2, 1) / 4 along both axes, over a mirrored border of two."""
 
     def __init__(self, channels: int) -> None:
@@ -124,20 +126,22 @@ class _Blur(nn.Module):
         self.register_buffer("kernel", kernel, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) in, (B, C, H // 2 + 1, W // 2 + 1) out."""
         kernel = self.get_buffer("kernel").to(x.dtype)
         return functional.conv2d(functional.pad(x, [2] * 4, mode="reflect"), kernel, stride=2, groups=len(kernel))
 
 
 def _pooling(kind: str, channels: int) -> list[nn.Module]:
-    if kind == "shift-tolerant":
-        return [nn.MaxPool2d(3, 1), _Blur(channels)]
+    if kind.endswith("shift-tolerant"):
+        return [nn.MaxPool2d(2 if kind.startswith("vgg") else 3, 1), Blur(channels)]
     return [nn.MaxPool2d(3 if kind == "alex" else 2, 2)]
 
 
 def _convolution(kind: str, inputs: int, outputs: int) -> nn.Conv2d:
-    if kind != "vgg" and inputs == 3:
+    vgg = kind.startswith("vgg")
+    if not vgg and inputs == 3:
         return nn.Conv2d(inputs, outputs, 11, stride=4 if kind == "alex" else 1, padding=2)
-    size = 5 if kind != "vgg" and inputs == 64 else 3
+    size = 5 if not vgg and inputs == 64 else 3
     return nn.Conv2d(inputs, outputs, size, padding=size // 2)
 
 
@@ -161,7 +165,7 @@ def find_lpips(words: Sequence[str]) -> tuple[WeightsFile, ...]:
     if len(words) > 2:
         raise FeatureblendError(f"LPIPS takes the classifier's file and the heads', not {len(words)} files")
     files = [find_weights(word, PUBLISHED, "LPIPS") for word in words]
-    names = {name for file in files for name in map(_known_name, read_tensors(file))}
+    names = {name for file in files for name in map(known_name, read_tensors(file))}
     if any(name.startswith("lin") for name in names):
         return tuple(files)
     kind = _kind({name: value for file in files for name, value in read_tensors(file).items()}, files[0].path)
@@ -183,7 +187,7 @@ def load_lpips(files: Sequence[WeightsFile]) -> Lpips:
     FeatureblendError
         If a file can't be read, or they hold another network.
     """
-    tensors = {_known_name(name): value for file in files for name, value in read_tensors(file).items()}
+    tensors = {known_name(name): value for file in files for name, value in read_tensors(file).items()}
     source = " and ".join(file.path for file in files)
     kind = _kind(tensors, source)
     network = Lpips(kind)
@@ -191,7 +195,7 @@ def load_lpips(files: Sequence[WeightsFile]) -> Lpips:
     return network
 
 
-def _known_name(name: str) -> str:
+def known_name(name: str) -> str:
     """Give a tensor the name it has here, whichever library wrote it."""
     name = re.sub(r"^net\.slice\d+\.", "features.", name)  # LPIPS's own checkpoints
     return re.sub(r"^lins\.(\d+)\.", r"lin\1.", name)
@@ -199,12 +203,14 @@ def _known_name(name: str) -> str:
 
 def _kind(tensors: dict[str, Tensor], source: str) -> str:
     """Tell AlexNet from VGG-16 by the first convolution."""
-    known = {_known_name(name): value for name, value in tensors.items()}
+    known = {known_name(name): value for name, value in tensors.items()}
     first = known.get("features.0.weight")
     kinds = {(64, 3, 11, 11): "alex", (64, 3, 3, 3): "vgg"}
     shape = None if first is None else tuple(first.shape)
     if "features.1.filt" in known:  # the blur after the first convolution
         kinds[64, 3, 11, 11] = "shift-tolerant"
+    if "features.5.filt" in known:  # the blur after the first pooling
+        kinds[64, 3, 3, 3] = "vgg-shift-tolerant"
     if shape not in kinds:
         what = "features.0.weight is missing" if shape is None else f"features.0.weight is {shape}"
         raise FeatureblendError(f"{source} holds neither AlexNet nor VGG-16 of torchvision: {what}")

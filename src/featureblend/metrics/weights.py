@@ -6,6 +6,7 @@ any other must be vouched for by its hash, written behind its name: ``FILE#sha25
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from ..io.files import sha256
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["WeightsFile", "find_weights", "fit_weights", "read_tensors"]
+__all__ = ["WeightsFile", "find_weights", "fit_weights", "installed_weights", "read_tensors"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,32 @@ def find_weights(word: str, published: Mapping[str, str], what: str) -> WeightsF
             f"if it is the file you mean, give {path}#sha256={found}"
         )
     return WeightsFile(str(path), found, published.get(found, ""))
+
+
+def installed_weights(name: str) -> str:
+    """Find a file of weights that the package stlpips_pytorch brings.
+
+    The package is not imported: it wants torchvision, and nothing else of it is needed.
+
+    Parameters
+    ----------
+    name : str
+        ``alex_shift_tolerant.pth`` or ``vgg_shift_tolerant.pth``.
+
+    Returns
+    -------
+    str
+        Its path; empty where the package is not installed.
+
+    Examples
+    --------
+    >>> installed_weights("no such file")
+    ''
+    """
+    spec = importlib.util.find_spec("stlpips_pytorch")
+    folders = spec.submodule_search_locations or () if spec else ()
+    found = (Path(folder, "weights", "vST0.0", name) for folder in folders)
+    return next((str(path) for path in found if path.is_file()), "")
 
 
 def read_tensors(file: WeightsFile) -> dict[str, Tensor]:

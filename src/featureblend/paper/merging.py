@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import cv2
 import numpy as np
 
+from ..blend.baselines import BASELINES
 from ..blend.blender import Blender
 from ..evaluation.figures import REAL, figure_rows
-from ..evaluation.methods import Autoencoder, Baseline, Model, Pca, System
+from ..evaluation.methods import Autoencoder, Baseline, Made, Model, Pca, System
+from ..evaluation.pairs import Pair
 from ..evaluation.pca import fit_components
-from ..evaluation.protocols import Drawn, Protocol, draw
+from ..evaluation.protocols import Drawn, Protocol, draw, find_protocol
 from ..evaluation.summary import Measured, Reference, measure_all, measure_real
 from ..faces.alignment import resized
+from ..metrics.distributions import kid
+from ..metrics.patch_statistics import image_features
 from ..training.dataset import FaceSet
-from .results import Coder
+from .results import PCA_FACES, Coder
 
-__all__ = ["BUNDLED", "MERGED_BASELINES", "Merged", "merge_all", "merged_rows"]
+__all__ = ["BUNDLED", "MERGED_BASELINES", "PCA_WIDTHS", "Merged", "merge_all", "merged_rows", "merging_systems"]
 
 QUICK = Protocol("merging_quick", "test", 24, paths=2, steps=5, reference=200)
-FULL = Protocol("merging", "test", 200, paths=10, steps=9)
-"""What merges are measured on; a change of one is a new name."""
+FULL = replace(find_protocol("pairs1k_test"), name="merging1k", paths=10, steps=9)
+"""What merges are measured on, the latter the pairs of `evaluate`; a change of one is a new name."""
 
 BUNDLED = "featureblend"
 """Name of the bundled model in tables."""
 
 MERGED_BASELINES = ("pixel", "gaussian", "laplacian", "fourier", "gaussian-poisson", "morph")
-"""Blends without learning that merges are set beside."""
+"""Blends without learning that quick merges are set beside; those of the paper's scale only beside the first."""
 
-PCA_WIDTH, PCA_FACES = 200, 2000
-"""The paper's latent has 200 numbers; so has PCA's, fitted on so many training faces at most."""
+BLUR = 4.0
+"""Of 128 pixels: leaves .03 of the faces' own sharpness, as the VAE does."""
+
+BATCH = 32
+"""Faces given back at a time."""
+
+PCA_WIDTHS = (200, 2000)
+"""Numbers in PCA's latents: the paper's text has both for its own; quick merges take the first."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,8 @@ class Merged:
     """Blends by method and by the number of their pair."""
     notes: dict[str, str] = field(default_factory=dict)
     """What each method is."""
+    own_kid: dict[str, float] = field(default_factory=dict)
+    """patch-KID of single faces that an autoencoder gives back, by method: what its merges lose without any merging."""
     failures: dict[str, int] = field(default_factory=dict)
     """Pairs that a method could not blend or score."""
 
@@ -81,11 +94,15 @@ def merge_all(
     reference = Reference.of(drawn)
     merged = Merged(drawn)
     _keep(merged, REAL, measure_real(drawn, reference))
-    for system in _systems(coders, faces, size):
+    for system in merging_systems(coders, faces, quick, size):
         for name in system.names:
             say(f"merging by {name}")
         for name, measured in measure_all([system], drawn, reference).items():
             _keep(merged, name, measured)
+        if isinstance(system, Autoencoder) and not isinstance(system, Model):
+            parents = drawn.faces.images[drawn.parents[: drawn.protocol.count]]
+            again = [system.decode(system.encode(parents[at : at + BATCH])) for at in range(0, len(parents), BATCH)]
+            merged.own_kid[system.names[0]] = kid(reference.features, image_features(np.concatenate(again)))
     return merged
 
 
@@ -97,15 +114,36 @@ def _keep(merged: Merged, name: str, measured: Measured) -> None:
     merged.failures[name] = len(measured.record["failures"])
 
 
-def _systems(coders: Mapping[str, Coder], faces: FaceSet, size: int) -> list[System]:
+def merging_systems(coders: Mapping[str, Coder], faces: FaceSet, quick: bool, size: int) -> list[System]:
+    """Everything that merges pairs: trained systems, the bundled model, PCA, and blends without learning.
+
+    Parameters
+    ----------
+    coders, faces, quick, size
+        As in `merge_all`.
+    """
     train = faces.split("train")
-    train = train.chosen(np.arange(min(len(train), PCA_FACES))).cropped(size)
+    train = train.chosen(np.arange(min(len(train), PCA_FACES // 2 if quick else PCA_FACES))).cropped(size)
+    widths = PCA_WIDTHS[:1] if quick else PCA_WIDTHS
     return [
         *(_trained(name, coder, size) for name, coder in coders.items()),
         Model(Blender.from_pretrained(), size, [BUNDLED]),
-        Pca(fit_components(train.images, PCA_WIDTH)),
-        *map(Baseline, MERGED_BASELINES),
+        *(Pca(fit_components(train.images, width), "pca" if quick else f"pca-{width}") for width in widths),
+        *map(Baseline, MERGED_BASELINES if quick else MERGED_BASELINES[:1]),
+        *([] if quick else [_BlurredAverage()]),
     ]
+
+
+class _BlurredAverage(System):
+    """The pixel average as soft as a small network draws: what blur alone does to the scores."""
+
+    def __init__(self) -> None:
+        super().__init__({"pixel-blurred": f"the pixel average, blurred by a standard deviation of {BLUR:g} pixels"})
+
+    def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
+        """Blend a pair."""
+        average = BASELINES["pixel"](pair.images, list(shares), pair.landmarks)
+        return Made(cv2.GaussianBlur(average, (0, 0), BLUR))
 
 
 def _trained(name: str, coder: Coder, size: int) -> System:
@@ -120,7 +158,8 @@ def _trained(name: str, coder: Coder, size: int) -> System:
     def decode(latents: np.ndarray) -> np.ndarray:
         return scaled(coder.decode(latents), size)
 
-    return Autoencoder(name, "encoded, averaged, decoded", "", encode, decode)
+    scaled_to = f" at {coder.image_size} pixels, scaled" if coder.image_size != size else ""
+    return Autoencoder(name, f"encoded, averaged, decoded{scaled_to}", "", encode, decode)
 
 
 def merged_rows(merged: Merged, count: int = 8) -> list[tuple[str, np.ndarray]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import FeatureblendError
 
-__all__ = ["FIGURES", "PUBLISHED", "Figure", "every_preset", "figures_named"]
+__all__ = ["FIGURES", "PUBLISHED", "SEEDS", "Figure", "Run", "every_preset", "figures_named", "runs_of", "seeds_of"]
 
 PUBLISHED = "-published"
 """Ending of the presets that keep the flaw which a run of the paper had."""
@@ -37,6 +37,27 @@ class Figure:
     """What has to be trained for it, in the order shown."""
 
 
+@dataclass(frozen=True)
+class Run:
+    """A preset as it is trained once: most only with the first seed, at the size of all."""
+
+    preset: str
+    seed: int = 0
+    size: int | None = None
+    """Side of its pictures in pixels, where it is not that of all runs."""
+
+    @property
+    def name(self) -> str:
+        """Name of its folder.
+
+        Examples
+        --------
+        >>> Run("paper-vae").name, Run("paper-vae", seed=2).name, Run("paper-vae", size=128).name
+        ('paper-vae', 'paper-vae-seed2', 'paper-vae-128px')
+        """
+        return self.preset + (f"-seed{self.seed}" if self.seed else "") + (f"-{self.size}px" if self.size else "")
+
+
 _AUTOENCODERS = ("paper-ae-200", "paper-ae-2000", "paper-ae-5000", "paper-ae-deep")
 _IMPROVED = (
     "paper-merge",
@@ -56,14 +77,18 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "2",
             "Figure 2: Variational Autoencoder results",
-            (*_AUTOENCODERS, *_both("paper-vgg11"), *_both("paper-vae")),
+            (*_AUTOENCODERS, *_both("paper-vgg11"), "paper-vgg16", *_both("paper-vae")),
         ),
         Figure(
             "3",
             "Figure 3: Sharp images resulting from partial use of discriminator loss",
             (*_both("paper-vae"), *_shared("01", "05", "10")),
         ),
-        Figure("4", "Figure 4: Total mode collapse in the output", (*_both("paper-vae"), *_shared("10", "20", "50"))),
+        Figure(
+            "4",
+            "Figure 4: Total mode collapse in the output",
+            (*_both("paper-vae"), *_shared("01", "10", "20", "50")),
+        ),
         Figure("5", "Figure 5: Oscillations in Discriminator vs Generator Loss", _shared(*SHARES)),
         Figure("6", "Figure 6: Unstable behavior created by oscillating losses", _shared(*SHARES)),
         Figure("7", "Figure 7: Output produced using Wasserstein loss", (*_both("paper-vae"), *_WASSERSTEIN)),
@@ -79,6 +104,7 @@ FIGURES: dict[str, Figure] = {
             (
                 *_AUTOENCODERS,
                 *_both("paper-vgg11", "paper-vae"),
+                "paper-vgg16",
                 *_shared(*SHARES),
                 *_WASSERSTEIN,
                 *_IMPROVED,
@@ -87,6 +113,73 @@ FIGURES: dict[str, Figure] = {
     )
 }
 """Every part of the report that can be asked for alone, in its order."""
+
+
+COLLAPSE_SHARES = ("20", "10", "50", "01")
+"""Shares whose runs are repeated with further seeds, what the paper says most of first: such runs are chaotic."""
+
+SEEDS = 5
+"""Runs of each of those systems, the first included."""
+
+_PAIR = _both("paper-vae")
+
+_IN_ORDER = (
+    *_PAIR,
+    *_shared("10", "20"),
+    "paper-merge",
+    *_WASSERSTEIN,
+    *_AUTOENCODERS[:3],
+    "paper-featurematch",
+    "paper-multiscale",
+    "paper-minibatch",
+    "paper-smoothing",
+    "aae",
+    "paper-perceptual",
+    "paper-vgg16",
+    *_both("paper-vgg11"),
+    *_shared("01", "05", "50"),
+    "paper-ae-deep",
+)
+"""Every preset, in the order in which they matter where time is short."""
+
+
+def runs_of(figures: Sequence[Figure], pair_size: int | None = None) -> tuple[Run, ...]:
+    """The runs of some figures at the paper's scale, in the order in which they matter.
+
+    Parameters
+    ----------
+    figures : sequence of Figure
+    pair_size : int, optional
+        Train the VAE and its published twin at this size, too.
+
+    Returns
+    -------
+    tuple of Run
+        Those of collapse with all seeds, after the first run of everything.
+
+    Examples
+    --------
+    >>> [run.name for run in runs_of(figures_named(["1"]), 128)][1:3]
+    ['paper-vae', 'paper-vae-published-128px']
+    """
+    due = every_preset(figures)
+    found = [Run(name) for name in _IN_ORDER if name in due]
+    pair = [Run(name, size=pair_size) for name in _PAIR if pair_size and name in due]
+    found[2:2] = pair
+    if any(figure.key == "4" for figure in figures):
+        found += [Run(name, seed) for name in _shared(*COLLAPSE_SHARES) if name in due for seed in range(1, SEEDS)]
+    return tuple(found)
+
+
+def seeds_of(name: str) -> tuple[str, ...]:
+    """Names of a preset's runs with all seeds, the first one's first.
+
+    Examples
+    --------
+    >>> seeds_of("paper-vaegan-20")[:2]
+    ('paper-vaegan-20', 'paper-vaegan-20-seed1')
+    """
+    return tuple(Run(name, seed).name for seed in range(SEEDS))
 
 
 def figures_named(words: Sequence[str]) -> tuple[Figure, ...]:

@@ -51,8 +51,8 @@ class Reproduction:
     """What became of each claim."""
     results: Mapping[str, RunResult]
     """By run."""
-    missing: Sequence[str]
-    """Runs that are due but were not begun."""
+    missing: Mapping[str, int]
+    """Images of the runs that are due but were not begun."""
     merged: Merged | None = field(default=None, repr=False)
     """Blends by every method, where they were asked for."""
     merged_note: str = ""

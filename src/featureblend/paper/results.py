@@ -11,18 +11,22 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..evaluation.pca import fit_components
 from ..io.image import from_network, to_network
-from ..metrics.scores import psnr, relative_sharpness
+from ..metrics.scores import psnr, relative_sharpness, sharpness
 from ..metrics.variety import diversity
 from ..training.dataset import FaceSet
 from ..training.experiment import Experiment
 from ..training.networks import AUTOENCODERS, build
 from ..training.state import RunFolder
 
-__all__ = ["Coder", "RunResult", "measure_run", "value_at"]
+__all__ = ["PCA_FACES", "Coder", "RunResult", "measure_pca", "measure_run", "value_at"]
 
-MEASURED = 64
+MEASURED = 256
 """At most so many held-out faces, the first ones, are measured."""
+
+PCA_FACES = 4000
+"""At most so many training faces, the first ones, is PCA fitted on: more than a latent has numbers."""
 
 BATCH = 32
 """Faces encoded at a time."""
@@ -60,6 +64,10 @@ class RunResult:
     """Channels of the networks over the paper's."""
     trouble: str = ""
     """Why the run ended early, where its loss stopped being a number."""
+    mean_face: float = float("-inf")
+    """PSNR of one picture for all, the mean of the faces: what makes no use of its input gets."""
+    faces: Mapping[str, Sequence[float]] = field(default_factory=dict, repr=False)
+    """`psnr` and `sharpness`, and what each channel misses (`red`, `green`, `blue`), of every face by itself."""
     collapse: str = ""
     """When the training loop's watch took it for collapsed, and by what signs."""
 
@@ -184,7 +192,7 @@ def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> t
     run = RunFolder(folder)
     experiment, state, history = run.experiment(), run.load(), run.history()
     coder = Coder(experiment, state["ema"])
-    faces = faces.chosen(np.arange(min(len(faces), MEASURED))).cropped(coder.image_size)
+    faces = _measured(faces, coder.image_size)
     made = coder.decode(coder.encode(faces.images))
     result = RunResult(
         name=name,
@@ -192,11 +200,7 @@ def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> t
         images=state["clock"]["step"] * experiment.batch_size,
         due=experiment.images,
         seconds=state["clock"]["seconds"],
-        psnr=float(np.mean([psnr(*pair) for pair in zip(made, faces.images, strict=True)])),
-        sharpness=relative_sharpness(made, faces.images),
-        diversity=diversity(made, faces.images),
-        means=_channel_means(made),
-        data_means=_channel_means(faces.images),
+        **_scores(made, faces.images),
         history=history,
         adversarial=experiment.losses.adversarial_reconstruction or experiment.losses.prior or 1.0,
         width=float(experiment.model_options.get("width", 1.0)),
@@ -204,6 +208,61 @@ def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> t
         collapse=_collapse(run),
     )
     return result, coder, made
+
+
+def measure_pca(width: int, training: FaceSet, faces: FaceSet, size: int) -> RunResult:
+    """Measure what principal components make of held-out faces: the floor that a network of as many numbers has.
+
+    Parameters
+    ----------
+    width : int
+        Numbers in a latent.
+    training : FaceSet
+        What they are fitted on: `PCA_FACES` of them at most.
+    faces : FaceSet
+        People that they were not fitted on; of these, the same are measured as of runs.
+    size : int
+        Side in pixels.
+
+    Returns
+    -------
+    RunResult
+        With the training faces for images.
+    """
+    training = training.chosen(np.arange(min(len(training), PCA_FACES))).cropped(size)
+    components = fit_components(training.images, width)
+    images = _measured(faces, size).images
+    made = components.decode(components.encode(images))
+    words = f"Principal components of {len(training):,} training faces, {len(components.basis):,} of them"
+    return RunResult(f"pca-{width}", words, len(training), len(training), 0.0, **_scores(made, images))
+
+
+def _measured(faces: FaceSet, size: int) -> FaceSet:
+    return faces.chosen(np.arange(min(len(faces), MEASURED))).cropped(size)
+
+
+def _scores(made: np.ndarray, faces: np.ndarray) -> dict[str, Any]:
+    of_faces = _of_faces(made, faces)
+    mean = faces.mean(axis=0).round().astype(np.uint8)
+    return {
+        "psnr": float(np.mean(of_faces["psnr"])),
+        "sharpness": relative_sharpness(made, faces),
+        "diversity": diversity(made, faces),
+        "means": _channel_means(made),
+        "data_means": _channel_means(faces),
+        "mean_face": float(np.mean([psnr(mean, face) for face in faces])),
+        "faces": of_faces,
+    }
+
+
+def _of_faces(made: np.ndarray, faces: np.ndarray) -> dict[str, list[float]]:
+    real = float(np.mean([sharpness(face) for face in faces]))
+    missed = (made.astype(np.float64) - faces).mean(axis=(1, 2)) / 255
+    return {
+        "psnr": [psnr(*pair) for pair in zip(made, faces, strict=True)],
+        "sharpness": [sharpness(one) / real for one in made],
+        **{channel: missed[:, place].tolist() for place, channel in enumerate(("red", "green", "blue"))},
+    }
 
 
 def _collapse(run: RunFolder) -> str:

@@ -56,6 +56,8 @@ def train_all(
     jobs: int = 1,
     quiet: bool = False,
     say: Callable[[str], None] = print,
+    at_once: int | None = None,
+    until: int | None = None,
 ) -> dict[str, str]:
     """Train every run that is not complete, or go on with it.
 
@@ -74,6 +76,10 @@ def train_all(
         Show no progress bar.
     say : callable
         Told which run goes on.
+    at_once : int, optional
+        Only the first so many runs that are not complete take turns; by default all of them.
+    until : int, optional
+        A run counts as complete after so many images, where it has more.
 
     Returns
     -------
@@ -89,8 +95,8 @@ def train_all(
 
     Notes
     -----
-    What is left of the time is shared evenly among the runs that are not complete, in slices of `SLICE_MINUTES` at
-    most; time that a run does not need goes to the others in the next round.
+    What is left of the time is shared evenly among the runs that take turns, in slices of `SLICE_MINUTES` at most; time
+    that a run does not need goes to the others in the next round.
     """
     for name, experiment in experiments.items():  # before any time is spent
         try:
@@ -103,7 +109,8 @@ def train_all(
     broken: dict[str, str] = {}
 
     def waiting() -> list[str]:
-        return [name for name in experiments if name not in broken and not _complete(runs / name, experiments[name])]
+        names = [name for name in experiments if name not in broken]
+        return [name for name in names if not _complete(runs / name, experiments[name], until)][:at_once]
 
     with ExitStack() as stack:
         pool: Executor = _Here()
@@ -116,7 +123,7 @@ def train_all(
             _start_here(subjects)
         try:
             while due := waiting():
-                if not _round(pool, jobs, due, experiments, runs, deadline, broken, quiet or jobs > 1, say):
+                if not _round(pool, jobs, due, experiments, runs, deadline, until, broken, quiet or jobs > 1, say):
                     break
         except KeyboardInterrupt as stop:
             for worker in active_children():  # which end as the loop does: after the step, with a checkpoint
@@ -133,6 +140,7 @@ def _round(
     experiments: Mapping[str, Experiment],
     runs: Path,
     deadline: float,
+    until: int | None,
     broken: dict[str, str],
     quiet: bool,
     say: Callable[[str], None],
@@ -148,7 +156,7 @@ def _round(
                 break
             name = left.pop(0)
             say(f"{name}: {_seen(runs / name):,} of {experiments[name].images:,} images seen")
-            going[pool.submit(_train_slice, name, experiments[name], runs, share, quiet)] = name
+            going[pool.submit(_train_slice, name, experiments[name], runs, share, until, quiet)] = name
         if not going:
             return False
         for future in wait(going, return_when=FIRST_COMPLETED).done:
@@ -182,7 +190,7 @@ def _start_worker(subjects: Subjects) -> None:
     _start_here(subjects)
 
 
-def _train_slice(name: str, experiment: Experiment, runs: Path, share: float, quiet: bool) -> str:
+def _train_slice(name: str, experiment: Experiment, runs: Path, share: float, until: int | None, quiet: bool) -> str:
     """Train for a number of minutes; return what went wrong if the run broke down."""
     try:
         train(
@@ -190,12 +198,13 @@ def _train_slice(name: str, experiment: Experiment, runs: Path, share: float, qu
             _SUBJECTS[0].faces,
             runs / name,
             minutes=share,
+            until=until,
             resume=True,
             data=_SUBJECTS[0].path,
             quiet=quiet,
             on_collapse="warn",  # a collapse is what some runs are there to show
             tick_seconds=60 * share / TICKS,
-            watch=_Keeper(runs / name, experiment),
+            watch=_Keeper(runs / name, min(until or experiment.images, experiment.images)),
         )
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"stopped in {name}, all saved: the same command goes on") from stop
@@ -209,17 +218,17 @@ def _seen(folder: Path) -> int:
     return history[-1]["images"] if history else 0
 
 
-def _complete(folder: Path, experiment: Experiment) -> bool:
+def _complete(folder: Path, experiment: Experiment, until: int | None) -> bool:
     # A checkpoint is written with the last line, but one that is lost with its disk must be trained again.
-    return RunFolder(folder).checkpoint.exists() and _seen(folder) >= experiment.images
+    return RunFolder(folder).checkpoint.exists() and _seen(folder) >= min(until or experiment.images, experiment.images)
 
 
 class _Keeper:
     """Keeps the reconstructions of a few held-out faces, at even distances over a run."""
 
-    def __init__(self, folder: Path, experiment: Experiment) -> None:
+    def __init__(self, folder: Path, images: int) -> None:
         self.folder = folder / "progress"
-        self.every = max(1, experiment.images // KEPT)
+        self.every = max(1, images // KEPT)
         kept = progress_pictures(folder)
         self.due = 0 if not kept else (max(kept) // self.every + 1) * self.every
 

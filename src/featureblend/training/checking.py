@@ -8,6 +8,7 @@ from ..errors import FeatureblendError
 from .diff_augment import parse_policy
 from .experiment import Experiment, Phase
 from .losses import adversarial
+from .networks.vgg import vgg_weights
 from .objective import LEARNERS, OBJECTIVES
 
 __all__ = ["check"]
@@ -120,11 +121,12 @@ def _check_vgg(experiment: Experiment) -> None:
         raise _wrong(f"one file of weights cannot be both {encoder}'s and {seen}'s: set perceptual_options.name alike")
     if named and experiment.from_scratch:
         raise _wrong("vgg_weights and from_scratch contradict each other: leave one out")
-    if not named and not experiment.from_scratch:
-        raise _wrong(
-            f"{experiment.name} wants torchvision's weights of {encoder or seen}: name the file with "
-            "--vgg-weights FILE, or do without with --from-scratch"
-        )
+    if not vgg_weights(encoder or seen, named) and not experiment.from_scratch:
+        if (encoder or seen) == "vgg16_st":
+            which = "the VGG16 of stlpips_pytorch: pip install 'featureblend[train]'"
+        else:
+            which = f"torchvision's weights of {encoder or seen}: name the file with --vgg-weights FILE"
+        raise _wrong(f"{experiment.name} wants {which}, or do without with --from-scratch")
     if named and not Path(named).is_file():
         raise _wrong(f"no such weights file: {named}")
 

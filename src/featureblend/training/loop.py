@@ -52,6 +52,7 @@ def train(
     triplets: FaceTriplets | None = None,
     generator: str | os.PathLike[str] | None = None,
     minutes: float | None = None,
+    until: int | None = None,
     resume: bool = False,
     init: str | os.PathLike[str] | None = None,
     data: str | os.PathLike[str] | None = None,
@@ -74,6 +75,8 @@ def train(
         A traced generator that it learns from instead (see `Trainer`).
     minutes : float, optional
         End cleanly after so much wall time (one step is done in any case); `resume` goes on later.
+    until : int, optional
+        End cleanly after so many images, where the experiment has more; `resume` goes on later.
     resume : bool
         Go on with the run in that folder; where there is none, begin one.
     init : path-like, optional
@@ -126,7 +129,8 @@ def train(
             folder.note_data(data, faces.identity)
     deadline = math.inf if minutes is None else begin + 60 * minutes
     with _asked_to_stop() as asked:
-        pace = _Pace(trainer, deadline, asked, TICK_SECONDS if tick_seconds is None else tick_seconds)
+        due = experiment.images if until is None else min(until, experiment.images)
+        pace = _Pace(trainer, due, deadline, asked, TICK_SECONDS if tick_seconds is None else tick_seconds)
         guard = CollapseGuard(folder, experiment, on_collapse)
         _loop(trainer, folder, pace, guard, quiet, watch)
         if asked():
@@ -163,13 +167,21 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 class _Pace:
     """Says when a tick is due and when to stop, in one voice for all processes."""
 
-    def __init__(self, trainer: Trainer, deadline: float, asked: Callable[[], bool], tick_seconds: float) -> None:
-        self.trainer, self.deadline, self.asked, self.tick_seconds = trainer, deadline, asked, tick_seconds
+    def __init__(
+        self, trainer: Trainer, images: int, deadline: float, asked: Callable[[], bool], tick_seconds: float
+    ) -> None:
+        self.trainer, self.images, self.deadline = trainer, images, deadline
+        self.asked, self.tick_seconds = asked, tick_seconds
         self.ticked = self.saved = self.stepped = time.monotonic()
         self.slowest = 0.0  # step since the last tick
         self.agree_at = 0  # step at which processes next talk
         self.measured = False  # whether this session knows how long closing takes
         self.scored, self.scoring = 0.0, 0.0  # processor's time at the last scoring's end, and what that took
+
+    @property
+    def done(self) -> bool:
+        """Whether as many images have been seen as are due in this session."""
+        return self.trainer.images_seen >= self.images
 
     def ask(self) -> tuple[bool, bool]:
         """Whether the run or its slice is over, and whether a tick is due; once after every step."""
@@ -182,7 +194,7 @@ class _Pace:
         # By the processor's clock: on a busy machine a slow first scoring would put the second off for hours.
         worked = self.tick_seconds <= 0 or time.process_time() - self.scored > self.scoring / SCORING
         due = (now - self.ticked > self.tick_seconds and worked) or trainer.clock.step == 1
-        if trainer.world > 1 and not trainer.done:
+        if trainer.world > 1 and not self.done:
             if trainer.clock.step < self.agree_at:
                 return False, False
             main = float(trainer.accelerator.is_main_process)
@@ -190,7 +202,7 @@ class _Pace:
             said = trainer.accelerator.reduce(mine, "sum").tolist()
             out_of_time, due = said[0] > 0, said[1] > 0
             self.agree_at = trainer.clock.step + int(said[2])
-        over = trainer.done or out_of_time or self.asked()
+        over = self.done or out_of_time or self.asked()
         return over, due or over
 
     def went_on(self, closed_since: float | None) -> None:
@@ -246,7 +258,7 @@ def _loop(
         disable=quiet or not main,
         smoothing=0.1,
     ) as bar:
-        over = trainer.done
+        over = pace.done
         while not over:
             sums.add(trainer.step())
             bar.update(trainer.experiment.batch_size)

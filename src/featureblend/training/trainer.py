@@ -28,6 +28,7 @@ from .experiment import Experiment, Phase
 from .losses.adversarial import clip_weights
 from .machine import compile_networks, compiles, computes_in_bf16
 from .networks import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFeatures, build, channels_last
+from .networks.vgg import vgg_weights
 from .objective import OBJECTIVES, Batch, TrainingNetworks, remade
 from .starting import begin_fine_skip, take_over
 from .step import Triplets
@@ -219,8 +220,9 @@ class Trainer:
     def _build(self) -> TrainingNetworks:
         experiment = self.experiment
         model = build(AUTOENCODERS, experiment.model, experiment.model_options)
-        if experiment.vgg_weights and str(experiment.model_options.get("encoder", "")).startswith("vgg"):
-            model.load_torchvision_vgg11(experiment.vgg_weights, experiment.vgg_sha256)
+        encoder = str(experiment.model_options.get("encoder", ""))
+        if encoder.startswith("vgg") and not experiment.from_scratch:
+            model.load_vgg(vgg_weights(encoder, experiment.vgg_weights), experiment.vgg_sha256)
         if experiment.degrade and model.image_size % 16:
             raise FeatureblendError(f"degrade needs an image_size that is a multiple of 16, not {model.image_size}")
         learners = {phase.learner for phase in experiment.phases}
@@ -246,9 +248,9 @@ class Trainer:
     def _perceptual(self) -> VGGFeatures:
         experiment = self.experiment
         try:
-            return VGGFeatures(
-                **experiment.perceptual_options, weights=experiment.vgg_weights or None, sha256=experiment.vgg_sha256
-            )
+            name = str(experiment.perceptual_options.get("name", "vgg16"))
+            file = "" if experiment.from_scratch else vgg_weights(name, experiment.vgg_weights)
+            return VGGFeatures(**experiment.perceptual_options, weights=file or None, sha256=experiment.vgg_sha256)
         except TypeError as error:
             raise FeatureblendError(f"perceptual_options {experiment.perceptual_options}: {error}") from error
 
@@ -450,7 +452,8 @@ class Trainer:
         try:
             for name, network in self.networks.named().items():
                 network.load_state_dict(state["networks"][name])
-                self.optimisers[name].load_state_dict(state["optimisers"][name])
+                if state["optimisers"]:  # which what was carried from another machine lacks
+                    self.optimisers[name].load_state_dict(state["optimisers"][name])
             self.ema.load_state_dict(state["ema"])
             self.clock = Clock(**state["clock"])
         except (RuntimeError, KeyError, ValueError, TypeError) as error:

@@ -29,7 +29,7 @@ from ...errors import FeatureblendError
 from .blocks import MinibatchDiscrimination
 from .latent import GaussianPosterior
 from .paper_layers import PaperDecoder, PaperTrunk, check_choice, paper_sizes, paper_widths
-from .vgg import VGG11Decoder, VGG11Encoder, vgg11_sizes, vgg_width
+from .vgg import VGG11Decoder, VGGConvolutions, vgg_sizes, vgg_width
 
 __all__ = [
     "PaperAutoencoder",
@@ -76,7 +76,8 @@ class PaperConfig:
     output: str = "sigmoid"
     """'sigmoid', or 'relu_sigmoid' as the VGG11 run was published: no pixel darker than middle grey."""
     encoder: str = "paper"
-    """'paper', 'vgg11' (the text) or 'vgg11_bn' (what the code loaded); the decoder is the encoder's mirror image."""
+    """'paper', 'vgg11' (the text), 'vgg11_bn' (what the code loaded) or 'vgg16_st' (whose weights are at hand); the
+    decoder is the encoder's mirror image, VGG11's for each of these."""
     imagenet_statistics: bool = False
     """VGG11: normalise images as its pretrained weights expect, which the published run did not."""
     padding: str = "paper"
@@ -90,7 +91,7 @@ class PaperConfig:
 
     def __post_init__(self) -> None:
         check_choice("output", self.output, ("sigmoid", "relu_sigmoid"))
-        check_choice("encoder", self.encoder, ("paper", "vgg11", "vgg11_bn"))
+        check_choice("encoder", self.encoder, ("paper", "vgg11", "vgg11_bn", "vgg16_st"))
         for name, value in (("latent_dim", self.latent_dim), ("feature_dim", self.feature_dim)):
             if value is not None and value < 1:
                 raise FeatureblendError(f"{name} must be at least 1, not {value}")
@@ -105,7 +106,7 @@ class PaperConfig:
         if self.encoder == "paper":
             channels = paper_widths(self.width)[-1] * (2 if self.multi_scale else 1)
             return channels, *(paper_sizes(self.image_size, self.padding)[-1],) * 2
-        return vgg_width(512, self.width), *(vgg11_sizes(self.image_size)[-1],) * 2
+        return vgg_width(512, self.width), *(vgg_sizes(self.image_size, self.encoder)[-1],) * 2
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class PaperAutoencoder(nn.Module):
                 config.latent_dim, config.image_size, config.padding, config.final_batch_norm, *options
             )
         else:
-            self.trunk = VGG11Encoder(config.encoder == "vgg11_bn", config.imagenet_statistics, config.width)
+            self.trunk = VGGConvolutions(config.encoder, config.imagenet_statistics, config.width)
             self.decoder = VGG11Decoder(config.latent_dim, config.image_size, config.final_batch_norm, config.width)
         self.project = nn.Linear(features, heads) if config.feature_dim else nn.Identity()
         self.mean = nn.Linear(heads, config.latent_dim)
@@ -209,11 +210,11 @@ class PaperAutoencoder(nn.Module):
         """Reconstruct images (B, 3, image_size, image_size) in [-1, 1] from their mean latents."""
         return self.decode(self.encode(images))
 
-    def load_torchvision_vgg11(self, path: str | os.PathLike[str], sha256: str | None = None) -> None:
-        """Start the encoder from pretrained weights: `VGGConvolutions.load_torchvision`, whose errors it raises."""
-        if not isinstance(self.trunk, VGG11Encoder):
-            raise FeatureblendError(f"weights of VGG11 do not fit encoder={self.config.encoder!r}: use 'vgg11'")
-        self.trunk.load_torchvision(path, sha256)
+    def load_vgg(self, path: str | os.PathLike[str], sha256: str | None = None) -> None:
+        """Start the encoder from pretrained weights: `VGGConvolutions.load_weights`, whose errors it raises."""
+        if not isinstance(self.trunk, VGGConvolutions):
+            raise FeatureblendError(f"weights of a VGG do not fit encoder={self.config.encoder!r}: use 'vgg11'")
+        self.trunk.load_weights(path, sha256)
 
 
 class PaperDiscriminator(nn.Module):

@@ -10,7 +10,12 @@ given in [0, 1], without the ImageNet statistics that the weights were trained w
 of nine transposed convolutions that ends in BatchNorm, ReLU and sigmoid, so that no value below 1/2 can come out.
 
 Weights are not part of this project. torchvision's files (BSD 3-clause; trained on ImageNet, whose terms allow
-non-commercial research only) load by `VGGConvolutions.load_torchvision`, which checks their hash.
+non-commercial research only) load by `VGGConvolutions.load_weights`, which checks their hash. So does the VGG16 of
+shift-tolerant LPIPS (Ghildyal & Liu 2022, "Shift-tolerant Perceptual Similarity Metric"), which PyPI's stlpips_pytorch
+0.0.2 (BSD 2-clause) holds and the extra 'train' brings: 'vgg16_st' here. It has torchvision's convolutions and takes
+pictures normalised alike. It differs in its weights, which were learned anew with the metric, and in each of the first
+four poolings: the maximum moves on by one pixel, and a blur by (1, 2, 1) / 4 over a mirrored border of two halves the
+size, so that every later map is a pixel larger. It holds no fifth pooling; as an encoder it gets VGG's own.
 """
 
 from __future__ import annotations
@@ -25,27 +30,34 @@ from torch import Tensor, nn
 
 from ...errors import FeatureblendError
 from ...io.files import sha256 as file_sha256
+from ...metrics.lpips import Blur, known_name
+from ...metrics.weights import installed_weights
 
-__all__ = ["VGG11Decoder", "VGG11Encoder", "VGGConvolutions", "VGGFeatures", "vgg11_sizes", "vgg_width"]
+__all__ = ["VGG11Decoder", "VGGConvolutions", "VGGFeatures", "vgg_sizes", "vgg_weights", "vgg_width"]
 
 _CONFIGURATION_A = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 """Output channels of each 3 x 3 convolution; M is a 2 x 2 maximum pooling."""
 _CONFIGURATION_D = (64, 64, "M", 128, 128, "M", *(256, 256, 256), "M", *(512, 512, 512), "M", *(512, 512, 512), "M")
 _CONFIGURATIONS = {"vgg11": _CONFIGURATION_A, "vgg16": _CONFIGURATION_D}
 
-TORCHVISION_HASHES: Mapping[str, tuple[str, ...]] = {
+VGG_HASHES: Mapping[str, tuple[str, ...]] = {
     "vgg11": ("8a719046", "bbd30ac9"),
     "vgg11_bn": ("6002323d",),
     "vgg16": ("397923af",),
     "vgg16_bn": ("6c64b313",),
+    "vgg16_st": ("44597da6",),
 }
-"""How the SHA-256 of torchvision's weights files begin: the end of their names, such as ``vgg11-8a719046.pth``."""
+"""How the SHA-256 of weights files begin: torchvision's, by the end of their names, such as ``vgg11-8a719046.pth``, and
+that of `SHIFT_TOLERANT`."""
+
+SHIFT_TOLERANT = "vgg_shift_tolerant.pth"
+"""The file of 'vgg16_st' in stlpips_pytorch."""
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of red, green and blue in [0, 1], as torchvision's weights expect them taken off."""
 
 
-def vgg11_sizes(image_size: int) -> tuple[int, ...]:
+def vgg_sizes(image_size: int, name: str = "vgg11") -> tuple[int, ...]:
     """The side of the feature map before the first pooling and after each of the five.
 
     Raises
@@ -55,12 +67,20 @@ def vgg11_sizes(image_size: int) -> tuple[int, ...]:
 
     Examples
     --------
-    >>> vgg11_sizes(250)
-    (250, 125, 62, 31, 15, 7)
+    >>> vgg_sizes(250), vgg_sizes(128, "vgg16_st")
+    ((250, 125, 62, 31, 15, 7), (128, 65, 33, 17, 9, 4))
     """
     if image_size < 32:
-        raise FeatureblendError(f"image_size {image_size} is too small for VGG11: use 32 or more")
-    return tuple(image_size >> halvings for halvings in range(6))
+        raise FeatureblendError(f"image_size {image_size} is too small for a VGG: use 32 or more")
+    sizes = [image_size]
+    for place in range(5):
+        sizes.append(sizes[-1] // 2 + (name == "vgg16_st" and place < 4))
+    return tuple(sizes)
+
+
+def vgg_weights(name: str, named: str = "") -> str:
+    """The file of a network's weights: the one named, or for 'vgg16_st' the installed one; empty if there is none."""
+    return named or (installed_weights(SHIFT_TOLERANT) if name == "vgg16_st" else "")
 
 
 def vgg_width(channels: int, width: float) -> int:
@@ -73,8 +93,8 @@ class VGGConvolutions(nn.Module):
 
     Parameters
     ----------
-    name : {'vgg11', 'vgg11_bn', 'vgg16', 'vgg16_bn'}
-        ``_bn`` puts BatchNorm after each convolution.
+    name : {'vgg11', 'vgg11_bn', 'vgg16', 'vgg16_bn', 'vgg16_st'}
+        ``_bn`` puts BatchNorm after each convolution; ``_st`` is shift-tolerant.
     imagenet_statistics : bool
         Take ImageNet's mean off and divide by its deviation first, as pretrained weights expect.
     width : float
@@ -89,8 +109,8 @@ class VGGConvolutions(nn.Module):
     def __init__(self, name: str, imagenet_statistics: bool = False, width: float = 1.0) -> None:
         super().__init__()
         table, _, norm = name.partition("_")
-        if name not in TORCHVISION_HASHES:
-            raise FeatureblendError(f"no such network: {name!r}; use one of {', '.join(TORCHVISION_HASHES)}")
+        if name not in VGG_HASHES:
+            raise FeatureblendError(f"no such network: {name!r}; use one of {', '.join(VGG_HASHES)}")
         self.name = name
         self.batch_norm = norm == "bn"
         self.imagenet_statistics = imagenet_statistics
@@ -107,6 +127,8 @@ class VGGConvolutions(nn.Module):
                 layers += [nn.BatchNorm2d(outputs)] if self.batch_norm else []
                 layers.append(nn.ReLU())
                 channels = outputs
+            elif norm == "st" and sum(isinstance(layer, nn.MaxPool2d) for layer in layers) < 4:
+                layers += [nn.MaxPool2d(2, 1), Blur(channels)]
             else:
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
@@ -124,8 +146,8 @@ class VGGConvolutions(nn.Module):
         """Turn (B, 3, S, S) in [0, 1] into the last feature map, (B, 512, S // 32, S // 32), at least 0."""
         return self.features(self.normalised(images))
 
-    def load_torchvision(self, path: str | os.PathLike[str], sha256: str | None = None) -> None:
-        """Load the convolutions from a weights file of torchvision's network of that name.
+    def load_weights(self, path: str | os.PathLike[str], sha256: str | None = None) -> None:
+        """Load the convolutions from the published weights file of the network of that name.
 
         Parameters
         ----------
@@ -134,7 +156,7 @@ class VGGConvolutions(nn.Module):
             The classifier in it is ignored.
         sha256 : str or None
             What the file's SHA-256 must be, or its first 8 or more digits, as torchvision's file names hold them;
-            ``"torchvision"`` for one of `TORCHVISION_HASHES`; None checks nothing.
+            ``"torchvision"`` for one of `VGG_HASHES` (which holds another publisher's, too); None checks nothing.
 
         Raises
         ------
@@ -146,8 +168,10 @@ class VGGConvolutions(nn.Module):
         if not path.is_file():
             raise FeatureblendError(f"no such weights file: {path}")
         if sha256 is not None:
-            _check_hash(path, TORCHVISION_HASHES[self.name] if sha256 == "torchvision" else (sha256,))
-        found = {name: tensor for name, tensor in _read_tensors(path).items() if name.startswith("features.")}
+            _check_hash(path, VGG_HASHES[self.name] if sha256 == "torchvision" else (sha256,))
+        tensors = {known_name(name): tensor for name, tensor in _read_tensors(path).items()}
+        # A blur's kernel is no weight: it is the same in every file.
+        found = {name: one for name, one in tensors.items() if name.startswith("features.") and "filt" not in name}
         own = self.state_dict()
         for key in sorted(own.keys() | found.keys()):
             # Files from before PyTorch 0.4.1 lack this counter, which changes no output.
@@ -158,24 +182,9 @@ class VGGConvolutions(nn.Module):
                     "lacks" if key not in found else "has an unexpected" if key not in own else "has another shape of"
                 )
                 raise FeatureblendError(
-                    f"{path} does not hold the weights of torchvision's {self.name}: it {kind} {key}"
+                    f"{path} does not hold the weights of {_publisher(self.name)} {self.name}: it {kind} {key}"
                 )
         self.load_state_dict(found, strict=True)
-
-
-class VGG11Encoder(VGGConvolutions):
-    """Convolutions of VGG11: 9,220,480 parameters, and 5,504 more with BatchNorm.
-
-    Parameters
-    ----------
-    batch_norm : bool
-        Put BatchNorm after each convolution, as torchvision's ``vgg11_bn``.
-    imagenet_statistics, width
-        As `VGGConvolutions`.
-    """
-
-    def __init__(self, batch_norm: bool = False, imagenet_statistics: bool = False, width: float = 1.0) -> None:
-        super().__init__("vgg11_bn" if batch_norm else "vgg11", imagenet_statistics, width)
 
 
 class VGGFeatures(nn.Module):
@@ -188,11 +197,11 @@ class VGGFeatures(nn.Module):
     name : str
         As `VGGConvolutions`.
     weights : path-like or None
-        torchvision's weights file. None keeps random weights, fixed by `seed`: He, Wang & Hopcroft 2016, "A Powerful
+        The weights file. None keeps random weights, fixed by `seed`: He, Wang & Hopcroft 2016, "A Powerful
         Generative Model Using Random Weights for the Deep Image Representation", find them of use, trained ones
         of more.
     sha256 : str or None
-        As `VGGConvolutions.load_torchvision`.
+        As `VGGConvolutions.load_weights`.
     width : float
         Channels over the table's; 1 where there are weights.
     seed : int
@@ -222,7 +231,7 @@ class VGGFeatures(nn.Module):
             torch.manual_seed(seed)
             network = VGGConvolutions(name, imagenet_statistics=True, width=width)
         if weights is not None:
-            network.load_torchvision(weights, sha256)
+            network.load_weights(weights, sha256)
         last = [place for place, layer in enumerate(network.features) if isinstance(layer, nn.MaxPool2d)][3]
         network.features = nn.Sequential(*list(network.features)[:last])
         self.network = network.eval().requires_grad_(False)
@@ -243,7 +252,7 @@ class VGGFeatures(nn.Module):
 
 
 class VGG11Decoder(nn.Module):
-    """Mirror image of VGG11: nearest upsampling to each pooling's input size, and transposed convolutions.
+    """Mirror image of VGG11, for every VGG encoder: nearest upsampling to each pooling's input, then convolutions.
 
     Parameters
     ----------
@@ -258,7 +267,7 @@ class VGG11Decoder(nn.Module):
 
     def __init__(self, latent_dim: int, image_size: int, final_batch_norm: bool = True, width: float = 1.0) -> None:
         super().__init__()
-        *sizes, smallest = vgg11_sizes(image_size)
+        *sizes, smallest = vgg_sizes(image_size)
         c64, c128, c256, c512 = (vgg_width(channels, width) for channels in (64, 128, 256, 512))
         self.expand = nn.Linear(latent_dim, c512 * smallest * smallest)
         self.shape = (c512, smallest, smallest)
@@ -278,6 +287,10 @@ class VGG11Decoder(nn.Module):
 
 def _deconvolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
     return nn.ConvTranspose2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()
+
+
+def _publisher(name: str) -> str:
+    return "stlpips_pytorch's" if name == "vgg16_st" else "torchvision's"
 
 
 def _check_hash(path: Path, wanted: tuple[str, ...]) -> None:

@@ -83,6 +83,14 @@ def _autoencoders() -> list[Experiment]:
             **_PAPER,
         ),
         Experiment(
+            name="paper-vgg16",
+            description="The paper's VAE with a pretrained encoder whose weights are at hand: VGG16 of stlpips_pytorch",
+            model_options={**vgg, "encoder": "vgg16_st", "imagenet_statistics": True, "final_batch_norm": False},
+            losses=LossWeights(mse=MSE, kl=1.0),
+            **_rates(2e-4, (0.9, 0.999)),
+            **_PAPER,
+        ),
+        Experiment(
             name="paper-vgg11-published",
             description="Flaw: decoder ends BatchNorm, ReLU, sigmoid; no ImageNet statistics; KL over 32*32*3",
             model_options={**vgg, "encoder": "vgg11_bn", "output": "relu_sigmoid"},
@@ -113,10 +121,10 @@ def _variational() -> list[Experiment]:
         ),
         Experiment(
             name="paper-perceptual",
-            description="The paper's VAE with a perceptual loss (its reference 6), as meant; needs --vgg-weights",
+            description="The paper's VAE with a perceptual loss (its reference 6), as meant; VGG16 of stlpips_pytorch",
             model_options=_FIXED,
             losses=LossWeights(mse=MSE, kl=1.0, perceptual=0.02),
-            perceptual_options={"name": "vgg16"},
+            perceptual_options={"name": "vgg16_st"},
             **common,
         ),
     ]
