@@ -12,6 +12,7 @@ from PIL import Image
 from featureblend.evaluation.degradation import degrade
 from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
+from featureblend.io.metadata import read_recipe
 
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.extras
@@ -143,7 +144,9 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     page.click("#go")
     page.wait_for_selector(".fb-player")
     assert page.locator(".fb-frames img").count() == 3
-    page.locator(".fb-player input").press("End")
+    page.wait_for_function("document.querySelector('.fb-player input').value !== '0'")  # it plays by itself
+    page.locator(".fb-player input").press("End")  # and holds
+    page.wait_for_timeout(300)
     assert page.inner_text(".fb-caption") == "first.jpg 0 % · second.jpg 100 %"
     page.click(".fb-play")
     page.wait_for_function("document.querySelector('.fb-player input').value !== '2'")
@@ -161,6 +164,50 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
 
     page.get_by_role("tab", name="How good is it?").click()
     assert page.locator("#quality").inner_text().strip()
+
+
+def test_a_pair_of_examples_whose_hair_swap_and_formats(tab, tmp_path):
+    one = tab()
+    one.page.locator("#pairs button").nth(1).click()
+    one.picture()
+    one.page.wait_for_selector("#measures .fb-verdict")
+    assert "third.jpg 50 % · sixth.jpg 50 %" in one.page.locator("#picture figcaption").inner_text()
+    one.page.click("#swap")
+    one.page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('sixth.jpg')")
+    hair = {}
+    for place, name in enumerate(("both photos'", "1: sixth.jpg", "2: third.jpg")):
+        one.page.locator("#hair input").click()
+        one.page.get_by_role("option", name=name).click()
+        one.page.wait_for_timeout(300)
+        one.page.locator("#picture-format input").click()
+        suffix, option = ((".png", "PNG"), (".jpg", "JPEG"), (".webp", "WebP"))[place]
+        one.page.get_by_role("option", name=option).click()
+        with one.page.expect_download() as download:
+            one.page.click("#download")
+        path = tmp_path / f"{place}{suffix}"
+        download.value.save_as(path)
+        assert download.value.suggested_filename.endswith(suffix)
+        recipe = read_recipe(path)
+        assert [given["name"] for given in recipe["inputs"]] == ["sixth.jpg", "third.jpg"]
+        hair[place] = recipe["surroundings"]
+    assert hair == {0: "blend", 1: 1, 2: 2}
+
+
+def test_no_tab_moves_the_page(tab):
+    one = tab(viewport={"width": 1280, "height": 800})
+    one.put(FIRST, SECOND)
+    one.page.wait_for_selector("#measures .fb-verdict")
+    download = one.page.locator("#download").bounding_box()
+    assert download["y"] + download["height"] <= 800  # blend, weights and download in one look
+    seen = set()
+    for name in ("Blend", "Before / after", "Continuum", "Compare", "How good is it?"):
+        one.page.get_by_role("tab", name=name).click()
+        one.page.wait_for_timeout(200)
+        seen.add(tuple(one.page.locator("#card-1").first.bounding_box().values()))
+        assert one.page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert len(seen) == 1
+    table = one.page.locator("#quality .fb-scroll")
+    assert table.evaluate("box => box.scrollWidth <= box.clientWidth")  # not cut off
 
 
 def test_phone_width(tab):

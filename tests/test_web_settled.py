@@ -29,7 +29,7 @@ def values(studio):
     table = ()
     for name in ("first.jpg", "second.jpg"):
         table = studio.added(table, name, (EXAMPLES / name).read_bytes())
-    return [table, "latent", "blend", next(name for name, size in SIZES.items() if size == "model"), True, 50, 50]
+    return [table, "latent", "blend", next(name for name, size in SIZES.items() if size == "model"), 0, True, 50, 50]
 
 
 @pytest.mark.parametrize(("background", "times"), [("blend", 1), ("black", 2)])

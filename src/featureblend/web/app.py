@@ -20,7 +20,7 @@ from PIL import Image
 from ..errors import FeatureblendError
 from ..io.photo_warnings import told
 from . import fragments
-from .layout import EXAMPLE_FILES, FORMATS, Layout
+from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices
 from .quality import read_quality
 from .studio import LIVE, SHOWN, SIZES, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
@@ -84,13 +84,13 @@ class _Page:
     def _connect(self) -> None:
         at = self.at
         weights = [card["weight"] for card in at.cards]
-        look: list[Any] = [at.method, at.background, at.size, at.mend]
+        look: list[Any] = [at.method, at.background, at.size, at.hair, at.mend]
         # Gradio takes inputs in one row: what is on the table, how to blend it, and the six sliders.
         self.inputs = [at.table, *look, *weights]
         shown = [at.message, at.picture, at.download]
         table = [
             at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.example_box, at.before, at.player,
-            at.sheet, *(part for card in at.cards for name, part in card.items() if name != "remove"),
+            at.sheet, at.hair, at.swap, *(part for card in at.cards for name, part in card.items() if name != "remove"),
         ]  # fmt: skip
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
         slow: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
@@ -113,6 +113,8 @@ class _Page:
         then_measured(at.drop.upload(self._guard(self._dropped), [at.drop, *self.inputs], table, **slow))
         then_measured(at.webcam.input(self._guard(self._photographed), [at.webcam, *self.inputs], table, **slow))
         then_measured(at.examples.select(self._example(), self.inputs, table, **slow))
+        then_measured(at.pairs.select(self._example_pair(), self.inputs, table, **slow))
+        then_measured(at.swap.click(self._guard(self._swapped), self.inputs, table, **slow))
         for place, card in enumerate(at.cards):
             then_measured(card["remove"].click(self._guard(self._remover(place)), self.inputs, table, **slow))
             chosen = [card["which"], *self.inputs]
@@ -120,7 +122,9 @@ class _Page:
         at.go.click(self._guard(self._continuum), [at.steps, *self.inputs], [at.message, at.player], **slow)
         at.compare.click(self._guard(self._compared), self.inputs, [at.message, at.sheet], **slow)
         save: dict[str, Any] = {"fn": None, "inputs": at.saved, "js": "(file) => featureblendSave(file)", **slow}
-        at.download.click(self._guard(self._saved), self.inputs, [at.message, at.saved], **slow).then(**save)
+        at.download.click(
+            self._guard(self._saved), [at.picture_format, *self.inputs], [at.message, at.saved], **slow
+        ).then(**save)
         at.save_continuum.click(
             self._guard(self._continuum_saved), [at.steps, at.format, *self.inputs], [at.message, at.saved], **slow
         ).then(**save)
@@ -200,6 +204,8 @@ class _Page:
         return update | {
             at.table: tuple(table),
             at.example_box: gr.update(open=len(table) < 2),
+            at.hair: gr.update(choices=hair_choices([photo.name for photo in table]), value=0),
+            at.swap: gr.update(visible=len(table) == 2),
             at.drop: None,
             at.webcam: None,
             at.before: gr.update(choices=named, value=0),
@@ -237,6 +243,19 @@ class _Page:
             return self._guard(self._put)([(path.name, path.read_bytes())], values)
 
         return picked
+
+    def _example_pair(self) -> Callable[..., Update]:
+        def picked(event: gr.SelectData, *values: Any) -> Update:
+            """Two examples instead of what was on the table."""
+            paths = [EXAMPLE_FILES[place] for place in EXAMPLE_PAIRS[event.index]]
+            files = [(path.name, path.read_bytes()) for path in paths]
+            return self._guard(self._put)(files, [(), *values[1:]])
+
+        return picked
+
+    def _swapped(self, *values: Any) -> Update:
+        table, weights, look = _read(values)
+        return self._laid(table[::-1], weights[::-1], look)
 
     def _remover(self, place: int) -> Callable[..., Update]:
         def remove(*values: Any) -> Update:
@@ -285,18 +304,18 @@ class _Page:
         ]
         return {self.at.message: "", self.at.sheet: fragments.methods_sheet(found)}
 
-    def _saved(self, *values: Any) -> Update:
+    def _saved(self, format: str, *values: Any) -> Update:
         table, weights, look = _read(values)
         _two(table)
-        path = _file_for(table, "blend", ".png")
+        path = _file_for(table, "blend", PICTURE_FORMATS[format])
         self.studio.blend(table, weights, look).save(path)
         return {self.at.message: "", self.at.saved: str(path)}
 
 
 def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look]:
     """Read the inputs that all handlers have in common: the table, the options, and the six sliders."""
-    table, method, background, size, mend, *weights = values
-    look = Look(method, background, SIZES[size], bool(mend))
+    table, method, background, size, hair, mend, *weights = values
+    look = Look(method, background, SIZES[size], int(hair or 0), bool(mend))
     return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], look
 
 

@@ -90,9 +90,10 @@ def before_after(before: Image.Image, after: Image.Image, name: str) -> str:
 
 
 def player(frames: Sequence[Image.Image], captions: Sequence[str]) -> str:
-    """Show pictures one after the other: a slider, and a button that plays them to and fro."""
+    """Show pictures one after the other: a slider, and a button that plays them to and fro, as they do at first."""
     shown = "".join(
-        f'<img src="{source(frame)}" alt="{escape(caption)}"{" hidden" if place else ""}>'
+        f'<img src="{source(frame)}" alt="{escape(caption)}"'
+        f"{' hidden' if place else ' onload=featureblendStart(this)'}>"
         for place, (frame, caption) in enumerate(zip(frames, captions, strict=True))
     )
     return (
@@ -100,7 +101,7 @@ def player(frames: Sequence[Image.Image], captions: Sequence[str]) -> str:
         f'{escape(captions[0])}</p><div class="fb-controls"><button type="button" class="fb-play" '
         'onclick="featureblendPlay(this)">Play</button>'
         f'<input type="range" min="0" max="{len(frames) - 1}" value="0" aria-label="Place in the continuum" '
-        'oninput="featureblendShow(this)"></div></div>'
+        'oninput="featureblendHold(this)"></div></div>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,17 @@ from ..faces import EXAMPLES
 from . import fragments
 from .studio import MAX_PHOTOS, SIZES
 
-__all__ = ["EXAMPLE_FILES", "FORMATS", "HEAD", "STYLE", "Layout", "theme"]
+__all__ = [
+    "EXAMPLE_FILES",
+    "EXAMPLE_PAIRS",
+    "FORMATS",
+    "HEAD",
+    "PICTURE_FORMATS",
+    "STYLE",
+    "Layout",
+    "hair_choices",
+    "theme",
+]
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8")
@@ -30,8 +41,30 @@ BACKGROUND_NAMES = {
     "average": "average of the photos",
 }
 
+EXAMPLE_PAIRS = [(0, 1), (2, 5), (3, 4)]
+"""Examples that are blended by one click, by their places."""
+
 FORMATS = {"MP4 video": ".mp4", "GIF": ".gif", "WebP": ".webp", "PNG contact sheet": ".png"}
 """What a continuum is saved as."""
+
+PICTURE_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
+"""What a blend is saved as."""
+
+
+def hair_choices(names: Sequence[str]) -> list[tuple[str, int]]:
+    """What `Look.hair` may be, by what it is called: with fewer than two photos there is no choice yet."""
+    if len(names) < 2:
+        return [("both photos'", 0)]
+    own = [(f"{place}: {name}", place) for place, name in enumerate(names, 1)]
+    return [("both photos'" if len(names) == 2 else "the best photo's", 0), *own]
+
+
+def pair_picture(places: Sequence[int], side: int = 192) -> Image.Image:
+    """Example faces side by side."""
+    picture = Image.new("RGB", (side * len(places), side))
+    for column, place in enumerate(places):
+        picture.paste(Image.open(EXAMPLE_FILES[place]).resize((side, side)), (side * column, 0))
+    return picture
 
 
 def theme() -> gr.themes.Base:
@@ -61,32 +94,41 @@ class Layout:
         self.message = gr.HTML("", elem_id="message")
         self.saved = gr.File(visible="hidden", elem_id="saved")
         with gr.Row():
-            with gr.Column(scale=5, min_width=300):
+            with gr.Column(scale=5, min_width=300, elem_classes="fb-left"):
                 self._photos()
-            with gr.Column(scale=7, min_width=300), gr.Tabs():
+            with gr.Column(scale=7, min_width=300, elem_classes="fb-right"), gr.Tabs():
                 self._result()
 
     def _photos(self) -> None:
-        gr.HTML('<h2 class="fb-step">Drop two to six photos, or click to choose them</h2>', padding=False)
-        self.drop = gr.File(show_label=False, file_count="multiple", height=112, elem_id="drop", elem_classes="fb-drop")
-        with gr.Accordion("Use the webcam", open=False, elem_id="webcam-box"):
-            self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
+        gr.HTML('<h2 class="fb-step">Drop two to six photos</h2>', padding=False)
+        self.drop = gr.File(show_label=False, file_count="multiple", height=84, elem_id="drop", elem_classes="fb-drop")
         self.cards = [self._card(place) for place in range(MAX_PHOTOS)]
-        with gr.Accordion("Add example faces", elem_id="example-box") as self.example_box:
-            gr.HTML('<p class="fb-small">A model made them; these people do not exist.</p>', padding=False)
-            self.examples = gr.Gallery(
-                [Image.open(path) for path in EXAMPLE_FILES],
-                show_label=False,
-                columns=5,
-                height="auto",
-                object_fit="cover",
-                allow_preview=False,
-                interactive=False,
-                container=False,
-                buttons=[],
-                elem_id="examples",
-                elem_classes="fb-examples",
+        self.swap = gr.Button("Swap the two", visible=False, size="sm", elem_id="swap")
+        with gr.Accordion("Example faces", elem_id="example-box") as self.example_box:
+            gr.HTML(
+                '<p class="fb-small">A model made them; these people do not exist. A pair at one click:</p>',
+                padding=False,
             )
+            self.pairs = self._gallery([pair_picture(places) for places in EXAMPLE_PAIRS], "pairs")
+            gr.HTML('<p class="fb-small">Or one more face:</p>', padding=False)
+            self.examples = self._gallery([Image.open(path) for path in EXAMPLE_FILES], "examples")
+        with gr.Accordion("Webcam", open=False, elem_id="webcam-box"):
+            self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
+
+    def _gallery(self, pictures: list[Image.Image], name: str) -> gr.Gallery:
+        return gr.Gallery(
+            pictures,  # type: ignore[arg-type]
+            show_label=False,
+            columns=len(pictures),
+            height="auto",
+            object_fit="cover",
+            allow_preview=False,
+            interactive=False,
+            container=False,
+            buttons=[],
+            elem_id=name,
+            elem_classes=f"fb-examples fb-{name}",
+        )
 
     def _card(self, place: int) -> dict[str, Any]:
         with gr.Group(visible=False, elem_classes="fb-card", elem_id=f"card-{place + 1}") as group:
@@ -103,7 +145,18 @@ class Layout:
     def _result(self) -> None:
         with gr.Tab("Blend", id="blend"):
             self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
+            with gr.Row(elem_classes="fb-save"):
+                self.download = gr.Button(
+                    "Download at full size", variant="primary", interactive=False, elem_id="download", scale=4
+                )
+                self.picture_format = gr.Dropdown(
+                    list(PICTURE_FORMATS), value="PNG", show_label=False, label="Format of the download",
+                    container=False, min_width=90, scale=1, elem_id="picture-format",
+                )  # fmt: skip
             with gr.Row(elem_classes="fb-look"):
+                self.hair = gr.Dropdown(
+                    hair_choices(()), value=0, label="Hair and scene", min_width=130, elem_id="hair"
+                )
                 self.method = gr.Dropdown(
                     list(METHODS), value=METHODS[0], label="Method", min_width=130, elem_id="method"
                 )
@@ -121,7 +174,6 @@ class Layout:
                 container=False,
                 elem_id="mend",
             )
-            self.download = gr.Button("Download with recipe", variant="primary", interactive=False, elem_id="download")
             self.measures = gr.HTML("", elem_id="measures")
         with gr.Tab("Before / after", id="before"):
             self.before = gr.Dropdown([("photo 1", 0)], value=0, label="Photo", elem_id="before-choice")

@@ -29,6 +29,21 @@ function featureblendPlay(button) {
   }, 120);
 }
 
+// Whoever moves the slider wants the picture to stay.
+function featureblendHold(range) {
+  const button = range.closest(".fb-player").querySelector(".fb-play");
+  if (button.dataset.timer) featureblendPlay(button);
+  featureblendShow(range);
+}
+
+// It plays by itself once, unless the visitor wants no motion.
+function featureblendStart(picture) {
+  const button = picture.closest(".fb-player").querySelector(".fb-play");
+  if (button.dataset.started || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  button.dataset.started = "1";
+  featureblendPlay(button);
+}
+
 // A file that was just made is handed to the browser's own download.
 function featureblendSave(file) {
   if (!file || !file.url) return;

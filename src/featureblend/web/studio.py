@@ -78,12 +78,14 @@ class Look:
     """One of `featureblend.blend.compositing.BACKGROUNDS`."""
     size: int | str = "photos"
     """As `Blender.blend`."""
+    hair: int = 0
+    """Whose hair and surroundings: a photo's place from 1, or 0: between two photos', the best of more."""
     mend: bool = True
     """Whether the photos are restored, where the blender does so."""
 
     def options(self, count: int) -> dict[str, Any]:
         """Arguments of `Blender.blend` for so many photos. Of two, hair and background follow the slider."""
-        whose = "blend" if count == 2 else "auto"
+        whose: int | str = self.hair if 1 <= self.hair <= count else "blend" if count == 2 else "auto"
         return {"method": self.method, "background": self.background, "size": self.size, "surroundings": whose}
 
     def options_for(self, faces: Sequence[AlignedFace], at_most: int) -> dict[str, Any]:
