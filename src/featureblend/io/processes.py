@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import FeatureblendError
 
-__all__ = ["Run", "end_with_parent", "processes"]
+__all__ = ["Run", "allow_interrupts", "end_with_parent", "interrupts_held", "processes"]
 
 Run = Callable[..., Iterable[Any]]
 """`map`, or one that calls the function in other processes."""
@@ -50,7 +50,7 @@ def processes(jobs: int, start: Callable[..., Any] | None = None, *arguments: An
 
 def _mapped(pool: ProcessPoolExecutor, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
     try:
-        with _interrupts_held():  # which a process inherits: while it imports, Ctrl-C would print a traceback
+        with interrupts_held():  # which a process inherits: while it imports, Ctrl-C would print a traceback
             results = pool.map(function, *columns)
         yield from results
     except BrokenProcessPool as error:
@@ -60,8 +60,8 @@ def _mapped(pool: ProcessPoolExecutor, function: Callable[..., Any], *columns: I
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait until the end of the block, and in processes started there until `_start`."""
+def interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of the block, and in processes started there until they call `allow_interrupts`."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -77,11 +77,16 @@ def _start(start: Callable[..., Any] | None, arguments: tuple[Any, ...]) -> None
 
     cv2.setNumThreads(1)  # one process a core already
     end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, without a traceback from each
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    allow_interrupts()
     if start is not None:
         start(*arguments)
+
+
+def allow_interrupts() -> None:
+    """Let Ctrl-C end this process at once, without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def end_with_parent(grace: float = 0.0) -> None:

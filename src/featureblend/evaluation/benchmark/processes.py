@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
-from types import TracebackType
+from multiprocessing import get_context
 from typing import Any
 
 from ...errors import FeatureblendError
+from ...io.processes import interrupts_held
+from .worker import serve
 
 __all__ = ["Broken", "Worker"]
-
-# The worker finds modules where this process does, whatever was done to the path.
-START = "import sys; sys.path[:] = {path!r}; from featureblend.evaluation.benchmark.worker import main; main()"
 
 
 class Broken(FeatureblendError):
@@ -31,7 +24,7 @@ class Worker:
     Parameters
     ----------
     spec : mapping
-        As `featureblend.evaluation.benchmark.tasks.task` takes it; ready for JSON.
+        As `featureblend.evaluation.benchmark.tasks.task` takes it.
     patience : float
         Seconds to wait for an answer.
 
@@ -43,19 +36,15 @@ class Worker:
 
     def __init__(self, spec: Mapping[str, Any], patience: float = 120.0) -> None:
         self.patience = patience
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as the process)
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", START.format(path=sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-            encoding="utf-8",
-        )
-        self._answers: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()  # a pipe has no time limit of its own
+        self._said = tempfile.NamedTemporaryFile()  # noqa: SIM115 (it lives as long as the process)
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, spec, self._said.name), daemon=True)
+        with interrupts_held():
+            self._process.start()
+        theirs.close()
         try:
-            self.start = self._ask(json.dumps(spec))
+            self.start = self._answer()
             """What the first call took (`imported`, `first`, `laps`: seconds) and held (`before`, `peak`: bytes)."""
         except BaseException:
             self.end()
@@ -64,63 +53,41 @@ class Worker:
     def __enter__(self) -> Worker:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def measure(self) -> dict[str, Any]:
-        """Run the task once more.
-
-        Returns
-        -------
-        dict
-            ``seconds``, their parts ``laps`` where known, and the process's ``peak`` so far in bytes.
+        """Run the task again and return its `seconds`, its `laps` (or None) and the `peak` in bytes.
 
         Raises
         ------
         Broken
-            If it fails, brings the process down, or takes longer than the patience lasts.
+            If it fails, the process ends, or no answer comes in time.
         """
-        return self._ask("again")
+        self._pipe.send("again")
+        return self._answer()
 
     def end(self) -> None:
-        """End the process."""
+        """End the process, whatever it does."""
         self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._said):
-            if stream is not None:
-                with suppress(OSError):  # what was not written can't be any more
-                    stream.close()
+        self._process.join()
+        self._pipe.close()
+        self._said.close()
 
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as stream:
-            for line in stream:
-                self._answers.put(line)
-        self._answers.put(None)
-
-    def _ask(self, line: str) -> dict[str, Any]:
-        assert self._process.stdin is not None
+    def _answer(self) -> dict[str, Any]:
+        if not self._pipe.poll(self.patience):
+            raise Broken(f"no answer in {self.patience:g} s")
         try:
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-        except OSError:  # it is gone; what it said last is still to be read
-            pass
-        try:
-            said = self._answers.get(timeout=self.patience)
-        except queue.Empty:
-            raise Broken(f"no answer in {self.patience:g} s") from None
-        if said is None:
-            raise Broken(self._last_words())
-        answer = json.loads(said)
+            answer: dict[str, Any] = self._pipe.recv()
+        except EOFError:
+            raise Broken(self._last_words()) from None
         if "error" in answer:
             raise Broken(answer["error"])
         return answer
 
     def _last_words(self) -> str:
-        code = self._process.wait()
+        self._process.join()
+        code = self._process.exitcode or 0
         how = f"stopped by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        self._said.seek(0)
         lines = self._said.read().decode(errors="replace").strip().splitlines()
         return f"its process {how}" + (f": {lines[-1].strip()}" if lines else "")

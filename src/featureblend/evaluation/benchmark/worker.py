@@ -1,7 +1,6 @@
 """A process that prepares one task, runs it on request, and reports its time and memory.
 
-It answers in lines of JSON on what was its standard output; what the task prints goes to standard error. One
-process a task keeps apart what each imports, opens and holds, and a task that brings its process down takes no
+One process a task keeps apart what each imports, opens and holds, and a task that brings its process down takes no
 other along.
 
 Memory is the process's own peak of resident pages, native libraries included: Linux's ``VmHWM``, which begins anew
@@ -11,31 +10,30 @@ numpy's arrays only, and not what OpenCV and ONNX Runtime take.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from typing import Any
 
-__all__ = ["main"]
+from ...errors import FeatureblendError
+from ...io.processes import allow_interrupts
+from .tasks import task
+
+__all__ = ["memory", "serve", "timed"]
 
 LEAST = 0.02
 """Seconds for which a quick task is repeated, to take the mean."""
 
 
-def main() -> None:
-    """Run the task described by the first line of standard input, once for each further line."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def answer(**values: Any) -> None:
-        answers.write(json.dumps(values) + "\n")
-        answers.flush()
-
+def serve(pipe: Connection, spec: Mapping[str, Any], said: str) -> None:
+    """Run a task, and again whenever asked; what it prints goes into the file `said`."""
+    allow_interrupts()
+    with open(said, "ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
     try:
-        spec = json.loads(sys.stdin.readline())
-        from .tasks import task
-
         begin = time.perf_counter()
         call = task(spec)
         imported = time.perf_counter() - begin
@@ -44,14 +42,16 @@ def main() -> None:
         begin = time.perf_counter()
         laps = call()
         first = time.perf_counter() - begin
-        answer(imported=imported, first=first, laps=laps, before=before, peak=memory()["peak"])
-        for _ in sys.stdin:
+        pipe.send({"imported": imported, "first": first, "laps": laps, "before": before, "peak": memory()["peak"]})
+        while pipe.recv():
             seconds, laps = timed(call)
-            answer(seconds=seconds, laps=laps, peak=memory()["peak"])
+            pipe.send({"seconds": seconds, "laps": laps, "peak": memory()["peak"]})
+    except EOFError:  # nobody asks any more
+        pass
     except BaseException as error:  # a peer may end in any way, exit() included
-        said = " ".join(str(error).split()) or "no reason given"
-        mine = type(error).__name__ == "FeatureblendError"
-        answer(error=said if mine else f"{type(error).__name__}: {said}")
+        reason = " ".join(str(error).split()) or "no reason given"
+        mine = isinstance(error, FeatureblendError)
+        pipe.send({"error": reason if mine else f"{type(error).__name__}: {reason}"})
 
 
 def timed(call: Any) -> tuple[float, dict[str, float] | None]:
@@ -103,7 +103,3 @@ def _forget_peak() -> None:
             reset.write("5")
     except OSError:  # another system: the peak then includes the imports
         pass
-
-
-if __name__ == "__main__":
-    main()
