@@ -54,13 +54,13 @@ def test_at_its_own_end_each_photo_is_as_it_was(faces, meeting):
         np.testing.assert_allclose(made.landmarks, faces[which].landmarks, atol=1e-6)
 
 
-@pytest.mark.parametrize("share", [0, 0.3, 0.5, 0.8])
-def test_around_the_face_both_are_the_same(meeting, share):
-    first, second = meeting.at([1 - share, share])
-    np.testing.assert_array_equal(first.landmarks, second.landmarks)
-    outside = face_mask(first.at(SIDE).landmarks, SIDE) == 0
-    np.testing.assert_array_equal(first.photo[outside], second.photo[outside])
-    assert (first.photo != second.photo)[~outside].mean() > 0.3
+def test_around_the_face_both_are_the_same(meeting):
+    for share in [0, 0.3, 0.5, 0.8]:
+        first, second = meeting.at([1 - share, share])
+        np.testing.assert_array_equal(first.landmarks, second.landmarks)
+        outside = face_mask(first.at(SIDE).landmarks, SIDE) == 0
+        np.testing.assert_array_equal(first.photo[outside], second.photo[outside])
+        assert (first.photo != second.photo)[~outside].mean() > 0.3
 
 
 def test_the_colour_of_hair_goes_from_one_to_the_other(meeting):

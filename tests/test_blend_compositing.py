@@ -25,16 +25,16 @@ def soft(faces):
     return cv2.GaussianBlur(((faces[0].image.astype(int) + faces[1].image) // 2).astype(np.uint8), (0, 0), 2)
 
 
-@pytest.mark.parametrize("background", BACKGROUNDS)
-@pytest.mark.parametrize("detail", [True, False])
-def test_every_background_at_every_kind_of_size(faces, soft, background, detail):
-    native = faces[0].native_size
-    for size, side in (("model", 96), (40, 40), (150, 150), ("source", native)):
-        made = compose(soft, faces, [0.5, 0.5], background=background, size=size, detail=detail)
-        if background == "source" and not isinstance(size, int):
-            side = 300  # the photo's own
-        assert made.shape == (side, side, 4 if background == "transparent" else 3)
-        assert made.dtype == np.uint8
+def test_every_background_at_every_kind_of_size(faces, soft):
+    for background in BACKGROUNDS:
+        for detail in [True, False]:
+            native = faces[0].native_size
+            for size, side in (("model", 96), (40, 40), (150, 150), ("source", native)):
+                made = compose(soft, faces, [0.5, 0.5], background=background, size=size, detail=detail)
+                if background == "source" and not isinstance(size, int):
+                    side = 300  # the photo's own
+                assert made.shape == (side, side, 4 if background == "transparent" else 3)
+                assert made.dtype == np.uint8
 
 
 def test_without_detail_or_background_the_blend_is_left_alone(faces, soft):
@@ -65,20 +65,20 @@ def test_native_size_is_the_photos_scale():
     assert twice.native_size == pytest.approx(2 * face.native_size, abs=1)
 
 
-@pytest.mark.parametrize("size", [96, 200, 333])
-def test_putting_back_is_the_exact_inverse_of_cutting_out(size):
-    photo, points = draw_face(5, 300)
-    photo = cv2.GaussianBlur(photo, (0, 0), 3)
-    face = align_face(photo, points, size)
-    brighter = np.clip(photo.astype(np.float32) + 20, 0, 255).astype(np.uint8)
-    after = align_face(brighter, points, size)
-    back = paste(photo, face.image, after.image, face.matrix)
-    places = transform_points(np.argwhere(np.ones((300, 300)))[:, ::-1].astype(float), face.matrix)
-    margin = 0.1 * size
-    inside = ((places > margin) & (places < size - 1 - margin)).all(axis=1).reshape(300, 300)
-    outside = ((places < -1) | (places > size)).any(axis=1).reshape(300, 300)
-    assert np.abs(back.astype(int) - brighter)[inside].mean() < 1
-    np.testing.assert_array_equal(back[outside], photo[outside])
+def test_putting_back_is_the_exact_inverse_of_cutting_out():
+    for size in [96, 200, 333]:
+        photo, points = draw_face(5, 300)
+        photo = cv2.GaussianBlur(photo, (0, 0), 3)
+        face = align_face(photo, points, size)
+        brighter = np.clip(photo.astype(np.float32) + 20, 0, 255).astype(np.uint8)
+        after = align_face(brighter, points, size)
+        back = paste(photo, face.image, after.image, face.matrix)
+        places = transform_points(np.argwhere(np.ones((300, 300)))[:, ::-1].astype(float), face.matrix)
+        margin = 0.1 * size
+        inside = ((places > margin) & (places < size - 1 - margin)).all(axis=1).reshape(300, 300)
+        outside = ((places < -1) | (places > size)).any(axis=1).reshape(300, 300)
+        assert np.abs(back.astype(int) - brighter)[inside].mean() < 1
+        np.testing.assert_array_equal(back[outside], photo[outside])
 
 
 def test_a_spot_goes_back_to_its_place():
@@ -112,15 +112,17 @@ def test_a_photo_put_into_itself_is_the_photo(faces):
     np.testing.assert_array_equal(made, faces[0].photo)
 
 
-@pytest.mark.parametrize("size", [150, 500])
-def test_a_photo_at_another_size(faces, soft, size):
-    wide = np.pad(faces[0].photo, ((0, 0), (60, 40), (0, 0)), mode="edge")
-    face = align_face(wide, np.add(draw_face(1, 300)[1], (60, 0)), 96)
-    made = compose(soft, [face, faces[1]], [0.5, 0.5], background="source", size=size)
-    assert made.shape == (round(300 * size / 400), size, 3)
-    plain = compose(soft, [face, faces[1]], [0.5, 0.5], background="source")
-    again = cv2.resize(plain, (size, made.shape[0]), interpolation=cv2.INTER_AREA if size < 400 else cv2.INTER_CUBIC)
-    assert np.abs(made.astype(int) - again).mean() < 4
+def test_a_photo_at_another_size(faces, soft):
+    for size in [150, 500]:
+        wide = np.pad(faces[0].photo, ((0, 0), (60, 40), (0, 0)), mode="edge")
+        face = align_face(wide, np.add(draw_face(1, 300)[1], (60, 0)), 96)
+        made = compose(soft, [face, faces[1]], [0.5, 0.5], background="source", size=size)
+        assert made.shape == (round(300 * size / 400), size, 3)
+        plain = compose(soft, [face, faces[1]], [0.5, 0.5], background="source")
+        again = cv2.resize(
+            plain, (size, made.shape[0]), interpolation=cv2.INTER_AREA if size < 400 else cv2.INTER_CUBIC
+        )
+        assert np.abs(made.astype(int) - again).mean() < 4
 
 
 def test_around_a_face_that_is_cut_out(faces, soft):
@@ -138,20 +140,20 @@ def test_around_a_face_that_is_cut_out(faces, soft):
     assert np.abs(average[corner] - mean).mean() < 12
 
 
-@pytest.mark.parametrize("seed", [1, 2, 4, 5])
-def test_a_head_is_cut_out_with_its_hair_and_a_face_without(seed):
-    face = align_face(*draw_face(seed, 300), 128)
-    labels = warped(draw_labels(seed, 300), face.matrix, (128, 128), cv2.BORDER_REFLECT_101)
-    sure = dict(zip(LABELS, np.moveaxis(labels > 0.95, -1, 0), strict=True))
-    head, alone = (
-        compose(face.image, [face, face], [1, 0], background="transparent", cut=cut)[..., 3] / 255 for cut in CUTS
-    )
-    assert head[sure["skin"]].mean() > 0.9
-    assert head[sure["hair"]].mean() > 0.8
-    assert head[sure["background"]].mean() < 0.1
-    assert alone[sure["hair"]].mean() < 0.4
-    assert alone[sure["background"]].mean() < 0.02
-    assert alone[64, 64] == 1
+def test_a_head_is_cut_out_with_its_hair_and_a_face_without():
+    for seed in [1, 2, 4, 5]:
+        face = align_face(*draw_face(seed, 300), 128)
+        labels = warped(draw_labels(seed, 300), face.matrix, (128, 128), cv2.BORDER_REFLECT_101)
+        sure = dict(zip(LABELS, np.moveaxis(labels > 0.95, -1, 0), strict=True))
+        head, alone = (
+            compose(face.image, [face, face], [1, 0], background="transparent", cut=cut)[..., 3] / 255 for cut in CUTS
+        )
+        assert head[sure["skin"]].mean() > 0.9
+        assert head[sure["hair"]].mean() > 0.8
+        assert head[sure["background"]].mean() < 0.1
+        assert alone[sure["hair"]].mean() < 0.4
+        assert alone[sure["background"]].mean() < 0.02
+        assert alone[64, 64] == 1
 
 
 def test_the_frame_of_a_pasted_crop():
@@ -161,9 +163,8 @@ def test_the_frame_of_a_pasted_crop():
     assert (np.diff(fade[25, :25]) >= 0).all()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_what_is_refused(faces, soft):
+    for options, message in [
         ({"background": "beach"}, "unknown background 'beach'"),
         ({"cut": "hair"}, "unknown cut 'hair': use one of head, face"),
         ({"size": 9}, "size 9"),
@@ -174,11 +175,9 @@ def test_the_frame_of_a_pasted_crop():
         ({"onto": 0}, "onto 0: use the number of a photo, 1 to 2"),
         ({"surroundings": 3}, "surroundings 3"),
         ({"surroundings": "best"}, "surroundings 'best'"),
-    ],
-)
-def test_what_is_refused(faces, soft, options, message):
-    with pytest.raises(FeatureblendError, match=message):
-        compose(soft, faces, [0.5, 0.5], **options)
+    ]:
+        with pytest.raises(FeatureblendError, match=message):
+            compose(soft, faces, [0.5, 0.5], **options)
 
 
 def test_a_code_has_no_photo_to_go_back_into(faces, soft):
@@ -190,14 +189,14 @@ def test_a_code_has_no_photo_to_go_back_into(faces, soft):
     assert compose(soft, [code, faces[1]], [0.5, 0.5], background="source", onto=2).shape == (300, 300, 3)
 
 
-@pytest.mark.parametrize("shift", [(-110, 0), (0, 130), (-90, -120)])
-def test_a_face_at_the_edge_of_its_photo(faces, soft, shift):
-    image, points = draw_face(1, 300)
-    moved = cv2.warpAffine(image, np.array([[1.0, 0, shift[0]], [0, 1, shift[1]]]), (300, 300))
-    face = align_face(moved, np.add(points, shift), 96)
-    made = compose(soft, [face, faces[1]], [0.5, 0.5], background="source")
-    assert made.shape == (300, 300, 3)
-    assert (made != moved).any()
+def test_a_face_at_the_edge_of_its_photo(faces, soft):
+    for shift in [(-110, 0), (0, 130), (-90, -120)]:
+        image, points = draw_face(1, 300)
+        moved = cv2.warpAffine(image, np.array([[1.0, 0, shift[0]], [0, 1, shift[1]]]), (300, 300))
+        face = align_face(moved, np.add(points, shift), 96)
+        made = compose(soft, [face, faces[1]], [0.5, 0.5], background="source")
+        assert made.shape == (300, 300, 3)
+        assert (made != moved).any()
 
 
 def test_a_tiny_face_in_a_large_photo(faces, soft):
@@ -228,12 +227,12 @@ def test_what_a_warped_face_brings_in_from_beyond_the_crop_is_the_photos_own():
     np.testing.assert_array_equal(code.padded(4)[0, 4:-4], face.image[4])
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "L", "P"])
-def test_photos_of_other_kinds(faces, soft, mode):
-    image, points = draw_face(1, 200)
-    photo = load_image(Image.fromarray(image).convert(mode))
-    face = align_face(photo, points, 96)
-    assert compose(soft, [face, faces[1]], [0.5, 0.5], background="source").shape == (200, 200, 3)
+def test_photos_of_other_kinds(faces, soft):
+    for mode in ["RGBA", "L", "P"]:
+        image, points = draw_face(1, 200)
+        photo = load_image(Image.fromarray(image).convert(mode))
+        face = align_face(photo, points, 96)
+        assert compose(soft, [face, faces[1]], [0.5, 0.5], background="source").shape == (200, 200, 3)
 
 
 def test_landmarks_far_outside_the_crop(faces, soft):

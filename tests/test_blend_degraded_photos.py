@@ -47,23 +47,23 @@ def cut_alike(blender, photo, kind):
     return good, align_face(degrade(photo, kind), marks, blender.image_size, template=blender.config.crop)
 
 
-@pytest.mark.parametrize("kind", SAID)
-@pytest.mark.parametrize("size", [None, 256])
-def test_a_blend_is_nearly_that_of_the_good_photo(blender, photo, kind, size):
-    faces, other = cut_alike(blender, photo, kind), blender.find(SECOND)
-    wanted, made = (blender.blend_faces([face, other], surroundings=1, size=size) for face in faces)
-    good, seen = (face.at(size or 128).image for face in faces)
-    assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > psnr(seen, good) + GAINED[kind]
-    assert any(SAID[kind] in line for line in made.warnings)
-    assert not any("can't draw" in line for line in made.warnings)
+def test_a_blend_is_nearly_that_of_the_good_photo(blender, photo):
+    for kind in SAID:
+        for size in [None, 256]:
+            faces, other = cut_alike(blender, photo, kind), blender.find(SECOND)
+            wanted, made = (blender.blend_faces([face, other], surroundings=1, size=size) for face in faces)
+            good, seen = (face.at(size or 128).image for face in faces)
+            assert psnr(np.asarray(made.image), np.asarray(wanted.image)) > psnr(seen, good) + GAINED[kind]
+            assert any(SAID[kind] in line for line in made.warnings)
+            assert not any("can't draw" in line for line in made.warnings)
 
 
-@pytest.mark.parametrize("kind", ["compression", "thumbnail"])
-def test_compression_is_seen_in_photos_of_any_size(blender, photo, kind):
-    good, bad = blender.find(photo), blender.find(degrade(photo, kind))
-    (restored,), (degradation,) = blender.networks.cleaned([bad.image])
-    assert degradation.round().tolist() == [0, 1]
-    assert psnr(restored, good.image) > psnr(bad.image, good.image) + 0.3
+def test_compression_is_seen_in_photos_of_any_size(blender, photo):
+    for kind in ["compression", "thumbnail"]:
+        good, bad = blender.find(photo), blender.find(degrade(photo, kind))
+        (restored,), (degradation,) = blender.networks.cleaned([bad.image])
+        assert degradation.round().tolist() == [0, 1]
+        assert psnr(restored, good.image) > psnr(bad.image, good.image) + 0.3
 
 
 def test_good_photos_and_models_without_a_cleaner_change_nothing(blender, photo):
@@ -87,22 +87,22 @@ def test_a_face_is_cleaned_once_and_a_code_never(blender, photo):
     assert np.array_equal(code.restored, code.image)
 
 
-@pytest.mark.parametrize("method", ["morph", "pixel"])
-def test_other_methods_take_photos_as_they_are_whoever_found_them(blender, photo, tmp_path, method):
-    save_image(tmp_path / "noisy.png", degrade(photo, "noise"))
-    photos = [tmp_path / "noisy.png", SECOND]
-    one, other = (each.blend(photos, method=method, detail=True) for each in (blender, RememberingBlender(blender)))
-    assert np.array_equal(one.image, other.image)
-    assert one.warnings == other.warnings == ()
+def test_other_methods_take_photos_as_they_are_whoever_found_them(blender, photo, tmp_path):
+    for method in ["morph", "pixel"]:
+        save_image(tmp_path / "noisy.png", degrade(photo, "noise"))
+        photos = [tmp_path / "noisy.png", SECOND]
+        one, other = (each.blend(photos, method=method, detail=True) for each in (blender, RememberingBlender(blender)))
+        assert np.array_equal(one.image, other.image)
+        assert one.warnings == other.warnings == ()
 
 
-@pytest.mark.parametrize("kind", ["noise", "blur"])
-def test_a_mirror_image_is_restored_as_the_face_is(blender, photo, kind):
-    (own,) = blender.cleaned([blender.find(degrade(photo, kind))])
-    for face in (own, blender.find(blender.encode(degrade(photo, kind)))):
-        (mirrored,) = blender.cleaned([_mirrored(face)])
-        assert np.array_equal(mirrored.restored, face.restored[:, ::-1])
-        assert mirrored.degradation is face.degradation
+def test_a_mirror_image_is_restored_as_the_face_is(blender, photo):
+    for kind in ["noise", "blur"]:
+        (own,) = blender.cleaned([blender.find(degrade(photo, kind))])
+        for face in (own, blender.find(blender.encode(degrade(photo, kind)))):
+            (mirrored,) = blender.cleaned([_mirrored(face)])
+            assert np.array_equal(mirrored.restored, face.restored[:, ::-1])
+            assert mirrored.degradation is face.degradation
 
 
 def test_blur_does_not_win_the_hair_by_being_sharpened(blender, photo):
@@ -118,15 +118,15 @@ def test_a_noisy_photo_does_not_give_its_hair_for_being_sharp(blender, photo):
     assert resolve_source_weights(blender.cleaned(faces), [0.5, 0.5]).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("kind", ["light", "noise"])
-def test_back_in_its_photo_the_face_has_the_photos_light_and_the_rest_its_grain(blender, photo, kind):
-    bad = degrade(photo, kind)
-    made = np.asarray(blender.blend([bad, SECOND], background="source").image).astype(float)
-    assert np.abs(made[:12] - bad[:12]).mean() < 3  # the photo's border is no part of the face
-    face = blender.find(bad)
-    middle = tuple(round(value) for value in np.linalg.inv(np.vstack([face.matrix, [0, 0, 1]]))[:2] @ [64, 80, 1])
-    spot = slice(middle[1] - 12, middle[1] + 12), slice(middle[0] - 12, middle[0] + 12)
-    assert abs(made[spot].mean() - bad[spot].mean()) < 25  # undone, the light alone is 60
+def test_back_in_its_photo_the_face_has_the_photos_light_and_the_rest_its_grain(blender, photo):
+    for kind in ["light", "noise"]:
+        bad = degrade(photo, kind)
+        made = np.asarray(blender.blend([bad, SECOND], background="source").image).astype(float)
+        assert np.abs(made[:12] - bad[:12]).mean() < 3  # the photo's border is no part of the face
+        face = blender.find(bad)
+        middle = tuple(round(value) for value in np.linalg.inv(np.vstack([face.matrix, [0, 0, 1]]))[:2] @ [64, 80, 1])
+        spot = slice(middle[1] - 12, middle[1] + 12), slice(middle[0] - 12, middle[0] + 12)
+        assert abs(made[spot].mean() - bad[spot].mean()) < 25  # undone, the light alone is 60
 
 
 def test_nothing_is_said_of_good_photos(blender):
@@ -149,18 +149,15 @@ def test_edits_bring_no_noise_back_and_say_so(blender):
     assert "taken out" in made.warnings[0]
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
+def test_every_edit_of_few_photos_names_those_that_it_restored(blender, photo, tmp_path):
+    for verb in [
         lambda good, bad, blender: continuum([good, bad], steps=2, blender=blender),
         lambda good, bad, blender: mix(good, eyes=bad, blender=blender),
         lambda good, bad, blender: transform(bad, good, SECOND, blender=blender),
-    ],
-)
-def test_every_edit_of_few_photos_names_those_that_it_restored(blender, photo, tmp_path, verb):
-    dim = tmp_path / "dim.png"
-    save_image(dim, degrade(photo, "light"))
-    assert [line.split(":")[0] for line in verb(FIRST, dim, blender).warnings] == ["dim.png"]
+    ]:
+        dim = tmp_path / "dim.png"
+        save_image(dim, degrade(photo, "light"))
+        assert [line.split(":")[0] for line in verb(FIRST, dim, blender).warnings] == ["dim.png"]
 
 
 def test_the_command_prints_the_warning(photo, tmp_path, capsys):

@@ -27,11 +27,9 @@ def test_any_weights_that_are_not_all_zero_are_scaled_to_sum_1(weights):
             assert share == pytest.approx(weight / largest * shares.max(), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("weights", "due"), [([5e-324, 5e-324], [0.5, 0.5]), ([1.7e308, 1.7e308], [0.5, 0.5]), ([0, 3], [0, 1])]
-)
-def test_the_ends_of_the_number_line(weights, due):
-    assert normalised_weights(weights, 2).tolist() == due
+def test_the_ends_of_the_number_line():
+    for weights, due in [([5e-324, 5e-324], [0.5, 0.5]), ([1.7e308, 1.7e308], [0.5, 0.5]), ([0, 3], [0, 1])]:
+        assert normalised_weights(weights, 2).tolist() == due
 
 
 def test_equal_weights_are_the_default_and_only_that():
@@ -40,9 +38,8 @@ def test_equal_weights_are_the_default_and_only_that():
         normalised_weights([], 2)
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
+def test_weights_that_do_not_fit():
+    for weights, message in [
         ([0, 0], "weights 0 0: at least one must be more than 0"),
         ([-0.0, 0], "at least one must be more than 0"),
         ([2, -1], "weights 2 -1: none may be negative"),
@@ -54,21 +51,19 @@ def test_equal_weights_are_the_default_and_only_that():
         ([[1, 1]], "2 for 2 photos; give one a photo"),
         (["one", "two"], "each must be a number"),
         ([[1], [1, 2]], "each must be a number"),
-    ],
-)
-def test_weights_that_do_not_fit(weights, message):
-    with pytest.raises(FeatureblendError, match=message):
-        normalised_weights(weights, 2)
+    ]:
+        with pytest.raises(FeatureblendError, match=message):
+            normalised_weights(weights, 2)
 
 
-@pytest.mark.parametrize("weights", [[2, 1], [0.1, 0.2], [5, 3, 1], [1, 1, 1, 1, 1, 1, 1], [0.7, 0.3]])
-def test_a_recipes_weights_stay_what_they_are(weights):
+def test_a_recipes_weights_stay_what_they_are():
     """To the last bit: a recipe that is followed gives the recipe again."""
-    once = normalised_weights(weights, len(weights))
-    again = normalised_weights(once.tolist(), len(weights))
-    assert again.tolist() == once.tolist()
-    assert normalised_weights(once, len(weights)) is not once
-    assert normalised_weights([0.7, 0.3], 2).tolist() == [0.7, 0.3]
+    for weights in [[2, 1], [0.1, 0.2], [5, 3, 1], [1, 1, 1, 1, 1, 1, 1], [0.7, 0.3]]:
+        once = normalised_weights(weights, len(weights))
+        again = normalised_weights(once.tolist(), len(weights))
+        assert again.tolist() == once.tolist()
+        assert normalised_weights(once, len(weights)) is not once
+        assert normalised_weights([0.7, 0.3], 2).tolist() == [0.7, 0.3]
 
 
 def test_a_file_is_named_by_its_hash_and_without_its_folder(tmp_path):

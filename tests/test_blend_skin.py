@@ -51,15 +51,15 @@ def low_band(image):
     return cv2.GaussianBlur(np.asarray(image, np.float32), (0, 0), 8)
 
 
-@pytest.mark.parametrize(("weight", "drawn"), list(zip(WEIGHTS, itertools.cycle([0, 128, 255]), strict=False)))
-def test_whatever_was_decoded_the_low_band_of_a_face_is_its_parents_mean(weight, drawn):
-    for pair in PAIRS:
-        points = np.mean([face.landmarks for face in pair], axis=0)
-        mean = (1 - weight) * pair[0].image.astype(float) + weight * pair[1].image
-        made = with_mean_colour(np.full((128, 128, 3), drawn, np.uint8), mean, mean, points)
-        deep = face_mask(points, 128, forehead=0, soft=0.05) > 0.9
-        assert np.abs(low_band(made) - low_band(mean))[deep].max() < 12
-        assert np.abs((low_band(made) - low_band(mean))[deep].mean(axis=0)).max() < 3
+def test_whatever_was_decoded_the_low_band_of_a_face_is_its_parents_mean():
+    for weight, drawn in list(zip(WEIGHTS, itertools.cycle([0, 128, 255]), strict=False)):
+        for pair in PAIRS:
+            points = np.mean([face.landmarks for face in pair], axis=0)
+            mean = (1 - weight) * pair[0].image.astype(float) + weight * pair[1].image
+            made = with_mean_colour(np.full((128, 128, 3), drawn, np.uint8), mean, mean, points)
+            deep = face_mask(points, 128, forehead=0, soft=0.05) > 0.9
+            assert np.abs(low_band(made) - low_band(mean))[deep].max() < 12
+            assert np.abs((low_band(made) - low_band(mean))[deep].mean(axis=0)).max() < 3
 
 
 def test_hair_and_background_keep_their_colours():
@@ -113,24 +113,24 @@ def test_a_blend_knows_its_hair_unless_everyones_is_mixed(blender):
     assert blended(blender.networks, known, np.array([0.5, 0.5]), options).hair is None
 
 
-@pytest.mark.parametrize("seed", [0, 1, 7])
-def test_skin_of_another_colour_has_no_glow_about_it(seed):
+def test_skin_of_another_colour_has_no_glow_about_it():
     """One person before a plain wall, with dark and with light skin: the wall stays plain."""
-    image, points = draw_face(seed, 256)
-    labels = draw_labels(seed, 256)
-    wall, skin = labels[..., :1], labels[..., 1:2]
-    usual = image[skin[..., 0] > 0.95].mean(axis=0)
-    faces = []
-    for colour in ((80, 55, 40), (200, 165, 140)):
-        painted = image * (1 - skin) + np.clip(image * (colour / usual), 0, 255) * skin
-        faces.append(align_face(np.rint(painted * (1 - wall) + 225 * wall).astype(np.uint8), points, 128))
-    there = warped(labels, faces[0].matrix, (128, 128), cv2.BORDER_REFLECT_101) > 0.95
-    beside = cv2.erode(there[..., 0].astype(np.uint8), np.ones((5, 5))) > 0
-    soft = ((faces[0].image.astype(float) + faces[1].image) / 2).astype(np.uint8)
-    for who in (1, 2):
-        made = compose(soft, faces, [0.5, 0.5], surroundings=who).astype(float)
-        assert np.abs(made - 225)[beside].max() < 6
-        assert np.abs(made - soft)[there[..., 1]].mean() < 10
+    for seed in [0, 1, 7]:
+        image, points = draw_face(seed, 256)
+        labels = draw_labels(seed, 256)
+        wall, skin = labels[..., :1], labels[..., 1:2]
+        usual = image[skin[..., 0] > 0.95].mean(axis=0)
+        faces = []
+        for colour in ((80, 55, 40), (200, 165, 140)):
+            painted = image * (1 - skin) + np.clip(image * (colour / usual), 0, 255) * skin
+            faces.append(align_face(np.rint(painted * (1 - wall) + 225 * wall).astype(np.uint8), points, 128))
+        there = warped(labels, faces[0].matrix, (128, 128), cv2.BORDER_REFLECT_101) > 0.95
+        beside = cv2.erode(there[..., 0].astype(np.uint8), np.ones((5, 5))) > 0
+        soft = ((faces[0].image.astype(float) + faces[1].image) / 2).astype(np.uint8)
+        for who in (1, 2):
+            made = compose(soft, faces, [0.5, 0.5], surroundings=who).astype(float)
+            assert np.abs(made - 225)[beside].max() < 6
+            assert np.abs(made - soft)[there[..., 1]].mean() < 10
 
 
 SKINS = ((70, 48, 36), (110, 78, 60), (160, 120, 98), (205, 168, 145), (240, 208, 190))
@@ -142,23 +142,23 @@ def chroma(image):
     return image - (image @ (0.299, 0.587, 0.114))[..., None]
 
 
-@pytest.mark.parametrize("cast", [(-14, 10, -6), (12, 2, -16), (-10, -4, 22), (0, 0, 0)])
-def test_a_cast_on_skin_is_not_painted_stronger(cast):
+def test_a_cast_on_skin_is_not_painted_stronger():
     """Green, orange and blue reflections in a shadow, in the light and in between."""
-    shades = np.linspace(0.2, 1.15, 20)[:, None]
-    for old, new in itertools.product(SKINS, SKINS):
-        plain = np.clip(shades * np.array(old), 0, 255)[None].astype(np.float32)
-        seen = np.clip(plain + cast, 0, 255).astype(np.float32)
-        before, after = (np.broadcast_to(np.float32(one), seen.shape) for one in (old, new))
-        made, expected = (tinted(one, before, after) for one in (seen, plain))
-        assert np.abs(chroma(made) - chroma(expected)).max() <= np.abs(chroma(seen) - chroma(plain)).max() + 4
-        # In the light the colour is the new skin's, and a shadow has no more of it.
-        lit = tinted(before, before, after)
-        np.testing.assert_allclose(lit, after, rtol=0.02)
-        assert (
-            np.abs(chroma(expected[0, shades[:, 0] <= 1])).max()
-            <= max(np.abs(chroma(old)).max(), np.abs(chroma(new)).max()) + 4
-        )
+    for cast in [(-14, 10, -6), (12, 2, -16), (-10, -4, 22), (0, 0, 0)]:
+        shades = np.linspace(0.2, 1.15, 20)[:, None]
+        for old, new in itertools.product(SKINS, SKINS):
+            plain = np.clip(shades * np.array(old), 0, 255)[None].astype(np.float32)
+            seen = np.clip(plain + cast, 0, 255).astype(np.float32)
+            before, after = (np.broadcast_to(np.float32(one), seen.shape) for one in (old, new))
+            made, expected = (tinted(one, before, after) for one in (seen, plain))
+            assert np.abs(chroma(made) - chroma(expected)).max() <= np.abs(chroma(seen) - chroma(plain)).max() + 4
+            # In the light the colour is the new skin's, and a shadow has no more of it.
+            lit = tinted(before, before, after)
+            np.testing.assert_allclose(lit, after, rtol=0.02)
+            assert (
+                np.abs(chroma(expected[0, shades[:, 0] <= 1])).max()
+                <= max(np.abs(chroma(old)).max(), np.abs(chroma(new)).max()) + 4
+            )
 
 
 def chroma_beyond(image, pair):
@@ -190,23 +190,23 @@ def test_ears_and_neck_follow_the_face(blender):
             assert 0.2 < between < 0.8
 
 
-@pytest.mark.parametrize("detail", [True, False])
-@pytest.mark.parametrize("warp", [True, False])
-def test_a_blend_has_a_skin_between_its_parents_at_every_weight(blender, detail, warp):
-    for pair in PAIRS:
-        before = None
-        parents = [skin_colour(face.image, face.landmarks) for face in pair]
-        for weight in WEIGHTS:
-            made = blender.blend_faces(pair, [1 - weight, weight], detail=detail, warp=warp, measures="none")
-            points = (1 - weight) * pair[0].landmarks + weight * pair[1].landmarks
-            colour = skin_colour(np.asarray(made.image), points)
-            assert np.all(colour > np.min(parents, axis=0) - 2)
-            assert np.all(colour < np.max(parents, axis=0) + 2)
-            due = (1 - weight) * parents[0] + weight * parents[1]
-            assert np.abs(colour - due).max() < 7
-            if pair[0] is FACES[0] and pair[1] is FACES[-1]:
-                assert before is None or colour[0] > before - 0.5  # lighter and lighter
-                before = colour[0]
+def test_a_blend_has_a_skin_between_its_parents_at_every_weight(blender):
+    for detail in [True, False]:
+        for warp in [True, False]:
+            for pair in PAIRS:
+                before = None
+                parents = [skin_colour(face.image, face.landmarks) for face in pair]
+                for weight in WEIGHTS:
+                    made = blender.blend_faces(pair, [1 - weight, weight], detail=detail, warp=warp, measures="none")
+                    points = (1 - weight) * pair[0].landmarks + weight * pair[1].landmarks
+                    colour = skin_colour(np.asarray(made.image), points)
+                    assert np.all(colour > np.min(parents, axis=0) - 2)
+                    assert np.all(colour < np.max(parents, axis=0) + 2)
+                    due = (1 - weight) * parents[0] + weight * parents[1]
+                    assert np.abs(colour - due).max() < 7
+                    if pair[0] is FACES[0] and pair[1] is FACES[-1]:
+                        assert before is None or colour[0] > before - 0.5  # lighter and lighter
+                        before = colour[0]
 
 
 def files(tmp_path):

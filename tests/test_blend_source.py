@@ -105,13 +105,13 @@ def degrade(kind, photo):
     return busy
 
 
-@pytest.mark.parametrize("kind", ["noise", "dithering", "oversharpened", "blurred", "small", "busy"])
-def test_a_photo_is_the_source_rather_than_itself_degraded(kind):
-    for seed in range(6):
-        photo, points = draw_face(seed, 256)
-        faces = [align_face(one, points, 128) for one in (degrade(kind, photo), photo)]
-        assert best_source(faces) == 2
-        assert best_source(faces[::-1]) == 1
+def test_a_photo_is_the_source_rather_than_itself_degraded():
+    for kind in ["noise", "dithering", "oversharpened", "blurred", "small", "busy"]:
+        for seed in range(6):
+            photo, points = draw_face(seed, 256)
+            faces = [align_face(one, points, 128) for one in (degrade(kind, photo), photo)]
+            assert best_source(faces) == 2
+            assert best_source(faces[::-1]) == 1
 
 
 def test_a_crop_that_reaches_beyond_its_photo_loses():

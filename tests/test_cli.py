@@ -48,21 +48,21 @@ def test_the_version(capsys):
     assert capsys.readouterr().out == f"featureblend {featureblend.__version__}\n"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(name, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit) as stop:
-        main([name, "--help"])
-    shown = capsys.readouterr().out
-    assert stop.value.code == 0
-    assert shown.startswith(f"usage: featureblend {name} ")
-    assert summary(COMMANDS[name]) in " ".join(shown.split())
-    assert f"  featureblend {name}" in shown.split("\nexample")[1]
-    lines = shown.split("\nexample")[0].splitlines()
-    assert max(map(len, lines)) <= 80
-    for _, field, how in options_of(COMMANDS[name]):
-        assert how.help or how.off, field.name
-        assert how.positional or how.flags(field.name)[-1][2:] in shown, field.name
+def test_every_command_explains_itself(capsys, monkeypatch):
+    for name in COMMANDS:
+        monkeypatch.setenv("COLUMNS", "80")
+        with pytest.raises(SystemExit) as stop:
+            main([name, "--help"])
+        shown = capsys.readouterr().out
+        assert stop.value.code == 0
+        assert shown.startswith(f"usage: featureblend {name} ")
+        assert summary(COMMANDS[name]) in " ".join(shown.split())
+        assert f"  featureblend {name}" in shown.split("\nexample")[1]
+        lines = shown.split("\nexample")[0].splitlines()
+        assert max(map(len, lines)) <= 80
+        for _, field, how in options_of(COMMANDS[name]):
+            assert how.help or how.off, field.name
+            assert how.positional or how.flags(field.name)[-1][2:] in shown, field.name
 
 
 def test_help_of_blend_names_every_method(capsys):
@@ -95,11 +95,11 @@ def test_two_photos_become_one(place, capsys):
     assert (place / "again.png").read_bytes() == (place / "out.png").read_bytes()
 
 
-@pytest.mark.parametrize(("suffix", "form"), [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".webp", "WEBP"), (".png", "PNG")])
-def test_the_suffix_decides_the_format(place, suffix, form):
-    main(["blend", "ana.png", "ben.jpg", "-o", f"out{suffix}", "--method", "pixel"])
-    with Image.open(f"out{suffix}") as picture:
-        assert (picture.format, picture.size) == (form, (128, 128))
+def test_the_suffix_decides_the_format(place):
+    for suffix, form in [(".jpg", "JPEG"), (".JPEG", "JPEG"), (".webp", "WEBP"), (".png", "PNG")]:
+        main(["blend", "ana.png", "ben.jpg", "-o", f"out{suffix}", "--method", "pixel"])
+        with Image.open(f"out{suffix}") as picture:
+            assert (picture.format, picture.size) == (form, (128, 128))
 
 
 def test_weights_move_the_face_towards_their_photo(place):
@@ -250,14 +250,14 @@ def test_an_error_of_the_system_that_nothing_foresaw_is_one_line(place, capsys, 
     assert (stop.value.code, capsys.readouterr().err) == (2, f"featureblend: {line}\n")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["blend", "--help"], ["train", "--list"], ["completion", "bash"]])
-def test_a_reader_that_goes_away_makes_no_traceback(words):
+def test_a_reader_that_goes_away_makes_no_traceback():
     """As `| head` does; what is printed is too short to be noticed before the end."""
-    gone, pipe = os.pipe()
-    os.close(gone)
-    done = subprocess.run([sys.executable, "-m", "featureblend", *words], stdout=pipe, stderr=subprocess.PIPE)
-    os.close(pipe)
-    assert (done.returncode, done.stderr) == (141, b"")
+    for words in [["--help"], ["blend", "--help"], ["train", "--list"], ["completion", "bash"]]:
+        gone, pipe = os.pipe()
+        os.close(gone)
+        done = subprocess.run([sys.executable, "-m", "featureblend", *words], stdout=pipe, stderr=subprocess.PIPE)
+        os.close(pipe)
+        assert (done.returncode, done.stderr) == (141, b"")
 
 
 # --- options that do nothing

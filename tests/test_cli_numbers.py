@@ -13,9 +13,8 @@ pytestmark = pytest.mark.usefixtures("model_sized")
 PIXEL = ["ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_weights(place):
+    for words in [
         ["--weights", "0.25,0.75"],
         ["--weights", "0,25", "0,75"],
         ["--weights", "25%", "75%"],
@@ -26,18 +25,16 @@ PIXEL = ["ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"]
         ["--alpha", "0.75"],
         ["--alpha", "0,75"],
         ["--alpha", "75%"],
-    ],
-)
-def test_weights(place, words):
-    main(["blend", *PIXEL, *words])
-    assert read_recipe("out.png")["weights"] == [0.25, 0.75]
+    ]:
+        main(["blend", *PIXEL, *words])
+        assert read_recipe("out.png")["weights"] == [0.25, 0.75]
 
 
-@pytest.mark.parametrize(("low", "high"), [("-0.5", "1.5"), ("-0,5", "1,5"), ("-50%", "150%"), ("-,5", "+1,5")])
-def test_ends_of_a_continuum(place, low, high):
-    main(["continuum", *PIXEL, "--from", low, "--to", high, "--steps", "2", "--size", "32.0"])
-    options = read_recipe("out.png")["options"]
-    assert (options["start"], options["end"], options["size"]) == (-0.5, 1.5, 32)
+def test_ends_of_a_continuum(place):
+    for low, high in [("-0.5", "1.5"), ("-0,5", "1,5"), ("-50%", "150%"), ("-,5", "+1,5")]:
+        main(["continuum", *PIXEL, "--from", low, "--to", high, "--steps", "2", "--size", "32.0"])
+        options = read_recipe("out.png")["options"]
+        assert (options["start"], options["end"], options["size"]) == (-0.5, 1.5, 32)
 
 
 def test_amounts_are_read_so_too(place):

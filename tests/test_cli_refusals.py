@@ -44,9 +44,8 @@ def test_a_name_over_two_lines_still_gives_one(fails):
 # --- bad settings: the line names the option or file, and what was given
 
 
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
+def test_settings_that_do_not_fit(fails):
+    for words, named in [
         ("ana.png", "two or more photos"),
         ("", "two or more photos"),
         ("ana.png ben.jpg --weights 1 2 3", "weights 1 2 3"),
@@ -93,23 +92,21 @@ def test_a_name_over_two_lines_still_gives_one(fails):
         ("ana.png ben.jpg --modle x", "--modle (did you mean --model?)"),
         ("ana.png ben.jpg --siz=9", "--siz (did you mean --size?)"),
         ("ana.png ben.jpg --model", "--model"),
-    ],
-)
-def test_settings_that_do_not_fit(fails, words, named):
-    words = ["-o", "out.png", *words.split()] if words.startswith("-") else [*words.split(), "-o", "out.png"]
-    assert named in fails("blend", *words)
+    ]:
+        words = ["-o", "out.png", *words.split()] if words.startswith("-") else [*words.split(), "-o", "out.png"]
+        assert named in fails("blend", *words)
 
 
-@pytest.mark.parametrize("out", ["no/out.png", ".", "out.xyz", "out", "out.pdf.bak", "ana.png", "./ben.jpg"])
-def test_outputs_that_can_not_be_written(fails, out):
-    named = f"cannot write {os.path.normpath(out)}"
-    assert named in fails("blend", "ana.png", "ben.jpg", "-o", out, "--json", "a.json")
+def test_outputs_that_can_not_be_written(fails):
+    for out in ["no/out.png", ".", "out.xyz", "out", "out.pdf.bak", "ana.png", "./ben.jpg"]:
+        named = f"cannot write {os.path.normpath(out)}"
+        assert named in fails("blend", "ana.png", "ben.jpg", "-o", out, "--json", "a.json")
 
 
-@pytest.mark.parametrize("out", ["out.jpg", "out.BMP", "out.gif"])
-def test_a_transparent_background_needs_a_format_that_has_it(fails, monkeypatch, out):
-    monkeypatch.setattr(Blender, "from_pretrained", lambda *words, **settings: pytest.fail("work was begun"))
-    assert out[3:] in fails("blend", "ana.png", "ben.jpg", "-o", out, "--background", "transparent")
+def test_a_transparent_background_needs_a_format_that_has_it(fails, monkeypatch):
+    for out in ["out.jpg", "out.BMP", "out.gif"]:
+        monkeypatch.setattr(Blender, "from_pretrained", lambda *words, **settings: pytest.fail("work was begun"))
+        assert out[3:] in fails("blend", "ana.png", "ben.jpg", "-o", out, "--background", "transparent")
 
 
 def test_what_is_read_and_is_no_photo_is_no_photo_in_the_message(fails, place):
@@ -124,9 +121,8 @@ def test_a_result_that_is_there_is_kept_when_the_next_blend_fails(fails, place):
     fails("blend", "ana.png", "nowhere.png", "-o", "out.png")
 
 
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
+def test_words_that_can_not_be_used(fails):
+    for words, named in [
         ("blend ana.png ben.jpg", "-o/--out"),
         ("blend ana.png ben.jpg -o", "-o/--out"),
         ("bland", "'bland' (did you mean blend?)"),
@@ -164,16 +160,13 @@ def test_a_result_that_is_there_is_kept_when_the_next_blend_fails(fails, place):
         ("encode nowhere.png -o a.npz", "nowhere.png"),
         ("encode ana.png ben.jpg --faces 1 1 1 -o codes", "--faces"),
         ("batch", "--all-pairs"),
-        pytest.param("export nowhere -o model", "nowhere", marks=pytest.mark.extras),
-    ],
-)
-def test_words_that_can_not_be_used(fails, words, named):
-    assert named in fails(*words.split())
+    ]:
+        assert named in fails(*words.split())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_standard_streams_are_refused_by_every_command(fails, name):
-    assert fails(name, "-").startswith("'-' (standard input or output)")
+def test_standard_streams_are_refused_by_every_command(fails):
+    for name in COMMANDS:
+        assert fails(name, "-").startswith("'-' (standard input or output)")
 
 
 @pytest.mark.extras
@@ -187,6 +180,11 @@ def test_training_says_what_is_missing(place, capsys):
         assert line.count("\n") == 1
         assert message in line
     assert sorted(os.listdir(place)) == ["ana.png", "ben.jpg"]
+
+
+@pytest.mark.extras
+def test_a_run_that_is_not_there_is_named(fails):
+    assert "nowhere" in fails("export", "nowhere", "-o", "model")
 
 
 def test_a_dry_run_prints_the_experiment_and_writes_nothing(place, capsys):
@@ -225,11 +223,11 @@ CORRUPTIONS = {
 }
 
 
-@pytest.mark.parametrize("kind", CORRUPTIONS)
-def test_model_folders_that_are_not_whole(fails, model, kind):
-    change, message = CORRUPTIONS[kind]
-    change(model)
-    assert message in fails("blend", "ana.png", "ben.jpg", "-o", "out.png", "--model", "model")
+def test_model_folders_that_are_not_whole(fails, model):
+    for change, message in CORRUPTIONS.values():
+        change(model)
+        assert message in fails("blend", "ana.png", "ben.jpg", "-o", "out.png", "--model", "model")
+        shutil.copytree(BUNDLED / DEFAULT_MODEL, model, dirs_exist_ok=True)
 
 
 def test_a_network_that_is_none(fails, model):

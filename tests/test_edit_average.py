@@ -62,12 +62,12 @@ def test_it_is_the_blend_of_all_at_equal_weights(blender, folder):
     assert difference(made, blender.blend(photos, surroundings="mean", detail=False, measures="none").image) < 0.6
 
 
-@pytest.mark.parametrize("method", ["morph", "pixel"])
-def test_of_pixels_too(blender, folder, method):
-    photos = [folder / "a.png", folder / "b.png", folder / "more" / "c.png"]
-    made = average(folder, method=method, blender=blender)
-    assert difference(made.image, blender.blend(photos, method=method, measures="none").image) < 1
-    assert "surroundings" not in made.recipe
+def test_of_pixels_too(blender, folder):
+    for method in ["morph", "pixel"]:
+        photos = [folder / "a.png", folder / "b.png", folder / "more" / "c.png"]
+        made = average(folder, method=method, blender=blender)
+        assert difference(made.image, blender.blend(photos, method=method, measures="none").image) < 1
+        assert "surroundings" not in made.recipe
 
 
 def test_codes_count_as_photos(blender, folder):
@@ -95,9 +95,8 @@ def test_weights_from_a_file(blender, folder, tmp_path):
     assert difference(made.image, same) < 0.6
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
+def test_weights_that_do_not_fit(blender, folder, tmp_path):
+    for text, said in [
         ("", "holds no weights"),
         ("photo,weight\n", "holds no weights"),
         ("a.png,1\nb.png\n", "line 2: a photo and its weight are due"),
@@ -106,14 +105,12 @@ def test_weights_from_a_file(blender, folder, tmp_path):
         ("a.png,1\na.png,2\n", "line 2: a.png has a weight already"),
         ("a.png,1\nz.png,2\n", "names z.png: there is no such photo"),
         ("a.png,0\n", "at least one weight"),
-    ],
-)
-def test_weights_that_do_not_fit(blender, folder, tmp_path, text, said):
-    table = tmp_path / "weights.csv"
-    table.write_text(text)
-    with pytest.raises(FeatureblendError, match=said) as error:
-        average(folder, weights=table, blender=blender)
-    assert "weights.csv" in str(error.value)
+    ]:
+        table = tmp_path / "weights.csv"
+        table.write_text(text)
+        with pytest.raises(FeatureblendError, match=said) as error:
+            average(folder, weights=table, blender=blender)
+        assert "weights.csv" in str(error.value)
 
 
 def test_a_heading_may_be_missing_and_signs_in_front_are_read_over(tmp_path):
@@ -172,9 +169,9 @@ def test_a_recipe_makes_the_same_picture_again(blender, tmp_path, monkeypatch):
     assert again.read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("who", [0, 7, "nobody", np.array([1, 0])])
-@pytest.mark.parametrize("method", ["latent", "pixel"])
-def test_surroundings_of_no_photo_are_refused_before_any_is_searched(blender, monkeypatch, who, method):
-    monkeypatch.setattr(blender, "find", None)
-    with pytest.raises(FeatureblendError, match="surroundings"):
-        average(EXAMPLES, method=method, surroundings=who, blender=blender)
+def test_surroundings_of_no_photo_are_refused_before_any_is_searched(blender, monkeypatch):
+    for who in [0, 7, "nobody", np.array([1, 0])]:
+        for method in ["latent", "pixel"]:
+            monkeypatch.setattr(blender, "find", None)
+            with pytest.raises(FeatureblendError, match="surroundings"):
+                average(EXAMPLES, method=method, surroundings=who, blender=blender)

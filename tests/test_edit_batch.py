@@ -192,9 +192,8 @@ def test_rows_of_every_kind(place):
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_lists_that_are_refused(place):
+    for text, message in [
         ("", "its first line names no photos"),
         ("photo1,photo2\n", "holds no rows"),
         ("photo1,photo2,weigths\na,b,c\n", "unknown column 'weigths' in the first line; perhaps weights is meant"),
@@ -202,27 +201,22 @@ def test_rows_of_every_kind(place):
         ("photo1,photo2,photo1\na,b,c\n", "names a column twice"),
         ("a,b,name\na.png,b.png,x\na.png,b.png,x\n", "two rows are called x"),
         ("\xff", "names no photos|unknown column"),
-    ],
-)
-def test_lists_that_are_refused(place, text, message):
-    (place / "x.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(FeatureblendError, match=message):
-        read_rows("x.csv")
+    ]:
+        (place / "x.csv").write_text(text, encoding="utf-8")
+        with pytest.raises(FeatureblendError, match=message):
+            read_rows("x.csv")
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
+def test_batches_that_are_refused(fails):
+    for words, message in [
         (["batch", "-o", "out"], "name either a CSV file"),
         (["batch", "x.csv", "--all-pairs", "."], "name either a CSV file"),
         (["batch", "x.csv"], "no such file: x.csv"),
         (["batch", "--all-pairs", "nowhere"], "no such folder: nowhere"),
         (["batch", "--all-pairs", ".", "-o", "ana.png"], "cannot write ana.png"),
         (["batch", "--all-pairs", ".", "--jobs", "0"], "--jobs 0"),
-    ],
-)
-def test_batches_that_are_refused(fails, words, message):
-    assert message in fails(*words)
+    ]:
+        assert message in fails(*words)
 
 
 def test_names_stay_in_the_folder(place):

@@ -20,34 +20,33 @@ def one_row(tmp_path):
     return read
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
-@pytest.mark.parametrize("cell", ["0,25", "0.25", ",25", " 0,25 ", "2,5e-1", "25%", "25,0 %"])
-def test_alpha_is_one_number(one_row, cell, delimiter):
-    row = one_row("alpha", cell, delimiter)
-    assert (row.weights, row.problem) == ([0.75, 0.25], "")
+def test_alpha_is_one_number(one_row):
+    for delimiter in [";", "\t"]:
+        for cell in ["0,25", "0.25", ",25", " 0,25 ", "2,5e-1", "25%", "25,0 %"]:
+            row = one_row("alpha", cell, delimiter)
+            assert (row.weights, row.problem) == ([0.75, 0.25], "")
 
 
 def test_alpha_in_quotes_has_a_decimal_comma_too(one_row):
     assert one_row("alpha", '"0,25"', ",").weights == [0.75, 0.25]
 
 
-@pytest.mark.parametrize("cell", ["0.5 0.9", "0,5 0,9", "0.5,0.9", "0,5,0,9", "1 000,5", "1.000,5", "half"])
-def test_alpha_of_more_or_less_than_one_number_fails(one_row, cell):
-    row = one_row("alpha", cell)
-    assert row.problem == f"line 2: alpha {cell!r}: one number is due, such as 0.5"
-    assert row.weights is None
+def test_alpha_of_more_or_less_than_one_number_fails(one_row):
+    for cell in ["0.5 0.9", "0,5 0,9", "0.5,0.9", "0,5,0,9", "1 000,5", "1.000,5", "half"]:
+        row = one_row("alpha", cell)
+        assert row.problem == f"line 2: alpha {cell!r}: one number is due, such as 0.5"
+        assert row.weights is None
 
 
-@pytest.mark.parametrize("cell", ["50", "1,5", "-0.5", "120%", "nan"])
-def test_alpha_outside_its_range_is_not_taken_for_a_percentage(one_row, cell):
-    row = one_row("alpha", cell)
-    assert row.problem == f"line 2: alpha {cell!r}: a number from 0 to 1 is due, or a percentage such as 50%"
-    assert row.weights is None
+def test_alpha_outside_its_range_is_not_taken_for_a_percentage(one_row):
+    for cell in ["50", "1,5", "-0.5", "120%", "nan"]:
+        row = one_row("alpha", cell)
+        assert row.problem == f"line 2: alpha {cell!r}: a number from 0 to 1 is due, or a percentage such as 50%"
+        assert row.weights is None
 
 
-@pytest.mark.parametrize(
-    ("cell", "numbers"),
-    [
+def test_weights_are_parted_by_spaces_and_may_have_decimal_commas(one_row):
+    for cell, numbers in [
         ("2 1", [2, 1]),
         ("50% 50%", [0.5, 0.5]),
         ("50 %, 50 %", [0.5, 0.5]),
@@ -60,27 +59,25 @@ def test_alpha_outside_its_range_is_not_taken_for_a_percentage(one_row, cell):
         ("0,5, 0,25", [0.5, 0.25]),
         ("0.5,0.25", [0.5, 0.25]),
         ("1,2,3", [1, 2, 3]),
-    ],
-)
-@pytest.mark.parametrize("column", ["weights", "shape_weights", "texture_weights"])
-def test_weights_are_parted_by_spaces_and_may_have_decimal_commas(one_row, column, cell, numbers):
-    row = one_row(column, cell, "\t")
-    assert row.problem == ""
-    assert (row.weights if column == "weights" else row.options[column]) == numbers
+    ]:
+        for column in ["weights", "shape_weights", "texture_weights"]:
+            row = one_row(column, cell, "\t")
+            assert row.problem == ""
+            assert (row.weights if column == "weights" else row.options[column]) == numbers
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", ","])
-@pytest.mark.parametrize("column", ["weights", "shape_weights", "texture_weights"])
-def test_a_comma_that_may_be_either_fails(one_row, column, delimiter):
-    cell = '"0,5"' if delimiter == "," else "0,5"
-    assert one_row(column, cell, delimiter).problem == (
-        f"line 2: {column} '0,5' may be one number or two: part them by a space, such as 0.5 0.5"
-    )
+def test_a_comma_that_may_be_either_fails(one_row):
+    for delimiter in [";", "\t", ","]:
+        for column in ["weights", "shape_weights", "texture_weights"]:
+            cell = '"0,5"' if delimiter == "," else "0,5"
+            assert one_row(column, cell, delimiter).problem == (
+                f"line 2: {column} '0,5' may be one number or two: part them by a space, such as 0.5 0.5"
+            )
 
 
-@pytest.mark.parametrize("cell", ["0.5,0.5 1", "much", "1 2 x"])
-def test_weights_that_are_no_numbers_fail(one_row, cell):
-    assert "numbers are due, parted by spaces" in one_row("weights", cell, "\t").problem
+def test_weights_that_are_no_numbers_fail(one_row):
+    for cell in ["0.5,0.5 1", "much", "1 2 x"]:
+        assert "numbers are due, parted by spaces" in one_row("weights", cell, "\t").problem
 
 
 def test_a_list_with_a_nul_character_is_refused_in_one_line(tmp_path):

@@ -80,9 +80,8 @@ def test_what_differs_is_named(fails, place, capsys):
     assert "was not found: name it with --photos, or its folder with --inputs-dir" in message
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
+def test_what_replay_refuses(fails, capsys):
+    for words, message in [
         (["ana.png"], "ana.png holds no recipe"),
         (["nowhere.png"], "no such file: nowhere.png"),
         (["out.png", "-o", "no/a.png"], "the folder no does not exist"),
@@ -92,12 +91,10 @@ def test_what_differs_is_named(fails, place, capsys):
         (["out.png", "--inputs-dir", "no"], "no such folder: no"),
         (["out.png", "--photos", "no.png"], "no such file: no.png"),
         (["out.png", "--model", "."], ". is no model folder"),
-    ],
-)
-def test_what_replay_refuses(fails, capsys, words, message):
-    main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"])
-    capsys.readouterr()
-    assert message in fails("replay", *words)
+    ]:
+        main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"])
+        capsys.readouterr()
+        assert message in fails("replay", *words)
 
 
 def test_another_model_is_named(place, detector):
@@ -118,9 +115,8 @@ def test_a_recipe_of_another_version_is_followed_with_a_note(place, detector, ca
     assert read_recipe("out.png") == recipe
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_damaged_recipes(place, detector):
+    for change in [
         {"verb": "shred"},
         {"method": "magic"},
         {"weights": "x"},
@@ -130,14 +126,12 @@ def test_a_recipe_of_another_version_is_followed_with_a_note(place, detector, ca
         {"inputs": [{}]},
         {"inputs": [3]},
         {"faces": 1.5},
-    ],
-)
-def test_damaged_recipes(place, detector, change):
-    recipe = Blender(BUNDLED / DEFAULT_MODEL, detector).blend(["ana.png", "ben.jpg"], method="pixel").recipe
-    with pytest.raises(FeatureblendError) as raised:
-        replay({**recipe, **change}, "out.png", folders=["."])
-    assert "\n" not in str(raised.value)
-    assert not (place / "out.png").exists()
+    ]:
+        recipe = Blender(BUNDLED / DEFAULT_MODEL, detector).blend(["ana.png", "ben.jpg"], method="pixel").recipe
+        with pytest.raises(FeatureblendError) as raised:
+            replay({**recipe, **change}, "out.png", folders=["."])
+        assert "\n" not in str(raised.value)
+        assert not (place / "out.png").exists()
 
 
 def test_files_that_can_not_be_read_stop_no_search(fails, place, capsys, monkeypatch):
@@ -173,13 +167,13 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("named", ["walk", "walk/recipe.json"])
-def test_a_folder_of_frames_is_made_again_beside_it(walk, place, capsys, named):
-    before = contents(walk)
-    main(["replay", named])
-    assert capsys.readouterr().out == "walk-again\n  the same, byte for byte\n"
-    assert contents(place / "walk-again") == before == contents(walk)
-    assert len(before) == 6
+def test_a_folder_of_frames_is_made_again_beside_it(walk, place, capsys):
+    for named in ["walk", "walk/recipe.json"]:
+        before = contents(walk)
+        main(["replay", named])
+        assert capsys.readouterr().out == "walk-again\n  the same, byte for byte\n"
+        assert contents(place / "walk-again") == before == contents(walk)
+        assert len(before) == 6
 
 
 def test_a_frame_is_made_again_and_never_left_in_the_folder(walk, place, capsys, monkeypatch):
@@ -225,11 +219,11 @@ def test_a_transparent_background_is_replayed_only_where_there_is_transparency(f
     assert "cannot write cut.jpg: .jpg has no transparency" in fails("replay", "cut.png", "-o", "cut.jpg")
 
 
-@pytest.mark.parametrize("cut", ["head", "face"])
-def test_what_was_cut_out_is_cut_out_again(place, cut):
-    main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--cut", cut, "--quiet"])
-    main(["replay", "cut.png", "-o", "again.png", "--quiet"])
-    assert (place / "again.png").read_bytes() == (place / "cut.png").read_bytes()
+def test_what_was_cut_out_is_cut_out_again(place):
+    for cut in ["head", "face"]:
+        main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--cut", cut, "--quiet"])
+        main(["replay", "cut.png", "-o", "again.png", "--quiet"])
+        assert (place / "again.png").read_bytes() == (place / "cut.png").read_bytes()
 
 
 def test_a_recipe_from_before_heads_were_cut_out_gives_the_face(place):

@@ -135,10 +135,10 @@ def odd(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif", "gif"])
-def test_a_name_in_another_encoding_is_written_so_that_it_can_be_read(blender, tmp_path, odd, ending):
-    made = blender.blend([odd, SECOND], measures="none")
-    assert read_recipe(made.save(tmp_path / f"a.{ending}"))["inputs"][0]["name"] == r"caf\xe9.png"
+def test_a_name_in_another_encoding_is_written_so_that_it_can_be_read(blender, tmp_path, odd):
+    for ending in ["png", "jpg", "webp", "tif", "gif"]:
+        made = blender.blend([odd, SECOND], measures="none")
+        assert read_recipe(made.save(tmp_path / f"a.{ending}"))["inputs"][0]["name"] == r"caf\xe9.png"
 
 
 def test_edits_take_a_name_in_another_encoding(blender, tmp_path, odd):

@@ -33,27 +33,27 @@ def xmp_of(path):
     return ElementTree.fromstring(packet.decode() if isinstance(packet, bytes) else packet)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp", ".tif", ".gif"])
-def test_a_recipe_comes_back_as_it_was(tmp_path, suffix):
-    path = save_picture(tmp_path / f"a{suffix}", PICTURE, RECIPE)
-    assert has_room(path, RECIPE)
-    assert read_recipe(path) == RECIPE
-    bare = save_picture(tmp_path / f"b{suffix}", PICTURE, None)
-    with Image.open(path) as first, Image.open(bare) as second:
-        assert first.convert("RGB").tobytes() == second.convert("RGB").tobytes()
-    assert b"featureblend" not in bare.read_bytes()
-    with pytest.raises(FeatureblendError, match="holds no recipe"):
-        read_recipe(bare)
+def test_a_recipe_comes_back_as_it_was(tmp_path):
+    for suffix in [".png", ".jpg", ".JPEG", ".webp", ".tif", ".gif"]:
+        path = save_picture(tmp_path / f"a{suffix}", PICTURE, RECIPE)
+        assert has_room(path, RECIPE)
+        assert read_recipe(path) == RECIPE
+        bare = save_picture(tmp_path / f"b{suffix}", PICTURE, None)
+        with Image.open(path) as first, Image.open(bare) as second:
+            assert first.convert("RGB").tobytes() == second.convert("RGB").tobytes()
+        assert b"featureblend" not in bare.read_bytes()
+        with pytest.raises(FeatureblendError, match="holds no recipe"):
+            read_recipe(bare)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
-def test_the_xmp_says_that_the_picture_is_synthetic(tmp_path, suffix):
+def test_the_xmp_says_that_the_picture_is_synthetic(tmp_path):
     """Read with an XML parser, by the namespaces of IPTC and Dublin Core, as other programs do."""
-    root = xmp_of(save_picture(tmp_path / f"a{suffix}", PICTURE, RECIPE))
-    [kind] = root.iter("{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType")
-    assert kind.text == IPTC + "trainedAlgorithmicMedia"
-    [told] = root.iter("{http://purl.org/dc/elements/1.1/}description")
-    assert "Synthetic picture" in "".join(told.itertext())
+    for suffix in [".png", ".jpg", ".webp", ".tif"]:
+        root = xmp_of(save_picture(tmp_path / f"a{suffix}", PICTURE, RECIPE))
+        [kind] = root.iter("{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType")
+        assert kind.text == IPTC + "trainedAlgorithmicMedia"
+        [told] = root.iter("{http://purl.org/dc/elements/1.1/}description")
+        assert "Synthetic picture" in "".join(told.itertext())
 
 
 def test_the_source_type_goes_with_what_is_in_the_picture():
@@ -142,20 +142,17 @@ def test_a_recipes_own_file_and_the_json_of_a_blend(tmp_path):
     assert read_recipe(tmp_path / "b.json") == RECIPE
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
+def test_what_is_no_recipe(tmp_path):
+    for name, content, message in [
         ("a.json", b"{", "holds no recipe"),
         ("a.json", b"[1, 2]", "cannot read|holds no recipe"),
         ("a.json", b'{"inputs": 3, "featureblend": "1"}', "holds no recipe"),
         ("a.png", b"", "holds no recipe|cannot read"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "holds no recipe|cannot read"),
-    ],
-)
-def test_what_is_no_recipe(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(FeatureblendError, match=message):
-        read_recipe(tmp_path / name)
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(FeatureblendError, match=message):
+            read_recipe(tmp_path / name)
 
 
 def test_missing_files_and_folders(tmp_path):

@@ -100,28 +100,27 @@ def test_a_face_of_few_pixels_is_told(blender):
     assert line.startswith("photo 2: ")
 
 
-@pytest.mark.parametrize(
-    ("yaw", "words"), [(40, ["40 degrees to the right"]), (-50, ["50 degrees to the left"]), (25, [])]
-)
-def test_a_turned_head_is_told_with_its_side(yaw, words):
-    turn = np.radians(yaw)
-    head = (
-        canonical_mesh()[0] @ np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]).T
-    )
-    warnings = photo_warnings(align_face(draw_face(0, 400)[0], landmarks_of(100 * head + 200), 128))
-    found = [warning for warning in warnings if "turned" in warning.one]
-    assert [warning.one.split("about ")[1].split(";")[0] for warning in found] == words
+def test_a_turned_head_is_told_with_its_side():
+    for yaw, words in [(40, ["40 degrees to the right"]), (-50, ["50 degrees to the left"]), (25, [])]:
+        turn = np.radians(yaw)
+        head = (
+            canonical_mesh()[0]
+            @ np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]).T
+        )
+        warnings = photo_warnings(align_face(draw_face(0, 400)[0], landmarks_of(100 * head + 200), 128))
+        found = [warning for warning in warnings if "turned" in warning.one]
+        assert [warning.one.split("about ")[1].split(";")[0] for warning in found] == words
 
 
-@pytest.mark.parametrize(("gap", "open_wide"), [(0.0, False), (0.3, False), (0.45, True)])
-def test_a_mouth_wide_open_is_told(gap, open_wide):
-    image, marks = draw_face(0, 400)
-    corners = marks[60], marks[64]
-    down = np.array([0, gap * np.hypot(*(corners[1] - corners[0])) / 2])
-    for place, share in ((61, 0.25), (62, 0.5), (63, 0.75)):
-        middle = corners[0] + share * (corners[1] - corners[0])
-        marks[place], marks[{61: 67, 62: 66, 63: 65}[place]] = middle - down, middle + down
-    assert (OPEN_MOUTH in photo_warnings(align_face(image, marks, 128))) == open_wide
+def test_a_mouth_wide_open_is_told():
+    for gap, open_wide in [(0.0, False), (0.3, False), (0.45, True)]:
+        image, marks = draw_face(0, 400)
+        corners = marks[60], marks[64]
+        down = np.array([0, gap * np.hypot(*(corners[1] - corners[0])) / 2])
+        for place, share in ((61, 0.25), (62, 0.5), (63, 0.75)):
+            middle = corners[0] + share * (corners[1] - corners[0])
+            marks[place], marks[{61: 67, 62: 66, 63: 65}[place]] = middle - down, middle + down
+        assert (OPEN_MOUTH in photo_warnings(align_face(image, marks, 128))) == open_wide
 
 
 def test_light_and_tints_by_hand():
@@ -218,23 +217,21 @@ RIGHTLY_WARNED_OF = ("female-008", "female-065", "female-082", "female-087", "ma
 
 @pytest.mark.real_photos
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(
-    ("archive", "part", "most"), [("portraits-sd3.tar", "portraits-sd3/", 0.05), ("studio34.tar", "neutral/", 0.05)]
-)
-def test_few_good_portraits_are_warned_of(blender, archive, part, most):
+def test_few_good_portraits_are_warned_of(blender):
     """Those that wear glasses or scarves over the brow, or turn their heads by 30 degrees and more, are rightly."""
-    found = []
-    with tarfile.open(shared_file(archive)) as tar:
-        for member in tar:
-            if member.name.endswith(".jpg") and part in member.name:
-                photo = load_image(Image.open(io.BytesIO(tar.extractfile(member).read())))
-                (face,) = blender.cleaned([blender.find(photo)])
-                if Path(member.name).stem in RIGHTLY_WARNED_OF:
-                    continue
-                drawn = blender.networks.pictures(blender.networks.latents([face.restored], cleaned=True))[0]
-                found.append(len(photo_warnings(face)) > 0 or broad_error(face.restored, drawn) > 13)
-    assert len(found) >= 34
-    assert sum(found) <= most * len(found)
+    for archive, part, most in [("portraits-sd3.tar", "portraits-sd3/", 0.05), ("studio34.tar", "neutral/", 0.05)]:
+        found = []
+        with tarfile.open(shared_file(archive)) as tar:
+            for member in tar:
+                if member.name.endswith(".jpg") and part in member.name:
+                    photo = load_image(Image.open(io.BytesIO(tar.extractfile(member).read())))
+                    (face,) = blender.cleaned([blender.find(photo)])
+                    if Path(member.name).stem in RIGHTLY_WARNED_OF:
+                        continue
+                    drawn = blender.networks.pictures(blender.networks.latents([face.restored], cleaned=True))[0]
+                    found.append(len(photo_warnings(face)) > 0 or broad_error(face.restored, drawn) > 13)
+        assert len(found) >= 34
+        assert sum(found) <= most * len(found)
 
 
 @pytest.mark.real_photos

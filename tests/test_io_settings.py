@@ -26,16 +26,16 @@ def test_tuples_in_options_survive_json():
     assert through_json(experiment) == experiment
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_settings_are_frozen_and_each_is_documented(kind):
-    assert kind.__dataclass_params__.frozen
-    body = ast.parse(inspect.getsource(kind)).body[0].body
-    fields = [place for place, line in enumerate(body) if isinstance(line, ast.AnnAssign)]
-    assert len(fields) == len(dataclasses.fields(kind))
-    for place in fields:
-        following = body[place + 1]
-        assert isinstance(following, ast.Expr), body[place].target.id
-        assert isinstance(following.value.value, str)
+def test_settings_are_frozen_and_each_is_documented():
+    for kind in KINDS:
+        assert kind.__dataclass_params__.frozen
+        body = ast.parse(inspect.getsource(kind)).body[0].body
+        fields = [place for place, line in enumerate(body) if isinstance(line, ast.AnnAssign)]
+        assert len(fields) == len(dataclasses.fields(kind))
+        for place in fields:
+            following = body[place + 1]
+            assert isinstance(following, ast.Expr), body[place].target.id
+            assert isinstance(following.value.value, str)
 
 
 def test_config_needs_no_torch_and_no_numpy():
@@ -43,9 +43,8 @@ def test_config_needs_no_torch_and_no_numpy():
     assert not any(word in line for line in names for word in ("torch", "numpy", "cv2"))
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
+def test_what_does_not_fit_is_named_with_the_file():
+    for values, words in [
         ({"learning_rat": 1}, "Experiment has no setting 'learning_rat'"),
         ({"losses": {"l2": 1.0}}, "LossWeights has no setting 'l2'"),
         ({"losses": 3}, "LossWeights is due as named settings, not 3"),
@@ -58,13 +57,11 @@ def test_config_needs_no_torch_and_no_numpy():
         ({"mirror": 1}, "mirror of Experiment must be bool"),
         ({"model_options": [1]}, "model_options of Experiment must be"),
         ({"name": None}, "name of Experiment must be str, not None"),
-    ],
-)
-def test_what_does_not_fit_is_named_with_the_file(values, words):
-    with pytest.raises(FeatureblendError) as caught:
-        from_dict(Experiment, {**LEAST, **values}, "runs/a/experiment.json")
-    assert words in str(caught.value)
-    assert str(caught.value).startswith("runs/a/experiment.json: ")
+    ]:
+        with pytest.raises(FeatureblendError) as caught:
+            from_dict(Experiment, {**LEAST, **values}, "runs/a/experiment.json")
+        assert words in str(caught.value)
+        assert str(caught.value).startswith("runs/a/experiment.json: ")
 
 
 def test_a_missing_setting_and_a_file_without_settings():

@@ -33,26 +33,29 @@ def blender(detector):
     return Blender(find_model(), detector)
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_both_lists_in_every_dress(tmp_path, encoding, delimiter, ending):
-    number = '"0,25"' if delimiter == "," else "0,25"
-    rows = [["photo", "weight"], ["j\u00fcrgen.jpg", number], ["\u9854.jpg", "75%"]]
-    write(tmp_path / "w.csv", "".join(delimiter.join(row) + ending for row in rows), encoding)
-    assert read_weights(tmp_path / "w.csv") == {"j\u00fcrgen.jpg": 0.25, "\u9854.jpg": 0.75}
-    rows = [["photo1", "photo2", "alpha"], ["j\u00fcrgen.jpg", "\u9854.jpg", number]]
-    write(tmp_path / "p.csv", "".join(delimiter.join(row) + ending for row in rows), encoding)
-    [row] = read_rows(tmp_path / "p.csv")
-    assert ([photo.name for photo in row.photos], row.weights) == (["j\u00fcrgen.jpg", "\u9854.jpg"], [0.75, 0.25])
+def test_both_lists_in_every_dress(tmp_path):
+    for encoding in ENCODINGS:
+        for delimiter in [",", ";", "\t"]:
+            for ending in ["\n", "\r\n", "\r"]:
+                number = '"0,25"' if delimiter == "," else "0,25"
+                rows = [["photo", "weight"], ["j\u00fcrgen.jpg", number], ["\u9854.jpg", "75%"]]
+                write(tmp_path / "w.csv", "".join(delimiter.join(row) + ending for row in rows), encoding)
+                assert read_weights(tmp_path / "w.csv") == {"j\u00fcrgen.jpg": 0.25, "\u9854.jpg": 0.75}
+                rows = [["photo1", "photo2", "alpha"], ["j\u00fcrgen.jpg", "\u9854.jpg", number]]
+                write(tmp_path / "p.csv", "".join(delimiter.join(row) + ending for row in rows), encoding)
+                [row] = read_rows(tmp_path / "p.csv")
+                assert ([photo.name for photo in row.photos], row.weights) == (
+                    ["j\u00fcrgen.jpg", "\u9854.jpg"],
+                    [0.75, 0.25],
+                )
 
 
-@pytest.mark.parametrize("content", ["a,b\nj\u00fcrgen.jpg,1\n".encode("cp1252"), b"\xff\xfea", b"a,b\n\0\n"])
-@pytest.mark.parametrize("read", [read_weights, read_rows])
-def test_what_can_only_be_guessed_is_refused_with_what_to_do(tmp_path, content, read):
-    (tmp_path / "list.csv").write_bytes(content)
-    with pytest.raises(FeatureblendError, match=r"list\.csv.*save it as UTF-8"):
-        read(tmp_path / "list.csv")
+def test_what_can_only_be_guessed_is_refused_with_what_to_do(tmp_path):
+    for content in ["a,b\nj\u00fcrgen.jpg,1\n".encode("cp1252"), b"\xff\xfea", b"a,b\n\0\n"]:
+        for read in [read_weights, read_rows]:
+            (tmp_path / "list.csv").write_bytes(content)
+            with pytest.raises(FeatureblendError, match=r"list\.csv.*save it as UTF-8"):
+                read(tmp_path / "list.csv")
 
 
 def test_cells_may_hold_any_line_break(tmp_path):
@@ -65,11 +68,11 @@ def test_cells_may_hold_any_line_break(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("hint", ["sep=;", '"sep=;"', "SEP=;"])
-def test_excels_own_hint(tmp_path, hint):
-    (tmp_path / "x.csv").write_text(f"{hint}\na.jpg;0,5\nb.jpg;much\n")
-    with pytest.raises(FeatureblendError, match=r"line 3: a photo and its weight"):
-        read_weights(tmp_path / "x.csv")
+def test_excels_own_hint(tmp_path):
+    for hint in ["sep=;", '"sep=;"', "SEP=;"]:
+        (tmp_path / "x.csv").write_text(f"{hint}\na.jpg;0,5\nb.jpg;much\n")
+        with pytest.raises(FeatureblendError, match=r"line 3: a photo and its weight"):
+            read_weights(tmp_path / "x.csv")
 
 
 def test_a_quote_that_is_never_closed_is_refused(tmp_path):
@@ -115,10 +118,10 @@ def test_other_columns_are_carried_through(place, blender):
         assert [line["status"] for line in lines] == ["done", "failed"]
 
 
-@pytest.mark.parametrize("column", ["status", "key", "distances_1"])
-def test_a_column_of_the_results_own_is_refused(fails, place, column):
-    (place / "p.csv").write_text(f"a,b,{column}\nana.png,ben.jpg,x\n")
-    assert f"column {column!r}" in fails("batch", "p.csv", "--out", "out")
+def test_a_column_of_the_results_own_is_refused(fails, place):
+    for column in ["status", "key", "distances_1"]:
+        (place / "p.csv").write_text(f"a,b,{column}\nana.png,ben.jpg,x\n")
+        assert f"column {column!r}" in fails("batch", "p.csv", "--out", "out")
 
 
 def test_a_name_may_have_its_ending(place, capsys):

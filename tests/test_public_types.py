@@ -130,27 +130,27 @@ def test_alpha_is_the_second_photos_weight(blender, faces):
         blender.blend([A, B, A], alpha=0.5)
 
 
-@pytest.mark.parametrize("number", [float, np.float32, np.int64])
-def test_a_whole_number_of_any_type_is_one(blender, number):
-    whole = {"size": number(48), "onto": number(2), "which": number(1), "surroundings": number(2)}
-    made = blender.blend([A, B], method="pixel", measures="none", **whole)
-    assert made.image.size == (48, 48)
-    assert (made.recipe["options"]["size"], made.recipe["faces"]) == (48, [1, 1])
-    assert len(continuum([A, B], steps=number(3), size=number(32), method="pixel", blender=blender).frames) == 3
-    with pytest.raises(FeatureblendError, match=r"48\.5"):
-        blender.blend([A, B], method="pixel", size=48.5)
+def test_a_whole_number_of_any_type_is_one(blender):
+    for number in [float, np.float32, np.int64]:
+        whole = {"size": number(48), "onto": number(2), "which": number(1), "surroundings": number(2)}
+        made = blender.blend([A, B], method="pixel", measures="none", **whole)
+        assert made.image.size == (48, 48)
+        assert (made.recipe["options"]["size"], made.recipe["faces"]) == (48, [1, 1])
+        assert len(continuum([A, B], steps=number(3), size=number(32), method="pixel", blender=blender).frames) == 3
+        with pytest.raises(FeatureblendError, match=r"48\.5"):
+            blender.blend([A, B], method="pixel", size=48.5)
 
 
-@pytest.mark.parametrize("format", ["png", "JPG", "webp"])
-def test_a_blend_goes_into_an_open_file(blender, tmp_path, format):
-    made, stream = blender.blend([A, B], method="pixel"), io.BytesIO()
-    assert made.save(stream, format=format) is stream
-    path = made.save(tmp_path / f"a.{format.lower()}")
-    assert stream.getvalue() == path.read_bytes()
-    assert read_recipe(path)["method"] == "pixel"
-    stream.seek(0)
-    assert Image.open(stream).size == made.image.size
-    with pytest.raises(FeatureblendError, match="format='png'"):
-        made.save(io.BytesIO())
-    with pytest.raises(FeatureblendError, match="magic is no picture format"):
-        made.save(io.BytesIO(), format="magic")
+def test_a_blend_goes_into_an_open_file(blender, tmp_path):
+    for format in ["png", "JPG", "webp"]:
+        made, stream = blender.blend([A, B], method="pixel"), io.BytesIO()
+        assert made.save(stream, format=format) is stream
+        path = made.save(tmp_path / f"a.{format.lower()}")
+        assert stream.getvalue() == path.read_bytes()
+        assert read_recipe(path)["method"] == "pixel"
+        stream.seek(0)
+        assert Image.open(stream).size == made.image.size
+        with pytest.raises(FeatureblendError, match="format='png'"):
+            made.save(io.BytesIO())
+        with pytest.raises(FeatureblendError, match="magic is no picture format"):
+            made.save(io.BytesIO(), format="magic")

@@ -69,16 +69,16 @@ def test_the_table_takes_six(studio, table):
         studio.added(full, "ben.png", (EXAMPLES / NAMES[2]).read_bytes())
 
 
-@pytest.mark.parametrize("background", BACKGROUNDS)
-def test_what_is_shown_is_what_is_saved(studio, table, background):
+def test_what_is_shown_is_what_is_saved(studio, table):
     """As long as it is no larger than the live picture."""
-    look = Look(background=background, size=200)
-    shown, saved = (make(table, [30, 10], look) for make in (studio.preview, studio.blend))
-    assert shown.image.tobytes() == saved.image.tobytes()
-    assert max(shown.image.size) == 200
-    assert shown.recipe["inputs"] == saved.recipe["inputs"]
-    assert shown.measures == {}
-    assert saved.measures["ghosting"] >= 0
+    for background in BACKGROUNDS:
+        look = Look(background=background, size=200)
+        shown, saved = (make(table, [30, 10], look) for make in (studio.preview, studio.blend))
+        assert shown.image.tobytes() == saved.image.tobytes()
+        assert max(shown.image.size) == 200
+        assert shown.recipe["inputs"] == saved.recipe["inputs"]
+        assert shown.measures == {}
+        assert saved.measures["ghosting"] >= 0
 
 
 def test_the_live_picture_is_small(studio, tmp_path):

@@ -56,22 +56,22 @@ def left(temporary):
     return sorted(path.name for path in temporary.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_server_that_is_told_to_end_leaves_nothing(server_of, number):
-    server = server_of()
-    urllib.request.urlopen(server.address, timeout=20).close()
-    (folder,) = server.temporary.iterdir()  # nothing temporary lies beside the folder
-    (folder / "photo.jpg").write_bytes(b"photo")
-    server.process.send_signal(number)
-    assert server.process.wait(30) == 0
-    assert left(server.temporary) == []
-    assert "Traceback" not in server.errors.read_text()
+def test_a_server_that_is_told_to_end_leaves_nothing(server_of):
+    for number in [signal.SIGTERM, signal.SIGHUP]:
+        server = server_of()
+        urllib.request.urlopen(server.address, timeout=20).close()
+        (folder,) = server.temporary.iterdir()  # nothing temporary lies beside the folder
+        (folder / "photo.jpg").write_bytes(b"photo")
+        server.process.send_signal(number)
+        assert server.process.wait(30) == 0
+        assert left(server.temporary) == []
+        assert "Traceback" not in server.errors.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_the_folder_goes_with_its_process(tmp_path, number):
-    assert Owner(tmp_path).end(number) == 7
-    assert left(tmp_path) == []
+def test_the_folder_goes_with_its_process(tmp_path):
+    for number in [signal.SIGTERM, signal.SIGHUP]:
+        assert Owner(tmp_path).end(number) == 7
+        assert left(tmp_path) == []
 
 
 def test_a_closed_terminal_ends_the_server_cleanly(tmp_path, monkeypatch):
