@@ -7,6 +7,7 @@ from drawn_faces import draw_face
 
 from featureblend import FeatureblendError
 from featureblend.blend.baselines.morph import blend as morph
+from featureblend.faces.parser import CLASSES, FaceParts
 from featureblend.faces.warp import warp_to_shape
 from featureblend.metrics import ghosting, hull_mask
 
@@ -138,6 +139,22 @@ def test_the_mask_says_where_to_look():
     assert ghosting(blend, parents, mask=np.zeros((128, 128))).whole == 0
 
 
+def test_what_the_parents_show_tells_where_ghosts_are():
+    """A ghost of one parent's hair counts as hair's, wherever it lies; skin is where both show it."""
+    parents = [disc(20, (32, 64)), disc(20, (96, 64))]
+    blend = parents[0].copy()
+    blend[:, 64:] = dissolve(parents)[:, 64:]
+    labels = np.full((2, 128, 128), CLASSES.index("skin"))
+    labels[1, :, 64:] = CLASSES.index("hair")
+    labels[0, :20] = CLASSES.index("background")
+    parts = [FaceParts(np.eye(4, dtype=np.float32)[one]) for one in labels]
+    found = ghosting(blend, parents, parts=parts)
+    assert found.hair > 0.8
+    assert found.skin < 0.2
+    assert found.elsewhere == 0  # no outline lies there
+    assert ghosting(blend, parents).hair is None
+
+
 def test_hull_mask_holds_the_landmarks():
     points = draw_face(0)[1]
     mask = hull_mask(points, (128, 128))
@@ -156,3 +173,5 @@ def test_bad_input_is_named():
         ghosting(parents[0], parents, landmarks=points[:1])
     with pytest.raises(FeatureblendError):
         ghosting(parents[0], parents, mask=np.ones((4, 4)))
+    with pytest.raises(FeatureblendError):
+        ghosting(parents[0], parents, parts=[FaceParts(np.ones((128, 128, 4), np.float32))])

@@ -125,6 +125,9 @@ FIGURES = {
         Figure("ghosting", "ghosting", "doubled outlines, 0 to 1; blur hides them, so read sharpness too", "low"),
         Figure("ghosting_inside", "ghosting inside", "the same from the brows to the chin", "low"),
         Figure("ghosting_outside", "ghosting outside", "the same in hair, ears, neck and background", "low"),
+        Figure("ghosting_skin", "ghosting skin", "the same where both parents show skin, by the face parser", "low"),
+        Figure("ghosting_hair", "ghosting hair", "the same where either has hair, in the face too", "low"),
+        Figure("ghosting_elsewhere", "ghosting elsewhere", "the same in background, clothes and outlines", "low"),
         Figure(
             "balance",
             "balance",

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..faces.parser import face_parts
+from ..faces.warp import warp_to_mean
 from ..metrics.distance import balance_of_distances, lab_levels, levels_distance
 from ..metrics.ghosts import ParentOutlines, hull_mask
 from ..metrics.mirror import symmetry
@@ -78,7 +80,8 @@ class Pair(_Shared):
     @cached_property
     def outlines(self) -> ParentOutlines:
         """What ghosts are looked for, in an even blend."""
-        return ParentOutlines(self.images, None, self.landmarks)
+        warped = warp_to_mean(self.images, self.landmarks, [0.5, 0.5])
+        return ParentOutlines(self.images, None, self.landmarks, [face_parts(picture) for picture in warped])
 
     @cached_property
     def levels(self) -> list[list[np.ndarray]]:
@@ -128,6 +131,9 @@ def score_blend(blend: np.ndarray, pair: Pair) -> dict[str, Any]:
         "ghosting": ghosts.whole,
         "ghosting_inside": ghosts.inside,
         "ghosting_outside": ghosts.outside,
+        "ghosting_skin": ghosts.skin,
+        "ghosting_hair": ghosts.hair,
+        "ghosting_elsewhere": ghosts.elsewhere,
         "balance": _balance(levels, pair, None, pair.apart),
         "balance_inside": None if pair.mask is None else _balance(levels, pair, pair.mask, pair.apart_inside),
         "skin": colour_between(skin_colour(blend, pair.middle), [face.skin for face in pair.faces]),

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.masks import hull_mask
+from ..faces.parser import FaceParts
 from ..faces.warp import mean_shape, warp_map
 from ..io.image import check_image
 from .inputs import luma
@@ -57,6 +58,12 @@ class Ghosting:
     """Inside the face: the convex hull of the blended landmarks. None without landmarks."""
     outside: float | None
     """Outside it: hair, ears, neck and background. None without landmarks."""
+    skin: float | None
+    """Where every parent shows skin: face, ears and neck. None unless the parents' parts are known."""
+    hair: float | None
+    """Where any parent has hair, in the face too."""
+    elsewhere: float | None
+    """In background and clothes, and where one parent's skin meets another's background."""
     map: np.ndarray = field(repr=False)
     """(H, W) float32: ghosted edge strength at each pixel of the blend, in grey levels a pixel; for pictures."""
 
@@ -67,6 +74,7 @@ def ghosting(
     weights: Sequence[float] | None = None,
     landmarks: Sequence[np.ndarray] | None = None,
     mask: np.ndarray | None = None,
+    parts: Sequence[FaceParts] | None = None,
 ) -> Ghosting:
     """Measure how much of the parents' outlines show through a blend as doubled, weaker outlines.
 
@@ -82,7 +90,10 @@ def ghosting(
         the mean shape, and the face is told from what surrounds it. Without them a landmark morph, compared with
         unwarped parents only, seems to have less ghosting than it has.
     mask : (H, W) array, optional
-        Where to look: `whole`, `inside` and `outside` are taken over its non-zero pixels.
+        Where to look: all shares are taken over its non-zero pixels.
+    parts : sequence of N FaceParts, optional
+        What the parents show, warped to the mean shape where there are landmarks (`featureblend.faces.parser`). With
+        them `skin`, `hair` and `elsewhere` are told apart: the hull of landmarks holds fringes, and no forehead.
 
     Returns
     -------
@@ -91,7 +102,7 @@ def ghosting(
     Raises
     ------
     FeatureblendError
-        If there are fewer than two parents, sizes differ, or there is not one set of landmarks a parent.
+        If there are fewer than two parents, sizes differ, or there is not one set of landmarks, or of parts, a parent.
 
     Notes
     -----
@@ -126,7 +137,7 @@ def ghosting(
     >>> [round(ghosting(image, [a, b]).whole, 2) for image in (half, a, b)]
     [1.0, 0.0, 0.0]
     """
-    return ParentOutlines(parents, weights, landmarks).ghosting(blend, mask)
+    return ParentOutlines(parents, weights, landmarks, parts).ghosting(blend, mask)
 
 
 class ParentOutlines:
@@ -134,7 +145,7 @@ class ParentOutlines:
 
     Parameters
     ----------
-    parents, weights, landmarks
+    parents, weights, landmarks, parts
         As in `ghosting`.
 
     Raises
@@ -156,6 +167,7 @@ class ParentOutlines:
         parents: Sequence[np.ndarray],
         weights: Sequence[float] | None = None,
         landmarks: Sequence[np.ndarray] | None = None,
+        parts: Sequence[FaceParts] | None = None,
     ) -> None:
         if len(parents) < 2:
             raise FeatureblendError(f"ghosting compares a blend with at least two photos, not {len(parents)}")
@@ -163,6 +175,8 @@ class ParentOutlines:
             raise FeatureblendError(
                 f"{len(parents)} parents need {len(parents)} sets of landmarks, not {len(landmarks)}"
             )
+        if parts is not None and len(parts) != len(parents):
+            raise FeatureblendError(f"{len(parents)} parents need {len(parents)} sets of parts, not {len(parts)}")
         self._shape = parents[0].shape
         for number, parent in enumerate(parents, 1):
             self._check(parent, f"parent {number}")
@@ -178,6 +192,7 @@ class ParentOutlines:
             warped = [_warped(parent, at, target) for parent, at in zip(originals, points, strict=True)]
             self._settings.append(_Setting([_gradient(parent) for parent in warped]))
             self._face = hull_mask(target, originals[0].shape)
+        self._parts = None if parts is None else _regions(parts, self._scale)
 
     def ghosting(self, blend: np.ndarray, mask: np.ndarray | None = None) -> Ghosting:
         """Measure a blend; parameters, result and errors as the function `ghosting`."""
@@ -192,10 +207,16 @@ class ParentOutlines:
         edges = np.where(better, self._settings[-1].edges, self._settings[0].edges)
         seen = np.ones(edges.shape, bool) if mask is None else _resized(np.asarray(mask, np.float32), self._scale) > 0
         face = self._face
+        skin, hair, elsewhere = (
+            (None,) * 3 if self._parts is None else (_share(ghosted, edges, seen & part) for part in self._parts)
+        )
         return Ghosting(
             whole=_share(ghosted, edges, seen),
             inside=None if face is None else _share(ghosted, edges, seen & face),
             outside=None if face is None else _share(ghosted, edges, seen & ~face),
+            skin=skin,
+            hair=hair,
+            elsewhere=elsewhere,
             map=cv2.resize(ghosted, (width, height)),
         )
 
@@ -297,6 +318,13 @@ def _gradient(grey: np.ndarray) -> np.ndarray:
 def _pooled(values: np.ndarray) -> np.ndarray:
     half = cv2.resize(values, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return cv2.GaussianBlur(half, (0, 0), WINDOW / 2)
+
+
+def _regions(parts: Sequence[FaceParts], scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where all parents show skin, where any has hair, and all else: (H, W) bool arrays."""
+    skin = np.min([_resized(one.skin, scale) for one in parts], axis=0) > 0.5
+    hair = np.max([_resized(one.hair, scale) for one in parts], axis=0) > 0.5
+    return skin, hair, ~(skin | hair)
 
 
 def _resized(image: np.ndarray, scale: float) -> np.ndarray:
