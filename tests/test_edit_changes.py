@@ -6,6 +6,7 @@ import pytest
 
 from featureblend.blend import blender as blender_module
 from featureblend.blend.blender import Blender
+from featureblend.edit import rendering
 from featureblend.edit.mix import REGIONS, mix, region_mask
 from featureblend.edit.replay import replay
 from featureblend.edit.transform import symmetrize, transform
@@ -14,7 +15,7 @@ from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face
 from featureblend.faces.drawn import draw_face
 from featureblend.faces.masks import outside_face
-from featureblend.faces.parser import face_parts
+from featureblend.faces.parser import CLASSES, FaceParts, face_parts
 from featureblend.io.metadata import save_picture
 from featureblend.model.fine_mixing import sum_fine
 from featureblend.model.folder import find_model
@@ -77,6 +78,35 @@ def test_hair_and_background_stay(blender, first):
     corner = np.s_[:24, :24]
     assert difference(np.asarray(kept)[corner], first.image[corner]) < 3
     assert difference(np.asarray(moved)[corner], first.image[corner]) > 6
+
+
+def test_where_hair_hangs_into_a_face_sums_keep_it(blender):
+    """There the latent of A + k (C - B) is A's."""
+    latents = np.stack([blender.encode(photo).latent for photo in (FIRST, SECOND, THIRD)])
+    hair = np.zeros((128, 128), np.float32)
+    hair[64:80, 48:80] = 1  # in the middle of the face
+    where, shape = rendering.placed_parts(blender)[0]
+    cells = 128 // shape[-1]
+    there = np.s_[:, 64 // cells : 80 // cells, 48 // cells : 80 // cells]
+    own, plain, kept = (
+        latent[where].reshape(shape)[there]
+        for latent in (
+            latents[0],
+            rendering.combined(blender, latents, np.array([1, -0.5, 0.5]), 1),
+            rendering.combined(blender, latents, np.array([1, -0.5, 0.5]), 1, hair=hair),
+        )
+    )
+    assert np.abs(plain - own).mean() > 0.01
+    assert np.abs(kept - own).max() < 1e-5
+
+
+def test_hair_counts_by_the_share_of_each_group_that_has_it(monkeypatch):
+    hair = np.eye(4, dtype=np.float32)[np.array([[CLASSES.index("skin"), CLASSES.index("hair")]]).repeat(2, axis=0)]
+    monkeypatch.setattr(rendering, "face_parts", lambda picture: FaceParts(hair if picture.any() else hair[:, ::-1]))
+    seen = np.stack([np.full((2, 2, 3), value, np.uint8) for value in (0, 255, 255, 0)])
+    monkeypatch.setattr(rendering, "anyones_hair", lambda parts: parts[0].hair)
+    assert rendering.hair_kept(seen, [1, 0, 0, 0]).tolist() == [[1, 0], [1, 0]]
+    assert rendering.hair_kept(seen, [0, 3, 0, 1], [0, 0, 0, 1]).tolist() == [[1, 0.75], [1, 0.75]]
 
 
 def test_folders_and_lists_count_by_their_mean(blender, tmp_path):

@@ -35,7 +35,7 @@ from ..io.tables import check_choice, flag, number, parse_number, read_table, wh
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
-from .rendering import combined, edit_recipe, latents_in_shape, progress, recorded_size, summed
+from .rendering import combined, edit_recipe, hair_kept, latents_in_shape, progress, recorded_size, summed
 
 __all__ = ["AVERAGE_METHODS", "Average", "average", "read_weights", "write_skipped"]
 
@@ -163,17 +163,18 @@ def average(
             latents, seen = latents_in_shape(blender, _degradations_noted(restored, degradations), target)
             if surroundings == "auto":
                 surroundings = found.faces.best_source()
-            decoded = blender.networks.pictures(combined(blender, latents, taken, surroundings)[None])[0]
-            points = mean_shape(found.faces.landmarks, taken) if target is None else target
             around = resolve_source_weights(found.faces, taken, surroundings)
-            soft = with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points)
+            hair = None if surroundings == "mean" else hair_kept(seen, around, taken)
+            decoded = blender.networks.pictures(combined(blender, latents, taken, surroundings, hair=hair)[None])[0]
+            points = mean_shape(found.faces.landmarks, taken) if target is None else target
+            soft = with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points, hair=hair)
             known = list(zip(seen, degradations, strict=True))
             if side == blender.image_size:
                 picture = to_uint8(soft)
                 detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
             else:
                 (inside, outside), detail = _means(large, [taken, around], target, side, blender.image_size, known)
-                picture = _with_detail(soft, inside, outside, points)
+                picture = _with_detail(soft, inside, outside, points, hair)
         else:
             shown = noted(found.faces if side == blender.image_size else large, warnings)
             (mean,), detail = _means(shown, [taken], target, side, blender.image_size)
@@ -263,7 +264,9 @@ def _means(
     return sums, detail
 
 
-def _with_detail(soft: np.ndarray, inside: np.ndarray, outside: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _with_detail(
+    soft: np.ndarray, inside: np.ndarray, outside: np.ndarray, points: np.ndarray, hair: np.ndarray | None = None
+) -> np.ndarray:
     """Take what is coarse from a decoded average, and what is finer from the averages of the photos.
 
     Parameters
@@ -273,6 +276,8 @@ def _with_detail(soft: np.ndarray, inside: np.ndarray, outside: np.ndarray, poin
         Averages of the photos, for the face and for what is around it.
     points : (68, 2) array
         The shape, in pixels of `soft`.
+    hair : (S, S) array in [0, 1], optional
+        Where the face has hair, which is the surroundings'.
 
     Returns
     -------
@@ -280,6 +285,8 @@ def _with_detail(soft: np.ndarray, inside: np.ndarray, outside: np.ndarray, poin
     """
     side, model = len(inside), len(soft)
     mask = face_mask(transform_points(points, rescaling(side / model)), side)[..., None]
+    if hair is not None:
+        mask = mask * (1 - resized(hair, side)[..., None])
     shown = mask * inside.astype(np.float32) + (1 - mask) * outside.astype(np.float32)
     coarse = resized(np.asarray(soft, np.float32) - resized(shown, model), model // COARSE)
     return to_uint8(shown + resized(coarse, side))

@@ -26,7 +26,7 @@ from ..io.photo_warnings import told
 from ..io.tables import check_choice, flag, number, whole
 from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
-from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, recorded_size, summed
+from .rendering import combined, edit_recipe, finished, hair_kept, latents_in_shape, progress, recorded_size, summed
 
 __all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
 
@@ -315,17 +315,14 @@ def _between(
     home = int(shares[1] > 1)
     target = mean_shape([face.landmarks for face in pair], shares) if blend_options.warp else None
     latents, seen = latents_in_shape(blender, pair, target)
-    latent = combined(
-        blender,
-        latents,
-        shares,
-        home + 1 if isinstance(surroundings, str) and surroundings == "blend" else surroundings,
-        home,
-    )
+    if isinstance(surroundings, str) and surroundings == "blend":
+        surroundings = home + 1
+    hair = None if surroundings == "mean" else hair_kept(seen, [1, 0], [0, 1])
+    latent = combined(blender, latents, shares, surroundings, home, hair)
     mean = summed(seen, shares)
     around = mean if surroundings == "mean" else summed(seen[home : home + 1], [1])
     parent = (pair[home], latents[home], 1.0)
-    return finished(blender, latent, target, [parent], mean, around, side, bool(blend_options.detail))
+    return finished(blender, latent, target, [parent], mean, around, side, bool(blend_options.detail), hair)
 
 
 def _of_pair(surroundings: Source | Sequence[int], leg: int) -> Source:

@@ -16,6 +16,7 @@ from ..blend.pipeline import BlendOptions, cleaned, encoded
 from ..blend.recipes import as_json, input_facts
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
+from ..faces.parser import anyones_hair, face_parts
 from ..faces.warp import warp_to_shape
 from ..io.image import to_uint8
 from ..io.inputs import Input
@@ -28,6 +29,7 @@ __all__ = [
     "combined",
     "edit_recipe",
     "finished",
+    "hair_kept",
     "latents_in_shape",
     "placed_parts",
     "progress",
@@ -58,6 +60,7 @@ def finished(
     around: np.ndarray,
     size: int,
     detail: bool = True,
+    hair: np.ndarray | None = None,
 ) -> np.ndarray:
     """Decode a latent, and give it back what the networks lose of its parents.
 
@@ -85,7 +88,7 @@ def finished(
     """
     pictures = blender.networks.pictures(np.stack([latent, *(own for _, own, _ in parents)]))
     points = parents[0][0].landmarks if target is None else target
-    total = _scaled(with_mean_colour(pictures[0], mean, around, points), size)
+    total = _scaled(with_mean_colour(pictures[0], mean, around, points, hair=hair), size)
     if detail:
         faces = cleaned(blender.networks, [face for face, _, _ in parents])
         for face, (_, _, share), known in zip(faces, parents, pictures[1:], strict=True):
@@ -136,6 +139,30 @@ def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray
     return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
+def hair_kept(seen: np.ndarray, *groups: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Where hair hangs into the face, which is to be that of the surroundings, as blends have it.
+
+    Parameters
+    ----------
+    seen : (N, S, S, 3) uint8 array
+        Faces in one shape.
+    *groups : (N,) arrays
+        Weights of the faces, at least 0, once for each of what is told apart: whose hair is shown, what is added, what
+        is taken away.
+
+    Returns
+    -------
+    (S, S) float32 array in [0, 1]
+        Of the groups' shares of faces that have hair there, the largest.
+    """
+    found = np.zeros((len(groups), *seen.shape[1:3]), np.float32)
+    weights = np.array([np.divide(group, max(np.sum(group), 1e-9)) for group in groups], np.float32)
+    for picture, of_groups in zip(seen, weights.T, strict=True):
+        if of_groups.any():
+            found += of_groups[:, None, None] * anyones_hair([face_parts(picture)])
+    return np.asarray(found.max(axis=0))
+
+
 def _warped(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
     """Warp a picture's landmarks to `target`, which is of the model's size, in a picture `scale` times as large."""
     if target is None:
@@ -150,29 +177,37 @@ def _batches(faces: Iterable[AlignedFace]) -> Iterator[list[AlignedFace]]:
 
 
 def combined(
-    blender: Blender, latents: np.ndarray, shares: np.ndarray, surroundings: Source, home: int = 0
+    blender: Blender,
+    latents: np.ndarray,
+    shares: np.ndarray,
+    surroundings: Source,
+    home: int = 0,
+    hair: np.ndarray | None = None,
 ) -> np.ndarray:
     """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their weighted sum.
 
-    Sums keep `home`'s surroundings (unless 'mean'): what two strangers' backgrounds differ in is nothing to add.
+    Sums keep `home`'s surroundings (unless 'mean'), and its `hair` (`hair_kept`): what two strangers' backgrounds
+    differ in is nothing to add.
     """
     if (shares >= 0).all():
         if shares.max() == 1:
-            return latents[int(shares.argmax())]
+            return np.asarray(latents[int(shares.argmax())])
         source = BlendOptions(surroundings=surroundings).source_index(len(latents))
-        return blender.networks.mixed(latents, shares, source)
+        return blender.networks.mixed(latents, shares, source, hair)
     total = shares.astype(np.float32) @ latents
     parts = placed_parts(blender)
     for where, shape in parts[1:]:  # the fine part
         total[where] = sum_fine(latents[:, where].reshape(len(latents), *shape), shares).ravel()
-    return total if surroundings == "mean" else with_source(blender, total, latents[home])
+    return total if surroundings == "mean" else with_source(blender, total, latents[home], hair)
 
 
-def with_source(blender: Blender, latent: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Replace a (D,) latent's hair and background by another's."""
+def with_source(blender: Blender, latent: np.ndarray, of: np.ndarray, hair: np.ndarray | None = None) -> np.ndarray:
+    """Replace a (D,) latent's background and hair by another's; in the face where `hair` is."""
     latent = latent.copy()
     for where, shape in placed_parts(blender):
         mask = outside_face(shape[-1])
+        if hair is not None:
+            mask = np.maximum(mask, resized(hair, shape[-1]))
         latent[where] = (latent[where].reshape(shape) * (1 - mask) + of[where].reshape(shape) * mask).ravel()
     return latent
 

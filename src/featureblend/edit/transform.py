@@ -26,7 +26,17 @@ from ..metrics.mirror import symmetry
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
-from .rendering import combined, edit_recipe, finished, latents_in_shape, progress, recorded_size, summed, with_source
+from .rendering import (
+    combined,
+    edit_recipe,
+    finished,
+    hair_kept,
+    latents_in_shape,
+    progress,
+    recorded_size,
+    summed,
+    with_source,
+)
 
 __all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
 
@@ -129,10 +139,14 @@ def transform(
         warnings: list[tuple[PhotoWarning, ...]] = []
         latents, seen = latents_in_shape(blender, noted(cleaned_one_by_one(blender, bar, []), warnings), target)
         surroundings: Source = 1 if keep_surroundings else "mean"
-        latent = combined(blender, latents, shares[: len(latents)], surroundings)
-        mean = summed(seen, shares[: len(latents)])
+        taken = shares[: len(latents)]
+        home = np.arange(len(taken)) == 0
+        groups = home, np.where(home, 0, np.maximum(taken, 0)), np.maximum(-taken, 0)
+        hair = hair_kept(seen, *groups) if keep_surroundings else None
+        latent = combined(blender, latents, taken, surroundings, hair=hair)
+        mean = summed(seen, taken)
         around = summed(seen[:1], [1]) if keep_surroundings else mean
-        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, side, detail)
+        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, side, detail, hair)
     finally:
         old.faces.close()
         new.faces.close()
@@ -219,16 +233,15 @@ def symmetrize(
     target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
     latents, seen = latents_in_shape(blender, [own, other], target)
     latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
+    theirs, hair = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32), None
     if keep_surroundings:
-        latent = with_source(blender, latent, latents[0])
-    theirs = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32)
-    if keep_surroundings:
-        theirs *= 1 - outside_face(blender.image_size)
+        hair = hair_kept(seen, [1, 0], [0, 1])
+        latent = with_source(blender, latent, latents[0], hair)
+        theirs *= 1 - np.maximum(outside_face(blender.image_size), hair)
     parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]
     mean = summed(seen, shares)
-    image = finished(
-        blender, latent, target, parents, mean, summed(seen[:1], [1]) if keep_surroundings else mean, side, detail
-    )
+    around = summed(seen[:1], [1]) if keep_surroundings else mean
+    image = finished(blender, latent, target, parents, mean, around, side, detail, hair)
     if amount == 1 and not keep_surroundings:
         # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
         image = ((image.astype(np.uint16) + image[:, ::-1] + 1) // 2).astype(np.uint8)
