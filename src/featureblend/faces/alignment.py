@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..io.image import to_uint8
 from ..io.photo_warnings import PhotoWarning
 from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
@@ -24,6 +25,11 @@ __all__ = [
     "transform_points",
     "warped",
 ]
+
+BEYOND = 0.02
+"""How softly a photo's edge goes on where the crop is larger, as a share of the crop's side."""
+COARSE = 128
+"""Side at which that is blurred, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +300,7 @@ def align_face(
 ) -> AlignedFace:
     """Cut the aligned crop of a face.
 
-    Parts of the crop outside the photo are filled by mirroring it at its edge.
+    Beyond the photo its edge goes on, out of focus.
 
     Parameters
     ----------
@@ -324,22 +330,34 @@ def _transformed_mesh(mesh: np.ndarray | None, matrix: np.ndarray) -> np.ndarray
 
 
 def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Cut a square crop from a photo, which is mirrored at its edge."""
+    """Cut a square crop from a photo whose edge goes on softly: mirrored, a head would stand on a head."""
     # Only the part of the photo that the crop shows: faster, and OpenCV refuses to warp more than 32,766 columns.
     seen = transform_points(corners(size, size), invert_matrix(matrix))
     left, right = _seen_range(seen[:, 0], image.shape[1], matrix)
     top, bottom = _seen_range(seen[:, 1], image.shape[0], matrix)
     part = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
-    return warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REFLECT_101)
+    crop = warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REPLICATE)
+    room = [seen.min(axis=0), image.shape[1::-1] - seen.max(axis=0)]
+    return crop if np.min(room) >= 0 else _softened(crop, image.shape[:2], matrix)
+
+
+def _softened(crop: np.ndarray, shape: tuple[int, ...], matrix: np.ndarray) -> np.ndarray:
+    """A crop that is out of focus beyond the photo's edge, the more so the farther from it."""
+    size = len(crop)
+    outside = cv2.warpAffine(np.zeros(shape, np.uint8), matrix, (size, size), borderValue=1)  # type: ignore[call-overload]
+    away = cv2.distanceTransform(outside, cv2.DIST_L2, 3) / (BEYOND * size)
+    small, soft = resized(crop, COARSE).astype(np.float32), crop.astype(np.float32)
+    for step in (1, 2, 4, 8):
+        share = np.clip(away - (step - 1) / 2, 0, 1)[..., None]
+        soft += share * (resized(blurred(small, step * BEYOND * COARSE / 2), size) - soft)
+    return to_uint8(soft)
 
 
 def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:
-    """Which columns (or rows) of a photo a crop needs, those that are mirrored at the photo's edge included."""
+    """Which columns (or rows) of a photo a crop needs."""
     reach = 4 + 4 / np.hypot(*matrix[:, 0])  # what cubic interpolation looks at, after shrinking too
-    low = min(places.min(), 2 * (length - 1) - places.max()) - reach
-    high = max(places.max(), -places.min()) + reach
-    start = int(np.clip(np.floor(low), 0, length - 1))
-    return start, int(np.clip(np.ceil(high) + 1, start + 1, length))
+    start = int(np.clip(np.floor(places.min() - reach), 0, length - 1))
+    return start, int(np.clip(np.ceil(places.max() + reach) + 1, start + 1, length))
 
 
 def corners(width: int, height: int) -> np.ndarray:
