@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures load
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures load crash
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -38,6 +38,11 @@ VISITORS ?= 50
 MINUTES ?= 5
 load: $(VENV)/dev.stamp
 	$(BIN)/python tools/load.py --visitors $(VISITORS) --minutes $(MINUTES)
+
+# Each command is killed at 50 random moments (MOMENTS=NUMBER), and meets a full disk and a read-only folder.
+MOMENTS ?= 50
+crash: $(VENV)/dev.stamp
+	$(BIN)/python tools/crash.py --moments $(MOMENTS)
 
 # After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.
 measurement: $(VENV)/dev.stamp

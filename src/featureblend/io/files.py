@@ -238,6 +238,8 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
+        with writing(shown), open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())  # a machine that loses its power would else keep the name and not the content
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -166,9 +166,11 @@ def export_model(
         (work / "README.md").write_text(model_card(config), encoding="utf-8")
         config = read_model_folder(work)  # as every reader will see it
         work.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
+        before = work.with_name(f"{work.name}-before")
+        if out.exists():  # renamed, not removed: whoever is killed meanwhile leaves no half of it
+            out.rename(before)
         work.rename(out)
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return config

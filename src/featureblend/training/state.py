@@ -12,6 +12,7 @@ runs/NAME/collapse.json      when training collapsed and what was seen, if it di
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 
 from ..errors import FeatureblendError
-from ..io.files import atomic_path
+from ..io.files import atomic_path, writing
 from ..io.settings import to_dict
 from .experiment import Experiment, read_experiment
 
@@ -128,9 +129,17 @@ class RunFolder:
             raise FeatureblendError(f"{self.path} does not say which faces it was trained on: name them") from error
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the checkpoint whole or not at all."""
-        with atomic_path(self.checkpoint) as path:
-            torch.save(state, path)
+        """Write the checkpoint whole or not at all.
+
+        Raises
+        ------
+        FeatureblendError
+            If it can't be written, say because the disk is full.
+        """
+        packed = io.BytesIO()  # torch's own writer tells of a full disk in words that are no help
+        torch.save(state, packed)
+        with atomic_path(self.checkpoint) as path, writing(self.checkpoint):
+            path.write_bytes(packed.getbuffer())
 
     def keep_good(self, images: int) -> None:
         """Keep the checkpoint as the last good one: later ones do not overwrite it, `--init` and `export` take it."""
