@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 from evaluation_faces import TINY, lines, make_faces, run
@@ -13,13 +14,15 @@ import featureblend.evaluation.run
 from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import DEGRADATIONS
-from featureblend.evaluation.figures import FIGURES, badness
+from featureblend.evaluation.figures import FIGURES, badness, sections
 from featureblend.evaluation.measuring import Measurer
 from featureblend.evaluation.methods import Model
+from featureblend.evaluation.pairs import Face, Pair
 from featureblend.evaluation.pca import PrincipalComponents, fit_components
 from featureblend.evaluation.protocols import PROTOCOLS, draw, find_protocol
 from featureblend.evaluation.results import Results
 from featureblend.evaluation.run import evaluate
+from featureblend.faces.alignment import AlignedFace, rescaling, resized, transform_points
 from featureblend.model.folder import find_model
 from featureblend.model.networks import Networks
 
@@ -69,7 +72,8 @@ def test_every_line_says_what_was_measured(finished, faces):
     assert models["pixel"] == ""
     assert len(models["latent"]) == len(models["pca"]) == 12
     figures = {method: {line["figure"] for line in found if line["method"] == method} for method in METHODS}
-    assert figures["latent"] == {name for name, one in FIGURES.items() if not one.network} - {"mmpmr", "weaker_parent"}
+    of_identity = {figure.name for figure in sections()["Who is recognised"]}
+    assert figures["latent"] == {name for name, one in FIGURES.items() if not one.network} - of_identity
     reconstruction = {"reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim", "cycle_error"}
     assert figures["latent-network"] - figures["pixel"] == figures["pca"] - figures["pixel"] == reconstruction
     assert figures["latent"] - figures["latent-network"] == {f"psnr_{kind}" for kind in ("clean", *DEGRADATIONS)}
@@ -202,6 +206,26 @@ def test_a_protocols_name_fixes_its_draw(faces):
     np.testing.assert_array_equal(people[probes], people[once.pairs])
     assert (probes != once.pairs).all()
     assert all(find_protocol(name) is protocol for name, protocol in PROTOCOLS.items())
+
+
+def test_blends_larger_than_the_model_are_the_products_own(faces):
+    """At 256 pixels, even and uneven; and a continuum has hair and background between, half way too."""
+    blender = Blender.from_pretrained()
+    large = [cv2.resize(image, (256, 256), interpolation=cv2.INTER_CUBIC) for image in faces.images[:2]]
+    points = [transform_points(marks, rescaling(2)) for marks in faces.landmarks[:2]]
+    model = Model(blender, 256, ["latent"])
+    given = [
+        AlignedFace(resized(image, 128), transform_points(marks, rescaling(0.5)), rescaling(0.5), photo=image)
+        for image, marks in zip(large, points, strict=True)
+    ]
+    for alpha in (0.5, 0.3):
+        due = blender.blend_faces(given, alpha=alpha, size=256, measures="none")
+        assert np.array_equal(model.blend(large, points, (1 - alpha, alpha)), np.asarray(due.image))
+    pair = Pair(*(Face(*face) for face in zip(large, points, strict=True)))
+    (halfway,) = model.continuum(pair, [0.5], "latent")
+    due = blender.blend_faces(given, size=256, measures="none", surroundings="blend")
+    assert np.array_equal(halfway, np.asarray(due.image))
+    assert not np.array_equal(halfway, model.blend(large, points, (0.5, 0.5)))
 
 
 def test_pca_agrees_with_an_outside_oracle(tmp_path):

@@ -126,7 +126,7 @@ def test_identity_is_measured_and_kept_in_the_folder(faces, tmp_path, monkeypatc
             asked.append(image)
             return super().embedding(image, landmarks)
 
-    monkeypatch.setattr(featureblend.evaluation.identity, "_recognizer", Counting)
+    monkeypatch.setattr(featureblend.evaluation.identity, "_recognizer", lambda name: Counting())
     gone = [PEOPLE + number for number in range(0, PEOPLE, 5)]
     fewer = faces.chosen(np.setdiff1d(np.arange(len(faces)), gone))
     page = run(fewer, tmp_path, ("pixel",), MANY, identity=True).read_text()

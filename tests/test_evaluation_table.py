@@ -77,6 +77,14 @@ def test_a_place_takes_the_first_results_that_have_its_figures():
     assert "\nkept\n" in made
 
 
+def test_a_place_waits_for_the_protocol_that_it_names():
+    text = "<!-- evaluation: protocol=other figures=sharpness -->\nkept\n<!-- end of evaluation -->"
+    assert pasted(text, [ROWS]) == text
+    other = [row("latent", "sharpness", 0.75, protocol="other")]
+    for results in ([ROWS, other], [other, ROWS]):
+        assert "| latent | 0.75 |" in pasted(text, results)
+
+
 @pytest.mark.parametrize("document", [DOCUMENT, ROOT / "README.md"], ids=lambda path: path.name)
 def test_pasting_into_the_documents_twice_changes_nothing(document, tmp_path, capsys):
     """And what stands there was pasted: each place that is filled names its protocol."""
@@ -102,7 +110,8 @@ def test_the_document_explains_every_figure_and_has_a_place_for_it():
     text = DOCUMENT.read_text(encoding="utf-8")
     explained = {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line)}
     assert set(FIGURES) <= explained
-    placed = [name for place in PLACE.finditer(text) for name in re.findall(r"[\w]+", place["what"].split("=")[1])]
+    places = [place["what"] for place in PLACE.finditer(text) if "protocol=" not in place["what"]]
+    placed = [name for what in places for name in re.findall(r"[\w]+", what.split("=")[1])]
     assert sorted(placed) == sorted(FIGURES)
 
 

@@ -59,7 +59,7 @@ class Evaluate(Model, Quiet):
     data: Path | None = option("FACES", "Prepared faces, with people that the model was not trained on.", default=None)
     protocol: str = option(
         "NAME",
-        "pairs1k_test, pairs200_test, pairs50_test (quick) or pairs200_validation.",
+        "pairs1k_test, pairs200_test, pairs50_test (quick), pairs200_validation; studio34, portraits (256 pixels).",
         default="pairs1k_test",
         words=_protocols,
     )

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..metrics.intervals import bootstrap_interval
-from ..metrics.patch_statistics import FEATURES_NAME
+from ..metrics.patch_statistics import FEATURES_NAME, SIDE
 from ..metrics.variety import SMALL_SIDE
 from .degradation import CLEAN
 
 __all__ = [
+    "CEILING",
     "FIGURES",
     "LPIPS_PAIRS",
     "REAL",
@@ -29,6 +30,10 @@ __all__ = [
 
 REAL = "real"
 """Name of the line that holds the figures of real faces: what a blend could reach."""
+
+CEILING = "mean-embedding"
+"""Name of the line that says who would be recognised in the mean of both parents' embeddings, which no picture need
+reach."""
 
 TRAINING_FACES = 10_000
 """At most so many training faces, the first ones, are searched for the nearest."""
@@ -60,7 +65,8 @@ class Figure:
     meaning: str
     """What it says, in a few words."""
     best: str
-    """'low', 'high', 'one', 'half' (nearest to 1, to .5), 'real' (nearest to real faces), or '' for no matter."""
+    """'low', 'high', 'one', 'half', 'zero' (nearest to 1, .5, 0), 'real' (nearest to real faces), or '' for no
+    matter."""
     digits: int = 3
     """Decimals shown."""
     of_set: bool = False
@@ -136,6 +142,14 @@ FIGURES = {
         ),
         Figure("balance_inside", "balance inside", "the same from the brows to the chin", "low"),
         Figure("skin", "skin", "share of pairs whose skin lies between the parents' in L, a and b; 1 ideal", "high"),
+        Figure("skin_lightness", "skin L", "how much lighter the skin is than the parents' mean, in CIE L", "zero", 1),
+        Figure(
+            "skin_chroma",
+            "skin chroma",
+            "the same in chroma: how much more colour it has",
+            "zero",
+            1,
+        ),
         Figure("lpips_balance", "LPIPS balance", f"as balance, by LPIPS, {LPIPS_NOTE}", "low", network="lpips"),
         Figure("diversity", "diversity", "spread of the blends, the parents' = 1; 0 all alike", "one", 3, True),
         Figure("symmetry", "symmetry", "likeness to the mirror image; best is what real faces have", "real"),
@@ -187,6 +201,13 @@ FIGURES = {
             of_path=True,
         ),
         Figure(
+            "path_ghosting",
+            "ghosting on the way",
+            "ghosting outside the face at the worst step of a continuum",
+            "low",
+            of_path=True,
+        ),
+        Figure(
             "lpips_path_length",
             "LPIPS path",
             "length of a continuum over the straight line, by LPIPS",
@@ -214,6 +235,12 @@ FIGURES = {
         Figure(
             "weaker_parent", "weaker parent", "identity similarity to the parent less like it, 1 - distance", "high"
         ),
+        Figure(
+            "both_dlib", "both, dlib", "share that matches both people's other photos: dlib's distance below .6", "high"
+        ),
+        Figure("weaker_dlib", "weaker, dlib", "dlib's distance to the other photo that is less like it", "low"),
+        Figure("both_sface", "both, SFace", "the same as by dlib, by SFace's cosine above .363", "high"),
+        Figure("weaker_sface", "weaker, SFace", "SFace's cosine to the other photo that is less like it", "high"),
     )
 }
 """Every figure by name, in the order of the table."""
@@ -277,8 +304,8 @@ def badness(figure: Figure, value: float, real: float | None = None) -> float | 
     """
     if figure.best == "one":
         return abs(float(np.log(max(value, 1e-9))))
-    if figure.best == "half":
-        return abs(value - 0.5)
+    if figure.best in ("half", "zero"):
+        return abs(value - (0.5 if figure.best == "half" else 0.0))
     if figure.best == "real":
         return None if real is None else abs(value - real)
     return {"low": value, "high": -value}.get(figure.best)
@@ -291,7 +318,7 @@ def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, 
     ----------
     figure : Figure
     values : mapping
-        Lines of metrics.jsonl by method and by figure; `REAL` is not in the race.
+        Lines of metrics.jsonl by method and by figure; `REAL` and `CEILING` are not in the race.
 
     Examples
     --------
@@ -302,7 +329,7 @@ def best_methods(figure: Figure, values: Mapping[str, Mapping[str, Mapping[str, 
     real = values.get(REAL, {}).get(figure.name)
     grades = {}
     for name, rows in values.items():
-        if name == REAL or figure.name not in rows:
+        if name in (REAL, CEILING) or figure.name not in rows:
             continue
         grade = badness(figure, float(shown_value(figure, rows[figure.name]["value"])), real["value"] if real else None)
         if grade is not None:
@@ -330,7 +357,7 @@ def figure_rows(record: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dic
     record : mapping
         ``count`` pairs; ``scores``, a list a figure with None where a pair has none; ``sets``, a number a figure;
         ``set_count`` of blends went into them; ``failures``; ``spectra`` and ``reference_spectrum``; ``networks``,
-        names of the features that a network gave.
+        names of the features that a network gave; ``side`` at which pictures were described.
     facts : mapping
         What stands in every line.
 
@@ -373,6 +400,8 @@ def figure_rows(record: Mapping[str, Any], facts: Mapping[str, Any]) -> list[dic
         row = {**facts, "figure": figure.name, "value": _rounded(value), "low": _rounded(low), "high": _rounded(high)}
         rows.append({**row, "count": count, "left_out": due - count})
         features = figure.features or record.get("networks", {}).get(figure.network)
+        if figure.features and record.get("side", SIDE) != SIDE:
+            features = f"{features} at {record['side']} px"
         if features:
             rows[-1]["features"] = features
     return rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import FeatureblendError
-from ..faces.recognizers import DlibRecognizer, Recognizer
+from ..faces.recognizers import RECOGNIZERS, Recognizer
 from .protocols import Drawn
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "impostor_similarities",
     "known_faces",
     "match_threshold",
+    "mean_embeddings",
     "similarity",
 ]
 
@@ -30,14 +31,14 @@ FALSE_MATCH_RATE = 0.001
 """One impostor in a thousand passes: FRONTEX's requirement for border control, at which MMPMR is usually reported."""
 
 
-@lru_cache(maxsize=1)
-def _recognizer() -> Recognizer:
-    return DlibRecognizer()
+@lru_cache
+def _recognizer(name: str) -> Recognizer:
+    return RECOGNIZERS[name]()
 
 
-def embedding(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """The recogniser's (D,) float64 embedding of a face, (H, W, 3) uint8 with (68, 2) landmarks."""
-    return np.asarray(_recognizer().embedding(image, landmarks), np.float64)
+def embedding(image: np.ndarray, landmarks: np.ndarray, names: Sequence[str] = ("dlib",)) -> np.ndarray:
+    """The recognisers' (R, D) float64 embeddings of a face, (H, W, 3) uint8 with (68, 2) landmarks."""
+    return np.stack([np.asarray(_recognizer(name).embedding(image, landmarks), np.float64) for name in names])
 
 
 def check_identity(drawn: Drawn) -> None:
@@ -46,10 +47,11 @@ def check_identity(drawn: Drawn) -> None:
     Raises
     ------
     FeatureblendError
-        If the recogniser is not installed, no pair has a second photo of both people, or there are too few people to
+        If a recogniser is not installed, no pair has a second photo of both people, or there are too few people to
         set a threshold.
     """
-    DlibRecognizer.check()
+    for name in drawn.protocol.recognizers:
+        RECOGNIZERS[name].check()
     if not (drawn.probes() >= 0).all(axis=1).any():
         raise FeatureblendError(
             "MMPMR needs a second photo of both people of a pair, and no pair of the protocol has them: "
@@ -155,12 +157,14 @@ def add_identity(
     Parameters
     ----------
     record : dict
-        A method's, which is added to. ``scores`` get ``mmpmr``, 1 or 0 a pair, and ``weaker_parent``, the similarity
-        to the parent that a blend is less like; None where there is no blend or a photo is missing. ``identity`` gets
-        the ``threshold``, the number of ``impostors`` that it was set on, and of ``mated`` pairs, whose people both
-        have another photo.
+        A method's, which is added to. ``scores`` get, by the protocol's first recogniser, ``mmpmr``, 1 or 0 a pair, and
+        ``weaker_parent``, the similarity to the parent that a blend is less like; and by each of its recognisers
+        ``both_...``, 1 or 0 at the recogniser's published threshold, and ``weaker_...``, how like the blend is to the
+        other photo of the parent that it is less like. None where there is no blend or a photo is missing. ``identity``
+        gets the ``threshold`` of MMPMR, the number of ``impostors`` that it was set on, and of ``mated`` pairs, whose
+        people both have another photo.
     drawn : Drawn
-    known : mapping of int to (D,) array
+    known : mapping of int to (R, D) array
         Embeddings of `known_faces`.
     results : sequence of PairResult
         Of every pair.
@@ -177,20 +181,62 @@ def add_identity(
     techniques and vulnerability reporting", BIOSIG 2017, equation 1.
     """
     probes = drawn.probes()
-    impostors = impostor_similarities(np.stack(list(known.values())), drawn.faces.people[list(known)])
+    first = np.stack([vectors[0] for vectors in known.values()])
+    impostors = impostor_similarities(first, drawn.faces.people[list(known)])
     threshold = match_threshold(impostors)
 
-    def weaker(number: int, others: np.ndarray) -> float | None:
-        own, vectors = results[number].embedding, [known[other] for other in others.tolist() if other in known]
+    def weaker(number: int, others: np.ndarray, place: int) -> float | None:
+        own, vectors = results[number].embedding, [known[other][place] for other in others.tolist() if other in known]
         if own is None or len(vectors) < len(others):
             return None
-        return float(similarity(own, np.stack(vectors)).min())
+        return float(similarity(own[place], np.stack(vectors)).min())
 
-    to_probes = [weaker(number, pair) for number, pair in enumerate(probes)]
-    record["scores"]["mmpmr"] = [None if value is None else float(value > threshold) for value in to_probes]
-    record["scores"]["weaker_parent"] = [weaker(number, pair) for number, pair in enumerate(drawn.pairs)]
+    scores = record["scores"]
+    for place, name in enumerate(drawn.protocol.recognizers):
+        to_probes = [weaker(number, pair, place) for number, pair in enumerate(probes)]
+        if not place:
+            scores["mmpmr"] = _above(to_probes, threshold)
+            scores["weaker_parent"] = [weaker(number, pair, place) for number, pair in enumerate(drawn.pairs)]
+        scores[f"both_{name}"] = _above(to_probes, 1 - RECOGNIZERS[name].threshold)
+        # SFace's embeddings have length 1: their published figure is the cosine.
+        published = {"dlib": lambda near: 1 - near, "sface": lambda near: 1 - (1 - near) ** 2 / 2}[name]
+        scores[f"weaker_{name}"] = [None if near is None else published(near) for near in to_probes]
     record["identity"] = {
         "threshold": threshold,
         "impostors": len(impostors),
         "mated": int((probes >= 0).all(axis=1).sum()),
     }
+
+
+def _above(values: Sequence[float | None], threshold: float) -> list[float | None]:
+    return [None if value is None else float(value > threshold) for value in values]
+
+
+def mean_embeddings(drawn: Drawn, known: Mapping[int, np.ndarray]) -> dict[str, Any] | None:
+    """A record of who would be recognised in the mean of both parents' embeddings: what a picture could reach at best.
+
+    Parameters
+    ----------
+    drawn, known
+        As in `add_identity`.
+
+    Returns
+    -------
+    dict or None
+        A record as a method's, without blends; None where embeddings are missing.
+    """
+    if not {*drawn.pairs.ravel().tolist()} <= set(known):
+        return None
+    from .measuring import PairResult
+
+    results = []
+    for a, b in drawn.pairs.tolist():
+        both = np.stack([known[a], known[b]])
+        mean = both.mean(axis=0)
+        unit = np.isclose(np.linalg.norm(both, axis=2), 1, atol=1e-6).all(axis=0)  # SFace's lie on a sphere
+        mean[unit] /= np.linalg.norm(mean[unit], axis=1, keepdims=True)
+        results.append(PairResult(embedding=mean))
+    record: dict[str, Any] = {"count": len(results), "set_count": 0, "scores": {}, "sets": {}, "networks": {}}
+    record |= {"failures": [], "gaps": [], "identity": {}, "model": "", "note": "no picture: the mean of embeddings"}
+    add_identity(record, drawn, known, results)
+    return record

@@ -7,6 +7,7 @@ A place says what it shows, so that pasting again needs nothing but the results:
     <!-- end of evaluation -->
 
 `figures` and `methods` are both optional: all that were measured. Lines of methods that were not measured are left out.
+``protocol=NAME`` says of which protocol, where the document has several.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from ..errors import FeatureblendError
 from ..io.tables import check_choice
-from .figures import FIGURES, REAL, best_methods, current_name, shown_value
+from .figures import CEILING, FIGURES, REAL, best_methods, current_name, shown_value
 
 __all__ = ["markdown_table", "pasted", "read_metrics"]
 
@@ -95,7 +96,7 @@ def markdown_table(rows: Sequence[Row], figures: Sequence[str] = (), methods: Se
             measured = values[name].get(figure.name)
             text = "–" if measured is None else shown_value(figure, measured["value"])
             cells.append(f"**{text}**" if name in best[figure.name] else text)
-        label = f"*{name}*" if name == REAL else name
+        label = f"*{name}*" if name in (REAL, CEILING) else name
         lines.append("| " + " | ".join([label, *cells]) + " |")
     models = {row["method"]: row["model"] for row in rows if row.get("model") and row["method"] in names}
     said = f"Protocol `{rows[0]['protocol']}`, data `{rows[0]['data']}`"
@@ -122,7 +123,7 @@ def pasted(text: str, results: Sequence[Sequence[Row]], source: str = "the docum
     Returns
     -------
     str
-        A place of which no figure was measured stays as it is.
+        A place of which no figure was measured, or not by the protocol that it names, stays as it is.
 
     Raises
     ------
@@ -144,9 +145,11 @@ def pasted(text: str, results: Sequence[Sequence[Row]], source: str = "the docum
 
     def filled(place: re.Match[str]) -> str:
         asked = _asked(place["what"], source)
-        wanted = set(asked["figures"]) or set(FIGURES)
+        wanted, protocols = set(asked["figures"]) or set(FIGURES), asked.pop("protocol")
         for rows in results:
-            if any(row["figure"] in wanted for row in rows):
+            if rows[0]["protocol"] in (protocols or [rows[0]["protocol"]]) and any(
+                row["figure"] in wanted for row in rows
+            ):
                 return place["start"] + markdown_table(rows, **asked) + place["end"]
         return place[0]
 
@@ -154,11 +157,13 @@ def pasted(text: str, results: Sequence[Sequence[Row]], source: str = "the docum
 
 
 def _asked(what: str, source: str) -> dict[str, list[str]]:
-    asked: dict[str, list[str]] = {"figures": [], "methods": []}
+    asked: dict[str, list[str]] = {"figures": [], "methods": [], "protocol": []}
     for word in what.split():
         key, _, names = word.partition("=")
         if key not in asked or not names:
-            raise FeatureblendError(f"{source}: {word!r} is not known in a place; figures=A,B or methods=A,B are")
+            raise FeatureblendError(
+                f"{source}: {word!r} is not known in a place; figures=A,B, methods=A,B or protocol=A are"
+            )
         asked[key] = [current_name(name) if key == "figures" else name for name in names.split(",")]
     for name in asked["figures"]:
         check_choice(name, f"figure of {source}", FIGURES)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ..metrics.distance import balance_of_distances
 from ..metrics.mirror import symmetry
-from ..metrics.patch_statistics import image_features
 from ..metrics.paths import cycle_error, mean_distance
 from ..metrics.scores import ms_ssim, psnr, sharpness, ssim
 from ..metrics.spectrum import radial_spectrum
@@ -22,7 +21,7 @@ from .figures import LPIPS_PAIRS
 from .identity import embedding
 from .learned import Extractors
 from .methods import Autoencoder, Made, System
-from .pairs import Face, Pair, score_blend, score_path
+from .pairs import Face, Pair, described, score_blend, score_path
 from .protocols import Drawn
 
 __all__ = ["HALF", "Measurer", "PairResult", "attempt", "small_picture"]
@@ -55,7 +54,7 @@ class PairResult:
     inception: np.ndarray | None = field(default=None, repr=False)
     """(2048,) float32: Inception's features, where its weights were given."""
     embedding: np.ndarray | None = field(default=None, repr=False)
-    """(K,) float64: the recogniser's, where identity is measured."""
+    """(R, K) float64: the protocol's recognisers', where identity is measured."""
 
 
 def attempt(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -75,7 +74,7 @@ class Measurer:
     systems : sequence of System
     networks : Extractors
     identity : bool
-        Whether the recogniser describes every blend.
+        Whether the protocol's recognisers describe every blend.
     """
 
     def __init__(
@@ -137,7 +136,7 @@ class Measurer:
         if isinstance(system, Autoencoder):
             self._reconstruct(system, made, pair, result)
         if self.identity:
-            result.embedding = embedding(made.picture, pair.middle)
+            result.embedding = embedding(made.picture, pair.middle, self.drawn.protocol.recognizers)
         if self.networks.inception:
             result.inception = self.networks.describe(made.picture[None])[0]
         if self.networks.lpips:
@@ -147,7 +146,7 @@ class Measurer:
     def _score(self, made: Made, pair: Pair, result: PairResult) -> str:
         if not np.isfinite(pair.landmarks).all():
             return "a photo has no landmarks"
-        found = attempt(lambda: (score_blend(made.picture, pair), image_features(made.picture)[0]))
+        found = attempt(lambda: (score_blend(made.picture, pair), described(made.picture)[0]))
         if isinstance(found, str):
             return found
         scores, result.features = found
@@ -162,13 +161,10 @@ class Measurer:
         protocol = self.drawn.protocol
         if number >= protocol.paths:
             return []
-        made = []
-        for alpha in np.linspace(0, 1, protocol.steps).tolist():
-            made.append(attempt(system.made, pair, np.array([1 - alpha, alpha]), name))
-            if isinstance(made[-1], str):
-                result.gaps.append(f"no continuum: {made[-1]}")
-                return []
-        continuum = [one.picture for one in made]
+        continuum = attempt(system.continuum, pair, np.linspace(0, 1, protocol.steps).tolist(), name)
+        if isinstance(continuum, str):
+            result.gaps.append(f"no continuum: {continuum}")
+            return []
         scores = attempt(score_path, continuum, pair, real)
         if isinstance(scores, str):
             result.gaps.append(f"no continuum: {scores}")
@@ -232,7 +228,7 @@ class Measurer:
         results = []
         for index in indices:
             face = self.face(index)
-            features = image_features(face.image)
+            features = described(face.image)
             scores = {
                 "sharpness": sharpness(face.image),
                 "symmetry": symmetry(face.image, face.landmarks) if np.isfinite(face.landmarks).all() else None,
@@ -248,7 +244,7 @@ class Measurer:
     def described(self, indices: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
         """Features of faces: (N, D) `image_features`, and (N, 2048) Inception's where its weights were given."""
         images = self.drawn.faces.images[np.asarray(indices)]
-        return image_features(images), self.networks.describe(images) if self.networks.inception else None
+        return described(images), self.networks.describe(images) if self.networks.inception else None
 
     def degraded(self, name: str, index: int, seed: int) -> Any:
         """A face degraded in every way and given back by a method's model: `degradation.given_back`."""
@@ -257,8 +253,9 @@ class Measurer:
         return attempt(given_back, system.encode, system.decode, self.face(index).image, seed)
 
     def known(self, indices: Sequence[int]) -> np.ndarray:
-        """The recogniser's (N, K) embeddings of faces."""
-        return np.stack([embedding(face.image, face.landmarks) for face in map(self.face, indices)])
+        """The protocol's recognisers' (N, R, K) embeddings of faces."""
+        names = self.drawn.protocol.recognizers
+        return np.stack([embedding(face.image, face.landmarks, names) for face in map(self.face, indices)])
 
 
 def small_picture(image: np.ndarray) -> np.ndarray:

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..blend.baselines import BASELINES
 from ..blend.blender import Blender
+from ..blend.compositing.between import Meeting
 from ..blend.pipeline import BlendedCrop, BlendOptions, EncodedFaces, blended, cleaned, encoded, finished
 from ..errors import FeatureblendError
-from ..faces.alignment import AlignedFace, resized
+from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.warp import mean_shape
 from ..io.tables import check_choice
 from ..model.mixing import Source
@@ -52,6 +53,11 @@ class Variant:
     """Whose hair and background."""
     detail: bool = False
     """Add the photos' own fine detail."""
+
+    @property
+    def meets(self) -> bool:
+        """Whether hair and background lie between both photos', at uneven weights and in a continuum."""
+        return self.warp and self.surroundings == "auto"
 
 
 VARIANTS = {
@@ -204,6 +210,10 @@ class System:
         """Blend a pair by one of the methods; `shares` are two numbers that sum to 1."""
         raise NotImplementedError
 
+    def continuum(self, pair: Pair, alphas: Sequence[float], name: str) -> list[np.ndarray]:
+        """Blend a pair at several weights of the second face, as a continuum does."""
+        return [self.made(pair, np.array([1 - alpha, alpha]), name).picture for alpha in alphas]
+
     def blend(
         self, images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shares: Sequence[float], name: str = ""
     ) -> np.ndarray:
@@ -317,19 +327,37 @@ class Model(Autoencoder):
     def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
         """Blend a pair; variants that differ in their detail alone share the rest."""
         variant = VARIANTS[variant_of(name)[1]]
+        uneven = shares[0] != shares[1]
+        return self._made(pair, shares, variant, "blend" if uneven and variant.meets else variant.surroundings)
+
+    def continuum(self, pair: Pair, alphas: Sequence[float], name: str) -> list[np.ndarray]:
+        """Blend a pair at several weights, half way too with hair and background between."""
+        variant = VARIANTS[variant_of(name)[1]]
+        whose = "blend" if variant.meets else variant.surroundings
+        return [self._made(pair, np.array([1 - alpha, alpha]), variant, whose).picture for alpha in alphas]
+
+    def _made(self, pair: Pair, shares: np.ndarray, variant: Variant, whose: Source) -> Made:
         faces = [self._prepared(face) for face in pair.faces]
-        options = BlendOptions(warp=variant.warp, surroundings=variant.surroundings, detail=variant.detail)
+        side, met = max(self.size, self.inner), whose == "blend"
+        if met:
+            meeting = pair.once((self.names[0], "meeting"), lambda: Meeting(faces, side))
+            faces = pair.once((self.names[0], "met", *shares), lambda: meeting.at(shares))
+        options = BlendOptions(warp=variant.warp, surroundings=1 if met else whose, detail=variant.detail, size=side)
 
         def crop() -> BlendedCrop:
-            return blended(self.networks, self._encoded(pair, faces, shares, variant.warp), shares, options)
+            known = faces if met else self._encoded(pair, faces, shares, variant.warp)
+            return blended(self.networks, known, shares, options)
 
-        made = pair.once((self.names[0], "crop", variant.warp, variant.surroundings, *shares), crop)
-        return Made(resized(finished(made, faces, options, plain=True), self.size), made.latent)
+        made = pair.once((self.names[0], "crop", variant.warp, whose, *shares), crop)
+        return Made(resized(finished(made, faces, options), self.size), made.latent)
 
     def _prepared(self, face: Face) -> AlignedFace:
         def prepared() -> AlignedFace:
-            marks = (face.landmarks + 0.5) * (self.inner / self.size) - 0.5
-            found = AlignedFace(resized(face.image, self.inner), marks, np.eye(2, 3))  # whose photo is not at hand
+            scaling = rescaling(self.inner / self.size)
+            image, marks = resized(face.image, self.inner), transform_points(face.landmarks, scaling)
+            # Where the crop is as small as what the networks see, there is no photo at hand.
+            photo = face.image if self.size > self.inner else None
+            found = AlignedFace(image, marks, np.eye(2, 3) if photo is None else scaling, photo=photo)
             return cleaned(self.networks, [found])[0]
 
         return face.once((self.names[0], "face"), prepared)

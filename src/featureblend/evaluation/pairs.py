@@ -15,14 +15,18 @@ from ..faces.parser import face_parts
 from ..faces.warp import warp_to_mean
 from ..metrics.distance import balance_of_distances, lab_levels, levels_distance
 from ..metrics.ghosts import ParentOutlines, hull_mask
+from ..metrics.inputs import Pictures
 from ..metrics.mirror import symmetry
-from ..metrics.patch_statistics import image_features
+from ..metrics.patch_statistics import SIDE, image_features
 from ..metrics.paths import boundary_error, mean_distance, path_irregularity, path_lengths, path_positions, smoothness
 from ..metrics.scores import sharpness
 from ..metrics.skin import colour_between, skin_colour
 from ..metrics.spectrum import radial_spectrum
 
-__all__ = ["Face", "Pair", "score_blend", "score_path"]
+__all__ = ["Face", "Pair", "described", "described_side", "score_blend", "score_path"]
+
+FINER_SIDE = 256
+"""Pictures of this side or more are described at it, others at the features' own."""
 
 T = TypeVar("T")
 
@@ -83,6 +87,10 @@ class Pair(_Shared):
         warped = warp_to_mean(self.images, self.landmarks, [0.5, 0.5])
         return ParentOutlines(self.images, None, self.landmarks, [face_parts(picture) for picture in warped])
 
+    def outlines_at(self, alpha: float) -> ParentOutlines:
+        """The same in a blend in which the second face has that weight."""
+        return self.once(("outlines", alpha), lambda: ParentOutlines(self.images, [1 - alpha, alpha], self.landmarks))
+
     @cached_property
     def levels(self) -> list[list[np.ndarray]]:
         """Both pictures, ready for `levels_distance`."""
@@ -110,6 +118,17 @@ class Pair(_Shared):
         return levels_distance(self.levels[0], self.levels[1], self.mask)
 
 
+def described_side(side: int) -> int:
+    """Side in pixels at which pictures of a side are described."""
+    return FINER_SIDE if side >= FINER_SIDE else SIDE
+
+
+def described(images: Pictures) -> np.ndarray:
+    """(N, D) `image_features` of pictures of one size, those of `FINER_SIDE` or more with their finer detail."""
+    stack = np.asarray(images)
+    return image_features(stack, described_side(stack.shape[-2]))
+
+
 def score_blend(blend: np.ndarray, pair: Pair) -> dict[str, Any]:
     """Score one even blend of two faces.
 
@@ -125,6 +144,7 @@ def score_blend(blend: np.ndarray, pair: Pair) -> dict[str, Any]:
     """
     ghosts = pair.outlines.ghosting(blend)
     levels = lab_levels(blend)
+    skin, theirs = skin_colour(blend, pair.middle), [face.skin for face in pair.faces]
     return {
         "sharpness": sharpness(blend),
         "spectrum": radial_spectrum(blend)[0].tolist(),
@@ -136,7 +156,9 @@ def score_blend(blend: np.ndarray, pair: Pair) -> dict[str, Any]:
         "ghosting_elsewhere": ghosts.elsewhere,
         "balance": _balance(levels, pair, None, pair.apart),
         "balance_inside": None if pair.mask is None else _balance(levels, pair, pair.mask, pair.apart_inside),
-        "skin": colour_between(skin_colour(blend, pair.middle), [face.skin for face in pair.faces]),
+        "skin": colour_between(skin, theirs),
+        "skin_lightness": float(skin[0] - np.mean(theirs, axis=0)[0]),
+        "skin_chroma": float(np.hypot(*skin[1:]) - np.mean([np.hypot(*colour[1:]) for colour in theirs])),
         "symmetry": symmetry(blend, pair.middle),
     }
 
@@ -163,11 +185,14 @@ def score_path(continuum: Sequence[np.ndarray], pair: Pair, real: np.ndarray) ->
     """
     levels, (a, b) = [lab_levels(picture) for picture in continuum], pair.levels
     lengths = path_lengths(levels, levels_distance)
-    inner = image_features(list(continuum[1:-1])) if len(continuum) > 2 else None
+    inner = described(list(continuum[1:-1])) if len(continuum) > 2 else None
+    inside = zip(np.linspace(0, 1, len(continuum))[1:-1].tolist(), continuum[1:-1], strict=True)
+    ghosts = [pair.outlines_at(alpha).ghosting(picture).outside for alpha, picture in inside]
     return {
         "path_irregularity": path_irregularity(lengths),
         "path_length": float(lengths.sum()) / pair.apart,
         "smoothness": smoothness(path_positions(levels, a, b, levels_distance)),
         "mean_distance": None if inner is None else mean_distance(inner, real),
         "boundary_error": float(np.mean(boundary_error(levels, a, b, levels_distance))),
+        "path_ghosting": max((ghost for ghost in ghosts if ghost is not None), default=None),
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -23,7 +24,7 @@ class Protocol:
     name: str
     """Written with every result."""
     split: str
-    """The split of the people; those of 'validation' and 'test' were not trained on."""
+    """The split of the people; those of 'validation' and 'test' were not trained on. Empty for all."""
     count: int
     """Pairs of two people, blended half and half."""
     paths: int = 20
@@ -34,6 +35,15 @@ class Protocol:
     """At most so many real faces to compare with."""
     seed: int = 0
     """Of every draw."""
+    size: int | None = None
+    """Side of the pictures in pixels; the model's where left out."""
+    by_file: bool = False
+    """Whether the name of a file says who it shows, and not what `prepare` makes of folders and names."""
+    folders: tuple[str, str] | None = None
+    """Folders of the photos that are blended, and of those that people are recognised by; photos in others are the real
+    faces to compare with. Where left out, half of the people are parents, and the other half is compared with."""
+    recognizers: tuple[str, ...] = ("dlib",)
+    """Who says who is recognised, of `featureblend.faces.recognizers.RECOGNIZERS`."""
 
 
 PROTOCOLS = {
@@ -43,6 +53,10 @@ PROTOCOLS = {
         Protocol("pairs200_test", "test", 200),
         Protocol("pairs50_test", "test", 50),
         Protocol("pairs200_validation", "validation", 200),
+        Protocol(
+            "studio34", "", 200, size=256, by_file=True, folders=("neutral", "smiling"), recognizers=("dlib", "sface")
+        ),
+        Protocol("portraits", "", 200, size=256, by_file=True),
     )
 }
 """Every protocol by name. A changed protocol gets a new name."""
@@ -122,8 +136,8 @@ def draw(faces: FaceSet, protocol: Protocol, size: int) -> Drawn:
 
     Notes
     -----
-    One half of the people are parents, the other half the reference: a critic that knew a parent's background would
-    tell blends from real faces, or take them for real, by that alone.
+    One half of the people are parents, the other half the reference (where the protocol names folders, all others are):
+    a critic that knew a parent's background would tell blends from real faces, or take them for real, by that alone.
 
     Examples
     --------
@@ -132,12 +146,21 @@ def draw(faces: FaceSet, protocol: Protocol, size: int) -> Drawn:
     >>> draw(replace(faces, landmarks=np.zeros((60, 68, 2))), Protocol("tiny", "test", 5), 16).pairs.shape
     (5, 2)
     """
-    faces = faces.split(protocol.split)
+    faces = faces.split(protocol.split) if protocol.split else faces
     random = np.random.default_rng(protocol.seed)
-    names = random.permutation(np.unique(faces.people))
-    is_parent = np.isin(faces.people, names[: len(names) // 2])
-    parents, others = np.flatnonzero(is_parent), np.flatnonzero(~is_parent)
-    where = f"{protocol.name} on {len(faces)} faces of the {protocol.split} split, half of them for comparison"
+    where = f"{protocol.name} on {len(faces)} faces" + (f" of the {protocol.split} split" if protocol.split else "")
+    paths = [PurePosixPath(source) for source in faces.sources.tolist()]
+    if protocol.by_file:
+        faces = replace(faces, people=np.array([path.stem for path in paths]))
+    if protocol.folders:
+        folder = np.array([path.parent.name for path in paths])
+        is_parent, is_other = folder == protocol.folders[0], ~np.isin(folder, protocol.folders)
+    else:
+        where += ", half of them for comparison"
+        names = random.permutation(np.unique(faces.people))
+        is_parent = np.isin(faces.people, names[: len(names) // 2])
+        is_other = ~is_parent
+    parents, others = np.flatnonzero(is_parent), np.flatnonzero(is_other)
     if len(others) < LEAST_REFERENCE:
         raise FeatureblendError(
             f"{where}: {LEAST_REFERENCE} real faces are due to compare with, there are {len(others)}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .degradation import CLEAN, DEGRADATIONS
-from .figures import FIGURES, REAL, Figure, sections
+from .figures import CEILING, FIGURES, REAL, Figure, sections
 from .learned import feature_lines
 from .pages import data_url, write_page
 from .protocols import Drawn
@@ -106,7 +106,7 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
     """
     measured = {name for method in methods for name in method.values}
     shown = [figure for figure in FIGURES.values() if figure.name in measured]
-    blended = [method for method in methods if method.name != REAL]
+    blended = [method for method in methods if method.name not in (REAL, CEILING)]
     identities = [method.record["identity"] for method in blended if method.record["identity"]]
     return write_page(
         path,

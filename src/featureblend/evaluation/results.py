@@ -101,7 +101,7 @@ class Results:
     ) -> None:
         self.out, self.identity, self.networks, self.say = out, identity, networks, say
         self.base = {
-            "protocol": asdict(drawn.protocol),
+            "protocol": json.loads(json.dumps(asdict(drawn.protocol))),  # as it is read again
             "data": drawn.faces.identity,
             "size": int(drawn.faces.images.shape[1]),
         }

@@ -24,8 +24,8 @@ from ..io.progress import Progress
 from ..metrics.variety import SMALL_SIDE
 from ..training.dataset import FaceSet
 from .degradation import add_degraded
-from .figures import REAL, TRAINING_FACES, figure_rows
-from .identity import add_identity, check_identity, known_faces
+from .figures import CEILING, REAL, TRAINING_FACES, figure_rows
+from .identity import add_identity, check_identity, known_faces, mean_embeddings
 from .learned import Extractors, feature_lines, find_extractors
 from .measuring import Measurer, PairResult
 from .methods import (
@@ -62,29 +62,29 @@ class _Data:
     """Where faces come from; each split is read when it is needed."""
 
     source: FaceSet | str | os.PathLike[str]
+    protocol: Protocol
 
     def split(self, name: str, limit: int | None = None) -> FaceSet:
         if not isinstance(self.source, FaceSet):
-            return FaceSet.read(self.source, name, limit)
-        faces = self.source.split(name)
+            return FaceSet.read(self.source, name or None, limit)
+        faces = self.source.split(name) if name else self.source
         if not len(faces):
             raise FeatureblendError(f"the data holds no faces of the {name} split")
         return faces.chosen(np.arange(len(faces))[:limit])
 
-    def has(self, name: str) -> bool:
-        """Whether a split holds a face."""
+    def trains(self) -> bool:
+        """Whether there are faces to learn from, of others than those that are blended."""
         try:
-            self.split(name, 1)
+            self.split("train", 1)
         except FeatureblendError:
             return False
-        return True
+        return bool(self.protocol.split)
 
     def training(self) -> np.ndarray | None:
         """Small copies of the training faces, to find the nearest; None if there are none."""
-        try:
-            faces = self.split("train", TRAINING_FACES)
-        except FeatureblendError:
+        if not self.trains():
             return None
+        faces = self.split("train", TRAINING_FACES)
         faces = faces.cropped(round(faces.images.shape[1] / faces.margin))  # as they are stored, without the margin
         small = (SMALL_SIDE, SMALL_SIDE)
         return np.stack([cv2.resize(image, small, interpolation=cv2.INTER_AREA) for image in faces.images])
@@ -156,14 +156,14 @@ def evaluate(
     networks = find_extractors(inception, lpips)
     blenders = {"latent": Blender.from_pretrained(model)}
     blenders |= {name: Blender.from_pretrained(folder) for name, folder in further.items()}
-    source = _Data(data)
-    drawn = draw(source.split(asked.split), asked, blenders["latent"].image_size)
+    source = _Data(data, asked)
+    drawn = draw(source.split(asked.split), asked, asked.size or blenders["latent"].image_size)
     names = methods or default_methods(blenders)
-    if "pca" in names and not source.has("train"):
+    if "pca" in names and not source.trains():
         if methods is not None:
-            raise FeatureblendError("pca needs faces of the train split, and the data holds none: leave it out")
+            raise FeatureblendError("pca needs faces of the train split, and there are none: leave it out")
         names = tuple(name for name in names if name != "pca")
-        say("not measured: pca (the data holds no faces of the train split)")
+        say("not measured: pca (there are no faces of the train split)")
     if identity:
         check_identity(drawn)
     for line in feature_lines(networks.names):
@@ -171,21 +171,21 @@ def evaluate(
     if "paper" not in further:
         say("not measured: the paper's VAE as meant (give its model folder with --also paper=FOLDER)")
     results = Results(Path(out), drawn, identity, networks.names, say)
-    build = _Builder(source, blenders)
+    build = _Builder(source, blenders, int(drawn.faces.images.shape[1]))
     return _Evaluation(drawn, results, build, identity, networks, jobs or os.cpu_count() or 1, quiet).run(names)
 
 
 class _Builder:
     """Makes systems by the names of their methods."""
 
-    def __init__(self, source: _Data, blenders: dict[str, Blender]) -> None:
-        self.source, self.blenders = source, blenders
+    def __init__(self, source: _Data, blenders: dict[str, Blender], size: int) -> None:
+        self.source, self.blenders, self.size = source, blenders, size
 
     def systems(self, names: Sequence[str], shared: Path | None) -> list[System]:
         """Make what makes these methods' blends; `shared` is a folder for what several processes share."""
         found: list[System] = []
         bases = dict.fromkeys(variant_of(name)[0] for name in names)
-        size = self.blenders["latent"].image_size
+        size = self.size
         for base in bases:
             if base in self.blenders:
                 found.append(Model(self.blenders[base], size, [name for name in names if variant_of(name)[0] == base]))
@@ -238,6 +238,8 @@ class _Evaluation:
             self.results.say(kept_line([name for name in every if name not in todo]))
         if todo:
             found |= self._measured(todo)
+        if self.identity and (ceiling := mean_embeddings(self.drawn, self.results.load_known())):
+            found[CEILING] = Measured(ceiling, {})
         return self._written({name: measured for name, measured in found.items() if measured is not None})
 
     def _measured(self, todo: Sequence[str]) -> dict[str, Measured]:
@@ -266,7 +268,7 @@ class _Evaluation:
                     measured.record.update(model=system.model, note=system.notes[name])
                     if self.identity:
                         add_identity(measured.record, self.drawn, known, every[name])
-                    if name == "latent":
+                    if name == "latent" and self.build.size == self.build.blenders[name].image_size:
                         give_back = partial(measure, "degraded", [name] * len(self.drawn.parents))
                         add_degraded(measured, self.drawn, self.build.blenders[name], give_back)
                     found[name] = measured

@@ -11,12 +11,14 @@ import numpy as np
 
 from ..metrics.critic import fresh_critic_auc
 from ..metrics.distributions import fid, kid, nearest_neighbour_accuracy
+from ..metrics.patch_statistics import SIDE
 from ..metrics.scores import sharpness
 from ..metrics.spectrum import radial_spectrum
 from ..metrics.variety import diversity, nearest_distances
 from .figures import FIGURES, LPIPS_PAIRS
 from .measuring import Measurer, PairResult, small_picture
 from .methods import System
+from .pairs import described_side
 from .protocols import Drawn
 
 __all__ = [
@@ -65,6 +67,8 @@ class Reference:
     """(R, 2048) Inception's features, where its weights were given."""
     training: np.ndarray | None = None
     """(T, 32, 32, 3) uint8: training faces, where there are any."""
+    side: int = SIDE
+    """Side in pixels at which pictures are described."""
 
     @classmethod
     def of(
@@ -93,6 +97,7 @@ class Reference:
             np.stack([small_picture(images[index]) for index in drawn.parents]),
             None if inception[0] is None else np.concatenate(inception),
             training,
+            described_side(images.shape[1]),
         )
 
 
@@ -204,6 +209,7 @@ def _record(results: Sequence[PairResult], reference: Reference, networks: Mappi
         "gaps": [],
         "identity": {},
         "networks": dict(networks),
+        "side": reference.side,
         "model": "",
         "note": "",
     }

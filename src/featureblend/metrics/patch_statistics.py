@@ -11,12 +11,14 @@ E. P. Simoncelli, "A parametric texture model based on joint statistics of compl
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from .inputs import Pictures, as_stack
 
-__all__ = ["FEATURES_NAME", "image_features"]
+__all__ = ["FEATURES_NAME", "SIDE", "image_features"]
 
 FEATURES_NAME = "patch-statistics-v1"
 """Name of the features, shown with every figure based on them. Changed features get a new name."""
@@ -27,17 +29,16 @@ SIDE = 128
 LAYOUT, CELLS, ORIENTATIONS, BANDS = 6, 4, 8, 4
 """Grid of the colour layout; grid of edges and textures; directions of edges; levels of the pyramid."""
 
-_CELL = np.arange(SIDE) * CELLS // SIDE
-_CELL_INDEX = (_CELL[:, None] * CELLS + _CELL[None, :]) * ORIENTATIONS
 
-
-def image_features(images: Pictures) -> np.ndarray:
+def image_features(images: Pictures, side: int = SIDE) -> np.ndarray:
     """Describe pictures by their colour layout, edge directions, and statistics of bands: "patch-statistics-v1".
 
     Parameters
     ----------
     images : (N, H, W, 3) uint8 array, sequence of (H, W, 3), or one (H, W, 3)
-        sRGB. Resized to 128 x 128 where they are not.
+        sRGB. Resized to `side` x `side` where they are not.
+    side : int
+        In pixels. Features at one side compare with no others.
 
     Returns
     -------
@@ -68,17 +69,24 @@ def image_features(images: Pictures) -> np.ndarray:
     >>> image_features(np.zeros((2, 128, 128, 3), np.uint8)).shape
     (2, 391)
     """
-    return np.stack([_describe(image) for image in as_stack(images)])
+    return np.stack([_describe(image, side) for image in as_stack(images)])
 
 
-def _describe(image: np.ndarray) -> np.ndarray:
-    if image.shape[:2] != (SIDE, SIDE):
-        shrinks = min(image.shape[:2]) >= SIDE
-        image = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+def _describe(image: np.ndarray, side: int) -> np.ndarray:
+    if image.shape[:2] != (side, side):
+        shrinks = min(image.shape[:2]) >= side
+        image = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
     lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     lightness = np.ascontiguousarray(lab[..., 0])
     parts = [*_colours(lab), *_edges(lightness), *_bands(lightness)]
     return np.concatenate([np.ravel(part) for part in parts]).astype(np.float32)
+
+
+@lru_cache
+def _cells(side: int) -> np.ndarray:
+    """The cell of each pixel, as the place of its first bin."""
+    cell = np.arange(side) * CELLS // side
+    return (cell[:, None] * CELLS + cell[None, :]) * ORIENTATIONS
 
 
 def _grid_mean(values: np.ndarray, cells: int = CELLS) -> np.ndarray:
@@ -105,8 +113,9 @@ def _edges(lightness: np.ndarray) -> list[np.ndarray]:
     upper_part = magnitude * (place - lower)
     first = lower.astype(np.int32) % ORIENTATIONS
     bins = CELLS * CELLS * ORIENTATIONS
-    histogram = np.bincount((_CELL_INDEX + first).ravel(), (magnitude - upper_part).ravel(), bins)
-    histogram += np.bincount((_CELL_INDEX + (first + 1) % ORIENTATIONS).ravel(), upper_part.ravel(), bins)
+    cell = _cells(len(lightness))
+    histogram = np.bincount((cell + first).ravel(), (magnitude - upper_part).ravel(), bins)
+    histogram += np.bincount((cell + (first + 1) % ORIENTATIONS).ravel(), upper_part.ravel(), bins)
     parts: list[np.ndarray] = [np.sqrt(histogram / (histogram.sum() + 1e-3)) * 4 - 0.3]
     xx, yy, xy = across * across, down * down, across * down
     for scale in (1.5, 3.0, 6.0):
@@ -129,7 +138,7 @@ def _bands(lightness: np.ndarray) -> list[np.ndarray]:
         energy = _grid_mean(squared)
         parts.append(np.log(energy + 0.05) * 0.25)
         fourth = _grid_mean(squared * squared)
-        if level.shape[0] > SIDE // 4:
+        if level.shape[0] > len(lightness) // 4:
             parts.append(np.log(fourth / (energy + 0.01) ** 2 + 0.1) * 0.5 - 0.8)
         variance = float(squared.mean()) + 0.01
         magnitude = np.abs(band)
