@@ -24,6 +24,13 @@ def presets() -> Sequence[str]:
     return tuple(PRESETS)
 
 
+def recipes() -> Sequence[str]:
+    """Names of all recipes."""
+    from ..training.presets import RECIPES
+
+    return tuple(RECIPES)
+
+
 @dataclass(kw_only=True)
 class Prepare(Quiet):
     """Cut the aligned faces out of a folder or tar of photos, for training and evaluation.
@@ -60,6 +67,12 @@ class Train(Quiet):
     """
 
     preset: str = option("NAME", "Which experiment; --list shows them.", default="modern", words=presets)
+    recipe: str | None = option(
+        "NAME",
+        "In place of a preset: all stages of a model, from a folder of prepared faces to the model folder in --run.",
+        default=None,
+        words=recipes,
+    )
     data: Path | None = option("FACES", "Prepared faces.", default=None)
     folder: Path | None = option("FOLDER", "The run folder to write.", default=None, name="run")
     minutes: float | None = option("MINUTES", "End cleanly after so many minutes; --resume goes on.", default=None)
@@ -102,11 +115,16 @@ class Train(Quiet):
         from dataclasses import replace
 
         from ..io.settings import to_dict
-        from ..training.presets import PRESETS, overridden, preset
+        from ..training.presets import PRESETS, RECIPES, overridden, preset
 
         if self.list:
             for experiment in PRESETS.values():
                 print(f"{experiment.name:24}{experiment.description}")
+            for one in RECIPES.values():
+                print(f"{one.name:24}--recipe: {len(one.stages)} stages, {sum(s.images for s in one.stages):,} images")
+            return
+        if self.recipe is not None:
+            self._follow(self.recipe)
             return
         experiment = overridden(preset(self.preset), self.set)
         if self.vgg_weights is not None:
@@ -143,6 +161,29 @@ class Train(Quiet):
             "data": self.data,
         }
         print(train(experiment, faces, self.folder, on_collapse=self.on_collapse, **settings, **taught))
+
+    def _follow(self, name: str) -> None:
+        """Train a model's stages, or print them."""
+        from ..io.settings import to_dict
+        from ..training.presets import recipe
+
+        stages = recipe(name).stages
+        if self.set or self.init is not None or self.triplets or self.generator is not None or self.profile:
+            words = "--set, --init, --triplets, --generator, --profile"
+            raise FeatureblendError(f"a recipe says all settings: leave out {words}")
+        if self.dry_run:
+            facts = [{"stage": stage.name, "until": stage.images, **to_dict(stage.experiment)} for stage in stages]
+            print(_json(facts), end="")
+            return
+        if self.data is None or self.folder is None:
+            raise FeatureblendError(
+                f"--data or --run is missing: a folder of prepared faces, and one to write, such as --run runs/{name}"
+            )
+        require("train", "torch", "onnxscript")
+        from ..training.staged import follow
+
+        settings: dict[str, Any] = {"minutes": self.minutes, "resume": self.resume, "quiet": self.quiet}
+        print(follow(recipe(name), self.data, self.folder, on_collapse=self.on_collapse, say=print, **settings))
 
 
 @dataclass(kw_only=True)

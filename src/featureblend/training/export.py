@@ -67,6 +67,7 @@ def export_model(
     data: str = "",
     average_with: str | os.PathLike[str] | None = None,
     cleaner_from: str | os.PathLike[str] | None = None,
+    recipe: str = "",
     say: Callable[[str], None] = lambda line: None,
 ) -> ModelConfig:
     """Write a run's averaged weights as a model folder.
@@ -91,6 +92,8 @@ def export_model(
     cleaner_from : path-like, optional
         Another run, whose cleaner is exported with this run's networks: it works on pictures, so that both may be
         trained at the same time.
+    recipe : str
+        The recipe that the run is the last stage of; its command stands in the card.
     say : callable
         Called with a line at each stage.
 
@@ -157,7 +160,12 @@ def export_model(
             files={file: sha256(work / file) for file in networks},
             latent_layout=_layout(model),
             experiment=to_dict(experiment),
-            training={**training_facts(experiment, state), "averaged_with": run_name(average_with), **cleaning},
+            training={
+                **training_facts(experiment, state),
+                "averaged_with": run_name(average_with),
+                **cleaning,
+                **({"recipe": recipe} if recipe else {}),
+            },
             metrics={**metrics, "onnx_largest_difference": difference},
             data=data,
             featureblend=__version__,

@@ -13,7 +13,7 @@ from ..model.folder import ModelConfig, bundled_models
 from .experiment import read_experiment
 from .presets import PRESETS, overridden
 
-__all__ = ["model_card", "training_command"]
+__all__ = ["model_card", "recipe_command", "training_command"]
 
 FIGURES = {
     "faces": "held-out faces (people never trained on)",
@@ -100,12 +100,25 @@ def _of_the_cleaner(training: dict[str, Any]) -> str:
 
 
 def _repeat(experiment: dict[str, Any], training: dict[str, Any]) -> str:
+    if name := training.get("recipe"):
+        return f"The same training again, all stages:\n\n    {recipe_command(name)}\n"
     cleaner = training.get("cleaner")
     runs = [(experiment, training), *([(cleaner["experiment"], cleaner)] if cleaner else [])]
     commands = [training_command(one, facts.get("started_from", "")) for one, facts in runs]
     if None in commands:
         return "Its settings are no preset's; config.json holds all of them.\n"
     return "The same training again:\n\n" + "".join(f"    {command}\n" for command in commands)
+
+
+def recipe_command(name: str) -> str:
+    """The command that follows a recipe.
+
+    Examples
+    --------
+    >>> recipe_command("lfw-128")
+    'featureblend train --recipe lfw-128 --data faces --run runs/lfw-128'
+    """
+    return shlex.join(["featureblend", "train", "--recipe", name, "--data", "faces", "--run", f"runs/{name}"])
 
 
 def training_command(experiment: dict[str, Any], started_from: str = "") -> str | None:
