@@ -11,8 +11,10 @@ import numpy as np
 
 from ...errors import FeatureblendError
 from ...faces.alignment import AlignedFace, invert_matrix, rescaling, resized, transform_points
+from ...faces.coverings import covered_by
 from ...faces.masks import around_face, face_mask
 from ...faces.parser import face_parts
+from ...faces.pose import head_pose
 from ...faces.warp import mean_shape
 from ...io.image import to_uint8
 from ...io.tables import check_choice, whole
@@ -77,6 +79,14 @@ PLAIN = 4.0
 BUSY = 0.2
 """How much busyness counts against sharpness: of equally sharp photos the plainest. At 1, most blends had the
 softer photo's hair."""
+
+FRONTAL, TURNING = 15.0, 15.0
+"""Degrees of yaw that count for nothing, and how many more count as much as a stop of size: a blend of two faces looks
+straighter ahead than the more turned one, whose hair then stands at a face that looks elsewhere."""
+
+HEADWEAR, HAT = 3.0, 1.0
+"""How much headwear counts, for each part of the head that it is, and a hat or a band that is recognised: whose
+surroundings have it puts it on the other face too."""
 
 ENOUGH = 512
 """Side of a crop in pixels that is enough."""
@@ -370,7 +380,7 @@ def best_source(faces: Sequence[AlignedFace]) -> int:
 
 
 def suitability(face: AlignedFace) -> float:
-    """How well a photo serves for hair and background: sharp and plain, and not small or cut off.
+    """How well a photo serves for hair and background: sharp and plain, not small or cut off, bareheaded, frontal.
 
     Parameters
     ----------
@@ -379,9 +389,9 @@ def suitability(face: AlignedFace) -> float:
     Returns
     -------
     float
-        Edges around the face that are not sharp, much to see around the head, few pixels and a crop that reaches
-        beyond the photo count against it. More sharpness than a good photo has counts for nothing, and noise is no
-        sharpness: else degraded photos would win.
+        Edges around the face that are not sharp, much to see around the head, few pixels, a crop that reaches beyond
+        the photo, a turned head and headwear count against it. More sharpness than a good photo has counts for nothing,
+        and noise is no sharpness: else degraded photos would win.
     """
     if face.suitability is not None:
         return face.suitability
@@ -390,12 +400,21 @@ def suitability(face: AlignedFace) -> float:
     blur = min(0.0, edge_sharpness(crop.image, around) - SHARP)
     busy = BUSY * float(np.log(PLAIN + busyness(crop.image, 1 - around_face(crop.landmarks, GUIDE))))
     pixels = float(np.log(min(1.0, face.native_size / ENOUGH)))
+    turned = max(0.0, abs(head_pose(crop.landmarks).yaw) - FRONTAL) / TURNING
+    seen_well = 2 * blur - busy + pixels - turned - _headwear(crop.image)
     if face.photo is None:
-        return 2 * blur - busy + pixels
+        return seen_well
     places = np.stack(np.meshgrid(*[np.arange(4, GUIDE, 8.0)] * 2), axis=-1).reshape(-1, 2)
     seen = transform_points(places, invert_matrix(crop.matrix))
     missing = ((seen < 0) | (seen > (face.photo.shape[1] - 1, face.photo.shape[0] - 1))).any(axis=1).mean()
-    return 2 * blur - busy + pixels - 4 * float(missing)
+    return seen_well - 4 * float(missing)
+
+
+def _headwear(image: np.ndarray) -> float:
+    """How far headwear counts against a photo."""
+    parts = face_parts(image)
+    covered = np.maximum(parts.head - parts.skin - parts.hair, 0).sum() / max(parts.head.sum(), 1)
+    return HEADWEAR * float(covered) + HAT * ("hat" in covered_by(image))
 
 
 def output_side(size: int | str | None, model: int, native: Sequence[int], onto: int = 1) -> int:
