@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Build wheel and sdist, install each in an empty environment, and make a blend there.
+
+``python tools/check_dist.py`` needs a package index. It checks that both hold what git holds of the package, that
+`pip check` finds nothing, that the plain install has no torch, and that wheel and sdist give the same picture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def built(out: Path) -> tuple[Path, Path]:
+    """Build both into a folder: the wheel and the sdist."""
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
+
+
+def missing(wheel: Path, sdist: Path) -> list[str]:
+    """What is in one of git, wheel and sdist, but not in the others, of the package itself."""
+    listed = subprocess.run(
+        ["git", "ls-files", "src/featureblend"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    due = {line.removeprefix("src/") for line in listed.stdout.splitlines()}
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if ".dist-info/" not in name}
+    with tarfile.open(sdist) as archive:
+        source = {name.partition("/src/")[2] for name in archive.getnames() if "/src/" in name}
+    wrong = [f"{name}: not in the wheel" for name in due - inside]
+    wrong += [f"{name}: only in the wheel" for name in inside - due]
+    wrong += [f"{name}: not in the sdist" for name in due - source]
+    return sorted(wrong)
+
+
+def picture_of(package: Path, place: Path) -> str:
+    """Install a package in an empty environment, look at it, and make the demo's picture there; its hash."""
+    venv.create(place, with_pip=True)
+    python = str(place / "bin" / "python")
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "PIP_INDEX_URL", "PIP_CONFIG_FILE") if name in os.environ
+    }
+    environment = {**kept, "HOME": str(place), "OMP_NUM_THREADS": "1"}
+
+    def run(*words: str) -> None:
+        subprocess.run(words, check=True, cwd=place, env=environment)
+
+    constraints = str(ROOT / "constraints.txt")
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", constraints, str(package))
+    run(python, "-m", "pip", "check", "--disable-pip-version-check")
+    run(python, "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is not None)")
+    run(str(place / "bin" / "featureblend"), "demo", "--out", "demo.png")
+    return hashlib.sha256((place / "demo.png").read_bytes()).hexdigest()
+
+
+def main() -> int:
+    """Check both; 1 where anything is wrong."""
+    with tempfile.TemporaryDirectory(prefix="dist-") as folder:
+        packages = built(Path(folder))
+        wrong = missing(*packages)
+        pictures = {picture_of(package, Path(folder, package.suffix[1:])) for package in packages}
+        if len(pictures) != 1:
+            wrong.append("wheel and sdist give different pictures")
+        for package in packages:
+            print(f"{package.name}: {package.stat().st_size / 1e6:.1f} MB")
+    print("\n".join(wrong) or "both install, blend and agree")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
