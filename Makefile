@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures load crash
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures load crash dist fuzz
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -43,6 +43,16 @@ load: $(VENV)/dev.stamp
 MOMENTS ?= 50
 crash: $(VENV)/dev.stamp
 	$(BIN)/python tools/crash.py --moments $(MOMENTS)
+
+# Wheel and sdist, each installed in an empty environment; and the licences of all that ships or is needed.
+dist: $(VENV)/dev.stamp
+	$(BIN)/python tools/check_dist.py
+	$(BIN)/python tools/licences.py
+
+# Every reader gets so many damaged files (CASES=NUMBER); atheris, where it is installed, looks for new ways through the code.
+CASES ?= 100000
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python tools/fuzz.py --cases $(CASES)
 
 # After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.
 measurement: $(VENV)/dev.stamp

@@ -443,6 +443,21 @@ def replay(
     made = None if isinstance(recipe, Mapping) else Path(recipe)
     if not isinstance(recipe, Mapping):
         recipe = read_recipe(recipe)
+    try:
+        return _replayed(recipe, made, out, files, folders, model, metadata)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
+        raise FeatureblendError(f"the recipe is damaged: {json.dumps(str(error))} is wrong in it") from error
+
+
+def _replayed(
+    recipe: Mapping[str, Any],
+    made: Path | None,
+    out: str | os.PathLike[str],
+    files: Sequence[str | os.PathLike[str]],
+    folders: Sequence[str | os.PathLike[str]],
+    model: str | os.PathLike[str] | None,
+    metadata: bool,
+) -> Replayed:
     verb = recipe.get("verb", "blend")
     if verb in SHOWN_TOGETHER:
         raise FeatureblendError(f"what `featureblend {verb}` made is not replayed: run `featureblend {verb}` again")
@@ -471,10 +486,7 @@ def replay(
         notes.append(
             f"featureblend {recipe['featureblend']} did not note whose hair and background it took: decided anew"
         )
-    try:
-        path = again(dict(recipe), inputs, blender, out, metadata=metadata)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise FeatureblendError(f"the recipe is damaged: {json.dumps(str(error))} is wrong in it") from error
+    path = again(dict(recipe), inputs, blender, out, metadata=metadata)
     return Replayed(Path(path), recipe, tuple(notes))
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "cut",
     "keep_inputs",
     "make_folder",
+    "parse_json",
     "read_error",
     "readable_name",
     "require_parent",
@@ -243,6 +244,20 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON that others wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or has brackets within brackets a thousand deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_json(path: str | os.PathLike[str], content: Any, **settings: Any) -> Path:

@@ -24,7 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from ..errors import FeatureblendError
-from .files import read_error, write_json
+from .files import parse_json, read_error, write_json
 from .image import picture_path, save_image
 
 __all__ = [
@@ -302,7 +302,7 @@ def _stored(path: Path) -> Any:
 
 def _json(content: str | bytes | None) -> Any:
     try:
-        return None if content is None else json.loads(content)
+        return None if content is None else parse_json(content)
     except ValueError:
         return None
 

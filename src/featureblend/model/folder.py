@@ -23,7 +23,7 @@ from typing import Any
 
 from ..errors import FeatureblendError
 from ..faces.alignment import CropTemplate
-from ..io.files import as_path, sha256
+from ..io.files import as_path, parse_json, sha256
 from ..io.settings import from_dict
 
 __all__ = ["BUNDLED", "CLEANER", "DEFAULT_MODEL", "ModelConfig", "bundled_models", "find_model", "read_model_folder"]
@@ -145,7 +145,7 @@ def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
     """
     path = Path(folder) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FeatureblendError(
             f"{folder} is no model folder: config.json is missing; `featureblend export` makes one"

@@ -80,9 +80,7 @@ class Networks:
         path = self.folder / name
         session = open_network(path, self.threads or 0)
         # The hashes cover the networks but not the settings beside them.
-        size = self.config.image_size
-        due = {"images": [3, size, size], "latent": [self.config.latent_dim]}
-        due |= {"cleaned": due["images"], "damage": [2]}
+        due = self._due
         for end in (*session.get_inputs(), *session.get_outputs()):
             if list(end.shape[1:]) != due.get(end.name):
                 raise FeatureblendError(
@@ -90,6 +88,26 @@ class Networks:
                     "export the model again"
                 )
         return session
+
+    @cached_property
+    def _due(self) -> dict[str, list[int]]:
+        """Shapes of what goes in and comes out, the batch aside."""
+        image = [3, self.config.image_size, self.config.image_size]
+        return {"images": image, "latent": [self.config.latent_dim], "cleaned": image, "damage": [2]}
+
+    def _run(self, session: Any, given: str, values: np.ndarray, *names: str) -> list[np.ndarray]:
+        """Run a network; what it says of its shapes need not be what it does."""
+        try:
+            found = session.run(list(names), {given: values})
+        except Exception as error:  # ONNX Runtime raises kinds of its own
+            raise FeatureblendError(f"a network in {self.folder} fails: {str(error).splitlines()[0]}") from error
+        for name, one in zip(names, found, strict=True):
+            if one.shape != (len(values), *self._due[name]):
+                raise FeatureblendError(
+                    f"a network in {self.folder} gives {name} of {list(one.shape[1:])}, not {self._due[name]}: "
+                    "export the model again"
+                )
+        return list(found)
 
     def cleaned(self, images: Sequence[np.ndarray] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Restore aligned faces: noise, blur, compression, weak or coloured light.
@@ -109,7 +127,7 @@ class Networks:
         seen = np.stack(list(images))
         if not (self.mend and self.config.cleans):
             return seen, np.zeros((len(seen), 2), np.float32)
-        cleaned, degradation = self._cleaner.run(["cleaned", "damage"], {"images": to_network(seen)})
+        cleaned, degradation = self._run(self._cleaner, "images", to_network(seen), "cleaned", "damage")
         return from_network(cleaned), degradation
 
     def latents(self, images: Sequence[np.ndarray] | np.ndarray, cleaned: bool = False) -> np.ndarray:
@@ -126,11 +144,11 @@ class Networks:
         (B, D) float32 array
         """
         seen = np.stack(list(images)) if cleaned else self.cleaned(images)[0]
-        return self._encoder.run(None, {"images": to_network(seen)})[0]
+        return self._run(self._encoder, "images", to_network(seen), "latent")[0]
 
     def pictures(self, latents: np.ndarray) -> np.ndarray:
         """Decode (B, D) latents into (B, S, S, 3) uint8 pictures."""
-        return from_network(self._decoder.run(None, {"latent": latents.astype(np.float32)})[0])
+        return from_network(self._run(self._decoder, "latent", latents.astype(np.float32), "images")[0])
 
     def mixed(
         self,

@@ -19,6 +19,7 @@ from glob import escape
 from pathlib import Path, PurePosixPath
 
 from ..errors import FeatureblendError
+from ..io.files import parse_json
 
 __all__ = [
     "SPLITS",
@@ -191,7 +192,7 @@ def read_shard(path: str | os.PathLike[str]) -> Iterator[FaceSample]:
 
 
 def _sample(picture: bytes, facts: bytes) -> FaceSample:
-    sample = FaceSample(picture=picture, **json.loads(facts))
+    sample = FaceSample(picture=picture, **parse_json(facts))
     if len(sample.landmarks) != 68 or any(len(point) != 2 for point in sample.landmarks):
         raise ValueError(f"{sample.source} has no 68 landmarks")
     return sample

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from ..errors import FeatureblendError
-from ..io.files import atomic_path, writing
+from ..io.files import atomic_path, parse_json, writing
 from ..io.settings import to_dict
 from .experiment import Experiment, read_experiment
 
@@ -102,7 +102,7 @@ class RunFolder:
             If the folder holds no run.
         """
         try:
-            values = json.loads(self.experiment_file.read_text())
+            values = parse_json(self.experiment_file.read_text())
         except FileNotFoundError as error:
             raise FeatureblendError(f"{self.path} is no run folder: {self.experiment_file.name} is missing") from error
         except ValueError as error:
@@ -124,7 +124,7 @@ class RunFolder:
             If the run does not know them.
         """
         try:
-            return Path(json.loads(self.data_file.read_text())["path"])
+            return Path(parse_json(self.data_file.read_text())["path"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FeatureblendError(f"{self.path} does not say which faces it was trained on: name them") from error
 
@@ -161,7 +161,7 @@ class RunFolder:
     def good_images(self) -> int | None:
         """Images seen before the last good checkpoint; None if there is none."""
         try:
-            return int(json.loads((self.good / GOOD_FACTS).read_text())["images"])
+            return int(parse_json((self.good / GOOD_FACTS).read_text())["images"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -203,7 +203,7 @@ class RunFolder:
         lines = []
         for line in self.metrics.read_text().splitlines() if self.metrics.exists() else []:
             try:
-                lines.append(json.loads(line))
+                lines.append(parse_json(line))
             except ValueError:  # a killed process may leave half a line
                 continue
         return lines

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from ..errors import FeatureblendError
 from ..evaluation.figures import FIGURES, badness, current_name
+from ..io.files import parse_json
 
 __all__ = ["FILE", "SHOWN", "Column", "Quality", "Row", "read_quality"]
 
@@ -131,7 +131,7 @@ def read_quality(model: str | os.PathLike[str]) -> Quality | None:
     """
     path = Path(model) / FILE
     try:
-        record = json.loads(path.read_text())
+        record = parse_json(path.read_text())
         methods = record["methods"]
         names = sorted(methods, key=lambda name: (name == "real", [*TITLES, name].index(name)))
         rows = [

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...errors import FeatureblendError
+from ...io.files import parse_json
 from ...io.settings import from_dict, to_dict
 from ..experiment import Experiment
 
@@ -159,7 +160,7 @@ def overridden(experiment: Experiment, settings: Sequence[str]) -> Experiment:
 def _like(before: Any, text: str, setting: str) -> Any:
     """Read a value of the kind that was there before."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
         value = text
     if isinstance(before, str):
