@@ -220,7 +220,7 @@ def test_forged_requests_to_a_running_page(server):
     with httpx.Client(base_url=server.address, timeout=60) as client:
         parts = load.Page(client.get("/config").json())
         drop, moved = parts.event("drop", "upload"), parts.event("weight-1", "input")
-        common = [None, "latent", "blend", load.SIZE, True, *[50] * 6]
+        common = parts.values(moved)
 
         def asked(event, data):
             number = event if isinstance(event, int) else event["id"]

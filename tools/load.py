@@ -97,6 +97,12 @@ class Page:
         wanted = [self.part(name), what]
         return next(one for one in self.config["dependencies"] if wanted in [list(pair) for pair in one["targets"]])
 
+    def values(self, event: dict[str, Any], **given: Any) -> list[Any]:
+        """What a browser sends for an event: what is shown at first, but for the parts that are given by name."""
+        props = {one["id"]: one["props"] for one in self.config["components"]}
+        shown = [props[number] for number in event["inputs"]]
+        return [given.get((one.get("elem_id") or "").replace("-", "_"), one.get("value")) for one in shown]
+
 
 @dataclass
 class Record:
@@ -133,7 +139,7 @@ class Visitor:
 
     async def _visit(self, client: httpx.AsyncClient, until: float, plain: dict[int, np.ndarray], rest: float) -> None:
         self.session = f"{self.random.getrandbits(48):x}"
-        page, common = self.page, [None, "latent", "blend", SIZE, False]
+        page, look = self.page, {"size": SIZE, "mend": False}
         sent = await client.post("/gradio_api/upload", files=[("files", file) for file in self.files])
         sent.raise_for_status()
         meta = {"_type": "gradio.FileData"}
@@ -141,7 +147,8 @@ class Visitor:
             {"path": path, "orig_name": name, "meta": meta} for path, name in zip(sent.json(), NAMES, strict=True)
         ]
         weight = 50
-        wanted, event, data = "drop", page.event("drop", "upload"), [dropped, *common, *[50] * 6]
+        wanted, event = "drop", page.event("drop", "upload")
+        data = page.values(event, drop=dropped, **look)
         while time.monotonic() < until:
             start = time.monotonic()
             leaves = wanted == "weight-1" and self.random.random() < LEFT
@@ -161,7 +168,7 @@ class Visitor:
             await asyncio.sleep(rest * (0.5 + self.random.random()))
             weight = self.random.choice(WEIGHTS)
             wanted, event = "weight-1", page.event("weight-1", "input")
-            data = [*common, weight, *[50] * 5]
+            data = page.values(event, weight_1=weight, **look)
 
     async def _asked(
         self, client: httpx.AsyncClient, event: dict[str, Any], data: list[Any], leaves: bool

@@ -156,7 +156,7 @@ class Guard:
             if started:
                 raise
             answer = (400, "the request makes no sense", None)
-            if not isinstance(error, _TooMuch):
+            if not isinstance(error, _TooMuch) and type(error).__name__ != "ClientDisconnect":  # starlette's
                 logging.getLogger(__name__).warning("a request made no sense: %s", type(error).__name__)
             await _answer(send, *(error.answer if isinstance(error, _TooMuch) else answer))
         finally:
