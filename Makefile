@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser docs pictures load crash dist fuzz
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser runtime docs pictures load crash dist fuzz
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -15,7 +15,7 @@ demo: $(VENV)/plain.stamp
 web: $(VENV)/web.stamp
 	$(BIN)/featureblend web
 
-test: $(VENV)/dev.stamp lint browser
+test: $(VENV)/dev.stamp lint browser runtime
 	$(PYTEST) --doctest-modules src tests
 
 # The plain install and its tests: files that need the extras are left out (conftest.py).
@@ -83,6 +83,10 @@ browser:
 		test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 		&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	} || echo "Chromium is missing: the web page's tests will fail (apt-get install chromium, or set CHROMIUM)"
+
+# onnxruntime-web, which the page without a server runs on; it goes into the wheel, not into git.
+runtime: $(VENV)/plain.stamp
+	$(BIN)/python tools/fetch_web_runtime.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,11 @@ __all__ = ["Web"]
 class Web(Mending):
     """Open the web page: blend photos with live sliders (needs the extra 'web').
 
-    The page is served by this machine to this machine alone; it fetches nothing from elsewhere.
+    The page is served by this machine to this machine alone; it fetches nothing from elsewhere. With --static no server
+    is needed: the networks run in the browser.
 
     Example: featureblend web --browser
+    Example: featureblend web --static page
     """
 
     port: int = option("NUMBER", "Where to listen; 0 for any port that is free.", default=7860)
@@ -32,9 +35,22 @@ class Web(Mending):
     )
     no_auth: bool = flag("Let other machines in without a password.")
     browser: bool = flag("Open the page in the browser.")
+    static: Path | None = option(
+        "FOLDER",
+        "Instead write a page for two photos that needs no server: open its index.html, or put the folder on any host.",
+        default=None,
+    )
 
     def run(self) -> None:
-        """Serve the page until Ctrl-C."""
+        """Serve the page until Ctrl-C, or write the one that needs no server."""
+        if self.static is not None:
+            from ..web.static_page import write_static_page
+
+            page = write_static_page(self.static, self.model)
+            if self.browser:
+                webbrowser.open(page.resolve().as_uri())
+            print(page)
+            return
         require("web", "gradio")
         from ..web import serve
 

@@ -1,0 +1,133 @@
+"use strict";
+// What the networks do not draw: the skin's colour, and the photos' own fine detail. `featureblend.blend.compositing`'s
+// `skin`, `detail` and `detail_weights` in Python.
+
+const { skin: SKIN, detail: DETAIL, detail_weights: CHOICE } = SETTINGS.constants;
+
+// A wide blur needs no pixels: it is made at a quarter of the side.
+function blurredWide(image, deviation) {
+  if (deviation < 16) return blurred(image, deviation);
+  return enlarged(blurred(resized(image, image.width / 4), deviation / 4), image.width);
+}
+
+// Carries pictures' values from where they are known to everywhere, the nearest counting most.
+function spreadOut(images, known) {
+  const unit = known.width / 128, steps = [[5, 1], [10, 1e-1], [20, 1e-2], [40, 1e-3]];
+  const everywhere = (image) =>
+    combined(steps.map(([deviation]) => blurredWide(image, deviation * unit)), steps.map(([, share]) => share));
+  const share = mapped(everywhere(known), (value) => 1 / (value + 1e-6));
+  return images.map((image) => masked(everywhere(masked(image, known)), share));
+}
+
+// Recolours skin from `old` to `new` and keeps its shading, as far as `share` says.
+function tinted(image, old, wanted, share) {
+  const found = like(image, new Float32Array(image.data.length)), levels = [image, old, wanted].map((one) => luma(one).data);
+  for (let i = 0; i < share.data.length; i++) {
+    const [level, was, becomes] = levels.map((one) => one[i]);
+    const gain = clipped(Math.max(becomes, 1) / Math.max(was, 1), ...SKIN.TINT_GAIN), there = Math.min(was * gain, 255);
+    const dark = level <= was, left = dark ? level / Math.max(was, 1) : (255 - level) / Math.max(255 - was, 1);
+    const moved_ = dark ? level * gain : there + (level - was) * Math.min(1, (255 - there) / Math.max(255 - was, 1));
+    const kept = Math.min(1, gain);
+    for (let c = 3 * i; c < 3 * i + 3; c++) {
+      const value = image.data[c];
+      const chroma = left * (wanted.data[c] - becomes) + kept * (value - level - left * (old.data[c] - was));
+      found.data[c] = value + share.data[i] * (moved_ + chroma - value);
+    }
+  }
+  return found;
+}
+
+const without = (mask, hair) => mapped(mask, (value, i) => value * (1 - hair.data[i]));
+
+// Sets the broad band of a decoded face to the mean of its parents' pixels, and skin around it to the face's colour.
+function withMeanColour(decoded, mean, around, marks, skin, hair) {
+  const size = decoded.width, core = without(faceMask(marks, size, 0, 0.02), hair), deep = without(faceMask(marks, size, 0), hair);
+  const wanted = tinted(around, ...spreadOut([around, mean], deep), mapped(skin, () => 1));
+  const known = mapped(core, (value, i) => Math.max(value, skin.data[i]));
+  const change = mapped(wanted, (value, i) => {
+    const p = Math.floor(i / 3);
+    return (value + core.data[p] * (mean.data[i] - value) - decoded.data[i]) * known.data[p];
+  });
+  const low = blurred(change, SKIN.LOW_BAND * size), weight = blurred(known, SKIN.LOW_BAND * size);
+  return rounded(mapped(decoded, (value, i) => {
+    const p = Math.floor(i / 3);
+    return value + (known.data[p] * low.data[i]) / (weight.data[p] + 1e-3);
+  }));
+}
+
+function agreement(first, second, where) { // correlation of two bands
+  let both = 0, one = 0, other = 0;
+  where.data.forEach((weight, i) => {
+    both += weight * first.data[i] * second.data[i];
+    one += weight * first.data[i] ** 2;
+    other += weight * second.data[i] ** 2;
+  });
+  return both / Math.sqrt(one * other + 1e-6);
+}
+
+// Whose detail each region of the face has: a row of shares for each.
+function faceShares(parents, blend, weights, around, regions, core) {
+  const side = core.width, band = (image) => {
+    const grey = luma(image);
+    return combined([blurred(grey, 0.012 * side), blurred(grey, 0.09 * side)], [1, -1]);
+  };
+  const bands = parents.map(band), drawn = band(blend), load = [...around];
+  return regions.map((region) => {
+    const where = masked(region, core);
+    const logs = bands.map((one, n) =>
+      CHOICE.POWER * Math.log(weights[n]) + CHOICE.AGREEMENT * agreement(one, drawn, where) - CHOICE.BALANCE * load[n]);
+    const powers = logs.map((one) => Math.exp(one - Math.max(...logs))), row = powers.map((one) => one / sum(powers));
+    row.forEach((share, n) => { load[n] += share / regions.length; });
+    return row;
+  });
+}
+
+function ownShare(weights) {
+  const count = weights.length, over = ((Math.max(...weights) - 1 / count) * count) / (count - 1);
+  return Math.max(0, 1 - Math.abs(1 - over)) ** 2;
+}
+
+const parentShare = (side) =>
+  clipped(Math.log2(side / DETAIL.BLEND_SIDE) / Math.log2(DETAIL.PARENT_SIDE / DETAIL.BLEND_SIDE), 0, 1);
+const guideOf = (image) => clippedPicture(resized(image, DETAIL.GUIDE));
+const brightness = ({ width, height, data }) =>
+  blurred(filled(width, height, (i) => (data[3 * i] + data[3 * i + 1] + data[3 * i + 2]) / 3), 3.8);
+
+// The blend with its parents' fine detail, at their size; the parents are warped to its shape.
+async function addDetail(blend, parents, weights, marks, around, skin, hair) {
+  const size = parents[0].width, side = DETAIL.GUIDE, own = ownShare(weights), guides = parents.map(guideOf), guide = guideOf(blend);
+  const points = rescaledPoints(marks, side / size), hairy = clippedPicture(resized(hair, side));
+  const inside = without(faceMask(points, side, 0.075), hairy), core = without(faceMask(points, side, 0, 0.02), hairy);
+  const deep = without(faceMask(points, side, 0, 0.03), hairy), regions = regionMasks(points, side);
+  const rows = faceShares(guides, guide, weights, around, regions, core);
+  const chosen = parents.map((_, n) => combined(regions, rows.map((row) => row[n])));
+  const [was, aim] = spreadOut([combined(guides, around), guide], deep);
+  const becomes = combined([was, aim], [own, 1 - own]), donor = brightness(sharedOut(guides, chosen)), light = brightness(guide);
+  const gain = mapped(light, (value, i) =>
+    clipped((value + 16) / (donor.data[i] + 16), ...DETAIL.CONTRAST_GAIN) ** (1 - own));
+
+  const powers = around.map((share) => share ** DETAIL.OUTLINES), clearer = powers.map((power) => power / sum(powers));
+  let outside_ = combined(parents, around), shown = skin;
+  if (skin.width < Math.min(size, DETAIL.SKIN_SIDE))
+    shown = skinOf(await faceParts(rounded(clippedPicture(resized(outside_, Math.min(size, DETAIL.SKIN_SIDE))))));
+  const tint = (image) => tinted(image, enlarged(was, size), enlarged(becomes, size), enlarged(shown, size));
+  const alone = around.some((share) => share === 1);
+  const outlines = alone ? null : tint(combined(parents, clearer));
+  outside_ = tint(outside_);
+  const detail = sharedOut(parents, chosen.map((share) => enlarged(share, size)));
+  const levels = Math.floor(Math.log2(size / 8)), masks = gaussianPyramid(enlarged(inside, size), levels);
+  const gains = gaussianPyramid(enlarged(gain, size), levels);
+  const large = clippedPicture(resized(blend, size));
+  const softBands = laplacianPyramid(large, levels, DETAIL.PARENT_SIDE - 1); // of the others nothing is taken
+  const [fineBands, outBands] = [detail, outside_].map((image) => laplacianPyramid(image, levels));
+  const clearBands = alone ? outBands : laplacianPyramid(outlines, levels);
+  return rounded(collapsed(softBands.map((softBand, k) => {
+    const last = k === levels, fine = fineBands[k].data, width = softBand.width;
+    const out = (width >= DETAIL.OUTLINES_SIDE ? clearBands : outBands)[k].data;
+    const taken = own + (1 - own) * (last ? 0 : parentShare(width));
+    return mapped(softBand, (value, i) => {
+      const p = Math.floor(i / 3), face = (1 - taken) * value + taken * (last ? 1 : gains[k].data[p]) * fine[i];
+      return out[i] + masks[k].data[p] * (face - out[i]);
+    });
+  })));
+}
