@@ -20,6 +20,7 @@ from ..faces.detector import FaceDetector, Search, choose_face
 from ..faces.recognizers import Recognizer, open_recognizer
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, input_name, read_input
+from ..io.onnx import choose_device
 from ..io.photo_warnings import PhotoWarning, several_faces, told
 from ..io.tables import flag, number, whole
 from ..model.folder import ModelConfig, find_model
@@ -79,7 +80,9 @@ class Blender:
         self._recognizer: Recognizer | None = None
 
     @classmethod
-    def from_pretrained(cls, model: str | os.PathLike[str] | None = None, *, mend: bool = True) -> Blender:
+    def from_pretrained(
+        cls, model: str | os.PathLike[str] | None = None, *, mend: bool = True, device: str | None = None
+    ) -> Blender:
         """Open a model.
 
         Parameters
@@ -88,12 +91,17 @@ class Blender:
             A model folder, or the name of a bundled model; the default model if left out.
         mend : bool
             Whether photos are restored before they are encoded.
+        device : 'cpu', 'cuda', 'coreml', 'directml' or 'auto', optional
+            What all networks that are opened from now on compute on, those of other blenders too
+            (`featureblend.io.onnx.choose_device`); left out, it stays what it was, the CPU at first.
 
         Raises
         ------
         FeatureblendError
-            If there is none, or a file of it is missing or changed.
+            If there is none, a file of it is missing or changed, or the device can't be used.
         """
+        if device is not None:
+            choose_device(device)
         return cls(find_model(model), mend=mend)
 
     @property

@@ -140,6 +140,20 @@ class Model(Command):
     model: str | None = option(
         "MODEL", "A model folder or the name of a bundled model; the bundled one if left out.", default=None
     )
+    device: str | None = option(
+        None,
+        "What the networks compute on; auto takes the fastest that is there. Another device than the CPU may change a "
+        "blend by a grey level.",
+        default=None,
+        choices=("cpu", "cuda", "coreml", "directml", "auto"),
+    )
+
+    def __post_init__(self) -> None:
+        """Choose the device before any network is opened, and say which was taken."""
+        if self.device is not None:
+            from ..io.onnx import choose_device
+
+            print(f"featureblend: device: {choose_device(self.device)}", file=sys.stderr)
 
 
 @dataclass(kw_only=True)
