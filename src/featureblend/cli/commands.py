@@ -145,7 +145,9 @@ def _run(words: Sequence[str]) -> None:
     elif words[0] == "--version":
         print(f"featureblend {__version__}")
     elif words[0] in COMMANDS:
-        parse(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:]).run()
+        command = parse(COMMANDS[words[0]], f"featureblend {words[0]}", words[1:])
+        command.begin()
+        command.run()
     else:
         close = meant(words[0], COMMANDS)
         raise FeatureblendError(f"unknown command {words[0]!r}{close}: use one of {', '.join(COMMANDS)}")

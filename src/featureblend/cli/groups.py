@@ -148,7 +148,7 @@ class Model(Command):
         choices=("cpu", "cuda", "coreml", "directml", "auto"),
     )
 
-    def __post_init__(self) -> None:
+    def begin(self) -> None:
         """Choose the device before any network is opened, and say which was taken."""
         if self.device is not None:
             from ..io.onnx import choose_device

@@ -97,6 +97,9 @@ class Command:
     title: ClassVar[str] = "options"
     """Above the options in the help; a group that commands share has its own."""
 
+    def begin(self) -> None:
+        """What is to be done before `run`; groups of options do theirs here."""
+
     def run(self) -> None:
         """Do what the options ask for."""
         raise NotImplementedError
