@@ -23,7 +23,7 @@ try:
     from .groups import Model, print_measures
     from .options import Command, argument, flag, meant, option, parse, summary
     from .paper import Reproduce
-    from .train import Export, Prepare, Train
+    from .train import Export, Prepare, Push, Train
     from .web import Web
 except KeyboardInterrupt:  # Ctrl-C while these are imported, which takes longer than many a command
     sys.stderr.write("featureblend: stopped\n")
@@ -81,6 +81,7 @@ COMMANDS: dict[str, type[Command]] = {
     "prepare": Prepare,
     "train": Train,
     "export": Export,
+    "push": Push,
     "evaluate": Evaluate,
     "reproduce": Reproduce,
     "benchmark": Benchmark,

@@ -138,7 +138,10 @@ class Model(Command):
     title: ClassVar[str] = "model"
 
     model: str | None = option(
-        "MODEL", "A model folder or the name of a bundled model; the bundled one if left out.", default=None
+        "MODEL",
+        "A model folder, the name of a bundled model, or org/name[@revision] on the Hugging Face Hub, which is fetched "
+        "once; the bundled one if left out.",
+        default=None,
     )
     device: str | None = option(
         None,

@@ -1,4 +1,4 @@
-"""The commands on the way to a model: `prepare`, `train`, `export`."""
+"""The commands on the way to a model: `prepare`, `train`, `export`, `push`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Literal
 from ..errors import FeatureblendError
 from ..io.extras import require
 from .groups import Quiet, print_warnings
-from .options import argument, flag, option
+from .options import Command, argument, flag, option
 
-__all__ = ["PREPARED", "Export", "Prepare", "Train"]
+__all__ = ["PREPARED", "Export", "Prepare", "Push", "Train"]
 
 PREPARED = "--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`"
 
@@ -228,6 +228,29 @@ class Export(Quiet):
             say=print,
         )
         print(self.out)
+
+
+@dataclass(kw_only=True)
+class Push(Command):
+    """Put a model folder on the Hugging Face Hub (needs the extra 'hub'), for `--model org/name` everywhere.
+
+    Log in with `hf auth login` first. HF_ENDPOINT names another server.
+
+    Example: featureblend push my-model lab/my-model
+    """
+
+    folder: str = argument("MODEL", "A model folder, or the name of a bundled model.")
+    repository: str = argument("ORG/NAME", "Where to; made if it is not there.")
+    private: bool = flag("Make a repository that only its owners see.")
+    message: str = option("TEXT", "Of the commit.", default="")
+
+    def run(self) -> None:
+        """Check the folder, push it, and print how it is named."""
+        from ..model.folder import find_model
+        from ..model.hub import push_model
+
+        commit = push_model(find_model(self.folder), self.repository, private=self.private, message=self.message)
+        print(f"{self.repository}@{commit}")
 
 
 def _json(value: Any) -> str:

@@ -26,7 +26,17 @@ from ..faces.alignment import CropTemplate
 from ..io.files import as_path, parse_json, sha256
 from ..io.settings import from_dict
 
-__all__ = ["BUNDLED", "CLEANER", "DEFAULT_MODEL", "ModelConfig", "bundled_models", "find_model", "read_model_folder"]
+__all__ = [
+    "BUNDLED",
+    "CLEANER",
+    "DEFAULT_MODEL",
+    "FORMAT",
+    "ModelConfig",
+    "bundled_models",
+    "find_model",
+    "read_config",
+    "read_model_folder",
+]
 
 FORMAT = 1
 """Raised when a folder written before can no longer be read."""
@@ -101,7 +111,8 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
     Parameters
     ----------
     model : path-like or str, optional
-        A folder, or the name of a bundled model; by default the bundled `DEFAULT_MODEL`.
+        A folder, the name of a bundled model, or one on the Hub, ``org/name`` or ``org/name@revision``, which alone is
+        fetched (`featureblend.model.hub`); by default the bundled `DEFAULT_MODEL`.
 
     Returns
     -------
@@ -110,7 +121,7 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
     Raises
     ------
     FeatureblendError
-        If there is no such folder or bundled model.
+        If there is no such folder or model.
 
     Examples
     --------
@@ -123,27 +134,25 @@ def find_model(model: str | os.PathLike[str] | None = None) -> Path:
         return Path(name)
     if (BUNDLED / name / "config.json").is_file():
         return BUNDLED / name
+    if isinstance(model, str):  # a path object is none of the Hub's names
+        from .hub import fetch_model, hub_name
+
+        if (found := hub_name(model)) is not None:
+            return fetch_model(*found)
     known = ", ".join(bundled_models()) or "none"
     raise FeatureblendError(f"no model folder and no bundled model is called {name} (bundled: {known})")
 
 
-def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
-    """Read a model's settings and check that its networks are the ones they were written with.
-
-    Parameters
-    ----------
-    folder : path-like
-
-    Returns
-    -------
-    ModelConfig
+def read_config(path: str | os.PathLike[str]) -> ModelConfig:
+    """Read a model's ``config.json``.
 
     Raises
     ------
     FeatureblendError
-        If a file is missing, changed, or of another format.
+        If it is missing, or of another format.
     """
-    path = Path(folder) / "config.json"
+    path = Path(path)
+    folder = path.parent
     try:
         values = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -162,6 +171,26 @@ def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
     strange = sorted(set(config.files) - {"encoder.onnx", "decoder.onnx", CLEANER})
     if strange:
         raise FeatureblendError(f"{path} names {strange[0]}, which this version does not know: export the model again")
+    return config
+
+
+def read_model_folder(folder: str | os.PathLike[str]) -> ModelConfig:
+    """Read a model's settings and check that its networks are the ones they were written with.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    ModelConfig
+
+    Raises
+    ------
+    FeatureblendError
+        If a file is missing, changed, or of another format.
+    """
+    config = read_config(Path(folder) / "config.json")
     for name in ("encoder.onnx", "decoder.onnx", *([CLEANER] if config.cleans else [])):
         network = Path(folder) / name
         if not network.is_file():
