@@ -103,7 +103,10 @@ async function start() {
     const label = element(name).closest("label");
     let turn = Promise.resolve();
     const given = (files) => { if (files.length) turn = turn.then(() => ready).then(() => take(place, label, files[0])); };
-    element(name).addEventListener("change", (event) => given(event.target.files));
+    element(name).addEventListener("change", ({ target }) => {
+      given([...target.files]);
+      target.value = ""; // so that the same file can be chosen again
+    });
     label.addEventListener("dragover", (event) => event.preventDefault());
     label.addEventListener("drop", (event) => { event.preventDefault(); given(event.dataTransfer.files); });
   }
