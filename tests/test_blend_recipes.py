@@ -1,6 +1,9 @@
 """Weights, and how a recipe names what went in."""
 
+import base64
 import hashlib
+import io
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from featureblend.blend.recipes import Code, input_facts, normalised_weights
+from featureblend.blend.recipes import Blend, Code, input_facts, normalised_weights
 from featureblend.errors import FeatureblendError
 
 NUMBERS = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
@@ -98,3 +101,14 @@ def test_codes_can_be_compared_and_kept_in_sets():
     assert code == code
     assert code != Code(np.zeros(4, np.float32), "model")
     assert len({code, code}) == 1
+
+
+def test_a_blend_shows_itself_in_a_notebook():
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    blend = Blend(image, {"sharpness": 0.9}, {}, warnings=("<b>.jpg: small",))
+    shown = blend._repr_html_()
+    picture = re.search(r"data:image/png;base64,([^\"]+)", shown)[1]
+    assert (np.asarray(Image.open(io.BytesIO(base64.b64decode(picture)))) == np.asarray(image)).all()
+    assert "sharpness" in shown
+    assert "&lt;b&gt;.jpg" in shown
+    assert blend._repr_png_() == base64.b64decode(picture)

@@ -185,7 +185,7 @@ class Blender:
         FeatureblendError
             If another model encoded it, or neither it nor its picture tells the landmarks.
         """
-        self._check_code(code, position)
+        self.check_code(code, position)
         (picture,) = self.networks.pictures(code.latent[None])
         marks = code.landmarks
         if marks is None:
@@ -206,7 +206,7 @@ class Blender:
         """
         item = read_input(photo)
         if isinstance(item, Code):
-            self._check_code(item, 1)
+            self.check_code(item, 1)
             return item
         return self.code_of(self.find(item, which), photo_name(item))
 
@@ -225,7 +225,7 @@ class Blender:
         FeatureblendError
             If another model encoded it.
         """
-        self._check_code(code, 1)
+        self.check_code(code, 1)
         return Image.fromarray(self.networks.pictures(code.latent[None])[0])
 
     def cleaned(self, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
@@ -245,7 +245,8 @@ class Blender:
             source = BlendOptions(surroundings=surroundings).source_index(len(latents))
             return self.networks.mixed(latents, shares, source)
 
-    def _check_code(self, code: Code, position: int) -> None:
+    def check_code(self, code: Code, position: int = 1) -> None:
+        """Raise `FeatureblendError` unless this model can decode that; `position` names what has no name."""
         if not isinstance(code, Code):
             raise FeatureblendError(f"a code is due, such as `encode` gives, not {type(code).__name__}")
         if code.model != self.config.identity or code.latent.shape != (self.config.latent_dim,):

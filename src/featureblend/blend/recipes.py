@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, overload
@@ -38,6 +41,23 @@ class Blend:
     """The aligned faces that went in, in order; of codes, their pictures."""
     warnings: tuple[str, ...] = ()
     """What speaks against the photos, in plain sentences: several faces, a turned head, a restored photo, ..."""
+
+    def _repr_png_(self) -> bytes:
+        """The picture, for consoles that show one."""
+        content = BytesIO()
+        self.image.save(content, "PNG")
+        return content.getvalue()
+
+    def _repr_html_(self) -> str:
+        """The picture, what speaks against the photos, and the measures, for a notebook."""
+        picture = b64encode(self._repr_png_()).decode()
+        rows = "".join(
+            f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in self.measures.items()
+        )
+        warnings = "".join(f"<p>{escape(one)}</p>" for one in self.warnings)
+        size = "max-width: 320px; height: auto"
+        return f'<img alt="blend" style="{size}" src="data:image/png;base64,{picture}">{warnings}<table>{rows}</table>'
 
     @overload
     def save(self, path: str | os.PathLike[str], metadata: bool = True, format: str | None = None) -> Path: ...

@@ -250,13 +250,17 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
     """Change a face by what tells two others, or two groups, apart: A + amount (C - B).
 
     Example: featureblend transform ana.jpg --from young --to old --amount 0.5 -o older.png
+    Example: featureblend transform ana.jpg --direction older.npz --amount 2 -o older.png
     """
 
     photo: Path = argument("PHOTO", "The photo or code to change: A.")
     start: Sequence[Path] = option(
-        "PHOTO_OR_FOLDER ...", "B: a photo, a folder of photos, or several; their mean counts.", name="from"
+        "PHOTO_OR_FOLDER ...", "B: a photo, a folder of photos, or several; their mean counts.", default=(), name="from"
     )
-    end: Sequence[Path] = option("PHOTO_OR_FOLDER ...", "C, as --from.", name="to")
+    end: Sequence[Path] = option("PHOTO_OR_FOLDER ...", "C, as --from.", default=(), name="to")
+    direction: Path | None = option(
+        "FILE", "Instead of --from and --to: a code's file that holds the difference C - B.", default=None
+    )
     amount: float = option(
         "NUMBER", "1 adds the whole difference; more than 1, and less than 0, are allowed.", default=0.5
     )
@@ -264,10 +268,29 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
 
     def run(self) -> None:
         """Transform, write and print."""
-        from ..edit.transform import transform
+        from ..edit.transform import transform, transform_along
         from ..io.image import picture_path
 
         picture_path(self.out)
+        if (self.direction is None) != bool(self.start and self.end) or (self.direction and (self.start or self.end)):
+            raise FeatureblendError("what to change is due: --from and --to, or --direction")
+        if self.direction is not None:
+            self.check([self.photo, self.direction])
+            made = transform_along(
+                self.photo,
+                self.direction,
+                self.amount,
+                which=self.faces,
+                warp=self.warp,
+                keep_surroundings=self.keep_surroundings,
+                size=self.size,
+                detail=self.detail,
+                blender=self.blender(),
+            )
+            self.write(made.image, made.recipe)
+            print_measures(made.measures)
+            print_warnings(made.warnings)
+            return
         ends = [_expanded(self.start), _expanded(self.end)]
         self.check([self.photo, *ends[0], *ends[1]])
         made = transform(

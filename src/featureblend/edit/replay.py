@@ -27,7 +27,7 @@ from ..model.folder import BUNDLED, bundled_models, find_model, read_model_folde
 from .average import average
 from .continuum import continuum
 from .mix import mix
-from .transform import symmetrize, transform
+from .transform import symmetrize, transform, transform_along
 
 __all__ = [
     "EDITS",
@@ -152,8 +152,11 @@ def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
 
 def _transform(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
     options = recipe["options"]
-    ends = 1 + options["from"]
-    made = transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
+    if options.get("direction"):
+        made = transform_along(inputs[0], inputs[1], options["amount"], **_changed(recipe, blender))  # type: ignore[arg-type]
+    else:
+        ends = 1 + options["from"]
+        made = transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
     return _picture(out, made.image, made.recipe, recipe, metadata)
 
 

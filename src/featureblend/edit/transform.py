@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -19,6 +20,7 @@ from ..faces.alignment import AlignedFace, rescaling, transform_points
 from ..faces.landmarks import MIRRORED
 from ..faces.masks import outside_face
 from ..faces.warp import mean_shape
+from ..io.codes import Code
 from ..io.inputs import Input
 from ..io.photo_warnings import PhotoWarning, counted, told
 from ..io.tables import flag, number
@@ -38,7 +40,7 @@ from .rendering import (
     with_source,
 )
 
-__all__ = ["MAX_AMOUNT", "symmetrize", "transform"]
+__all__ = ["MAX_AMOUNT", "symmetrize", "transform", "transform_along"]
 
 MAX_AMOUNT = 10.0
 """Larger amounts are refused: a landmark would leave the picture."""
@@ -169,6 +171,103 @@ def transform(
     of_groups = counted(warnings[1:], "photos of both groups")
     more = [f"and {len(skipped) - SHOWN} more are left out"] if len(skipped) > SHOWN else []
     return replace(made, warnings=(*made.warnings, *of_groups, *skipped[:SHOWN], *more))
+
+
+def transform_along(
+    photo: Input,
+    direction: Code | str | os.PathLike[str],
+    amount: float = 1.0,
+    *,
+    which: int | str = "largest",
+    warp: bool = True,
+    keep_surroundings: bool = True,
+    size: int | str | None = "photos",
+    detail: bool = True,
+    blender: Blender | None = None,
+) -> Blend:
+    """Change a face along a direction in latent space and in shape, such as a regression of a trait gives.
+
+    Parameters
+    ----------
+    photo : photo or code
+        The face to change.
+    direction : Code or path of one
+        Differences in place of a face: of latents and, where the shape is to change, of landmarks in pixels of the
+        aligned crop. It is saved and loaded as any code.
+    amount : float
+        1 adds the whole direction; negative amounts take it away. From -10 to 10.
+    which, warp, keep_surroundings, size, detail, blender
+        As `transform`.
+
+    Returns
+    -------
+    Blend
+        `parents` holds the face alone; the measure ``sharpness`` is relative to it.
+
+    Raises
+    ------
+    FeatureblendError
+        If the photo shows no face, the direction is another model's or a face's code, or the amount is out of range.
+
+    Examples
+    --------
+    >>> from featureblend.faces import EXAMPLES
+    >>> blender = Blender.from_pretrained()
+    >>> first, second = (blender.encode(EXAMPLES / f"{name}.jpg") for name in ("first", "second"))
+    >>> direction = replace(first, latent=second.latent - first.latent, landmarks=second.landmarks - first.landmarks)
+    >>> transform_along(first, direction, 0.5, blender=blender, size="model").image.size
+    (128, 128)
+    """
+    amount = _amount(amount)
+    warp, detail = flag(warp, "warp"), flag(detail, "detail")
+    keep_surroundings = flag(keep_surroundings, "keep_surroundings")
+    blender = given_or_bundled(blender)
+    way = direction if isinstance(direction, Code) else Code.load(direction)
+    blender.check_code(way, 2)
+    if way.landmarks is not None and np.abs(way.landmarks.mean(axis=0)).max() > blender.image_size / 4:
+        raise FeatureblendError(f"{way.name or 'the direction'} is a face's code: a difference of codes is due")
+    (own,) = blender.cleaned([blender.find(photo, which, 1)])
+    size = named_size(size)
+    side = output_side(size, blender.image_size, [own.native_size])
+    target = None
+    if warp:
+        target = own.landmarks if way.landmarks is None else own.landmarks + amount * way.landmarks
+    latents, seen = latents_in_shape(blender, [own], target)
+    latent = latents[0] + np.float32(amount) * way.latent
+    hair = None
+    if keep_surroundings and amount:
+        hair = hair_kept(seen, np.ones(1))
+        latent = with_source(blender, latent, latents[0], hair)
+    # No photo tells the colours of the changed face: it is the decoded change that is added to its own.
+    before, after = blender.networks.pictures(np.stack([latents[0], latent])).astype(np.float32)
+    around = summed(seen, [1])
+    mean = around + after - before
+    image = finished(
+        blender,
+        latent,
+        target,
+        [(own, latents[0], 1.0)],
+        mean,
+        around if keep_surroundings else mean,
+        side,
+        detail,
+        hair,
+    )
+    recipe = edit_recipe(
+        blender,
+        "transform",
+        [photo, direction],
+        [which] * 2,
+        {
+            "amount": amount,
+            "direction": True,
+            "keep_surroundings": keep_surroundings,
+            "size": recorded_size(size, side),
+            "detail": detail,
+        },
+        warp=warp,
+    )
+    return _changed(image, own, recipe)
 
 
 def symmetrize(
