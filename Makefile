@@ -45,7 +45,7 @@ crash: $(VENV)/dev.stamp
 	$(BIN)/python tools/crash.py --moments $(MOMENTS)
 
 # Wheel and sdist, each installed in an empty environment; and the licences of all that ships or is needed.
-dist: $(VENV)/dev.stamp
+dist: $(VENV)/dev.stamp runtime
 	$(BIN)/python tools/check_dist.py
 	$(BIN)/python tools/licences.py
 

@@ -17,6 +17,8 @@ import venv
 import zipfile
 from pathlib import Path
 
+from featureblend.web.static_page import RUNTIME_FILES
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -33,6 +35,7 @@ def missing(wheel: Path, sdist: Path) -> list[str]:
         ["git", "ls-files", "src/featureblend"], cwd=ROOT, check=True, capture_output=True, text=True
     )
     due = {line.removeprefix("src/") for line in listed.stdout.splitlines()}
+    due |= {f"featureblend/web/static/runtime/{name}" for name, _ in RUNTIME_FILES.values()}  # fetched, not in git
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     with tarfile.open(sdist) as archive:

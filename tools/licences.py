@@ -26,11 +26,12 @@ SHIPPED = {
     "faces/networks/face_mesh.onnx": "Apache-2.0",
     "faces/networks/*": "MIT",
     "faces/examples/*.jpg": "MIT",
+    "web/static/runtime/*": "MIT",
     **dict.fromkeys(("*.css", "*.js", "*.html", "*.md", "*/versions.json", "py.typed"), "MIT"),
 }
 """Licence of each file of the package; the first pattern counts. The READMEs beside weights say more."""
 
-EXTRAS = ("", "train", "evaluate", "identity", "web")
+EXTRAS = ("", "train", "evaluate", "identity", "web", "hub")
 """What users install; the tests and the documentation bring more, which nobody passes on."""
 
 FREE = (
