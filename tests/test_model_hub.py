@@ -11,8 +11,6 @@ import pytest
 from example_photos import small_example
 from hub_server import Hub
 
-pytest.importorskip("huggingface_hub")
-
 from featureblend import Blender, Code, FeatureblendError
 from featureblend.io.image import save_image
 from featureblend.model.folder import BUNDLED, find_model

@@ -17,8 +17,8 @@ __all__ = ["Web"]
 class Web(Mending):
     """Open the web page: blend photos with live sliders (needs the extra 'web').
 
-    The page is served by this machine to this machine alone; it fetches nothing from elsewhere. With --static no server
-    is needed: the networks run in the browser.
+    The page is served by this machine to this machine alone; it fetches nothing from elsewhere. With --static neither
+    server nor extra is needed: the networks run in the browser, which restores no photos.
 
     Example: featureblend web --browser
     Example: featureblend web --static page
