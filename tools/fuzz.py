@@ -393,8 +393,6 @@ def with_hypothesis(watch: Watch, count: int, seed: int) -> None:
 
 def with_atheris(watch: Watch, count: int, seed: int) -> None:
     """Try changed files; those that reach code which no other did are changed further. Ends the process."""
-    import atexit
-
     import atheris
 
     corpus = watch.folder / "corpus"
@@ -402,7 +400,14 @@ def with_atheris(watch: Watch, count: int, seed: int) -> None:
     for number, data in enumerate(watch.reader.seeds):
         (corpus / f"seed-{number}").write_bytes(data)
     longest = 2 * max(map(len, watch.reader.seeds)) + 100
-    atexit.register(lambda: print(json.dumps(watch.report("atheris")), flush=True))
+
+    def tried(data: bytes) -> None:
+        watch.one(data)
+        if watch.count % 100 == 0:  # libFuzzer ends the process without a last word
+            watch.quiet = True
+            print(json.dumps(watch.report("atheris")), flush=True)
+            watch.quiet = False
+
     words = [
         f"-runs={count}",
         f"-seed={seed + 1}",
@@ -411,7 +416,7 @@ def with_atheris(watch: Watch, count: int, seed: int) -> None:
         "-rss_limit_mb=0",
         "-timeout=60",
     ]
-    atheris.Setup([sys.argv[0], *words, str(corpus)], lambda data: watch.one(data) and None)
+    atheris.Setup([sys.argv[0], *words, str(corpus)], tried)
     atheris.Fuzz()
 
 
