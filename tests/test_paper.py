@@ -20,8 +20,9 @@ from featureblend.paper.faces import Subjects, find_subjects
 from featureblend.paper.merging import merge_all
 from featureblend.paper.plan import figures_named
 from featureblend.paper.reproduce import reproduce
-from featureblend.paper.results import measure_run
+from featureblend.paper.results import measure_linear, measure_run
 from featureblend.training.dataset import FaceSet
+from featureblend.training.experiment import LossWeights
 from featureblend.training.presets import preset, quick
 from featureblend.training.state import RunFolder
 
@@ -204,6 +205,23 @@ def test_the_papers_scale(few, tmp_path, monkeypatch):
     assert float(cells[4]) > 0
     assert said == [plan.read_text()]
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_best_linear_vae_keeps_what_is_worth_its_price(few):
+    """One direction of faces: its variance over the price says what is left of it."""
+    rows = np.tile(np.linspace(-1, 1, 40).repeat(2)[:, None, None, None], (1, 16, 16, 3))
+    rows = rows + 0.2 * (np.indices((16, 16)).sum(axis=0) % 2)[..., None]  # what all have in common costs nothing
+    faces = dataclasses.replace(
+        FaceSet.from_images(np.uint8(np.rint(128 + 40 * rows))), landmarks=few.landmarks, people=few.people
+    )
+    variance = (faces.images[:, 0, 0, 0] / 255).var() * 16 * 16 * 3
+    for share in (0.25, 2.0):
+        losses = LossWeights(mse=0.25, kl=2 * share * variance)
+        found = measure_linear(dataclasses.replace(preset("paper-vae"), losses=losses), faces, faces, 16)
+        left = max(0.0, 1 - share)
+        assert found.diversity == pytest.approx(left, abs=0.03)
+        error = (1 - left) * (faces.images[0] - faces.images.mean(axis=0)).mean()  # of the face farthest from the mean
+        assert found.faces["psnr"][0] == pytest.approx(20 * np.log10(255 / abs(error)), abs=0.3)
 
 
 def test_a_run_that_breaks_down_does_not_end_the_others(few, tmp_path, monkeypatch):

@@ -54,7 +54,8 @@ def main() -> None:
 
 
 def _run(folder: Path, name: str, seed: int, size: int, images: int, subjects: Subjects) -> RunResult:
-    experiment = replace(resized(quick(preset(name), images), size), batch_size=QUICK_BATCH, seed=seed)
+    experiment = resized(quick(preset(name), images), size)
+    experiment = replace(experiment, batch_size=QUICK_BATCH, precision="bf16", seed=seed)
     history = RunFolder(folder).history()
     if not history or history[-1]["images"] < images:
         train(

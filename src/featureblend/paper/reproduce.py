@@ -27,7 +27,7 @@ from .figures import Exhibit, draw_figure, draw_rows
 from .merging import PCA_WIDTHS, Merged, merge_all, merged_rows
 from .plan import Figure, every_preset, figures_named, runs_of
 from .report import Reproduction, write_report
-from .results import Coder, RunResult, measure_pca, measure_run
+from .results import Coder, RunResult, measure_linear, measure_pca, measure_run
 from .running import progress_pictures, train_all
 from .schedule import plan_runs, plan_table
 
@@ -225,6 +225,10 @@ def _written(
         for width in PCA_WIDTHS:
             say(f"measuring PCA with {width:,} numbers")
             results[f"pca-{width}"] = measure_pca(width, faces.split("train"), held_out, smallest)
+        for name in ("paper-vae-published", "paper-vae"):
+            if name in results:
+                linear = measure_linear(experiments[name], faces.split("train"), held_out, smallest)
+                results[linear.name] = linear
     side = min((coder.image_size for coder in coders.values()), default=QUICK_SIZE)
     exhibit = Exhibit(
         held_out.chosen(np.arange(min(8, len(held_out)))).cropped(side).images,

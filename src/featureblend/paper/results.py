@@ -20,13 +20,16 @@ from ..training.experiment import Experiment
 from ..training.networks import AUTOENCODERS, build
 from ..training.state import RunFolder
 
-__all__ = ["PCA_FACES", "Coder", "RunResult", "measure_pca", "measure_run", "value_at"]
+__all__ = ["PCA_FACES", "Coder", "RunResult", "measure_linear", "measure_pca", "measure_run", "value_at"]
 
 MEASURED = 256
 """At most so many held-out faces, the first ones, are measured."""
 
 PCA_FACES = 4000
 """At most so many training faces, the first ones, is PCA fitted on: more than a latent has numbers."""
+
+LINEAR_FACES = 1500
+"""At most so many training faces, the first ones, for the few components that a linear VAE keeps."""
 
 BATCH = 32
 """Faces encoded at a time."""
@@ -235,6 +238,39 @@ def measure_pca(width: int, training: FaceSet, faces: FaceSet, size: int) -> Run
     made = components.decode(components.encode(images))
     words = f"Principal components of {len(training):,} training faces, {len(components.basis):,} of them"
     return RunResult(f"pca-{width}", words, len(training), len(training), 0.0, **_scores(made, images))
+
+
+def measure_linear(experiment: Experiment, training: FaceSet, faces: FaceSet, size: int) -> RunResult:
+    """Measure the best linear VAE for an experiment's losses: what the price of its codes costs, whatever the training.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Of a VAE: squared error and divergence.
+    training, faces, size
+        As in `measure_pca`.
+
+    Returns
+    -------
+    RunResult
+        With the training faces for images.
+
+    Notes
+    -----
+    Squared error E of pixels in [0, 1] and divergence D are weighed as in -log p with a variance s of every pixel: E /
+    2 s + D. A linear VAE then keeps the principal components of variance v > s and shrinks them by 1 - s / v (Lucas et
+    al. 2019, "Don't blame the ELBO! A linear VAE perspective on posterior collapse").
+    """
+    training = training.chosen(np.arange(min(len(training), LINEAR_FACES))).cropped(size)
+    components = fit_components(training.images, len(training) // 2)
+    variances = components.encode(training.images).var(axis=0)
+    # `LossWeights.mse` is of pixels in [-1, 1], whose squares are four times as large.
+    price = 0.5 * experiment.losses.kl / (4 * experiment.losses.mse) * 255**2
+    kept = np.maximum(0, 1 - price / variances)
+    images = _measured(faces, size).images
+    made = components.decode(components.encode(images) * kept)
+    words = f"The best linear VAE for the losses of {experiment.name}: {int((kept > 0).sum())} principal components"
+    return RunResult(f"linear-{experiment.name}", words, len(training), len(training), 0.0, **_scores(made, images))
 
 
 def _measured(faces: FaceSet, size: int) -> FaceSet:
