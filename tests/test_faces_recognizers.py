@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from drawn_faces import draw_face
 
+from featureblend.blend.balance import least_sure, surest
 from featureblend.blend.blender import Blender
+from featureblend.blend.quality import identity_distances
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face
-from featureblend.faces.recognizers import Recognizer, open_recognizer
+from featureblend.faces.recognizers import Recognizer, further_recognizers, open_recognizer
 from featureblend.model.folder import find_model
 
 FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
@@ -92,7 +94,43 @@ def test_identity_is_measured_on_demand(blender):
 
 
 def test_a_balance_by_identity(blender):
-    even, half = (blender.blend([FIRST, SECOND], balance=by, measures="identity") for by in ("identity", None))
-    assert even.measures["identity_balance"] <= max(0.02, half.measures["identity_balance"] / 3)
-    turned = blender.blend([SECOND, FIRST], balance="identity", measures="none")
-    assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1], abs=0.02)
+    """Whose hair, weights and shape are those that the recipe says; turned round, the same blend is found."""
+    even, half = (blender.blend([FIRST, SECOND], balance=by, size="model") for by in ("identity", None))
+    crops = [blender.find(photo) for photo in (FIRST, SECOND)]
+    shape = even.recipe["options"]["shape_weights"]
+
+    def sure(made, weights):
+        rows = [
+            identity_distances(np.asarray(made.image), crops, one, np.array(weights))
+            for one in (blender.recognizer, *further_recognizers("dlib"))
+        ]
+        return least_sure(rows, [blender.recognizer.threshold, *(one.threshold for one in further_recognizers("dlib"))])
+
+    assert sure(even, shape) > sure(half, [0.5, 0.5])
+    turned = blender.blend([SECOND, FIRST], balance="identity", measures="none", size="model")
+    assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1])
+    assert turned.recipe["options"]["shape_weights"] == pytest.approx(shape[::-1])
+    assert {turned.recipe["surroundings"], even.recipe["surroundings"]} == {1, 2}
+
+
+def test_what_is_fixed_is_not_searched(blender):
+    made = blender.blend(
+        [FIRST, SECOND], balance="identity", measures="none", size="model", surroundings=2, shape_weights=[1, 3]
+    )
+    assert made.recipe["surroundings"] == 2
+    assert made.recipe["options"]["shape_weights"] == [1, 3]
+
+
+def test_the_surest_blend_is_found_step_by_step():
+    asked = []
+
+    def sureness(owner, weight, shape):
+        asked.append((owner, weight, shape))
+        return -abs(owner - 2) - abs(weight - 0.71) - abs(shape - 0.22)
+
+    owner, weight, shape = surest(sureness)
+    assert owner == 2
+    assert (weight, shape) == (pytest.approx(0.71, abs=0.04), pytest.approx(0.22, abs=0.1))
+    assert len(asked) == len(set(asked)) <= 13
+    assert surest(sureness, (1,), shaped=False) == (1, 0.5, 0.5)  # the first's hair stays whole
+    assert surest(sureness, (0,))[1] == weight

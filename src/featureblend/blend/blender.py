@@ -17,7 +17,7 @@ from .. import __version__
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, align_face
 from ..faces.detector import FaceDetector, Search, choose_face
-from ..faces.recognizers import Recognizer, open_recognizer
+from ..faces.recognizers import Recognizer, further_recognizers, open_recognizer
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, input_name, read_input
 from ..io.onnx import choose_device
@@ -26,7 +26,7 @@ from ..io.tables import flag, number, whole
 from ..model.folder import ModelConfig, find_model
 from ..model.mixing import Source
 from ..model.networks import Networks
-from .balance import Balancing, even_shares
+from .balance import Balancing, even_shares, recognized_shares
 from .compositing.between import Meeting
 from .compositing.composing import best_source, output_side
 from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished
@@ -283,7 +283,9 @@ class Blender:
         measures : 'none', 'pictures' or 'identity'
             What is measured: nothing, what the pictures tell, or also who is recognised (`recognizer`).
         balance : 'pictures' or 'identity', optional
-            Of two photos: instead of `weights`, search those at which the blend is as near to one as to the other.
+            Of two photos, instead of `weights`: search those at which the blend's picture is as near to one as to the
+            other ('pictures'), or with which both people are recognised most surely by all recognisers that are
+            installed, with whose hair and which weights of the shape, where these are left open ('identity').
         **options
             How to blend: ``warp``, ``surroundings``, ``shape_weights``, ``texture_weights``, ``background``, ``cut``,
             ``size``, ``detail`` and ``onto``, each as the field of that name of
@@ -317,12 +319,13 @@ class Blender:
             self.find(item, choice, place) for place, (item, choice) in enumerate(zip(items, choices, strict=True), 1)
         ]
         names = [input_name(item, place) for place, item in enumerate(items, 1)]
-        if balance is not None:
+        if balance == "identity":
+            further = further_recognizers(self.recognizer.name)
+            shares, blend_options = recognized_shares(self.networks, faces, blend_options, [self.recognizer, *further])
+        elif balance is not None:
             if blend_options.surroundings == "auto":  # the same while weights are searched and after
                 blend_options = replace(blend_options, surroundings=best_source(faces))
-            shares = even_shares(
-                self.networks, faces, blend_options, balance, self.recognizer if balance == "identity" else None
-            )
+            shares = even_shares(self.networks, faces, blend_options)
         made = self._blend(faces, shares, blend_options, measures, names)
         recipe = {
             **made.recipe,

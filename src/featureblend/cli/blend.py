@@ -65,7 +65,8 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
         "NUMBER ...", "Weights of all but the shapes, one a photo (latent, morph).", default=None
     )
     balance: bool = flag(
-        "Of two photos: find the weights at which both count the same (with --identity, to who is recognised)."
+        "Of two photos: find the weights at which both count the same; with --identity, the hair and weights by which "
+        "both people are recognised most surely."
     )
     identity: bool = flag("Also measure who is recognised in the blend (0.2 s a face).")
     background: str = option(

@@ -23,7 +23,8 @@ import hashlib
 import importlib.util
 import threading
 from abc import ABC, abstractmethod
-from functools import cached_property
+from contextlib import suppress
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,7 +37,14 @@ from ..io.onnx import open_network
 from ..io.tables import check_choice
 from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
-__all__ = ["RECOGNIZERS", "DlibRecognizer", "Recognizer", "SFaceRecognizer", "open_recognizer"]
+__all__ = [
+    "RECOGNIZERS",
+    "DlibRecognizer",
+    "Recognizer",
+    "SFaceRecognizer",
+    "further_recognizers",
+    "open_recognizer",
+]
 
 KEPT = 4096
 """So many embeddings are kept, of 1 kB each: one takes 0.1 s and more."""
@@ -182,11 +190,29 @@ def open_recognizer(name: str = "dlib") -> Recognizer:
     --------
     >>> open_recognizer("mine")
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: unknown recogniser 'mine': use dlib or sface
+    featureblend.errors.FeatureblendError: unknown recogniser 'mine': use one of dlib, sface
     """
     check_choice(name, "recogniser", RECOGNIZERS)
     RECOGNIZERS[name].check()
     return RECOGNIZERS[name]()
+
+
+@cache
+def further_recognizers(name: str) -> list[Recognizer]:
+    """All recognisers that are installed, but the one of that name: opened once.
+
+    Examples
+    --------
+    >>> "sface" in [one.name for one in further_recognizers("sface")]
+    False
+    """
+    found = []
+    for one in RECOGNIZERS.values():
+        with suppress(FeatureblendError):
+            if one.name != name:
+                one.check()
+                found.append(one())
+    return found
 
 
 def _folder(package: str) -> Path:
