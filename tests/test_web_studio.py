@@ -1,5 +1,6 @@
 """What the web page does, without a page: the table, the sentences, the figures of the model, and the command."""
 
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -59,6 +60,17 @@ def test_what_was_forgotten_is_read_again(studio, table, monkeypatch):
     monkeypatch.setattr(studio.cache, "room", 1)
     studio.added((), NAMES[2], (EXAMPLES / NAMES[2]).read_bytes())
     assert sum(found.photo is not None for found in studio.cache._found.values()) == 1
+    assert studio.preview(table, [1, 1], Look()).image.tobytes() == before.tobytes()
+
+
+def test_a_page_that_is_open_for_long_forgets_the_oldest_faces(studio, table, monkeypatch):
+    before = studio.preview(table, [1, 1], Look()).image
+    monkeypatch.setattr(studio.cache, "most", 2)
+    studio.added((), NAMES[2], (EXAMPLES / NAMES[2]).read_bytes())
+    assert list(studio.cache._found) == [
+        table[1].sha256,
+        hashlib.sha256((EXAMPLES / NAMES[2]).read_bytes()).hexdigest(),
+    ]
     assert studio.preview(table, [1, 1], Look()).image.tobytes() == before.tobytes()
 
 

@@ -49,6 +49,8 @@ class FaceCache:
         What searches, cuts and restores.
     room : int
         Bytes of photos to keep. The others are read again when they are needed, but not searched again.
+    most : int, optional
+        Photos whose faces are kept; of more, the one that nobody asked for the longest is forgotten.
 
     Examples
     --------
@@ -58,8 +60,8 @@ class FaceCache:
     (128, 128, 3)
     """
 
-    def __init__(self, blender: Blender, room: int = ROOM) -> None:
-        self.blender, self.room = blender, room
+    def __init__(self, blender: Blender, room: int = ROOM, most: int | None = None) -> None:
+        self.blender, self.room, self.most = blender, room, most
         self._found: OrderedDict[Hashable, _Found] = OrderedDict()
         self._busy: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self._turn = threading.Lock()
@@ -111,6 +113,8 @@ class FaceCache:
         with self._turn:
             self._found[key] = found
             self._found.move_to_end(key)
+            while self.most is not None and len(self._found) > self.most:
+                self._found.popitem(last=False)
             held = [one for one in self._found.values() if one.photo is not None]
             for one in held[:-1]:
                 if sum(one.photo.nbytes for one in held if one.photo is not None) > self.room:

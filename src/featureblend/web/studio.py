@@ -33,6 +33,9 @@ __all__ = ["LIVE", "MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"
 MAX_PHOTOS = 6
 """Photos that the page blends at once."""
 
+MOST_FACES = 1000
+"""Photos whose faces are kept, 200 kB each: a page that is open for months holds no more."""
+
 LIVE = 256
 """Longest side of the picture in pixels while a slider moves ..."""
 
@@ -117,7 +120,7 @@ class Studio:
 
     def __init__(self, blender: Blender) -> None:
         self.blender = blender
-        self.cache = FaceCache(blender)
+        self.cache = FaceCache(blender, most=MOST_FACES)
 
     @property
     def mends(self) -> bool:
