@@ -10,6 +10,8 @@ from skimage import transform
 from featureblend.blend.baselines import BASELINES
 from featureblend.errors import FeatureblendError
 from featureblend.faces import warp
+from featureblend.faces.landmarks import landmarks_of, seen_landmarks
+from featureblend.faces.pose import canonical_mesh
 from featureblend.faces.warp import mean_shape, warp_map, warp_to_shape
 
 SIZE = (96, 128)
@@ -168,3 +170,17 @@ def test_a_morph_needs_landmarks_that_fit():
             BASELINES["morph"](images, (0.5, 0.5), landmarks)
     with pytest.raises(FeatureblendError, match="cannot be warped"):
         warp_to_shape(images[0], points, points[:5])
+
+
+@pytest.mark.parametrize("yaw", [-45, 35, 45])
+def test_a_turned_head_does_not_fold(yaw):
+    """Of points that lie behind others the far side would be shown twice."""
+    ahead, turn = canonical_mesh()[0], np.radians(yaw)
+    aside = ahead @ np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]).T
+    frontal, turned = (40 * mesh[:, :2] + 128 for mesh in (ahead, aside))
+
+    def folded(marks):
+        columns = warp_map((256, 256), marks(turned), (marks(turned) + marks(frontal)) / 2)[..., 0]
+        return (np.diff(columns, axis=1) < 0).mean()
+
+    assert folded(seen_landmarks) < 1e-3 < 5e-3 < folded(landmarks_of)

@@ -12,7 +12,7 @@ from ..io.image import Photo, check_image, load_photo, photo_name
 from ..io.photo_warnings import TURNED_UPRIGHT, PhotoWarning
 from ..io.tables import whole
 from .finder import FaceFinder, MeshFace
-from .landmarks import landmarks_of
+from .landmarks import seen_landmarks
 
 __all__ = ["Face", "FaceDetector", "Search", "choose_face"]
 
@@ -168,7 +168,7 @@ def _face(found: MeshFace, shape: Sequence[int], turns: int) -> Face:
         3: (height - 1 - y, x),
     }[turns]
     (left, top), (right, bottom) = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
-    return Face((float(left), float(top), float(right), float(bottom)), landmarks_of(mesh), mesh)
+    return Face((float(left), float(top), float(right), float(bottom)), seen_landmarks(mesh), mesh)
 
 
 def choose_face(

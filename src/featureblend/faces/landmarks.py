@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LANDMARKS", "LEFT_EYE", "MIRRORED", "MOUTH_CORNERS", "RIGHT_EYE", "landmarks_of"]
+__all__ = ["LANDMARKS", "LEFT_EYE", "MIRRORED", "MOUTH_CORNERS", "RIGHT_EYE", "landmarks_of", "seen_landmarks"]
 
 LANDMARKS = (
     *(127, 234, 132, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 361, 454, 356),  # jaw
@@ -19,6 +19,15 @@ viewer's left first. Of the points of the face's outline, brows, lids and rims o
 lie nearest to those that dlib's model marks in 517 frontal photos of LFW: 3 to 7 % of the eyes' distance off for eyes,
 nose and mouth (root mean square), 7 to 10 % for brows, 11 to 16 % for the jaw, whose points dlib spreads along the
 outline. The chin's tip stands for dlib's lower edge of the chin, and lies 11 % higher."""
+
+OUTLINE = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+"""The mesh's border, from the middle of the forehead and back to it."""
+
+LEVEL = 0.02
+"""Points whose heights differ by less than this share of a face's are level."""
 
 LEFT_EYE, RIGHT_EYE, MOUTH_CORNERS = slice(36, 42), slice(42, 48), (48, 54)
 """Indices into the 68 landmarks; left and right are the viewer's."""
@@ -54,3 +63,43 @@ def landmarks_of(mesh: np.ndarray, depth: bool = False) -> np.ndarray:
     [304, 305]
     """
     return mesh[list(LANDMARKS), : 3 if depth else 2]
+
+
+def seen_landmarks(mesh: np.ndarray) -> np.ndarray:
+    """The landmarks of a mesh, the jaw's where a photo shows the face's outline.
+
+    The far side of a turned head is hidden behind its nose and cheek, and so is the jaw there: between points that lie
+    behind others a warp folds, and shows an eye twice. Where the face reaches farther out at a hidden point's height,
+    the point moves out to there.
+
+    Parameters
+    ----------
+    mesh : (468, 2) or (468, 3) array
+        As `landmarks_of`.
+
+    Returns
+    -------
+    (68, 2) float64 array
+
+    Examples
+    --------
+    >>> from featureblend.faces.pose import canonical_mesh
+    >>> ahead = canonical_mesh()[0]
+    >>> bool(np.allclose(seen_landmarks(ahead), landmarks_of(ahead), atol=0.02))
+    True
+    >>> turn = np.radians(45)
+    >>> aside = ahead @ np.array([[np.cos(turn), 0, -np.sin(turn)], [0, 1, 0], [np.sin(turn), 0, np.cos(turn)]]).T
+    >>> bool(np.ptp(seen_landmarks(aside)[:17, 0]) > 1.1 * np.ptp(landmarks_of(aside)[:17, 0]))
+    True
+    """
+    marks = landmarks_of(mesh).astype(np.float64)
+    across = marks[RIGHT_EYE].mean(axis=0) - marks[LEFT_EYE].mean(axis=0)
+    across /= max(np.hypot(*across), 1e-9)
+    upright = np.array([across, [-across[1], across[0]]])
+    turned, inner = marks @ upright.T, np.delete(mesh[:, :2], OUTLINE, axis=0) @ upright.T
+    level = LEVEL * np.ptp(mesh[:, :2] @ upright[1])
+    for points, farthest in ((range(8), np.min), (range(9, 17), np.max)):
+        for point in points:
+            beside = inner[np.abs(inner[:, 1] - turned[point, 1]) < level, 0]
+            turned[point, 0] = farthest([turned[point, 0], *beside])
+    return np.asarray(turned @ upright)
