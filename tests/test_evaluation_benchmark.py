@@ -17,9 +17,9 @@ from PIL import Image
 
 from featureblend.blend.blender import Blender
 from featureblend.cli import main
-from featureblend.evaluation.benchmark import tasks, worker
+from featureblend.evaluation.benchmark import run, tasks, worker
 from featureblend.evaluation.benchmark.processes import Broken, Worker
-from featureblend.evaluation.benchmark.run import benchmark, method_rows, most, stage_rows
+from featureblend.evaluation.benchmark.run import benchmark, method_rows, most, stage_rows, use_rows
 from featureblend.evaluation.benchmark.settings import BenchmarkSettings
 from featureblend.evaluation.benchmark.table import as_text
 from featureblend.evaluation.benchmark.turns import Entry, Turns
@@ -51,6 +51,31 @@ def test_ratios_are_taken_round_by_round():
     assert slow["ms"] == {"median": 200.0, "low": 200.0, "high": 1100.0}
     assert slow["samples_ms"] == [200.0, 2000.0, 200.0]
     assert reference["ratio"] == {"median": 1.0, "low": 1.0, "high": 1.0}
+
+
+def test_what_people_wait_for_is_compared_with_its_like():
+    """Commands with facemorpher's command, calls with its call, and a page with nothing; how many times as fast."""
+    times = {
+        "command": [1.0, 2.0],
+        "call, 512 px": [0.2, 0.4],
+        "page": [3.0, 3.0],
+        "facemorpher, command": [4.0, 8.0],
+        "facemorpher, call": [1.0, 2.0],
+    }
+    rows = use_rows([entry(name, seconds, part="use") for name, seconds in times.items()])
+    found = {row["name"]: row["ratio"] and row["ratio"]["median"] for row in rows}
+    assert found == {
+        "command": 4, "call, 512 px": 5, "page": None, "facemorpher, command": None, "facemorpher, call": None
+    }  # fmt: skip
+    assert [row["ratio"] for row in use_rows([entry("command", [1.0], part="use")])] == [None]
+
+
+@pytest.mark.parametrize("name", ["command", "call, 512 px", "slider"])
+def test_each_use_does_its_work(name, inputs, tmp_path):
+    spec = run._use(name, {**inputs, "folder": str(tmp_path)}).spec
+    tasks.task(spec)()
+    if name == "command":
+        assert Image.open(spec["out"]).size == (512, 512)
 
 
 def test_starts_and_memory():
@@ -284,12 +309,13 @@ def test_training_is_timed():
 
 def test_the_command_reports(place, capsys):
     words = "benchmark --methods pixel latent --seconds 0.1 --repeat 2 --fresh 1 --quiet --json speed.json -o speed.md"
+    words += " --parts blend whole stages"
     main([*words.split(), "--photos", "ana.png", "ben.jpg", "--size", "64", "--photo-size", "300"])
     printed = capsys.readouterr().out
     assert printed == (place / "speed.md").read_text()
     report = json.loads((place / "speed.json").read_text())
     assert set(report) == {
-        *("reference", "rounds", "machine", "settings", "blend", "whole", "stages", "training", "left_out")
+        *("reference", "rounds", "machine", "settings", "use", "blend", "whole", "stages", "training", "left_out")
     }
     assert report["reference"] == "latent"
     assert report["settings"]["photos"] == [

@@ -185,9 +185,10 @@ class Benchmark(FaceChoices, Model, Quiet):
     )
     parts: Sequence[str] = option(
         "PART ...",
-        "Some of blend (two aligned faces to one), whole (two files to a file) and stages (of the latter).",
-        default=("blend", "whole", "stages"),
-        words=lambda: ("blend", "whole", "stages"),
+        "Some of use (what people wait for), blend (two aligned faces to one), whole (two files to a file) and stages "
+        "(of the latter).",
+        default=("use", "blend", "whole", "stages"),
+        words=lambda: ("use", "blend", "whole", "stages"),
     )
     size: int | None = option("PIXELS", "Side of the aligned faces; the model's if left out.", default=None)
     photo_size: int | None = option(

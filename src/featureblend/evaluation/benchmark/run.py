@@ -21,10 +21,10 @@ from ...errors import FeatureblendError
 from ...faces.alignment import align_face
 from ...io.image import load_image, save_image
 from .settings import BenchmarkSettings
-from .tasks import EXTRA_STAGES, STAGES
+from .tasks import EXTRA_STAGES, STAGES, USES
 from .turns import Entry, Turns
 
-__all__ = ["benchmark", "machine_facts", "method_rows", "most", "ratios", "spread", "stage_rows"]
+__all__ = ["benchmark", "machine_facts", "method_rows", "most", "ratios", "spread", "stage_rows", "use_rows"]
 
 WHOLE = ("latent", "morph")
 """The methods that are also timed from files to a file: all share the rest of the way, so two are enough."""
@@ -63,7 +63,8 @@ def benchmark(
     Returns
     -------
     dict
-        Ready for JSON. ``blend`` and ``whole`` hold a row a method: ``name``; ``ms``, ``ratio``, ``first_ms`` and
+        Ready for JSON. ``use`` holds a row for each of what people wait for (`use_rows`), ``blend`` and ``whole`` a row
+        a method: ``name``; ``ms``, ``ratio``, ``first_ms`` and
         ``import_ms``, each with ``median``, ``low`` and ``high`` (quartiles); ``peak_mb`` and ``added_mb``;
         ``starts``, and ``samples_ms``, one a round. ``stages`` holds a row a stage (``ms``, ``first_ms``, and ``share``
         of the sum, to which what is done ``on_demand`` does not count); ``training`` what
@@ -102,6 +103,7 @@ def benchmark(
         "rounds": turns.rounds,
         "machine": machine,
         "settings": {**facts, "repeat": settings.repeat, "fresh": settings.fresh, "seconds": settings.seconds},
+        "use": use_rows([entry for entry in kept if entry.part == "use"]),
         "blend": method_rows([entry for entry in kept if entry.part == "blend"], reference),
         "whole": method_rows([entry for entry in kept if entry.part == "whole"], reference),
         "stages": [row for entry in kept if entry.part == "stages" for row in stage_rows(entry)],
@@ -164,7 +166,7 @@ def _entries(methods: Sequence[str], reference: str, parts: Sequence[str], commo
         elif name in WHOLE or (name == reference and name in BASELINES):
             asked.append(("whole", name, "whole"))
     asked.append(("stages", "latent", "stages"))
-    entries = []
+    entries = [_use(name, common) for name in USES] if "use" in parts else []
     for part, name, task in asked:
         if part in parts:
             # Each writes a picture of its own, or one could pass for another's.
@@ -172,6 +174,35 @@ def _entries(methods: Sequence[str], reference: str, parts: Sequence[str], commo
             module = name if name == "facemorpher" else None
             entries.append(Entry(part, name, spec, module, package="facemorpher" if module else ""))
     return entries
+
+
+def _use(name: str, common: dict[str, Any]) -> Entry:
+    """The task of one of `USES`."""
+    spec = {**common, "name": name, "out": str(Path(common["folder"]) / f"use-{name.replace(', ', '-')}.png")}
+    what, _, size = name.partition(", ")
+    if what == "facemorpher":
+        spec |= {"task": "command" if size == "command" else "facemorpher-whole", "size": 512}
+        return Entry("use", name, spec, what, package=what)
+    if what == "call":
+        spec["size"] = "model" if size == "model's size" else int(size.split()[0])
+    return Entry("use", name, {**spec, "task": what}, "gradio" if what == "page" else None, "'featureblend[web]'")
+
+
+def use_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Rows of what people wait for: commands beside facemorpher's command, calls beside its call, the rest alone.
+
+    A ratio is how many times as long facemorpher takes in the same round.
+    """
+    rows = []
+    for entry in entries:
+        peer = {"command": "facemorpher, command", "call": "facemorpher, call"}.get(entry.name.split(",")[0])
+        (row,) = method_rows([entry], "")
+        beside = next((one for one in entries if one.name == peer), None)
+        if beside is not None:
+            seconds = [[sample["seconds"] for sample in one.samples] for one in (beside, entry)]
+            row["ratio"] = spread(ratios(seconds[0], seconds[1]))
+        rows.append({**row, "what": USES[entry.name]})
+    return rows
 
 
 def _training(settings: BenchmarkSettings, common: dict[str, Any], turns: Turns, quiet: bool) -> dict[str, Any] | None:

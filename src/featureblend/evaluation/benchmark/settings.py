@@ -16,8 +16,8 @@ __all__ = ["PARTS", "TIMED_METHODS", "BenchmarkSettings"]
 TIMED_METHODS = (*(name for name in method_names() if name != "pca"), *PEERS)
 """What can be timed: the methods that need no training faces, and other people's programs."""
 
-PARTS = ("blend", "whole", "stages")
-"""Two aligned faces to one; two files to a file; the stages of the latter."""
+PARTS = ("use", "blend", "whole", "stages")
+"""What people wait for; two aligned faces to one; two files to a file; the stages of the latter."""
 
 
 @dataclass(frozen=True)

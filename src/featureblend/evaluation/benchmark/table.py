@@ -31,6 +31,13 @@ def as_text(report: Mapping[str, Any]) -> str:
             "it. Memory is the peak of a process that does nothing else; 'added' is what came after its imports."
         )
     scaled = "" if model["size"] == settings["size"] else f" (latent methods work at {model['size']} and scale)"
+    if report["use"]:
+        uses = [
+            (row["name"], _spread(row["ms"]), _spread(row["ratio"]), _middle(row["first_ms"]), row["what"])
+            for row in report["use"]
+        ]
+        header = ("use", "ms", "times faster than facemorpher", "first, ms", "what")
+        parts.append("## What people wait for\n\n" + _table(header, uses))
     for key, title in (
         ("blend", f"Two aligned faces of {settings['size']} pixels to one{scaled}"),
         ("whole", "Two photo files to a picture file"),

@@ -14,7 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EXTRA_STAGES", "PEERS", "STAGES", "TASKS", "task"]
+__all__ = ["EXTRA_STAGES", "PEERS", "STAGES", "TASKS", "USES", "task"]
+
+LIVE = 256
+"""Side of the page's picture while its slider moves, in pixels."""
 
 Laps = dict[str, Any]
 Call = Callable[[], "Laps | None"]
@@ -39,6 +42,18 @@ STAGES = {
 
 EXTRA_STAGES = {"paste": "put the blend into the first photo, if asked for"}
 """What a blend does on demand only; no part of the sum."""
+
+USES = {
+    "command": "blend two photo files, in a process of its own: imports, networks and all",
+    "call, model's size": "`Blender.blend` of two files, measures included, once all is open",
+    "call, 512 px": "the same at 512 pixels",
+    "call, 1024 px": "the same at 1,024 pixels",
+    "slider": "a step of the page's slider",
+    "page": "the web page, from the command to its first answer",
+    "facemorpher, command": "facemorpher's averager at 512 pixels, in a process of its own",
+    "facemorpher, call": "the same, once all is open",
+}
+"""What people wait for, and the peer that they may compare it with."""
 
 PEERS = {
     "opencv-seamless-clone": "OpenCV's seamlessClone: the second's inner face in the first",
@@ -152,6 +167,78 @@ def facemorpher_whole(spec: Mapping[str, Any]) -> Call:
     return call
 
 
+def command(spec: Mapping[str, Any]) -> Call:
+    """Run the command ``blend``, or facemorpher's averager, in a process of its own."""
+    import subprocess
+    import sys
+
+    words = ["-m", "featureblend", "blend", *spec["photos"], "-o", spec["out"], "--size", "512", "--quiet"]
+    if spec["name"].startswith("facemorpher"):
+        program = (
+            "import sys; from facemorpher import averager; averager(sys.argv[1:3], 512, 512, out_filename=sys.argv[3])"
+        )
+        words = ["-c", program, *spec["photos"], spec["out"]]
+
+    def call() -> None:
+        Path(spec["out"]).unlink(missing_ok=True)
+        subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+        if not Path(spec["out"]).is_file():
+            raise RuntimeError("it wrote no picture")
+
+    return call
+
+
+def blender_call(spec: Mapping[str, Any]) -> Call:
+    """Blend two photo files at a size, with measures, and write nothing."""
+    from ...blend.blender import Blender
+
+    opened: list[Blender] = []
+
+    def call() -> None:
+        if not opened:
+            opened.append(Blender.from_pretrained(spec["model"]))
+        opened[0].blend(spec["photos"], which=spec["which"], size=spec["size"])
+
+    return call
+
+
+def slider_step(spec: Mapping[str, Any]) -> Call:
+    """Blend known faces at other weights than the last time, unmeasured, as the page does while its slider moves."""
+    from ...blend.blender import Blender
+
+    opened: list[Any] = []
+    share = [0.5]
+
+    def call() -> None:
+        if not opened:
+            blender = Blender.from_pretrained(spec["model"])
+            found = [blender.find(photo, which) for photo, which in zip(spec["photos"], spec["which"], strict=True)]
+            opened.extend([blender, blender.cleaned(found)])
+        share[0] = (share[0] + 0.07) % 0.9
+        opened[0].blend_faces(opened[1], alpha=0.05 + share[0], measures="none", surroundings="blend", size=LIVE)
+
+    return call
+
+
+def page_start(spec: Mapping[str, Any]) -> Call:
+    """Start the web page, and open it once."""
+    import subprocess
+    import sys
+    from urllib.request import urlopen
+
+    def call() -> None:
+        words = [sys.executable, "-u", "-m", "featureblend", "web", "--port", "0", "--model", spec["model"]]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            try:
+                address = next((word for line in server.stdout for word in line.split() if word.startswith("http")), "")
+                urlopen(address).read()
+            finally:
+                server.terminate()
+
+    return call
+
+
 def stages(spec: Mapping[str, Any]) -> Call:
     """Blend two photo files with the model, and time each stage on the way.
 
@@ -235,6 +322,10 @@ TASKS: dict[str, Task] = {
     "facemorpher": facemorpher_blend,
     "whole": whole_blend,
     "facemorpher-whole": facemorpher_whole,
+    "command": command,
+    "call": blender_call,
+    "slider": slider_step,
+    "page": page_start,
     "stages": stages,
     "training": training,
 }
