@@ -1,4 +1,4 @@
-"""Fit the classifiers of what covers a face (glasses, hats) to photos of LFW that were labelled by eye.
+"""Fit the classifiers of what covers a face (glasses, hats, lids) to photos of LFW that were labelled by eye.
 
     python tools/fit_coverings.py lfw-deepfunneled.tar tests/data/coverings.csv \
         src/featureblend/faces/networks/coverings.npz
@@ -28,7 +28,7 @@ from featureblend.io.image import decode_photo
 
 MISTAKEN = 0.02
 """Share of the photos without that may be taken for photos with."""
-STRENGTH = {"glasses": 0.3, "hat": 0.1}
+STRENGTH = {"glasses": 0.3, "hat": 0.1, "closed eyes": 0.1}
 """Of the logistic regression's fit, against its penalty."""
 
 

@@ -94,6 +94,10 @@ COVERED = {
         "a hat or a band covers the forehead; a photo without it blends better",
         "show hats or bands that cover foreheads; photos without them blend better",
     ),
+    "closed eyes": PhotoWarning(
+        "the eyes look closed or cast down; a photo with open eyes blends better",
+        "show eyes that look closed or cast down; photos with open eyes blend better",
+    ),
 }
 HALF_DARK = PhotoWarning(
     "half of the face is in the dark; a photo that is lit evenly blends better",
@@ -132,7 +136,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
 
     Notes
     -----
-    Neither hands before the face nor closed eyes are recognised.
+    Hands before the face are not recognised.
 
     Examples
     --------
