@@ -207,6 +207,21 @@ def test_the_papers_scale(few, tmp_path, monkeypatch):
     assert not (tmp_path / "runs").exists()
 
 
+def test_principal_components_stand_beside_whole_runs(few, finished, tmp_path, monkeypatch):
+    shutil.copytree(finished / "runs" / "paper-vae", tmp_path / "runs" / "paper-vae")
+    experiments = {name: short(name) for name in ("paper-vae-published", "paper-vae")}
+    monkeypatch.setattr(command, "_experiments", lambda *words: experiments)
+    page = reproduce(tmp_path, ("1",), minutes=0, data=few, quiet=True, say=str).read_text()
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert set(found["runs"]) == {"paper-vae", "linear-paper-vae", "pca-200", "pca-2000"}
+    assert found["not_run"] == {"paper-vae-published": IMAGES}
+    assert f"not begun: 0 of {IMAGES}" in page
+    assert found["runs"]["pca-200"]["psnr"] > found["runs"]["paper-vae"]["psnr"]
+    (blurry,) = [claim for claim in found["claims"] if claim["claim"] == "vae-blurry"]
+    assert blurry["verdict"] == "not run"
+    assert blurry["runs"] == f"paper-vae-published: not run; paper-vae: {IMAGES} of {IMAGES} images"
+
+
 def test_the_best_linear_vae_keeps_what_is_worth_its_price(few):
     """One direction of faces: its variance over the price says what is left of it."""
     rows = np.tile(np.linspace(-1, 1, 40).repeat(2)[:, None, None, None], (1, 16, 16, 3))
