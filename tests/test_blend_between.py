@@ -9,13 +9,15 @@ import pytest
 from command_line import place, shared_detector  # noqa: F401
 
 from featureblend.blend.blender import Blender
-from featureblend.blend.compositing.between import Meeting
+from featureblend.blend.compositing.between import Meeting, Meetings
 from featureblend.blend.compositing.composing import best_source
 from featureblend.cli import main
 from featureblend.edit.continuum import continuum
 from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
+from featureblend.evaluation.methods import Model
 from featureblend.faces import EXAMPLES
+from featureblend.faces.alignment import AlignedFace
 from featureblend.faces.masks import face_mask
 from featureblend.faces.parser import face_parts
 from featureblend.io.metadata import read_recipe
@@ -142,3 +144,25 @@ def test_from_the_command_line(place):
     assert read_recipe("met.png")["surroundings"] == "blend"
     main(["replay", "met.png", "--photos", "ana.png", "ben.jpg", "-o", "again.png"])
     assert (place / "again.png").read_bytes() == (place / "met.png").read_bytes()
+
+
+def test_the_last_faces_that_met_are_kept_at_each_size(faces):
+    meetings = Meetings()
+    small, large = (meetings.of(faces, side) for side in (64, 96))
+    copies = [replace(face, suitability=1.0) for face in faces]
+    assert [meetings.of(copies, side) for side in (64, 96)] == [small, large]
+    assert meetings.of(faces[::-1], 64) is not small
+    assert meetings.of(faces, 64) is not small  # others met in between
+
+
+def test_evaluation_shows_what_a_blend_shows(blender, faces):
+    images, marks = [face.image for face in faces], [face.landmarks for face in faces]
+    bare = [AlignedFace(image, points, np.eye(2, 3)) for image, points in zip(images, marks, strict=True)]
+    for shares in ([0.5, 0.5], [0.7, 0.3]):
+        due = blender.blend_faces(bare, shares, size="model", measures="none")
+        np.testing.assert_array_equal(Model(blender, 128).blend(images, marks, shares), np.asarray(due.image))
+
+
+def test_a_balance_between_their_surroundings_is_that_of_the_blend(blender):
+    made = blender.blend([FIRST, SECOND], balance="pictures", surroundings="blend", size="model")
+    assert made.measures["balance"] < 0.03

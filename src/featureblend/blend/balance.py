@@ -13,6 +13,7 @@ from ..faces.alignment import AlignedFace
 from ..faces.recognizers import Recognizer
 from ..metrics.measures import face_distances
 from ..model.networks import Networks
+from .compositing.between import Meetings
 from .pipeline import BlendOptions, as_seen, blended, finished
 from .quality import identity_distances
 
@@ -92,11 +93,11 @@ def even_shares(networks: Networks, faces: Sequence[AlignedFace], options: Blend
     """
     plain = replace(options, background="blend", size="model")
     images, marks = [face.image for face in faces], [face.landmarks for face in faces]
-    faces = as_seen(networks, faces, plain)
+    faces, meetings = as_seen(networks, faces, plain), Meetings()
 
     def gap(weight: float) -> float:
-        made = blended(networks, faces, np.array([weight, 1 - weight]), plain)
-        to_first, to_second = face_distances(finished(made, faces, plain), images, marks, made.shape.tolist())
+        made = blended(networks, faces, np.array([weight, 1 - weight]), plain, meetings=meetings)
+        to_first, to_second = face_distances(finished(made, plain), images, marks, made.shape.tolist())
         return to_first - to_second
 
     weight = even_weight(gap)
@@ -127,7 +128,7 @@ def recognized_shares(
         With what was open.
     """
     plain = replace(options, background="blend", size="model")
-    faces = as_seen(networks, faces, plain)
+    faces, meetings = as_seen(networks, faces, plain), Meetings()
     known = [[one.embedding(face.image, face.landmarks) for face in faces] for one in recognizers]
     thresholds = [one.threshold for one in recognizers]
     hair = plain.method == "latent" and plain.surroundings == "auto"
@@ -144,8 +145,8 @@ def recognized_shares(
 
     def sureness(whose: int, weight: float, shape: float) -> float:
         shares, how = chosen(whose, weight, shape)
-        made = blended(networks, faces, shares, how)
-        picture = finished(made, faces, how)
+        made = blended(networks, faces, shares, how, meetings=meetings)
+        picture = finished(made, how)
         distances = [
             identity_distances(picture, faces, one, made.shape, parents)
             for one, parents in zip(recognizers, known, strict=True)

@@ -24,12 +24,11 @@ from ..io.onnx import choose_device
 from ..io.photo_warnings import PhotoWarning, several_faces, told
 from ..io.tables import flag, number, whole
 from ..model.folder import ModelConfig, find_model
-from ..model.mixing import Source
 from ..model.networks import Networks
 from .balance import Balancing, even_shares, recognized_shares
-from .compositing.between import Meeting
-from .compositing.composing import best_source, output_side
-from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished
+from .compositing.between import Meetings
+from .compositing.composing import best_source
+from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished, resolved
 from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
 from .recipes import Blend, Code, as_json, input_facts, normalised_weights
 
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["METHODS", "Blend", "Blender", "Code", "normalised_weights"]
-
-LARGEST_MEETING = 1024
-"""Side in pixels at which surroundings between two photos' are worked out, at most."""
 
 Which = int | str
 """Which face of a photo: 'largest', 'central', or a number from the left, from 1."""
@@ -69,15 +65,13 @@ class Blender:
     (128, 128)
     """
 
-    _meeting: Meeting | None = None
-    """The last two faces that were to meet."""
-
     def __init__(
         self, folder: str | os.PathLike[str], detector: FaceDetector | None = None, *, mend: bool = True
     ) -> None:
         self.networks = Networks(folder, mend=flag(mend, "mend"))
         self.detector = detector or FaceDetector()
         self._recognizer: Recognizer | None = None
+        self._meetings = Meetings()
 
     @classmethod
     def from_pretrained(
@@ -375,45 +369,20 @@ class Blender:
                     "find it with this model"
                 )
         faces = as_seen(self.networks, faces, blend_options)
-        if blend_options.method == "latent" and blend_options.surroundings == "auto":
-            # Decided once, and kept in the recipe. Uneven weights would show the others' hair through the best photo's.
-            between = len(faces) == 2 and blend_options.warp and shares[0] != shares[1]
-            whose: Source = "blend" if between else best_source(faces)
-            blend_options = replace(blend_options, surroundings=whose)
-        if blend_options.size == "photos" and blend_options.background != "source":  # a recipe holds the number
-            native = [face.native_size for face in faces]
-            blend_options = replace(blend_options, size=output_side("photos", self.image_size, native))
-        shown, options = self._as_shown(faces, shares, blend_options)
-        made = blended(self.networks, shown, shares, options, decode_parents=measures != "none")
-        picture = finished(made, shown, options)
+        blend_options = resolved(blend_options, faces, shares, self.image_size)
+        made = blended(self.networks, faces, shares, blend_options, measures != "none", self._meetings)
+        picture = finished(made, blend_options)
         found: dict[str, Any] = {}
         if measures != "none":
             typical = self.config.metrics.get("psnr") or TYPICAL
             recognizer = self.recognizer if measures == "identity" else None
             whole = blend_options.background != "blend" or len(picture) != self.image_size
-            crop = finished(made, shown, options, plain=True) if whole else picture
+            crop = finished(made, blend_options, plain=True) if whole else picture
             found, warnings = measure_quality(replace(made, image=crop), faces, names, typical, recognizer)
         else:
             warnings = told([photo_warnings(face) for face in faces], names)
         parents = tuple(Image.fromarray(face.image) for face in faces)
         return Blend(Image.fromarray(picture), found, self._recipe(shares, blend_options), parents, warnings)
-
-    def _as_shown(
-        self, faces: Sequence[AlignedFace], shares: np.ndarray, options: BlendOptions
-    ) -> tuple[Sequence[AlignedFace], BlendOptions]:
-        """The faces in the surroundings between theirs, where these are asked for."""
-        if options.method != "latent" or options.surroundings != "blend":
-            return faces, options
-        if options.background == "source":  # whose surroundings are the photo's own
-            return faces, replace(options, surroundings=best_source(faces))
-        side = output_side(options.size, self.image_size, [face.native_size for face in faces], options.onto)
-        side = int(np.clip(side, self.image_size, LARGEST_MEETING))
-        known = self._meeting
-        # A continuum and a slider ask for the same two again and again.
-        if known is None or known.side != side or any(a is not b for a, b in zip(known.faces, faces, strict=True)):
-            known = self._meeting = Meeting(faces, side)
-        shape = None if options.shape_weights is None else normalised_weights(options.shape_weights, 2)
-        return known.at(shares, shape), replace(options, surroundings=1)
 
     def _recipe(self, shares: np.ndarray, blend_options: BlendOptions) -> dict[str, Any]:
         latent = blend_options.method == "latent"

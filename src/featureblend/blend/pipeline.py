@@ -19,7 +19,16 @@ from ..model.mixing import Source
 from ..model.networks import Networks
 from .baselines import BASELINES, pixel
 from .compositing import compose, with_mean_colour
-from .compositing.composing import CUT_OUT, check_options, check_source, resolve_source_weights, suitability
+from .compositing.between import Meetings
+from .compositing.composing import (
+    CUT_OUT,
+    best_source,
+    check_options,
+    check_source,
+    output_side,
+    resolve_source_weights,
+    suitability,
+)
 from .compositing.skin import skin_of
 from .recipes import normalised_weights
 
@@ -30,14 +39,19 @@ __all__ = [
     "BlendedCrop",
     "EncodedFaces",
     "as_seen",
+    "as_shown",
     "blended",
     "cleaned",
     "encoded",
     "finished",
+    "resolved",
 ]
 
 METHODS = ("latent", *BASELINES)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
+
+LARGEST_MEETING = 1024
+"""Side in pixels at which surroundings between two photos' are worked out, at most."""
 
 WARPING_METHODS = ("latent", "morph")
 """The methods that can warp faces to a mean shape, and so weigh shape and texture apart."""
@@ -165,6 +179,8 @@ class BlendedCrop:
 
     image: np.ndarray = field(repr=False)
     """(S, S, 3) uint8."""
+    faces: Sequence[AlignedFace] = field(repr=False)
+    """The N faces, restored and, if so, in the surroundings between theirs."""
     texture: np.ndarray
     """(N,) shares of the faces in what is seen."""
     shape: np.ndarray
@@ -289,12 +305,62 @@ def _clean(networks: Networks, face: AlignedFace) -> AlignedFace:
     return replace(face, cleaned=images[0], degradation=degradations[0])
 
 
+def resolved(options: BlendOptions, faces: Sequence[AlignedFace], shares: np.ndarray, model: int) -> BlendOptions:
+    """Options in which what depends on the faces is decided, as a recipe keeps them.
+
+    Parameters
+    ----------
+    options : BlendOptions
+    faces : sequence of N AlignedFace
+        Of the model's size, as the method sees them (`as_seen`).
+    shares : (N,) array
+    model : int
+        Side of the model's pictures.
+
+    Returns
+    -------
+    BlendOptions
+        Without ``surroundings='auto'`` and, but where the blend goes into a photo, ``size='photos'``.
+    """
+    if options.method == "latent" and options.surroundings == "auto":
+        # Uneven weights would show the others' hair through the best photo's.
+        between = len(faces) == 2 and options.warp and shares[0] != shares[1]
+        options = replace(options, surroundings="blend" if between else best_source(faces))
+    if options.size == "photos" and options.background != "source":
+        options = replace(options, size=output_side("photos", model, [face.native_size for face in faces]))
+    return options
+
+
+def as_shown(
+    faces: Sequence[AlignedFace], shares: np.ndarray, options: BlendOptions, meetings: Meetings | None = None
+) -> tuple[Sequence[AlignedFace], BlendOptions]:
+    """The faces in the surroundings between theirs, where these are asked for, and what is left to ask for then.
+
+    Parameters
+    ----------
+    faces, shares, options
+        As in `blended`.
+    meetings : Meetings, optional
+        What is kept of faces that met before.
+    """
+    if options.method != "latent" or options.surroundings != "blend":
+        return faces, options
+    if options.background == "source":  # whose surroundings are the photo's own
+        return faces, replace(options, surroundings=best_source(faces))
+    model = faces[0].image.shape[0]
+    side = output_side(options.size, model, [face.native_size for face in faces], options.onto)
+    meeting = (meetings or Meetings()).of(faces, int(np.clip(side, model, LARGEST_MEETING)))
+    shape = None if options.shape_weights is None else normalised_weights(options.shape_weights, 2)
+    return meeting.at(shares, shape), replace(options, surroundings=1)
+
+
 def blended(
     networks: Networks,
     faces: Sequence[AlignedFace] | EncodedFaces,
     shares: np.ndarray,
     options: BlendOptions,
     decode_parents: bool = False,
+    meetings: Meetings | None = None,
 ) -> BlendedCrop:
     """Blend aligned faces of the model's size.
 
@@ -302,12 +368,14 @@ def blended(
     ----------
     networks : Networks
     faces : sequence of N AlignedFace, or EncodedFaces
-        Faces that are encoded already, in the shape of this blend, are not encoded again.
+        Faces that are encoded already, in the shape of this blend and `as_shown`, are not encoded again.
     shares : (N,) array
         Sum to 1.
     options : BlendOptions
     decode_parents : bool
         With 'latent': also decode each face's own latent, for its reconstruction error.
+    meetings : Meetings, optional
+        What is kept of faces that met before.
 
     Returns
     -------
@@ -321,12 +389,14 @@ def blended(
     known = faces if isinstance(faces, EncodedFaces) else None
     faces = faces.faces if isinstance(faces, EncodedFaces) else faces
     options.check(len(faces))
+    if known is None:
+        faces, options = as_shown(faces, shares, options, meetings)
     shape = shares if options.shape_weights is None else normalised_weights(options.shape_weights, len(faces))
     texture = shares if options.texture_weights is None else normalised_weights(options.texture_weights, len(faces))
     images, landmarks = [face.image for face in faces], [face.landmarks for face in faces]
     if options.method != "latent":
         drawn = _baseline(options.method, images, landmarks, texture, shape)
-        return BlendedCrop(drawn, texture, shape, warped=options.warps)
+        return BlendedCrop(drawn, faces, texture, shape, warped=options.warps)
     target = mean_shape(landmarks, shape) if options.warp else None
     if known is None or not known.lies_at(target):
         known = encoded(networks, faces, target)
@@ -343,6 +413,7 @@ def blended(
     degradation = np.stack([unharmed if face.degradation is None else face.degradation for face in known.faces])
     return BlendedCrop(
         picture,
+        known.faces,
         texture,
         shape,
         known.images,
@@ -369,12 +440,12 @@ def _baseline(
     return BASELINES[method](images, texture.tolist(), landmarks)
 
 
-def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOptions, plain: bool = False) -> np.ndarray:
+def finished(made: BlendedCrop, options: BlendOptions, plain: bool = False) -> np.ndarray:
     """The finished crop: with the photos' detail, at its size, before the background.
 
     Parameters
     ----------
-    made, faces, options
+    made, options
         As `blended` gave and took them.
     plain : bool
         Leave size and background: the aligned crop at the model's size, which is what the measures look at.
@@ -392,13 +463,13 @@ def finished(made: BlendedCrop, faces: Sequence[AlignedFace], options: BlendOpti
     where = replace(options, background="blend", size="model", onto=1) if plain else options
 
     def drawn(side: int) -> np.ndarray:
-        crops = [face.at(side) for face in faces]
+        crops = [face.at(side) for face in made.faces]
         images, landmarks = [crop.image for crop in crops], [crop.landmarks for crop in crops]
         return _baseline(options.method, images, landmarks, made.texture, made.shape)
 
     return compose(
         made.image,
-        faces,
+        made.faces,
         made.texture,
         background=where.background,
         cut=where.cut,

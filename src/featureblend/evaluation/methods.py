@@ -12,7 +12,7 @@ import numpy as np
 
 from ..blend.baselines import BASELINES
 from ..blend.blender import Blender
-from ..blend.compositing.between import Meeting
+from ..blend.compositing.between import Meetings
 from ..blend.pipeline import BlendedCrop, BlendOptions, EncodedFaces, blended, cleaned, encoded, finished
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
@@ -338,18 +338,17 @@ class Model(Autoencoder):
 
     def _made(self, pair: Pair, shares: np.ndarray, variant: Variant, whose: Source) -> Made:
         faces = [self._prepared(face) for face in pair.faces]
-        side, met = max(self.size, self.inner), whose == "blend"
-        if met:
-            meeting = pair.once((self.names[0], "meeting"), lambda: Meeting(faces, side))
-            faces = pair.once((self.names[0], "met", *shares), lambda: meeting.at(shares))
-        options = BlendOptions(warp=variant.warp, surroundings=1 if met else whose, detail=variant.detail, size=side)
+        size = max(self.size, self.inner)
+        options = BlendOptions(warp=variant.warp, surroundings=whose, detail=variant.detail, size=size)
 
         def crop() -> BlendedCrop:
-            known = faces if met else self._encoded(pair, faces, shares, variant.warp)
-            return blended(self.networks, known, shares, options)
+            if whose == "blend":
+                meetings = pair.once((self.names[0], "meetings"), Meetings)
+                return blended(self.networks, faces, shares, options, meetings=meetings)
+            return blended(self.networks, self._encoded(pair, faces, shares, variant.warp), shares, options)
 
         made = pair.once((self.names[0], "crop", variant.warp, whose, *shares), crop)
-        return Made(resized(finished(made, faces, options), self.size), made.latent)
+        return Made(resized(finished(made, options), self.size), made.latent)
 
     def _prepared(self, face: Face) -> AlignedFace:
         def prepared() -> AlignedFace:

@@ -24,7 +24,7 @@ from ...io.image import to_uint8
 from .composing import suitability
 from .restoration import restore_photo
 
-__all__ = ["Meeting"]
+__all__ = ["Meeting", "Meetings"]
 
 RAYS = 40
 """Rays from the nose on which the outline of a head is looked for."""
@@ -139,6 +139,29 @@ class Meeting:
             degradation=np.zeros(2, np.float32) if clean else None,
             suitability=face.suitability,
         )
+
+
+class Meetings:
+    """The last two faces that met, at each of a few sizes: sliders and continua ask for the same two again."""
+
+    MOST = 3
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Meeting] = {}
+
+    def of(self, faces: Sequence[AlignedFace], side: int) -> Meeting:
+        """The meeting of two faces at a size; parameters as `Meeting`."""
+        kept = {size: one for size, one in self._kept.items() if all(map(_is_same, one.faces, faces))}
+        if side not in kept:
+            kept = dict([*kept.items()][1 - self.MOST :])
+            kept[side] = Meeting(faces, side)
+        self._kept = kept
+        return kept[side]
+
+
+def _is_same(one: AlignedFace, other: AlignedFace) -> bool:
+    """Whether two faces are of the very same pixels: what is copied with another setting shares them."""
+    return one.image is other.image and one.cleaned is other.cleaned and one.photo is other.photo
 
 
 def _seen(face: AlignedFace, side: int) -> _Photo:

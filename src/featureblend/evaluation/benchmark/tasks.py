@@ -287,10 +287,10 @@ def stages(spec: Mapping[str, Any]) -> Call:
         faces = blender.cleaned(faces)
         made = noting("warp", blended)(blender.networks, faces, shares, options, decode_parents=True)
         spent["warp"] -= spent["encode"] + spent["mix"] + spent["decode"]
-        picture = noting("detail", finished)(made, faces, options)
+        picture = noting("detail", finished)(made, options)
         noting("measure", measure_quality)(replace(made, image=picture), faces, names, TYPICAL)
         noting("save", save_image)(spec["out"], picture)
-        noting("paste", finished)(made, faces, BlendOptions(background="source"))
+        noting("paste", finished)(made, BlendOptions(background="source"))
         return dict(spent)
 
     return call
