@@ -99,10 +99,7 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
         from ..io.image import picture_path
 
         shares = _numbers(self.weights, "weights")
-        shape, texture = (
-            _numbers(self.shape_weights, "shape-weights"),
-            _numbers(self.texture_weights, "texture-weights"),
-        )
+        measures: Any = "identity" if self.identity else "pictures"
         picture_path(self.out, self.background == "transparent")
         self.check(self.photos, self.json)
         if self.balance and (shares is not None or self.alpha is not None):
@@ -114,19 +111,11 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
             self.photos,
             shares,
             self.method,
-            alpha=self.alpha,
-            which=self.which,
-            measures="identity" if self.identity else "pictures",
-            balance=("identity" if self.identity else "pictures") if self.balance else None,
-            warp=self.warp,
-            surroundings=self.surroundings,
-            shape_weights=shape,
-            texture_weights=texture,
-            background=self.background,
-            cut=self.cut,
-            onto=self.onto,
-            size=self.size,
-            detail=self.detail,
+            measures=measures,
+            balance=measures if self.balance else None,
+            shape_weights=_numbers(self.shape_weights, "shape-weights"),
+            texture_weights=_numbers(self.texture_weights, "texture-weights"),
+            **self.given("alpha", "which", "warp", "surroundings", "background", "cut", "onto", "size", "detail"),
         )
         with ExitStack() as together:  # the files appear together or not at all
             if self.json is not None:

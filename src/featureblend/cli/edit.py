@@ -19,7 +19,6 @@ from .groups import (
     Warping,
     keep_photos,
     methods,
-    print_measures,
     print_skipped,
     print_warnings,
 )
@@ -84,19 +83,10 @@ class Continuum(FaceChoices, Source, Look, Warping, Output, Quiet):
         self.check(self.photos)
         made = continuum(
             self.photos,
-            steps=self.steps,
-            start=self.start,
-            end=self.end,
-            bounce=self.bounce,
-            ease=self.ease,
-            method=self.method,
-            which=self.which,
-            warp=self.warp,
-            surroundings=self.surroundings,
-            size=self.size,
             detail=self.detail if self.method == "latent" else None,
             blender=self.blender(),
-            quiet=self.quiet,
+            **self.given("steps", "start", "end", "bounce", "ease", "method", "which", "warp", "surroundings"),
+            **self.given("size", "quiet"),
         )
         made.save(self.out, self.fps, columns=self.columns, metadata=self.metadata)
         if self.recipe is not None:
@@ -162,17 +152,11 @@ class Average(FaceChoice, Source, Warping, Output, Quiet):
         made = average(
             source,
             weights=self.weights_csv,
-            method=self.method,
             which=self.faces,
-            warp=self.warp,
-            surroundings=self.surroundings,
-            size=self.size,
             blender=self.blender(),
-            quiet=self.quiet,
+            **self.given("method", "warp", "surroundings", "size", "quiet"),
         )
-        self.write(made.image, made.recipe)
-        print_measures(made.measures)
-        print_warnings(made.warnings)
+        self.show(made)
         print_skipped(table, made.skipped)
 
 
@@ -299,18 +283,12 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
             self.end[0] if len(self.end) == 1 else ends[1],
             self.amount,
             which=self.faces,
-            warp=self.warp,
-            keep_surroundings=self.keep_surroundings,
-            size=self.size,
-            detail=self.detail,
             blender=self.blender(),
-            quiet=self.quiet,
+            **self.given("warp", "keep_surroundings", "size", "detail", "quiet"),
         )
-        self.write(made.image, made.recipe)
         options = made.recipe["options"]
         left_out = len(ends[0]) + len(ends[1]) - options["from"] - options["to"]
-        print_measures({**made.measures, "photos": f"{options['from']} from, {options['to']} to, {left_out} skipped"})
-        print_warnings(made.warnings)
+        self.show(made, photos=f"{options['from']} from, {options['to']} to, {left_out} skipped")
 
 
 @dataclass(kw_only=True)
@@ -335,15 +313,10 @@ class Symmetrize(FaceChoice, Look, Warping, Output):
             self.photo,
             self.amount,
             which=self.faces,
-            warp=self.warp,
-            keep_surroundings=self.keep_surroundings,
-            size=self.size,
-            detail=self.detail,
             blender=self.blender(),
+            **self.given("warp", "keep_surroundings", "size", "detail"),
         )
-        self.write(made.image, made.recipe)
-        print_measures(made.measures)
-        print_warnings(made.warnings)
+        self.show(made)
 
 
 @dataclass(kw_only=True)
@@ -379,7 +352,9 @@ class Mix(FaceChoice, Look, Warping, Output):
         if not self.photos:
             raise FeatureblendError("missing: the photo that all else is of; it comes before the options")
         said = {"eyes": self.eyes_from, "nose": self.nose_from, "mouth": self.mouth_from, "hair": self.hair_from}
-        regions = {region: _donor(region, words, self.photos) for region, words in said.items() if words}
+        regions: dict[str, Any] = {
+            region: _donor(region, words, self.photos) for region, words in said.items() if words
+        }
         self.check([*self.photos, *(path for path, _ in regions.values())])
         idle = [path for path in self.photos[1:] if path not in [donor for donor, _ in regions.values()]]
         if regions and idle:
@@ -388,14 +363,10 @@ class Mix(FaceChoice, Look, Warping, Output):
             self.photos[0],
             blender=self.blender(),
             which=self.faces,
-            warp=self.warp,
-            size=self.size,
-            detail=self.detail,
+            **self.given("warp", "size", "detail"),
             **regions,
         )
-        self.write(made.image, made.recipe)
-        print_measures(made.measures)
-        print_warnings(made.warnings)
+        self.show(made)
 
 
 def _expanded(sources: Sequence[Path]) -> list[Path]:

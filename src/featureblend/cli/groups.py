@@ -207,17 +207,19 @@ class Output(Command):
             if path is not None:
                 require_parent(path)
 
-    def write(self, image: Any, recipe: Mapping[str, Any]) -> None:
-        """Write a picture, and its recipe beside it if asked: together or not at all."""
+    def show(self, made: Any, **more: Any) -> None:
+        """Write a picture, its recipe too if that was asked for, and print where it is, its measures and warnings."""
         from ..io.files import atomic_path
         from ..io.metadata import save_picture, write_recipe
 
         with ExitStack() as both:
             if self.recipe is not None:
-                write_recipe(both.enter_context(atomic_path(self.recipe)), recipe)
-            save_picture(self.out, image, recipe if self.metadata else None)
+                write_recipe(both.enter_context(atomic_path(self.recipe)), made.recipe)
+            save_picture(self.out, made.image, made.recipe if self.metadata else None)
         print(self.out)
-        print_warnings(self.room_warnings(recipe))
+        print_warnings(self.room_warnings(made.recipe))
+        print_measures({**made.measures, **more})
+        print_warnings(made.warnings)
 
     def room_warnings(self, recipe: Mapping[str, Any]) -> list[str]:
         """A warning where the picture is to hold its recipe and can't, and nothing else does."""

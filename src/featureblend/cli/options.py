@@ -100,6 +100,10 @@ class Command:
     def begin(self) -> None:
         """What is to be done before `run`; groups of options do theirs here."""
 
+    def given(self, *names: str) -> dict[str, Any]:
+        """Options by their names, for what takes them under the same ones."""
+        return {name: getattr(self, name) for name in names}
+
     def run(self) -> None:
         """Do what the options ask for."""
         raise NotImplementedError
