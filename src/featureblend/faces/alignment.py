@@ -22,6 +22,7 @@ __all__ = [
     "invert_matrix",
     "rescaling",
     "resized",
+    "similarity_matrix",
     "transform_points",
     "warped",
 ]
@@ -288,6 +289,30 @@ def invert_matrix(matrix: np.ndarray) -> np.ndarray:
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Apply a (2, 3) affine map to (N, 2) points."""
     return points @ matrix[:, :2].T + matrix[:, 2]
+
+
+def similarity_matrix(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The turn, scale and shift that bring points nearest to others, in least squares.
+
+    Parameters
+    ----------
+    source, target : (N, 2) arrays
+
+    Returns
+    -------
+    (2, 3) float64 array
+        For `transform_points`.
+
+    Examples
+    --------
+    >>> square = np.array([[0.0, 0], [1, 0], [1, 1], [0, 1]])
+    >>> similarity_matrix(square, 2 * square + (3, 4)).round(6).tolist()
+    [[2.0, -0.0, 3.0], [0.0, 2.0, 4.0]]
+    """
+    x, y = (points @ (1, 1j) for points in (source, target))  # as complex numbers: target = a source + b
+    a = np.vdot(x - x.mean(), y - y.mean()) / np.vdot(x - x.mean(), x - x.mean())
+    b = y.mean() - a * x.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
 def align_face(

@@ -35,6 +35,7 @@ from ..errors import FeatureblendError
 from ..io.extras import require
 from ..io.onnx import open_network
 from ..io.tables import check_choice
+from .alignment import similarity_matrix
 from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
 __all__ = [
@@ -160,7 +161,7 @@ class SFaceRecognizer(Recognizer):
     def _embedded(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         eyes = landmarks[LEFT_EYE].mean(axis=0), landmarks[RIGHT_EYE].mean(axis=0)
         points = np.stack([*eyes, landmarks[NOSE], *landmarks[list(MOUTH_CORNERS)]])
-        crop = cv2.warpAffine(image, _similarity(points, np.array(SFACE_POINTS)), (SFACE_SIDE, SFACE_SIDE))
+        crop = cv2.warpAffine(image, similarity_matrix(points, np.array(SFACE_POINTS)), (SFACE_SIDE, SFACE_SIDE))
         (found,) = self._network.run(None, {"data": crop.transpose(2, 0, 1)[None].astype(np.float32)})
         return found[0].astype(np.float64) / np.linalg.norm(found[0])
 
@@ -221,11 +222,3 @@ def _folder(package: str) -> Path:
     if found is None or found.origin is None:
         raise FeatureblendError(f"the package {package} is damaged: install it again")
     return Path(found.origin).parent
-
-
-def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The (2, 3) map by turn, scale and shift that takes `source` nearest to `target`."""
-    x, y = (points @ (1, 1j) for points in (source, target))  # as complex numbers: target = a source + b
-    a = np.vdot(x - x.mean(), y - y.mean()) / np.vdot(x - x.mean(), x - x.mean())
-    b = y.mean() - a * x.mean()
-    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])

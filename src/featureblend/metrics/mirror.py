@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..errors import FeatureblendError
+from ..faces.alignment import similarity_matrix
 from ..faces.landmarks import MIRRORED
 from ..faces.masks import hull_mask
 from .inputs import as_stack, luma
@@ -64,7 +65,7 @@ def symmetry(image: np.ndarray, landmarks: np.ndarray | None = None) -> float:
         flipped = (points * (-1, 1) + (width - 1, 0))[list(MIRRORED)]
         mirrored = cv2.warpAffine(
             mirrored,
-            _similarity(flipped, points),
+            similarity_matrix(flipped, points),
             (width, height),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
@@ -80,12 +81,3 @@ def _contrast(grey: np.ndarray, scale: float) -> np.ndarray:
     wide = (0, 0), 12 * scale
     detail = cv2.GaussianBlur(grey, (0, 0), 1.5 * scale) - cv2.GaussianBlur(grey, *wide)
     return detail / np.sqrt(cv2.GaussianBlur(detail * detail, *wide) + 4)
-
-
-def _similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The (2, 3) matrix of the least-squares rotation, scale and shift from `source` to `target`."""
-    # As complex numbers: target = a source + b.
-    x, y = (points @ (1, 1j) for points in (source, target))
-    a = np.vdot(x - x.mean(), y - y.mean()) / np.vdot(x - x.mean(), x - x.mean())
-    b = y.mean() - a * x.mean()
-    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
