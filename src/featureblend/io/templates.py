@@ -6,7 +6,7 @@ from typing import Any
 
 from .extras import require
 
-__all__ = ["render"]
+__all__ = ["macros", "render"]
 
 
 def render(template: str, **values: Any) -> str:
@@ -28,6 +28,15 @@ def render(template: str, **values: Any) -> str:
     FeatureblendError
         If Jinja2 is not installed.
     """
+    return str(_template(template).render(values))
+
+
+def macros(template: str, **names: Any) -> Any:
+    """The macros of a template, to be called by their names; `names` are what they see besides. Errors as `render`."""
+    return _template(template, names).module
+
+
+def _template(name: str, names: dict[str, Any] | None = None) -> Any:
     require("evaluate", "jinja2")
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -39,4 +48,4 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(values)
+    return environment.get_template(name, globals=names)
