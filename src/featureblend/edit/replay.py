@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,16 @@ import numpy as np
 from .. import __version__
 from ..blend.blender import Blender
 from ..blend.compositing.composing import CUT_OUT
+from ..blend.recipes import Blend
 from ..errors import FeatureblendError
 from ..io.codes import CODE_SUFFIX, Code
 from ..io.files import sha256
 from ..io.image import load_image, not_a_photo, picture_path
-from ..io.inputs import Input
 from ..io.metadata import SHOWN_TOGETHER, read_recipe, save_picture
 from ..io.video import SHEETS, TABLE, check_out
 from ..model.folder import BUNDLED, bundled_models, find_model, read_model_folder
-from .average import average
-from .continuum import continuum
+from .average import Average, average
+from .continuum import Continuum, continuum
 from .mix import mix
 from .transform import symmetrize, transform, transform_along
 
@@ -36,98 +35,39 @@ __all__ = [
     "find_recipe_model",
     "is_same",
     "likely_folders",
-    "repeat",
     "replay",
     "replayed_path",
 ]
 
 
-def repeat(
-    recipe: Mapping[str, Any],
-    inputs: Sequence[Input],
-    blender: Blender,
-    out: str | os.PathLike[str],
-    metadata: bool = True,
-    like: np.ndarray | None = None,
-) -> Path:
-    """Make an operation's file again.
-
-    Parameters
-    ----------
-    recipe : mapping
-        What the edit wrote; its ``verb`` is one of `EDITS`.
-    inputs : sequence
-        The photos and codes, in the recipe's order.
-    blender : Blender
-        With the recipe's model.
-    out : path-like
-        What to write.
-    metadata : bool
-        Put the recipe into the file.
-    like : (H, W, 3) uint8 array, optional
-        The picture that a continuum's recipe was found in: where it is one of the frames, that frame is made.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    FeatureblendError
-        If an input can't be used, or the file can't be written.
-    KeyError, TypeError, ValueError, IndexError
-        If the recipe is damaged.
-    """
-    if like is not None:
-        return _continuum(recipe, list(inputs), blender, Path(out), metadata, like)
-    return EDITS[recipe["verb"]](recipe, list(inputs), blender, Path(out), metadata)
-
-
-def _named(made: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the inputs the names in the recipe, so that renamed files leave it unchanged."""
-    pairs = zip(made["inputs"], recipe["inputs"], strict=True)
-    return {**made, "inputs": [{**now, "name": then["name"]} for now, then in pairs]}
-
-
-def _picture(out: Path, image: Any, made: Mapping[str, Any], recipe: Mapping[str, Any], metadata: bool) -> Path:
-    return save_picture(out, image, _named(made, recipe) if metadata else None)
-
-
-def _continuum(
-    recipe: Mapping[str, Any],
-    inputs: list[Input],
-    blender: Blender,
-    out: Path,
-    metadata: bool,
-    like: np.ndarray | None = None,
-) -> Path:
-    options = _with_size(recipe["options"])
-    file = {name: options.pop(name) for name in ("fps", "columns") if name in options}
-    known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
-    # Only 'latent' warps by choice; the recipe of another method says that it does not.
-    made = continuum(
+def _blend(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
+    options = dict(recipe.get("options") or {})
+    if options.get("background") in CUT_OUT:
+        options.setdefault("cut", "face")  # a recipe that names none was made when only faces were cut out
+    return blender.blend(
         inputs,
-        **options,
-        **known,
-        method=recipe["method"],
-        which=recipe["faces"],
-        warp=recipe["warp"],
-        blender=blender,
+        recipe["weights"],
+        recipe["method"],
+        which=recipe.get("faces", "largest"),
+        warp=recipe.get("warp", True),
+        measures="none",
+        **_surroundings(recipe),
+        **_with_size(options),
     )
-    named = type(made)(made.frames, made.positions, _named(made.recipe, recipe), made.names)
-    frames = [np.asarray(frame) for frame in named.frames]
-    if like is not None and like.shape == frames[0].shape:  # a contact sheet is larger
-        # The nearest, since another machine may differ by a grey level; the recipe does not say which one it was.
-        frame = min(frames, key=lambda frame: int(np.abs(frame.astype(int) - like).sum()))
-        return save_picture(out, frame, named.recipe_for(**file) if metadata else None)
-    return named.save(out, **file, metadata=metadata)
 
 
-def _average(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
-    known = {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
+def _continuum(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Continuum:
+    options = _with_size(recipe["options"])
+    # Only 'latent' warps by choice; the recipe of another method says that it does not.
+    settings = {"method": recipe["method"], "which": recipe["faces"], "warp": recipe["warp"], **_surroundings(recipe)}
+    own = {name: value for name, value in options.items() if name not in OF_THE_FILE}
+    return continuum(inputs, blender=blender, **settings, **own)
+
+
+def _average(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Average:
     made = average(
         inputs,
-        **known,
+        **_surroundings(recipe),
         weights=recipe["weights"],
         method=recipe["method"],
         which=recipe["faces"][0],
@@ -135,7 +75,11 @@ def _average(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, o
         size=_with_size(recipe["options"])["size"],
         blender=blender,
     )
-    return _picture(out, made.image, {**made.recipe, "weights": recipe["weights"]}, recipe, metadata)
+    return replace(made, recipe={**made.recipe, "weights": recipe["weights"]})
+
+
+def _surroundings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {"surroundings": recipe["surroundings"]} if "surroundings" in recipe else {}
 
 
 def _with_size(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,36 +94,36 @@ def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
     return {"which": recipe["faces"][0], "warp": recipe["warp"], "blender": blender, **options}
 
 
-def _transform(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+def _transform(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
     options = recipe["options"]
     if options.get("direction"):
-        made = transform_along(inputs[0], inputs[1], options["amount"], **_changed(recipe, blender))  # type: ignore[arg-type]
-    else:
-        ends = 1 + options["from"]
-        made = transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
-    return _picture(out, made.image, made.recipe, recipe, metadata)
+        return transform_along(inputs[0], inputs[1], options["amount"], **_changed(recipe, blender))
+    ends = 1 + options["from"]
+    return transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
 
 
-def _symmetrize(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
-    made = symmetrize(inputs[0], recipe["options"]["amount"], **_changed(recipe, blender))
-    return _picture(out, made.image, made.recipe, recipe, metadata)
+def _symmetrize(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
+    return symmetrize(inputs[0], recipe["options"]["amount"], **_changed(recipe, blender))
 
 
-def _mix(recipe: Mapping[str, Any], inputs: list[Input], blender: Blender, out: Path, metadata: bool) -> Path:
+def _mix(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
     named = recipe["options"]["regions"].items()
     regions: dict[str, Any] = {name: (inputs[place - 1], share) for name, (place, share) in named}
-    made = mix(inputs[0], **_changed(recipe, blender), **regions)
-    return _picture(out, made.image, made.recipe, recipe, metadata)
+    return mix(inputs[0], **_changed(recipe, blender), **regions)
 
 
-EDITS: Mapping[str, Callable[[Mapping[str, Any], list[Input], Blender, Path, bool], Path]] = {
+EDITS: Mapping[str, Callable[[Mapping[str, Any], Sequence[Path], Blender], Any]] = {
+    "blend": _blend,
     "continuum": _continuum,
     "average": _average,
     "transform": _transform,
     "symmetrize": _symmetrize,
     "mix": _mix,
 }
-"""The edits by the name that their recipes have."""
+"""What makes each kind of result again, by the name that its recipe has."""
+
+OF_THE_FILE = ("fps", "columns")
+"""Options of a continuum's recipe that are its file's."""
 
 
 HASHES = ("sha256", "pixels_sha256", "latent_sha256")
@@ -464,17 +408,9 @@ def _replayed(
     verb = recipe.get("verb", "blend")
     if verb in SHOWN_TOGETHER:
         raise FeatureblendError(f"what `featureblend {verb}` made is not replayed: run `featureblend {verb}` again")
-    if verb != "blend" and verb not in EDITS:
+    if verb not in EDITS:
         raise FeatureblendError(f"the recipe's verb {verb!r} is not known to featureblend {__version__}: upgrade")
-    again: Callable[..., Path] = _blend_again if verb == "blend" else repeat
     check_out(out) if verb == "continuum" else picture_path(out)
-    if (
-        verb == "continuum"
-        and made is not None
-        and made.suffix.lower() == ".png"
-        and Path(out).suffix.lower() in SHEETS
-    ):
-        again = partial(repeat, like=load_image(made))
     inputs = find_inputs(recipe, files, folders)
     for path in inputs:
         if Path(out).exists() and os.path.samefile(path, out):
@@ -489,30 +425,21 @@ def _replayed(
         notes.append(
             f"featureblend {recipe['featureblend']} did not note whose hair and background it took: decided anew"
         )
-    path = again(dict(recipe), inputs, blender, out, metadata=metadata)
-    return Replayed(Path(path), recipe, tuple(notes))
-
-
-def _blend_again(
-    recipe: Mapping[str, Any],
-    inputs: Sequence[Path],
-    blender: Blender,
-    out: str | os.PathLike[str],
-    metadata: bool = True,
-) -> Path:
-    known = {key: recipe[key] for key in ("surroundings",) if key in recipe}
-    options = dict(recipe.get("options") or {})
-    if options.get("background") in CUT_OUT:
-        options.setdefault("cut", "face")  # a recipe that names none was made when only faces were cut out
-    made = blender.blend(
-        inputs,
-        recipe["weights"],
-        recipe["method"],
-        which=recipe.get("faces", "largest"),
-        warp=recipe.get("warp", True),
-        measures="none",
-        **known,
-        **_with_size(options),
-    )
+    result = EDITS[verb](recipe, inputs, blender)
     # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
-    return type(made)(made.image, {}, {**made.recipe, "inputs": recipe["inputs"]}).save(out, metadata)
+    result = replace(result, recipe={**result.recipe, "inputs": recipe["inputs"]})
+    return Replayed(_written(result, Path(out), recipe, made, metadata), recipe, tuple(notes))
+
+
+def _written(result: Any, out: Path, recipe: Mapping[str, Any], made: Path | None, metadata: bool) -> Path:
+    """Write what was made again as what it was."""
+    if not isinstance(result, Continuum):
+        return save_picture(out, result.image, result.recipe if metadata else None)
+    file = {name: recipe["options"][name] for name in OF_THE_FILE if name in recipe["options"]}
+    if made is not None and made.suffix.lower() == ".png" and out.suffix.lower() in SHEETS:
+        like, frames = load_image(made), [np.asarray(frame) for frame in result.frames]
+        if like.shape == frames[0].shape:  # a contact sheet is larger
+            # The nearest, since another machine may differ by a grey level; the recipe does not say which one it was.
+            frame = min(frames, key=lambda frame: int(np.abs(frame.astype(int) - like).sum()))
+            return save_picture(out, frame, result.recipe_for(**file) if metadata else None)
+    return result.save(out, **file, metadata=metadata)
