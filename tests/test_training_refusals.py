@@ -139,7 +139,7 @@ def test_nothing_is_written_for_what_cannot_be_trained(tmp_path):
             train(experiment, data, tmp_path / "run", quiet=True)
         assert not (tmp_path / "run").exists()
     (tmp_path / "file").write_text("")
-    with pytest.raises(FeatureblendError, match="cannot write to"):
+    with pytest.raises(FeatureblendError, match="cannot write"):
         run(tmp_path / "file" / "run")
 
 

@@ -261,10 +261,9 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def write_json(path: str | os.PathLike[str], content: Any, **settings: Any) -> Path:
-    """Write JSON, as people read it, whole or not at all; settings as `json.dumps`."""
+    """Write JSON, whole or not at all; settings as `json.dumps`."""
     with atomic_path(path) as temporary:
-        text = json.dumps(content, **{"indent": 2, "ensure_ascii": False, **settings})
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, **{"indent": 2, **settings}) + "\n", encoding="utf-8")
     return Path(path)
 
 

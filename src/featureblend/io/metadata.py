@@ -218,7 +218,7 @@ def save_picture(
 
 def write_recipe(path: str | os.PathLike[str], recipe: Mapping[str, Any]) -> Path:
     """Write a recipe as JSON, whole or not at all."""
-    return write_json(path, recipe, allow_nan=False)
+    return write_json(path, recipe, ensure_ascii=False, allow_nan=False)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from PIL import Image
 from ..errors import FeatureblendError
 from ..io.files import sha256
 from ..io.image import load_image, not_a_photo
+from ..io.tables import check_choice
 from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning, write_shard
 
 __all__ = [
@@ -101,8 +102,8 @@ class FaceSet:
         FeatureblendError
             If nothing is there, a shard is damaged, or no face is left.
         """
-        if split is not None and split not in SPLITS:
-            raise FeatureblendError(f"unknown split {split!r}: use one of {', '.join(SPLITS)}")
+        if split is not None:
+            check_choice(split, "split", SPLITS)
         paths = shard_paths(path)
         faces = _read_shards(paths, split, limit) if paths else _read_folder(Path(path), split, limit)
         if not len(faces):

@@ -28,6 +28,7 @@ from ..io.image import decode_photo, not_a_photo
 from ..io.inputs import files_in
 from ..io.processes import Run, processes
 from ..io.progress import Progress
+from ..io.tables import write_table
 from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
 __all__ = ["PrepareReport", "PrepareSettings", "prepare"]
@@ -305,8 +306,7 @@ def _prepare_chunk(source: Path, parts: Path, settings: PrepareSettings, chunk: 
             except Exception as error:  # no single photo may end hours of work
                 told.append(("skipped", photo.name, f"unexpected error: {type(error).__name__} {error}"))
     write_shard(parts / f"{chunk.number:05d}.tar", samples)
-    with atomic_path(parts / f"{chunk.number:05d}.csv") as path:
-        _write_csv(path, told)
+    write_table(parts / f"{chunk.number:05d}.csv", told)
     return len(chunk.photos)
 
 
@@ -327,11 +327,6 @@ def _prepare_photo(
     landmarks = [[round(float(x), 2), round(float(y), 2)] for x, y in aligned.landmarks]
     sample = FaceSample(buffer.getvalue(), landmarks, name, person, person_split(person), settings.margin)
     return sample, tuple(warning.one for warning in (*photo.warnings, *found.warnings))
-
-
-def _write_csv(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as stream:
-        csv.writer(stream).writerows(rows)
 
 
 def _read_csv(path: Path) -> list[list[str]]:
@@ -380,12 +375,10 @@ def _collect(parts: Path, chunks: int, out: Path, shard_mb: float, others: Seque
         report.shards.append(path)
     for stale in {out, *numbered_shards(out)} - set(report.shards):
         stale.unlink(missing_ok=True)  # of an earlier run: they would be read with, or instead of, the new ones
-    with atomic_path(out.with_suffix(".skipped.csv")) as path:
-        _write_csv(path, [("photo", "reason"), *report.skipped])
+    write_table(out.with_suffix(".skipped.csv"), [("photo", "reason"), *report.skipped])
     notes = out.with_suffix(".notes.csv")
     if report.notes:
-        with atomic_path(notes) as path:
-            _write_csv(path, [("photo", "note"), *report.notes])
+        write_table(notes, [("photo", "note"), *report.notes])
     else:
         notes.unlink(missing_ok=True)  # it would tell of another run
     return report

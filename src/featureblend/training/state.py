@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from ..errors import FeatureblendError
-from ..io.files import atomic_path, parse_json, writing
+from ..io.files import atomic_path, make_folder, parse_json, write_json, writing
 from ..io.settings import to_dict
 from .experiment import Experiment, read_experiment
 
@@ -85,12 +85,8 @@ class RunFolder:
         FeatureblendError
             If the folder cannot be made.
         """
-        try:
-            self.samples.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FeatureblendError(f"cannot write to {self.path}: {error.strerror or error}") from error
-        with atomic_path(self.experiment_file) as path:
-            path.write_text(json.dumps(to_dict(experiment), indent=2) + "\n")
+        make_folder(self.samples)
+        write_json(self.experiment_file, to_dict(experiment))
         self._trim_log(step)
 
     def experiment(self) -> Experiment:
@@ -111,9 +107,7 @@ class RunFolder:
 
     def note_data(self, path: str | os.PathLike[str], identity: str) -> None:
         """Record the prepared faces that are trained on, so that `export` finds them."""
-        with atomic_path(self.data_file) as temporary:
-            facts = {"path": str(Path(path).absolute()), "sha256": identity}
-            temporary.write_text(json.dumps(facts, indent=2) + "\n")
+        write_json(self.data_file, {"path": str(Path(path).absolute()), "sha256": identity})
 
     def data_path(self) -> Path:
         """The prepared faces that the run was trained on.
@@ -155,8 +149,7 @@ class RunFolder:
                 os.link(self.checkpoint, path)  # a checkpoint is replaced, never written into
             except OSError:  # a file system without links
                 shutil.copyfile(self.checkpoint, path)
-        with atomic_path(self.good / GOOD_FACTS) as path:
-            path.write_text(json.dumps({"images": images}) + "\n")
+        write_json(self.good / GOOD_FACTS, {"images": images})
 
     def good_images(self) -> int | None:
         """Images seen before the last good checkpoint; None if there is none."""
@@ -167,9 +160,7 @@ class RunFolder:
 
     def note_collapse(self, images: int, signs: list[str]) -> None:
         """Record when training collapsed, the signs, and the last good checkpoint."""
-        facts = {"images": images, "signs": signs, "last_good": self.good_images()}
-        with atomic_path(self.collapse_file) as path:
-            path.write_text(json.dumps(facts, indent=2) + "\n")
+        write_json(self.collapse_file, {"images": images, "signs": signs, "last_good": self.good_images()})
 
     def load(self) -> dict[str, Any]:
         """Read the checkpoint to the CPU.

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import FeatureblendError
 from ...io.settings import from_dict
+from ...io.tables import check_choice
 from .hierarchical import HierarchicalAutoencoder, HierarchicalConfig
 from .latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
 from .modern import ModernAutoencoder, ModernConfig, ModernDiscriminator, ModernDiscriminatorConfig
@@ -75,8 +75,7 @@ def build(kinds: Mapping[str, Entry], name: str, options: Mapping[str, Any] | No
     >>> build(AUTOENCODERS, "modern", {"image_size": 64}).image_size
     64
     """
-    if name not in kinds:
-        raise FeatureblendError(f"unknown network {name!r}: use one of {', '.join(kinds)}")
+    check_choice(name, "network", kinds)
     entry = kinds[name]
     return entry.network(from_dict(entry.config, dict(options or {}), "model options"))
 

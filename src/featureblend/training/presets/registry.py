@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...errors import FeatureblendError
+from ...io.tables import check_choice
 from ..experiment import Experiment
 from .ours import OUR_PRESETS
 from .paper import PAPER_PRESETS
@@ -28,6 +28,5 @@ def preset(name: str) -> Experiment:
     >>> preset("toy").batch_size
     16
     """
-    if name not in PRESETS:
-        raise FeatureblendError(f"unknown preset {name!r}: use one of {', '.join(PRESETS)}")
+    check_choice(name, "preset", PRESETS)
     return PRESETS[name]
