@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from .. import __version__
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, align_face
 from ..faces.detector import FaceDetector, Search, choose_face
@@ -30,7 +29,7 @@ from .compositing.between import Meetings
 from .compositing.composing import best_source
 from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished, resolved
 from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
-from .recipes import Blend, Code, as_json, input_facts, normalised_weights
+from .recipes import Blend, Code, normalised_weights, recipe_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -320,13 +319,7 @@ class Blender:
             if blend_options.surroundings == "auto":  # the same while weights are searched and after
                 blend_options = replace(blend_options, surroundings=best_source(faces))
             shares = even_shares(self.networks, faces, blend_options)
-        made = self._blend(faces, shares, blend_options, measures, names)
-        recipe = {
-            **made.recipe,
-            "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
-            "faces": [choice if isinstance(choice, str) else int(choice) for choice in choices],
-        }
-        return replace(made, recipe=recipe)
+        return self._blend(faces, shares, blend_options, measures, names, items, choices)
 
     def blend_faces(
         self,
@@ -360,6 +353,8 @@ class Blender:
         blend_options: BlendOptions,
         measures: Measuring,
         names: Sequence[str],
+        items: Sequence[Input] | None = None,
+        which: Sequence[Which] = (),
     ) -> Blend:
         check_measuring(measures)
         for place, face in enumerate(faces, 1):
@@ -382,21 +377,19 @@ class Blender:
         else:
             warnings = told([photo_warnings(face) for face in faces], names)
         parents = tuple(Image.fromarray(face.image) for face in faces)
-        return Blend(Image.fromarray(picture), found, self._recipe(shares, blend_options), parents, warnings)
-
-    def _recipe(self, shares: np.ndarray, blend_options: BlendOptions) -> dict[str, Any]:
         latent = blend_options.method == "latent"
-        recipe: dict[str, Any] = {
-            "verb": "blend",
-            "method": blend_options.method,
-            "weights": [float(share) for share in shares],
-            "warp": blend_options.warp and latent,
-            "model": self.networks.facts(blend_options.method),
-            "featureblend": __version__,
-        }
-        if latent:
-            recipe["surroundings"] = blend_options.surroundings
-        return as_json({**recipe, "options": blend_options.recorded()})
+        recipe = recipe_of(
+            self.networks,
+            "blend",
+            blend_options.recorded(),
+            method=blend_options.method,
+            items=items,
+            faces=which,
+            weights=shares,
+            warp=blend_options.warp and latent,
+            surroundings=blend_options.surroundings if latent else None,
+        )
+        return Blend(Image.fromarray(picture), found, recipe, parents, warnings)
 
 
 def _checked(count: int, weights: Sequence[float] | np.ndarray | None, blend_options: BlendOptions) -> np.ndarray:

@@ -17,14 +17,18 @@ from typing import Any, BinaryIO, overload
 import numpy as np
 from PIL import Image
 
+from .. import __version__
 from ..errors import FeatureblendError
 from ..io.codes import Code
 from ..io.files import as_path, keep_inputs, readable_name, sha256
 from ..io.image import Photo, load_image, photo_name
+from ..io.inputs import Input
 from ..io.metadata import save_picture
 from ..io.tables import flag
+from ..model.mixing import Source
+from ..model.networks import Networks
 
-__all__ = ["Blend", "Code", "as_json", "input_facts", "normalised_weights"]
+__all__ = ["Blend", "Code", "input_facts", "normalised_weights", "recipe_of"]
 
 
 @dataclass(frozen=True)
@@ -146,15 +150,49 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
     return parts / parts.sum()
 
 
-def as_json(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe in JSON's types: numpy's numbers and booleans as Python's, tuples as lists.
+def recipe_of(
+    networks: Networks,
+    verb: str,
+    options: Mapping[str, Any],
+    *,
+    method: str = "latent",
+    items: Sequence[Input] | None = None,
+    faces: Sequence[int | str] = (),
+    weights: Sequence[float] | np.ndarray | None = None,
+    warp: bool = True,
+    surroundings: Source | Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Write down how a picture was made: plain JSON, inputs by hash, no folder's name.
 
-    Examples
-    --------
-    >>> as_json({"surroundings": np.int64(2), "warp": np.bool_(False)})
-    {'surroundings': 2, 'warp': False}
+    Parameters
+    ----------
+    networks : Networks
+    verb : str
+        What was done, such as 'blend'.
+    options : mapping
+        What else it was done with.
+    method : str
+    items, faces
+        The photos and codes, and which face of each; without items, they are not in it.
+    weights, surroundings, optional
+        Left out where they say nothing.
+    warp : bool
+
+    Returns
+    -------
+    dict
     """
-    found: dict[str, Any] = json.loads(json.dumps(recipe, default=lambda value: value.item()))
+    recipe: dict[str, Any] = {"verb": verb, "method": method}
+    if weights is not None:
+        recipe["weights"] = [float(weight) for weight in weights]
+    recipe |= {"warp": warp, "model": networks.facts(method), "featureblend": __version__}
+    if surroundings is not None:
+        recipe["surroundings"] = surroundings
+    recipe["options"] = options
+    if items is not None:
+        recipe["inputs"] = [input_facts(item, place) for place, item in enumerate(items, 1)]
+        recipe["faces"] = faces
+    found: dict[str, Any] = json.loads(json.dumps(recipe, default=lambda value: value.item()))  # numpy's numbers
     return found
 
 

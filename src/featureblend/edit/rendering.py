@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import __version__
 from ..blend.blender import Blender
 from ..blend.compositing import with_mean_colour
 from ..blend.compositing.restoration import restore_photo
 from ..blend.pipeline import BlendOptions, cleaned, encoded
-from ..blend.recipes import as_json, input_facts
+from ..blend.recipes import recipe_of
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
 from ..faces.parser import anyones_hair, face_parts
@@ -228,26 +227,7 @@ def edit_recipe(
     items: Sequence[Input],
     faces: Sequence[int | str],
     options: dict[str, Any],
-    *,
-    method: str = "latent",
-    weights: Sequence[float] | np.ndarray | None = None,
-    warp: bool = True,
-    surroundings: Source | Sequence[int] | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
-    """Write down how a picture was made, as `Blender.blend` does: plain JSON, inputs by hash, no folder's name."""
-    recipe: dict[str, Any] = {"verb": verb, "method": method}
-    if weights is not None:
-        recipe["weights"] = [float(weight) for weight in weights]
-    recipe["warp"] = warp
-    if surroundings is not None:
-        recipe["surroundings"] = surroundings
-    return as_json(
-        {
-            **recipe,
-            "options": options,
-            "inputs": [input_facts(item, place) for place, item in enumerate(items, 1)],
-            "faces": faces,
-            "model": blender.networks.facts(method),
-            "featureblend": __version__,
-        }
-    )
+    """Write down how a picture was made; settings as `featureblend.blend.recipes.recipe_of`."""
+    return recipe_of(blender.networks, verb, options, items=items, faces=faces, **settings)
