@@ -258,22 +258,11 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
         picture_path(self.out)
         if (self.direction is None) != bool(self.start and self.end) or (self.direction and (self.start or self.end)):
             raise FeatureblendError("what to change is due: --from and --to, or --direction")
+        common = self.given("warp", "keep_surroundings", "size", "detail")
         if self.direction is not None:
             self.check([self.photo, self.direction])
-            made = transform_along(
-                self.photo,
-                self.direction,
-                self.amount,
-                which=self.faces,
-                warp=self.warp,
-                keep_surroundings=self.keep_surroundings,
-                size=self.size,
-                detail=self.detail,
-                blender=self.blender(),
-            )
-            self.write(made.image, made.recipe)
-            print_measures(made.measures)
-            print_warnings(made.warnings)
+            along = {"which": self.faces, "blender": self.blender(), **common}
+            self.show(transform_along(self.photo, self.direction, self.amount, **along))
             return
         ends = [_expanded(self.start), _expanded(self.end)]
         self.check([self.photo, *ends[0], *ends[1]])
@@ -283,8 +272,9 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
             self.end[0] if len(self.end) == 1 else ends[1],
             self.amount,
             which=self.faces,
+            quiet=self.quiet,
             blender=self.blender(),
-            **self.given("warp", "keep_surroundings", "size", "detail", "quiet"),
+            **common,
         )
         options = made.recipe["options"]
         left_out = len(ends[0]) + len(ends[1]) - options["from"] - options["to"]
