@@ -48,7 +48,7 @@ def main(words: list[str]) -> None:
         ("plain mean of the latents", _decoded_mean(blender, known, plain=True)),
         ("hair and scene of one photo", _decoded_mean(blender, known, plain=False, source=source)),
         ("mean colour of both", made.image),
-        ("the photos' detail: the blend", finished(made, faces, options)),
+        ("the photos' detail: the blend", finished(made, options)),
     ]
     pictures = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for _, image in stages]
     save_image(Path(words[0]), np.asarray(labelled_sheet(pictures, [label for label, _ in stages], columns=4)))
