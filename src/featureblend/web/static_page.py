@@ -81,6 +81,8 @@ def write_static_page(folder: str | os.PathLike[str], model: str | os.PathLike[s
         "crop": vars(config.crop),
         "layout": config.latent_layout,
         "landmarks": landmarks.LANDMARKS,
+        "outline": landmarks.OUTLINE,
+        "level": landmarks.LEVEL,
         "networks": list(networks),
         "constants": {module.__name__.rpartition(".")[2]: _constants(module) for module in CONSTANTS},
         "note": _note(),

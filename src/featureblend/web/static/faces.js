@@ -138,10 +138,28 @@ async function findFace(photo) {
     if (!largest || area > largest.area) largest = { mesh, area };
   }
   if (!largest) return null;
-  const marks = SETTINGS.landmarks.map((place) => largest.mesh[place]);
+  const marks = seenLandmarks(largest.mesh);
   const side = SETTINGS.imageSize, matrix = cropMatrix(marks, side);
   const face = { photo, matrix, landmarks: moved(marks, matrix), crop: cropped(photo, matrix, side), wide: {} };
   return face;
+}
+
+// The landmarks of a mesh, the jaw's where a photo shows the face's outline: featureblend.faces.landmarks.seen_landmarks.
+function seenLandmarks(mesh) {
+  const marks = SETTINGS.landmarks.map((place) => mesh[place]);
+  const left = meanPoint(marks.slice(36, 42)), right = meanPoint(marks.slice(42, 48));
+  const length = Math.hypot(right[0] - left[0], right[1] - left[1]);
+  const [a, b] = [0, 1].map((axis) => (right[axis] - left[axis]) / length);
+  const upright = ([x, y]) => [a * x + b * y, a * y - b * x];
+  const turned = marks.map(upright), heights = mesh.map((point) => upright(point)[1]);
+  const level = SETTINGS.level * (Math.max(...heights) - Math.min(...heights));
+  const inner = mesh.filter((_, place) => !SETTINGS.outline.includes(place)).map(upright);
+  for (let point = 0; point < 17; point++) {
+    if (point === 8) continue;
+    const beside = inner.filter(([, y]) => Math.abs(y - turned[point][1]) < level).map(([x]) => x);
+    turned[point][0] = (point < 8 ? Math.min : Math.max)(turned[point][0], ...beside);
+  }
+  return turned.map(([x, y]) => [a * x - b * y, b * x + a * y]);
 }
 
 function meanPoint(points) {
