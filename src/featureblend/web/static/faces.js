@@ -34,7 +34,7 @@ function networkCrop(photo, matrix, side) {
     image = cutOut(photo, left, top, right, bottom);
     const width = Math.max(1, Math.round(2 * zoom * image.width)), height = Math.max(1, Math.round(2 * zoom * image.height));
     map = after(after(matrix, [[1, 0, left], [0, 1, top]]), [[image.width / width, 0, 0], [0, image.height / height, 0]]);
-    image = rounded(scaled(image, width, height, "area"));
+    image = roundedEven(scaled(image, width, height, "area"));
   }
   const centres = after([[1, 0, -0.5], [0, 1, -0.5]], after(map, [[1, 0, 0.5], [0, 1, 0.5]]));
   return warpedAffine(image, centres, side, side, "linear", null).data.map((value) => value / 255);
@@ -178,20 +178,33 @@ function cropMatrix(marks, size) {
   return [[a, b, (size - 1) / 2 - a * centre[0] - b * centre[1]], [-b, a, (size - 1) / 2 + b * centre[0] - a * centre[1]]];
 }
 
+// Which columns (or rows) of a photo a crop needs, those that are mirrored at the photo's edge included.
+function seenRange(places, length, scale) {
+  const reach = 4 + 4 / scale;
+  const low = Math.min(Math.min(...places), 2 * (length - 1) - Math.max(...places)) - reach;
+  const high = Math.max(Math.max(...places), -Math.min(...places)) + reach;
+  const start = clipped(Math.floor(low), 0, length - 1);
+  return [start, clipped(Math.ceil(high) + 1, start + 1, length)];
+}
+
 // A square crop, mirrored beyond the photo, without aliasing: `featureblend.faces.alignment.warped`.
 function cropped(photo, matrix, size) {
-  const scale = Math.hypot(matrix[0][0], matrix[1][0]);
-  if (scale >= 0.75) return warpedAffine(photo, matrix, size, size, "cubic", "reflect101");
-  let image = photo, map = matrix, times = Math.ceil(1.25 / scale);
+  const scale = Math.hypot(matrix[0][0], matrix[1][0]), last = size - 1;
+  const seen = moved([[0, 0], [last, 0], [last, last], [0, last]], inverted(matrix));
+  const [left, right] = seenRange(seen.map(([x]) => x), photo.width, scale);
+  const [top, bottom] = seenRange(seen.map(([, y]) => y), photo.height, scale);
+  let image = cutOut(photo, left, top, right, bottom), map = after(matrix, [[1, 0, left], [0, 1, top]]);
+  if (scale >= 0.75) return warpedAffine(image, map, size, size, "cubic", "reflect101");
+  let times = Math.ceil(1.25 / scale);
   if (scale <= 1 / 3) {
-    const width = Math.max(1, Math.round(photo.width * 3 * scale)), height = Math.max(1, Math.round(photo.height * 3 * scale));
-    const across = width / photo.width, down = height / photo.height;
-    image = rounded(scaled(photo, width, height, "area"));
-    map = after(matrix, inverted([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]]));
+    const width = Math.max(1, Math.round(image.width * 3 * scale)), height = Math.max(1, Math.round(image.height * 3 * scale));
+    const across = width / image.width, down = height / image.height;
+    map = after(map, inverted([[across, 0, across / 2 - 0.5], [0, down, down / 2 - 0.5]]));
+    image = roundedEven(scaled(image, width, height, "area"));
     times = 3;
   }
   const finer = map.map(([a, b, c]) => [a * times, b * times, c * times + (times - 1) / 2]);
-  return rounded(scaled(warpedAffine(image, finer, size * times, size * times, "cubic", "reflect101"), size, size, "area"));
+  return roundedEven(scaled(warpedAffine(image, finer, size * times, size * times, "cubic", "reflect101"), size, size, "area"));
 }
 
 // The crop at a side in pixels with a frame of what the photo shows around it; kept, since each blend asks for it.

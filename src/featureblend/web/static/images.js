@@ -19,6 +19,12 @@ function mapped(image, of) {
 }
 const clipped = (value, low, high) => Math.min(Math.max(value, low), high);
 const rounded = (image) => mapped(image, (value) => clipped(Math.floor(value + 0.5), 0, 255));
+function roundedEven(image) { // as OpenCV rounds means: halves to even
+  return mapped(image, (value) => {
+    const low = Math.floor(value), rest = value - low;
+    return clipped(rest > 0.5 || (rest === 0.5 && low % 2) ? low + 1 : low, 0, 255);
+  });
+}
 const clippedPicture = (image) => mapped(image, (value) => clipped(value, 0, 255));
 const sum = (values) => values.reduce((total, value) => total + value, 0);
 
@@ -124,7 +130,8 @@ function gaussianTaps(deviation, reach) {
 const blurred = (image, deviation, border = "reflect101") =>
   filtered(image, gaussianTaps(deviation, Math.round(deviation * 8 + 1) >> 1), border);
 
-// Maps a picture by an affine matrix, which takes its pixels to the result's. Positions count in 32nds of a pixel.
+// Maps a picture by an affine matrix, which takes its pixels to the result's. Positions count in 32nds of a pixel, what
+// column and row add to them in 1,024ths.
 function warpedAffine(image, matrix, width, height, kind, border) {
   const back = inverted(matrix), { channels, data } = image;
   const found = picture(width, height, channels), count = TAPS[kind](0).length;
@@ -132,8 +139,8 @@ function warpedAffine(image, matrix, width, height, kind, border) {
   const columns = new Int32Array(count);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      const u = Math.round((back[0][0] * x + back[0][1] * y + back[0][2]) * 32);
-      const v = Math.round((back[1][0] * x + back[1][1] * y + back[1][2]) * 32);
+      const u = (Math.round(back[0][0] * x * 1024) + Math.round((back[0][1] * y + back[0][2]) * 1024) + 16) >> 5;
+      const v = (Math.round(back[1][0] * x * 1024) + Math.round((back[1][1] * y + back[1][2]) * 1024) + 16) >> 5;
       const left = (u >> 5) + 1 - count / 2, top = (v >> 5) + 1 - count / 2;
       const across = tables[u & 31], down = tables[v & 31], to = (y * width + x) * channels;
       const inside = left >= 0 && left + count <= image.width;
