@@ -20,6 +20,7 @@ def test_what_is_killed_goes_on(tmp_path, name, monkeypatch):
     campaign = crash.Campaign(task, tmp_path, 0)
     campaign.kills(2)
     campaign.full_disk(1)
+    campaign.read_only()
     assert campaign.wrong == []
     assert campaign.moments == 2
 
