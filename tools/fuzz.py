@@ -16,6 +16,8 @@ import hashlib
 import importlib.util
 import io
 import json
+import logging
+import math
 import os
 import random
 import resource
@@ -246,10 +248,79 @@ def readers(folder: Path) -> dict[str, Callable[[], Reader]]:
 
         return Reader(read, [json.dumps(one).encode() for one in recipes], 100)
 
+    def page() -> Reader:
+        import asyncio
+
+        from featureblend.blend.blender import Blender
+        from featureblend.faces import EXAMPLES
+        from featureblend.web import guard, server
+        from featureblend.web.studio import Studio
+
+        os.environ.update({**server.QUIET, "GRADIO_TEMP_DIR": str(folder / "uploads")})
+        import httpx
+        from gradio.routes import App
+        from gradio.state_holder import SessionState
+
+        from featureblend.web.app import build_page
+
+        server._keep_gradio_in_bounds()
+        logging.disable(logging.CRITICAL)
+        guard.BURST = math.inf
+        studio = Studio(Blender.from_pretrained())
+        built = build_page(studio).queue()
+        built.has_launched, built.max_file_size = True, guard.MOST_BYTES
+        built.app = App.create_app(built)
+        guarded = guard.Guard(built.app, "127.0.0.1", folder / "uploads")
+        secret = folder / "secret.jpg"
+        secret.write_bytes((EXAMPLES / "first.jpg").read_bytes())
+        given = [[part.get_config().get("value") for part in fn.inputs] for fn in built.fns.values()]
+
+        async def asked(path: str, body: bytes) -> None:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://127.0.0.1") as client:
+                kind = "multipart/form-data; boundary=b" if "upload" in path else "application/json"
+                method = "POST" if body else "GET"
+                answer = await client.request(method, path, content=body, headers={"Content-Type": kind})
+            if answer.status_code >= 500 or b"root:" in answer.content or b"JFIF" in answer.content[:40]:
+                raise RuntimeError(f"{answer.status_code} {answer.content[:50]!r}")
+
+        async def called(number: int, values: list[Any]) -> None:
+            fn = built.fns[number % len(built.fns)]
+            if fn.fn is not None and fn.name != "picked":  # which wants an event that only a browser makes
+                await built.process_api(fn, values, state=SessionState(built))
+
+        def read(data: bytes) -> None:
+            """One request: a path, a line's end, and a body; or the number of a handler, and its values as JSON."""
+            path, _, body = data.partition(b"\n")
+            shown = "/" + path.decode("latin-1").lstrip("/")
+            if path.isdigit():
+                with suppress(ValueError):
+                    values = json.loads(body)
+                    try:
+                        asyncio.run(called(int(path[:9]), values if isinstance(values, list) else [values]))
+                    except Exception as error:  # Gradio refuses values in many ways; ours are told on the page
+                        if any("featureblend" in one for one in _frames(error)):
+                            raise
+            elif shown.partition("?")[0] != "/":  # whose template wants a server that was started
+                with suppress(httpx.InvalidURL, UnicodeError):
+                    asyncio.run(asked(shown, body))
+            if not secret.exists():
+                raise RuntimeError("the secret was removed")
+
+        file = {"path": str(secret), "orig_name": "a.jpg", "meta": {"_type": "gradio.FileData"}}
+        seeds = [f"{place}\n{json.dumps(values, default=str)}".encode() for place, values in enumerate(given)]
+        seeds += [f"{place}\n{json.dumps([[file], *values[1:]], default=str)}".encode()
+                  for place, values in enumerate(given)]  # fmt: skip
+        seeds += [f"gradio_api/file={secret}\n".encode(), b"gradio_api/file=/etc/passwd\n", b"config\n"]
+        seeds += [b'gradio_api/queue/join\n{"data": [], "fn_index": 0, "session_hash": "a"}']
+        part = b'--b\r\nContent-Disposition: form-data; name="files"; filename="../../a.jpg"\r\n\r\nabc\r\n--b--\r\n'
+        seeds += [b"gradio_api/upload\n" + part]
+        return Reader(read, seeds, 10)
+
     found = {
-        "picture": picture, "shard": shard, "list": pairs, "weights": weights, "passwords": passwords, "code": code,
-        "model": model, "experiment": experiment, "checkpoint": checkpoint, "network": network, "replay": replayed,
-    }  # fmt: skip
+        **{"page": page, "picture": picture, "shard": shard, "list": pairs, "weights": weights, "passwords": passwords},
+        **{"code": code, "model": model, "experiment": experiment, "checkpoint": checkpoint, "network": network},
+        "replay": replayed,
+    }
     return found | {f"recipe{suffix}": recipe(suffix) for suffix in (".png", ".jpg", ".webp", ".gif", ".mp4")}
 
 
