@@ -41,10 +41,10 @@ def test_a_mirror_image_wears_the_same():
     assert scores(np.ascontiguousarray(image[:, ::-1])) == pytest.approx(scores(image), abs=1e-4)
 
 
-@pytest.mark.parametrize("size", [64, 128, 256, 512])
-def test_the_size_matters_little(size):
-    image = cv2.resize(with_glasses(face(7)), (size, size), interpolation=cv2.INTER_AREA)
-    assert "glasses" in covered_by(image)
+def test_the_size_matters_little():
+    for size in [64, 128, 256, 512]:
+        image = cv2.resize(with_glasses(face(7)), (size, size), interpolation=cv2.INTER_AREA)
+        assert "glasses" in covered_by(image)
 
 
 def test_gradients_do_not_depend_on_exposure():

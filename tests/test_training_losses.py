@@ -112,13 +112,13 @@ def test_feature_l1_by_hand_and_in_half_precision():
     assert float(loss) == pytest.approx(1 / 10_001, rel=1e-3)
 
 
-@pytest.mark.parametrize("loss", [reconstruction.l1, reconstruction.mse, reconstruction.ssim_loss])
-def test_gradient_points_away_from_the_target(loss):
-    target = pictures(6)
-    output = (target + 0.3 * pictures(7)).requires_grad_(True)
-    loss(output, target).backward()
-    closer = output.detach() - 0.01 * output.grad / output.grad.abs().max()
-    assert float(loss(closer, target)) < float(loss(output.detach(), target))
+def test_gradient_points_away_from_the_target():
+    for loss in [reconstruction.l1, reconstruction.mse, reconstruction.ssim_loss]:
+        target = pictures(6)
+        output = (target + 0.3 * pictures(7)).requires_grad_(True)
+        loss(output, target).backward()
+        closer = output.detach() - 0.01 * output.grad / output.grad.abs().max()
+        assert float(loss(closer, target)) < float(loss(output.detach(), target))
 
 
 # --- adversarial
@@ -141,11 +141,11 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("kind", adversarial.KINDS)
-def test_adversarial_losses_by_hand(kind):
-    generator, discriminator = BY_HAND[kind]
-    assert float(adversarial.generator_loss(kind, FAKE, REAL)) == pytest.approx(generator, abs=1e-6)
-    assert float(adversarial.discriminator_loss(kind, FAKE, REAL)) == pytest.approx(discriminator, abs=1e-6)
+def test_adversarial_losses_by_hand():
+    for kind in adversarial.KINDS:
+        generator, discriminator = BY_HAND[kind]
+        assert float(adversarial.generator_loss(kind, FAKE, REAL)) == pytest.approx(generator, abs=1e-6)
+        assert float(adversarial.discriminator_loss(kind, FAKE, REAL)) == pytest.approx(discriminator, abs=1e-6)
 
 
 def test_bce_is_that_of_probabilities():
@@ -155,13 +155,13 @@ def test_bce_is_that_of_probabilities():
     assert float(adversarial.generator_loss("bce", FAKE)) == pytest.approx(float(expected), abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", adversarial.KINDS)
-def test_adversaries_pull_in_opposite_directions(kind):
-    fake, real = torch.tensor([0.1], requires_grad=True), torch.tensor([-0.2], requires_grad=True)
-    (up,) = torch.autograd.grad(adversarial.generator_loss(kind, fake, real), fake)
-    down, apart = torch.autograd.grad(adversarial.discriminator_loss(kind, fake, real), (fake, real))
-    assert up < 0 < down  # descent raises the generator's logit, and the discriminator lowers it
-    assert apart < 0  # and raises that of real pictures
+def test_adversaries_pull_in_opposite_directions():
+    for kind in adversarial.KINDS:
+        fake, real = torch.tensor([0.1], requires_grad=True), torch.tensor([-0.2], requires_grad=True)
+        (up,) = torch.autograd.grad(adversarial.generator_loss(kind, fake, real), fake)
+        down, apart = torch.autograd.grad(adversarial.discriminator_loss(kind, fake, real), (fake, real))
+        assert up < 0 < down  # descent raises the generator's logit, and the discriminator lowers it
+        assert apart < 0  # and raises that of real pictures
 
 
 def test_bce_keeps_its_gradient_where_a_sigmoid_is_saturated():
@@ -179,16 +179,16 @@ def test_bce_after_a_sigmoid_loses_its_gradient_there():
         assert adversarial.generator_loss("bce_sigmoid", FAKE.bfloat16()).isfinite()
 
 
-@pytest.mark.parametrize("kind", adversarial.SMOOTHED)
-def test_label_smoothing_is_cross_entropy_with_a_soft_label_on_real_pictures_alone(kind):
-    soft = adversarial.discriminator_loss(kind, FAKE, REAL, smoothing=0.1)
-    entropy = torch.nn.functional.binary_cross_entropy
-    expected = entropy(torch.sigmoid(REAL), torch.full((2,), 0.9)) + entropy(torch.sigmoid(FAKE), torch.zeros(2))
-    torch.testing.assert_close(soft, expected)
-    # A critic surer than 0.9 of a real picture is pushed back; a generated one may be as sure as it likes.
-    sure = torch.tensor([5.0], requires_grad=True)
-    adversarial.discriminator_loss(kind, torch.tensor([-5.0]), sure, smoothing=0.1).backward()
-    assert float(sure.grad) > 0
+def test_label_smoothing_is_cross_entropy_with_a_soft_label_on_real_pictures_alone():
+    for kind in adversarial.SMOOTHED:
+        soft = adversarial.discriminator_loss(kind, FAKE, REAL, smoothing=0.1)
+        entropy = torch.nn.functional.binary_cross_entropy
+        expected = entropy(torch.sigmoid(REAL), torch.full((2,), 0.9)) + entropy(torch.sigmoid(FAKE), torch.zeros(2))
+        torch.testing.assert_close(soft, expected)
+        # A critic surer than 0.9 of a real picture is pushed back; a generated one may be as sure as it likes.
+        sure = torch.tensor([5.0], requires_grad=True)
+        adversarial.discriminator_loss(kind, torch.tensor([-5.0]), sure, smoothing=0.1).backward()
+        assert float(sure.grad) > 0
 
 
 def test_bad_kinds_are_refused():

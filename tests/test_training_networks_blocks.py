@@ -58,21 +58,21 @@ def test_maps_of_other_sizes_are_cut_about_the_middle_or_padded():
     assert torch.equal(out[:, :1], out[:, 1:])
 
 
-@pytest.mark.parametrize(("size", "padding"), [(250, "paper"), (128, "paper"), (64, "same")])
-def test_multi_scale_networks_by_hand(size, padding):
-    model = on_paper(PaperAutoencoder, PaperConfig(size, padding=padding, multi_scale=True))
-    # chunks: 3 -> 8, 3 + 8 -> 8, together 16; 16 -> 16, 32 -> 16, together 32; 32 -> 32, 64 -> 32, together 64
-    pairs = [(7, 3, 8), (7, 11, 8), (9, 16, 16), (9, 32, 16), (9, 32, 32), (9, 64, 32)]
-    norms = 2 * (16 + 32 + 64)
-    assert parameters(model.trunk) == sum(k * k * i * o + o for k, i, o in pairs) + norms
-    assert model.config.feature_map[0] == 64
-    # 32 -> 32, 64 -> 16, together 48; 48 -> 16, 64 -> 8, together 24; 24 -> 8, 32 -> 3
-    pairs = [(9, 32, 32), (9, 64, 16), (9, 48, 16), (9, 64, 8), (7, 24, 8), (7, 32, 3)]
-    assert parameters(model.decoder.layers) == sum(k * k * i * o + o for k, i, o in pairs) + 2 * (48 + 24 + 3)
-    images = torch.empty(2, 3, size, size, device="meta")
-    assert model(images).shape == images.shape
-    critic = on_paper(PaperDiscriminator, PaperDiscriminatorConfig(size, padding=padding, multi_scale=True))
-    assert [maps.shape[1] for maps in critic.features(images)] == [16, 32, 64, 250, 80]
+def test_multi_scale_networks_by_hand():
+    for size, padding in [(250, "paper"), (128, "paper"), (64, "same")]:
+        model = on_paper(PaperAutoencoder, PaperConfig(size, padding=padding, multi_scale=True))
+        # chunks: 3 -> 8, 3 + 8 -> 8, together 16; 16 -> 16, 32 -> 16, together 32; 32 -> 32, 64 -> 32, together 64
+        pairs = [(7, 3, 8), (7, 11, 8), (9, 16, 16), (9, 32, 16), (9, 32, 32), (9, 64, 32)]
+        norms = 2 * (16 + 32 + 64)
+        assert parameters(model.trunk) == sum(k * k * i * o + o for k, i, o in pairs) + norms
+        assert model.config.feature_map[0] == 64
+        # 32 -> 32, 64 -> 16, together 48; 48 -> 16, 64 -> 8, together 24; 24 -> 8, 32 -> 3
+        pairs = [(9, 32, 32), (9, 64, 16), (9, 48, 16), (9, 64, 8), (7, 24, 8), (7, 32, 3)]
+        assert parameters(model.decoder.layers) == sum(k * k * i * o + o for k, i, o in pairs) + 2 * (48 + 24 + 3)
+        images = torch.empty(2, 3, size, size, device="meta")
+        assert model(images).shape == images.shape
+        critic = on_paper(PaperDiscriminator, PaperDiscriminatorConfig(size, padding=padding, multi_scale=True))
+        assert [maps.shape[1] for maps in critic.features(images)] == [16, 32, 64, 250, 80]
 
 
 def test_width_and_extra_convolutions_by_hand():
@@ -90,17 +90,14 @@ def test_width_and_extra_convolutions_by_hand():
     assert narrow(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 3, 32, 32)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_sizes_that_cannot_be():
+    for options, message in [
         ({"width": 0.0}, "width must be more than 0"),
         ({"extra": -1}, "extra at least 0"),
         ({"encoder": "vgg11", "multi_scale": True}, "change the paper's tables, not encoder='vgg11'"),
-    ],
-)
-def test_sizes_that_cannot_be(options, message):
-    with pytest.raises(FeatureblendError, match=message):
-        PaperConfig(**options)
+    ]:
+        with pytest.raises(FeatureblendError, match=message):
+            PaperConfig(**options)
 
 
 def test_negative_kernels_are_refused():

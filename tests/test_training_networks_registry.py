@@ -48,92 +48,92 @@ def test_small_networks_cover_the_registry():
     assert set(SMALL_CRITICS) == set(DISCRIMINATORS)
 
 
-@autoencoders
-def test_autoencoder_contract(name):
-    model = small(AUTOENCODERS, name)
-    images = photos()
-    posterior = model.posterior(images)
-    latent = model.encode(images)
-    assert latent.shape == (3, model.config.latent_dim)
-    assert posterior.mean.shape == latent.shape
-    output = model.decode(latent)
-    assert output.shape == images.shape == (3, 3, model.image_size, model.image_size)
-    for tensor in (latent, output, posterior.sample(torch.randn_like), posterior.kl()):
-        assert torch.isfinite(tensor).all()
-    assert posterior.kl().shape == (3,)
+def test_autoencoder_contract():
+    for name in AUTOENCODERS:
+        model = small(AUTOENCODERS, name)
+        images = photos()
+        posterior = model.posterior(images)
+        latent = model.encode(images)
+        assert latent.shape == (3, model.config.latent_dim)
+        assert posterior.mean.shape == latent.shape
+        output = model.decode(latent)
+        assert output.shape == images.shape == (3, 3, model.image_size, model.image_size)
+        for tensor in (latent, output, posterior.sample(torch.randn_like), posterior.kl()):
+            assert torch.isfinite(tensor).all()
+        assert posterior.kl().shape == (3,)
 
 
-@autoencoders
-def test_encoding_draws_nothing(name):
+def test_encoding_draws_nothing():
     """A blend needs the mean: one photo has one code, whatever was drawn before and whoever is beside it."""
-    model = small(AUTOENCODERS, name).eval()
-    images = photos()
-    first = model.encode(images)
-    torch.manual_seed(99)
-    assert torch.equal(model.encode(images), first)
-    assert torch.equal(model.posterior(images).mean, first)
-    torch.testing.assert_close(model.encode(images[1:2]), first[1:2], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(model(images), model.decode(first))
+    for name in AUTOENCODERS:
+        model = small(AUTOENCODERS, name).eval()
+        images = photos()
+        first = model.encode(images)
+        torch.manual_seed(99)
+        assert torch.equal(model.encode(images), first)
+        assert torch.equal(model.posterior(images).mean, first)
+        torch.testing.assert_close(model.encode(images[1:2]), first[1:2], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(model(images), model.decode(first))
 
 
-@autoencoders
-def test_every_parameter_of_an_autoencoder_learns(name):
-    model = small(AUTOENCODERS, name)
-    posterior = model.posterior(photos())
-    output = model.decode(posterior.sample(torch.randn_like))
-    (output.square().mean() + posterior.kl().mean() / 1000).backward()
-    for key, parameter in model.named_parameters():
-        assert parameter.grad is not None, key
-        assert torch.isfinite(parameter.grad).all(), key
-        assert parameter.grad.abs().max() > 0, key
+def test_every_parameter_of_an_autoencoder_learns():
+    for name in AUTOENCODERS:
+        model = small(AUTOENCODERS, name)
+        posterior = model.posterior(photos())
+        output = model.decode(posterior.sample(torch.randn_like))
+        (output.square().mean() + posterior.kl().mean() / 1000).backward()
+        for key, parameter in model.named_parameters():
+            assert parameter.grad is not None, key
+            assert torch.isfinite(parameter.grad).all(), key
+            assert parameter.grad.abs().max() > 0, key
 
 
-@discriminators
-def test_discriminator_contract(name):
-    critic = small(DISCRIMINATORS, name)
-    images = photos()
-    logits, mixing, maps = critic.judge(images)
-    assert logits.shape == (3,)
-    assert logits.dtype == torch.float32
-    assert mixing is None or mixing.shape == (3,)
-    assert maps
-    assert all(len(part) == 3 for part in maps)
-    for found, expected in zip(maps, critic.features(images), strict=True):
-        torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(critic(images), logits)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert critic.judge(images)[0].dtype == torch.float32
+def test_discriminator_contract():
+    for name in DISCRIMINATORS:
+        critic = small(DISCRIMINATORS, name)
+        images = photos()
+        logits, mixing, maps = critic.judge(images)
+        assert logits.shape == (3,)
+        assert logits.dtype == torch.float32
+        assert mixing is None or mixing.shape == (3,)
+        assert maps
+        assert all(len(part) == 3 for part in maps)
+        for found, expected in zip(maps, critic.features(images), strict=True):
+            torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(critic(images), logits)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert critic.judge(images)[0].dtype == torch.float32
 
 
-@discriminators
-def test_discriminator_says_whether_it_mixes_samples(name):
-    critic = small(DISCRIMINATORS, name)
-    images = photos()
-    alone, together = critic(images[:2]), critic(images)[:2]
-    assert critic.mixes_samples == (not torch.allclose(alone, together, atol=1e-5))
+def test_discriminator_says_whether_it_mixes_samples():
+    for name in DISCRIMINATORS:
+        critic = small(DISCRIMINATORS, name)
+        images = photos()
+        alone, together = critic(images[:2]), critic(images)[:2]
+        assert critic.mixes_samples == (not torch.allclose(alone, together, atol=1e-5))
 
 
-@discriminators
-def test_every_parameter_of_a_discriminator_learns(name):
-    critic = small(DISCRIMINATORS, name)
-    logits, mixing, _ = critic.judge(photos())
-    (logits.square().sum() + (0 if mixing is None else mixing.square().sum())).backward()
-    for key, parameter in critic.named_parameters():
-        assert parameter.grad is not None, key
-        assert torch.isfinite(parameter.grad).all(), key
-        assert parameter.grad.abs().max() > 0, key
+def test_every_parameter_of_a_discriminator_learns():
+    for name in DISCRIMINATORS:
+        critic = small(DISCRIMINATORS, name)
+        logits, mixing, _ = critic.judge(photos())
+        (logits.square().sum() + (0 if mixing is None else mixing.square().sum())).backward()
+        for key, parameter in critic.named_parameters():
+            assert parameter.grad is not None, key
+            assert torch.isfinite(parameter.grad).all(), key
+            assert parameter.grad.abs().max() > 0, key
 
 
-@discriminators
-def test_gradient_penalty_has_a_gradient(name):
+def test_gradient_penalty_has_a_gradient():
     """R1 needs the second derivative of every layer."""
-    from featureblend.training.losses.adversarial import gradient_penalty
+    for name in DISCRIMINATORS:
+        from featureblend.training.losses.adversarial import gradient_penalty
 
-    critic = small(DISCRIMINATORS, name)
-    gradient_penalty(critic, photos()).backward()
-    gradients = [parameter.grad for parameter in critic.parameters() if parameter.grad is not None]
-    assert all(torch.isfinite(gradient).all() for gradient in gradients)
-    assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
+        critic = small(DISCRIMINATORS, name)
+        gradient_penalty(critic, photos()).backward()
+        gradients = [parameter.grad for parameter in critic.parameters() if parameter.grad is not None]
+        assert all(torch.isfinite(gradient).all() for gradient in gradients)
+        assert sum(float(gradient.abs().sum()) for gradient in gradients) > 0
 
 
 def test_unknown_networks_and_options():

@@ -15,49 +15,49 @@ from featureblend.training.objective import OBJECTIVES
 EXPERIMENTS = {"everything": EVERYTHING, "paper": PAPER}
 
 
-@pytest.mark.parametrize("objective", PICTURES)
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_exactly_the_learner_gets_gradients(name, objective):
-    experiment = EXPERIMENTS[name]
-    networks = networks_of(experiment)
-    learner = "discriminator" if objective == "discriminate" else "autoencoder"
-    fakes = fakes_of(networks, experiment) if learner == "discriminator" else {}
-    result = learn(networks, objective, experiment, batch_of(fakes=fakes, penalise=True), learner)
-    assert torch.isfinite(result["loss"])
-    for who, network in networks.named().items():
-        for key, parameter in network.named_parameters():
-            if who == learner:
-                assert parameter.grad is not None, key
-                assert torch.isfinite(parameter.grad).all(), key
-                assert parameter.grad.abs().max() > 0, key
-            else:
-                assert parameter.grad is None, f"{key} of the {who} must not learn from {objective}"
+def test_exactly_the_learner_gets_gradients():
+    for objective in PICTURES:
+        for name in EXPERIMENTS:
+            experiment = EXPERIMENTS[name]
+            networks = networks_of(experiment)
+            learner = "discriminator" if objective == "discriminate" else "autoencoder"
+            fakes = fakes_of(networks, experiment) if learner == "discriminator" else {}
+            result = learn(networks, objective, experiment, batch_of(fakes=fakes, penalise=True), learner)
+            assert torch.isfinite(result["loss"])
+            for who, network in networks.named().items():
+                for key, parameter in network.named_parameters():
+                    if who == learner:
+                        assert parameter.grad is not None, key
+                        assert torch.isfinite(parameter.grad).all(), key
+                        assert parameter.grad.abs().max() > 0, key
+                    else:
+                        assert parameter.grad is None, f"{key} of the {who} must not learn from {objective}"
 
 
-@pytest.mark.parametrize("objective", PICTURES)
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_terms_add_up_and_hold_on_to_nothing(name, objective):
-    experiment = EXPERIMENTS[name]
-    networks = networks_of(experiment)
-    result = OBJECTIVES[objective](networks, batch_of(fakes=fakes_of(networks, experiment)), experiment)
-    outputs, loss = result.pop("outputs", {}), result.pop("loss")
-    assert not any(value.requires_grad for value in [*outputs.values(), *result.values()])
-    terms = [value for key, value in result.items() if not key.endswith("_logit")]
-    torch.testing.assert_close(loss.detach(), torch.stack(terms).sum())
-    assert loss.dtype == torch.float32
-    expected = {"reconstruct": {"reconstruction"}, "blend": {"blend", "alpha"}, "discriminate": set()}
-    assert set(outputs) == expected.get(objective, {"reconstruction", "blend", "alpha"})
+def test_terms_add_up_and_hold_on_to_nothing():
+    for objective in PICTURES:
+        for name in EXPERIMENTS:
+            experiment = EXPERIMENTS[name]
+            networks = networks_of(experiment)
+            result = OBJECTIVES[objective](networks, batch_of(fakes=fakes_of(networks, experiment)), experiment)
+            outputs, loss = result.pop("outputs", {}), result.pop("loss")
+            assert not any(value.requires_grad for value in [*outputs.values(), *result.values()])
+            terms = [value for key, value in result.items() if not key.endswith("_logit")]
+            torch.testing.assert_close(loss.detach(), torch.stack(terms).sum())
+            assert loss.dtype == torch.float32
+            expected = {"reconstruct": {"reconstruction"}, "blend": {"blend", "alpha"}, "discriminate": set()}
+            assert set(outputs) == expected.get(objective, {"reconstruction", "blend", "alpha"})
 
 
-@pytest.mark.parametrize("kind", adversarial.KINDS)
-def test_the_blend_adversary_reaches_the_encoder(kind):
+def test_the_blend_adversary_reaches_the_encoder():
     """The paper's own runs cut this gradient (findings, section 1): then latents never learn to blend."""
-    experiment = dataclasses.replace(TOY, adversarial=kind, losses=LossWeights(adversarial_blend=1.0))
-    networks = networks_of(experiment)
-    result = learn(networks, "blend", experiment, batch_of(), "autoencoder")
-    assert set(result) - {"outputs"} == {"loss", "adversarial_blend"}
-    for part in (networks.autoencoder.encoder, networks.autoencoder.decoder):
-        assert all(float(parameter.grad.abs().sum()) > 0 for parameter in part.parameters())
+    for kind in adversarial.KINDS:
+        experiment = dataclasses.replace(TOY, adversarial=kind, losses=LossWeights(adversarial_blend=1.0))
+        networks = networks_of(experiment)
+        result = learn(networks, "blend", experiment, batch_of(), "autoencoder")
+        assert set(result) - {"outputs"} == {"loss", "adversarial_blend"}
+        for part in (networks.autoencoder.encoder, networks.autoencoder.decoder):
+            assert all(float(parameter.grad.abs().sum()) > 0 for parameter in part.parameters())
 
 
 def test_terms_by_hand():
@@ -192,24 +192,24 @@ def test_nothing_to_learn_is_no_crash():
     assert all(parameter.grad is None for parameter in networks.autoencoder.parameters())
 
 
-@pytest.mark.parametrize("kind", adversarial.KINDS)
-def test_discriminate_by_hand(kind):
-    experiment = dataclasses.replace(EVERYTHING, adversarial=kind, gradient_penalty=2.0, gradient_penalty_every=4)
-    networks = networks_of(experiment)
-    fakes, critic, images = fakes_of(networks, experiment), networks.discriminator, photos()
-    result = OBJECTIVES["discriminate"](networks, batch_of(fakes=fakes, penalise=True), experiment)
-    real, made, mixed = (critic.judge(values) for values in (images, fakes["reconstruction"], fakes["blend"]))
-    losses = [adversarial.discriminator_loss(kind, fake[0], real[0]) for fake in (made, mixed)]
-    torch.testing.assert_close(result["discriminator"], ((losses[0] + losses[1]) / 2).detach())
-    target = torch.minimum(fakes["alpha"], 1 - fakes["alpha"])
-    error = (mixed[1] - target).square().mean() + real[1].square().mean()
-    torch.testing.assert_close(result["mixing_error"], error.detach())
-    penalty = adversarial.gradient_penalty(critic, images)
-    if kind == "relativistic":
-        penalty = penalty + adversarial.gradient_penalty(critic, fakes["blend"])
-    torch.testing.assert_close(result["gradient_penalty"], (2.0 * 4 * penalty).detach())
-    for name, logits in (("real", real), ("reconstruction", made), ("blend", mixed)):
-        torch.testing.assert_close(result[f"{name}_logit"], logits[0].mean().detach())
+def test_discriminate_by_hand():
+    for kind in adversarial.KINDS:
+        experiment = dataclasses.replace(EVERYTHING, adversarial=kind, gradient_penalty=2.0, gradient_penalty_every=4)
+        networks = networks_of(experiment)
+        fakes, critic, images = fakes_of(networks, experiment), networks.discriminator, photos()
+        result = OBJECTIVES["discriminate"](networks, batch_of(fakes=fakes, penalise=True), experiment)
+        real, made, mixed = (critic.judge(values) for values in (images, fakes["reconstruction"], fakes["blend"]))
+        losses = [adversarial.discriminator_loss(kind, fake[0], real[0]) for fake in (made, mixed)]
+        torch.testing.assert_close(result["discriminator"], ((losses[0] + losses[1]) / 2).detach())
+        target = torch.minimum(fakes["alpha"], 1 - fakes["alpha"])
+        error = (mixed[1] - target).square().mean() + real[1].square().mean()
+        torch.testing.assert_close(result["mixing_error"], error.detach())
+        penalty = adversarial.gradient_penalty(critic, images)
+        if kind == "relativistic":
+            penalty = penalty + adversarial.gradient_penalty(critic, fakes["blend"])
+        torch.testing.assert_close(result["gradient_penalty"], (2.0 * 4 * penalty).detach())
+        for name, logits in (("real", real), ("reconstruction", made), ("blend", mixed)):
+            torch.testing.assert_close(result[f"{name}_logit"], logits[0].mean().detach())
 
 
 def test_batch_statistics_never_mix_real_and_generated():
@@ -223,13 +223,13 @@ def test_batch_statistics_never_mix_real_and_generated():
     torch.testing.assert_close(result["blend_logit"], critic(fakes["blend"]).mean().detach())
 
 
-@pytest.mark.parametrize("objective", ["blend", "discriminate"])
-def test_mixing_needs_a_discriminator_that_estimates_it(objective):
-    experiment = dataclasses.replace(PAPER, losses=dataclasses.replace(PAPER.losses, mixing=0.1))
-    networks = networks_of(experiment)
-    fakes = fakes_of(networks, PAPER)
-    with pytest.raises(FeatureblendError, match="does not estimate the mixing: set it to 0"):
-        OBJECTIVES[objective](networks, batch_of(fakes=fakes), experiment)
+def test_mixing_needs_a_discriminator_that_estimates_it():
+    for objective in ["blend", "discriminate"]:
+        experiment = dataclasses.replace(PAPER, losses=dataclasses.replace(PAPER.losses, mixing=0.1))
+        networks = networks_of(experiment)
+        fakes = fakes_of(networks, PAPER)
+        with pytest.raises(FeatureblendError, match="does not estimate the mixing: set it to 0"):
+            OBJECTIVES[objective](networks, batch_of(fakes=fakes), experiment)
 
 
 def test_bfloat16_comes_close_to_float32():

@@ -99,14 +99,14 @@ def test_landmarks_follow_shift_and_mirror():
             assert points[36].tolist() == [column, row]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_the_share_that_is_degraded(share):
-    images = smooth(200, 32)
-    inputs = degraded(images, share, (7,))
-    changed = (inputs != images).flatten(1).any(1).float().mean()
-    assert abs(float(changed) - share) < 0.1
-    assert inputs.abs().max() <= 1
-    assert torch.equal(inputs, degraded(images, share, (7,)))
+def test_the_share_that_is_degraded():
+    for share in [0.0, 0.5, 1.0]:
+        images = smooth(200, 32)
+        inputs = degraded(images, share, (7,))
+        changed = (inputs != images).flatten(1).any(1).float().mean()
+        assert abs(float(changed) - share) < 0.1
+        assert inputs.abs().max() <= 1
+        assert torch.equal(inputs, degraded(images, share, (7,)))
 
 
 def test_what_is_said_of_the_degradation_is_so():
@@ -126,54 +126,54 @@ def test_what_is_said_of_the_degradation_is_so():
     assert max(map(abs, means.values())) < 0.03
 
 
-@pytest.mark.parametrize(("channels", "apart"), [(1, 0.2), (3, 0.4)])
-def test_compression_is_nearly_that_of_jpeg(channels, apart):
+def test_compression_is_nearly_that_of_jpeg():
     """Beside Pillow's at quality 30, which enlarges colour in another way and rounds it to whole numbers."""
-    image = smooth(1, 64, seed=4)[:, :channels].expand(-1, 3, -1, -1)
-    pixels = ((image[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=30)
-    theirs = np.asarray(Image.open(stream), np.float32)
-    seen = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
-    ours = (_as_jpeg(seen, torch.tensor([30.0])).clamp(-1, 1)[0].permute(1, 2, 0).numpy() + 1) * 127.5
-    assert np.abs(ours - theirs).mean() < apart * np.abs(theirs - pixels).mean()
+    for channels, apart in [(1, 0.2), (3, 0.4)]:
+        image = smooth(1, 64, seed=4)[:, :channels].expand(-1, 3, -1, -1)
+        pixels = ((image[0].permute(1, 2, 0) + 1) * 127.5).round().byte().numpy()
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "JPEG", quality=30)
+        theirs = np.asarray(Image.open(stream), np.float32)
+        seen = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
+        ours = (_as_jpeg(seen, torch.tensor([30.0])).clamp(-1, 1)[0].permute(1, 2, 0).numpy() + 1) * 127.5
+        assert np.abs(ours - theirs).mean() < apart * np.abs(theirs - pixels).mean()
 
 
-@pytest.mark.parametrize(("scale", "angle"), [(0.0, 1.0), (0.4, 0.5), (0.8, 0.0), (0.8, 1.0)])
-def test_a_face_cut_from_a_compressed_photo_stays_where_it_is(scale, angle):
+def test_a_face_cut_from_a_compressed_photo_stays_where_it_is():
     """Turned there and back, enlarged or reduced: what is damaged lies on what is clean."""
-    image = torch.nn.functional.interpolate(smooth(1, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
-    amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
-    made = _compressed(image, amounts, torch.Generator())
-    apart = {
-        shift: float((made.roll(shift, (2, 3)) - image)[..., 4:-4, 4:-4].square().mean())
-        for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
-    }
-    assert min(apart, key=apart.__getitem__) == (0, 0)
-    corner = (made - image)[..., :8, :8].square().mean()
-    assert corner < 20 * (made - image)[..., 32:-32, 32:-32].square().mean()  # no corner was turned away
-    coarse = _compressed(image, amounts.index_fill(0, torch.tensor(0), 0.0), torch.Generator())
-    assert float((coarse - image).square().mean()) > float((made - image).square().mean())
+    for scale, angle in [(0.0, 1.0), (0.4, 0.5), (0.8, 0.0), (0.8, 1.0)]:
+        image = torch.nn.functional.interpolate(smooth(1, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
+        amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
+        made = _compressed(image, amounts, torch.Generator())
+        apart = {
+            shift: float((made.roll(shift, (2, 3)) - image)[..., 4:-4, 4:-4].square().mean())
+            for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
+        }
+        assert min(apart, key=apart.__getitem__) == (0, 0)
+        corner = (made - image)[..., :8, :8].square().mean()
+        assert corner < 20 * (made - image)[..., 32:-32, 32:-32].square().mean()  # no corner was turned away
+        coarse = _compressed(image, amounts.index_fill(0, torch.tensor(0), 0.0), torch.Generator())
+        assert float((coarse - image).square().mean()) > float((made - image).square().mean())
 
 
-@pytest.mark.parametrize(("scale", "blocks"), [(0.2075, 8), (0.5, 12), (1.0, 24)])
-def test_blocks_are_as_large_as_the_photo_was_small(scale, blocks):
+def test_blocks_are_as_large_as_the_photo_was_small():
     """Of a face of 64, 96 or 192 pixels: so many edges of blocks are seen across the picture."""
-    images = torch.nn.functional.interpolate(smooth(32, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
-    amounts = torch.tensor([0.0, 0.9, scale, 0.5, 0.0, 0.0])[:, None].expand(-1, len(images))
-    made = _compressed(images, amounts, torch.Generator())
-    profile = (made[..., 1:] - made[..., :-1]).abs().mean(dim=(0, 1, 2))
-    waves = torch.fft.rfft(profile - profile.mean(), n=128).abs()
-    assert waves[blocks] > 4 * max(waves[blocks + apart] for apart in (-3, -1, 1, 3))
+    for scale, blocks in [(0.2075, 8), (0.5, 12), (1.0, 24)]:
+        images = torch.nn.functional.interpolate(smooth(32, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
+        amounts = torch.tensor([0.0, 0.9, scale, 0.5, 0.0, 0.0])[:, None].expand(-1, len(images))
+        made = _compressed(images, amounts, torch.Generator())
+        profile = (made[..., 1:] - made[..., :-1]).abs().mean(dim=(0, 1, 2))
+        waves = torch.fft.rfft(profile - profile.mean(), n=128).abs()
+        assert waves[blocks] > 4 * max(waves[blocks + apart] for apart in (-3, -1, 1, 3))
 
 
-@pytest.mark.parametrize(("as_cut", "scale"), [(0.0, 0.0), (0.9, 0.0), (0.9, 0.75), (0.9, 1.0)])
-def test_noise_is_as_strong_at_any_grain(as_cut, scale):
-    amounts = torch.tensor([0.5, 0.0, 0.0, as_cut, scale, 0.0])[:, None].expand(-1, 4)
-    noise = _noisy(torch.zeros(4, 3, 128, 128), amounts, torch.Generator().manual_seed(0))
-    assert noise.std() * 127.5 == pytest.approx(5 + 35 * 0.5, rel=0.02)
-    likeness = float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
-    assert (likeness > 0.5) == (as_cut > 0.5 and scale < 0.1)  # grains of several pixels
+def test_noise_is_as_strong_at_any_grain():
+    for as_cut, scale in [(0.0, 0.0), (0.9, 0.0), (0.9, 0.75), (0.9, 1.0)]:
+        amounts = torch.tensor([0.5, 0.0, 0.0, as_cut, scale, 0.0])[:, None].expand(-1, 4)
+        noise = _noisy(torch.zeros(4, 3, 128, 128), amounts, torch.Generator().manual_seed(0))
+        assert noise.std() * 127.5 == pytest.approx(5 + 35 * 0.5, rel=0.02)
+        likeness = float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
+        assert (likeness > 0.5) == (as_cut > 0.5 and scale < 0.1)  # grains of several pixels
 
 
 def test_degraded_pictures_stay_recognisable():
@@ -183,23 +183,25 @@ def test_degraded_pictures_stay_recognisable():
     assert error.max() < 0.5  # of a range with mean square about 0.2: a tint and a gain, never another picture
 
 
-@pytest.mark.parametrize("surroundings", ["auto", "mean"])
-@pytest.mark.parametrize("fine", [0, 3])
-def test_groups_mix_as_the_use_half_does(fine, surroundings):
-    model = build(AUTOENCODERS, "modern", {**TOY, "fine_channels": fine})
-    layout = _layout(model)
-    assert ("fine" in layout) == bool(fine)
-    latent = torch.randn(6, model.config.latent_dim, generator=torch.Generator().manual_seed(1))
-    for group in (2, 3):
-        weights = torch.rand(6, group).softmax(1)
-        mixed, shares = mixed_in_groups(latent, weights, model, surroundings)
-        for row in range(6):
-            first = row // group * group
-            members, weight = latent[first : first + group].numpy(), weights[row].numpy()
-            np.testing.assert_allclose(mixed[row].numpy(), mix(members, weight, layout, surroundings), atol=1e-4)
-            by_face = _inside_and_around(members, weight, layout, surroundings)
-            placed = _placed(*by_face, outside_face(layout["spatial_shape"][-1]))
-            np.testing.assert_allclose(*np.broadcast_arrays(shares[row].numpy(), placed), atol=1e-4)
+def test_groups_mix_as_the_use_half_does():
+    for surroundings in ["auto", "mean"]:
+        for fine in [0, 3]:
+            model = build(AUTOENCODERS, "modern", {**TOY, "fine_channels": fine})
+            layout = _layout(model)
+            assert ("fine" in layout) == bool(fine)
+            latent = torch.randn(6, model.config.latent_dim, generator=torch.Generator().manual_seed(1))
+            for group in (2, 3):
+                weights = torch.rand(6, group).softmax(1)
+                mixed, shares = mixed_in_groups(latent, weights, model, surroundings)
+                for row in range(6):
+                    first = row // group * group
+                    members, weight = latent[first : first + group].numpy(), weights[row].numpy()
+                    np.testing.assert_allclose(
+                        mixed[row].numpy(), mix(members, weight, layout, surroundings), atol=1e-4
+                    )
+                    by_face = _inside_and_around(members, weight, layout, surroundings)
+                    placed = _placed(*by_face, outside_face(layout["spatial_shape"][-1]))
+                    np.testing.assert_allclose(*np.broadcast_arrays(shares[row].numpy(), placed), atol=1e-4)
 
 
 def test_the_mean_of_pictures_by_place():

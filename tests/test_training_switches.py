@@ -125,23 +125,23 @@ def test_the_perceptual_loss_teaches_the_autoencoder():
 # --- the adversary on codes
 
 
-@pytest.mark.parametrize("kind", adversarial.KINDS)
-@pytest.mark.parametrize("objective", ["match_prior", "discriminate_prior"])
-def test_exactly_the_learner_of_the_prior_gets_gradients(objective, kind):
-    experiment = dataclasses.replace(PRIOR, adversarial=kind)
-    networks, batch = networks_of(experiment), batch_of()
-    batch.fakes |= OBJECTIVES["match_prior"](networks, batch, experiment)["outputs"]
-    learner = LEARNERS.get(objective, "autoencoder")
-    result = learn(networks, objective, experiment, batch, learner)
-    assert torch.isfinite(result["loss"])
-    for who, network in networks.named().items():
-        for key, parameter in network.named_parameters():
-            decodes = key.startswith(("decoder", "from_spatial", "to_pixels"))
-            if who != learner or (who == "autoencoder" and decodes):
-                assert parameter.grad is None, f"{key} of the {who} must not learn from {objective}"
-            # The last bias has no say in a difference of logits, and a hinge's parts may cancel.
-            elif kind.startswith("bce") or who == "autoencoder" or not key.endswith("4.bias"):
-                assert parameter.grad.abs().max() > 0, key
+def test_exactly_the_learner_of_the_prior_gets_gradients():
+    for kind in adversarial.KINDS:
+        for objective in ["match_prior", "discriminate_prior"]:
+            experiment = dataclasses.replace(PRIOR, adversarial=kind)
+            networks, batch = networks_of(experiment), batch_of()
+            batch.fakes |= OBJECTIVES["match_prior"](networks, batch, experiment)["outputs"]
+            learner = LEARNERS.get(objective, "autoencoder")
+            result = learn(networks, objective, experiment, batch, learner)
+            assert torch.isfinite(result["loss"])
+            for who, network in networks.named().items():
+                for key, parameter in network.named_parameters():
+                    decodes = key.startswith(("decoder", "from_spatial", "to_pixels"))
+                    if who != learner or (who == "autoencoder" and decodes):
+                        assert parameter.grad is None, f"{key} of the {who} must not learn from {objective}"
+                    # The last bias has no say in a difference of logits, and a hinge's parts may cancel.
+                    elif kind.startswith("bce") or who == "autoencoder" or not key.endswith("4.bias"):
+                        assert parameter.grad.abs().max() > 0, key
 
 
 def test_the_prior_by_hand():
@@ -164,14 +164,14 @@ def test_the_prior_by_hand():
 # --- further updates of a discriminator in a step
 
 
-@pytest.mark.parametrize("objective", ["reconstruct", "blend", "joint", "match_prior"])
-def test_what_is_made_again_is_what_the_phase_makes(objective):
-    base = PRIOR if objective == "match_prior" else EVERYTHING
-    experiment = dataclasses.replace(base, phases=(dataclasses.replace(TOY.phases[0], objective=objective),))
-    networks = networks_of(base)
-    made = OBJECTIVES[objective](networks, batch_of(), base)["outputs"]
-    again = remade(networks, batch_of(), experiment)
-    assert set(again) == set(made)
-    for name, value in made.items():
-        torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-4)
-        assert not again[name].requires_grad
+def test_what_is_made_again_is_what_the_phase_makes():
+    for objective in ["reconstruct", "blend", "joint", "match_prior"]:
+        base = PRIOR if objective == "match_prior" else EVERYTHING
+        experiment = dataclasses.replace(base, phases=(dataclasses.replace(TOY.phases[0], objective=objective),))
+        networks = networks_of(base)
+        made = OBJECTIVES[objective](networks, batch_of(), base)["outputs"]
+        again = remade(networks, batch_of(), experiment)
+        assert set(again) == set(made)
+        for name, value in made.items():
+            torch.testing.assert_close(again[name], value, atol=1e-5, rtol=1e-4)
+            assert not again[name].requires_grad
