@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
                 sys.exit("web_picture: the page did not start")
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-                page = browser.new_page(viewport={"width": 1200, "height": 1290})
+                page = browser.new_page(viewport={"width": 1280, "height": 800})
                 page.goto(found[1])
                 faces = [str(EXAMPLES / f"{name}.jpg") for name in ("first", "second")]
                 page.set_input_files("#drop input[type=file]", faces)
