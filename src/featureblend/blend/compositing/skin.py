@@ -12,7 +12,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...faces.alignment import blurred
+from ...faces.alignment import blurred, resized
 from ...faces.masks import face_mask
 from ...faces.parser import FaceParts, face_parts
 from ...io.image import to_uint8
@@ -24,6 +24,9 @@ LOW_BAND = 1 / 32
 
 SURE = (0.4, 0.8)
 """Probability of skin that counts as none, and that counts as skin: a background with a trace of it would glow."""
+
+WIDE = 16
+"""Standard deviation in pixels from which a blur is wide."""
 
 TINT_GAIN = (0.25, 4.0)
 """How far skin around a face is darkened or lightened at most."""
@@ -179,7 +182,15 @@ def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     unit = len(known) / 128
     total, weight = np.zeros_like(values), np.zeros_like(known)
     for deviation, share in ((5.0, 1.0), (10.0, 1e-1), (20.0, 1e-2), (40.0, 1e-3)):
-        near = blurred(values * known[..., None], deviation * unit)
+        near = _spread_by(values * known[..., None], deviation * unit)
         total += share * near.reshape(values.shape)
-        weight += share * blurred(known, deviation * unit)
+        weight += share * _spread_by(known, deviation * unit)
     return total / (weight[..., None] + 1e-6)
+
+
+def _spread_by(values: np.ndarray, deviation: float) -> np.ndarray:
+    """Blur a square picture; a wide blur at a quarter of its side, in a tenth of the time."""
+    side = len(values)
+    if deviation < WIDE or side < 4 * WIDE:
+        return blurred(values, deviation)
+    return resized(blurred(resized(values, side // 4), deviation * (side // 4) / side), side)
