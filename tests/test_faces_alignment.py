@@ -89,10 +89,10 @@ def test_the_inverse_is_exact(angle, scale, shift, points):
     )
 
 
-@pytest.mark.parametrize("points", [np.zeros((68, 2)), np.full((68, 2), np.nan)])
-def test_landmarks_that_say_nothing_are_refused(points):
-    with pytest.raises(FeatureblendError, match="landmarks are unknown or lie in one point"):
-        crop_matrix(points, 128)
+def test_landmarks_that_say_nothing_are_refused():
+    for points in [np.zeros((68, 2)), np.full((68, 2), np.nan)]:
+        with pytest.raises(FeatureblendError, match="landmarks are unknown or lie in one point"):
+            crop_matrix(points, 128)
 
 
 def face_in(detector, image):
@@ -110,26 +110,26 @@ def test_the_crop_of_a_real_face_has_it_upright_in_the_middle(detector, astronau
     assert eyes[0][0] < 64 < eyes[1][0]
 
 
-@pytest.mark.parametrize(("angle", "scale"), [(0.4, 1.0), (-0.3, 2.0), (3.0, 1.0), (0.2, 0.7)])
-def test_the_crop_of_a_turned_photo_is_the_crop_of_the_photo(detector, astronaut, angle, scale):
-    landmarks = face_in(detector, astronaut).landmarks
-    soft = cv2.GaussianBlur(astronaut, (0, 0), 1.5)
-    moved = similarity(angle, scale)
-    moved[:, 2] = 600 - moved[:, :2] @ (250, 150)
-    photo = cv2.warpAffine(soft, moved, (1200, 1200), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    first, second = align_face(soft, landmarks, 96), align_face(photo, transform_points(landmarks, moved), 96)
-    assert np.abs(first.image.astype(float) - second.image).mean() < 1.5
-    np.testing.assert_allclose(first.landmarks, second.landmarks, atol=1e-6)
+def test_the_crop_of_a_turned_photo_is_the_crop_of_the_photo(detector, astronaut):
+    for angle, scale in [(0.4, 1.0), (-0.3, 2.0), (3.0, 1.0), (0.2, 0.7)]:
+        landmarks = face_in(detector, astronaut).landmarks
+        soft = cv2.GaussianBlur(astronaut, (0, 0), 1.5)
+        moved = similarity(angle, scale)
+        moved[:, 2] = 600 - moved[:, :2] @ (250, 150)
+        photo = cv2.warpAffine(soft, moved, (1200, 1200), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        first, second = align_face(soft, landmarks, 96), align_face(photo, transform_points(landmarks, moved), 96)
+        assert np.abs(first.image.astype(float) - second.image).mean() < 1.5
+        np.testing.assert_allclose(first.landmarks, second.landmarks, atol=1e-6)
 
 
-@pytest.mark.parametrize("scale", [0.3, 0.6, 0.9, 2.0])
-def test_a_margin_only_adds_a_frame(detector, astronaut, scale):
-    photo = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    landmarks = (face_in(detector, astronaut).landmarks + 0.5) * scale - 0.5
-    wide, close = align_face(photo, landmarks, 160, margin=1.25), align_face(photo, landmarks, 128)
-    inner = wide.image[16:144, 16:144].astype(float)
-    assert np.abs(inner - close.image).mean() < 0.5
-    np.testing.assert_allclose(wide.landmarks - 16, close.landmarks, atol=1e-9)
+def test_a_margin_only_adds_a_frame(detector, astronaut):
+    for scale in [0.3, 0.6, 0.9, 2.0]:
+        photo = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        landmarks = (face_in(detector, astronaut).landmarks + 0.5) * scale - 0.5
+        wide, close = align_face(photo, landmarks, 160, margin=1.25), align_face(photo, landmarks, 128)
+        inner = wide.image[16:144, 16:144].astype(float)
+        assert np.abs(inner - close.image).mean() < 0.5
+        np.testing.assert_allclose(wide.landmarks - 16, close.landmarks, atol=1e-9)
 
 
 def test_fine_detail_is_averaged_and_not_turned_into_stripes():
@@ -140,14 +140,14 @@ def test_fine_detail_is_averaged_and_not_turned_into_stripes():
         assert np.abs(crop.astype(float) - 127.5).max() < 14, scale
 
 
-@pytest.mark.parametrize("scale", [0.6, 0.3, 0.12])
-def test_moving_the_photo_by_a_pixel_moves_no_noise_into_the_crop(scale):
-    noise = np.random.default_rng(0).integers(0, 256, (1400, 1400, 3), dtype=np.uint8)
-    noise = cv2.GaussianBlur(noise, (0, 0), 1)
-    points = (FACE - 300) * (128 / 240 / scale) + 700
-    first = align_face(noise, points, 128).image
-    second = align_face(np.ascontiguousarray(noise[1:, 3:]), points - (3, 1), 128).image
-    assert np.abs(first.astype(float) - second).mean() < 0.2 * first.std()
+def test_moving_the_photo_by_a_pixel_moves_no_noise_into_the_crop():
+    for scale in [0.6, 0.3, 0.12]:
+        noise = np.random.default_rng(0).integers(0, 256, (1400, 1400, 3), dtype=np.uint8)
+        noise = cv2.GaussianBlur(noise, (0, 0), 1)
+        points = (FACE - 300) * (128 / 240 / scale) + 700
+        first = align_face(noise, points, 128).image
+        second = align_face(np.ascontiguousarray(noise[1:, 3:]), points - (3, 1), 128).image
+        assert np.abs(first.astype(float) - second).mean() < 0.2 * first.std()
 
 
 def test_beyond_the_photos_edge_nothing_is_seen_twice():
@@ -179,15 +179,15 @@ def test_very_large_faces_and_photos():
     assert (crop[:, 66:] == 220).all()
 
 
-@pytest.mark.parametrize("shape", [(300, 40_000), (40_000, 300)])
-def test_photos_longer_than_opencv_warps(shape):
-    photo = np.zeros((*shape, 3), np.uint8)
-    photo[shape[0] - 400 if shape[0] > 400 else 0 :, shape[1] - 400 if shape[1] > 400 else 0 :] = 255
-    centre = (shape[1] - 150, shape[0] - 150)
-    aligned = align_face(photo, FACE - (300, 286) + centre, 200)
-    assert (aligned.image == 255).all()
-    back = unalign_change(np.zeros_like(photo), np.full((200, 200, 3), 9.0), aligned.matrix)
-    assert back[centre[1], centre[0]].tolist() == [9] * 3
+def test_photos_longer_than_opencv_warps():
+    for shape in [(300, 40_000), (40_000, 300)]:
+        photo = np.zeros((*shape, 3), np.uint8)
+        photo[shape[0] - 400 if shape[0] > 400 else 0 :, shape[1] - 400 if shape[1] > 400 else 0 :] = 255
+        centre = (shape[1] - 150, shape[0] - 150)
+        aligned = align_face(photo, FACE - (300, 286) + centre, 200)
+        assert (aligned.image == 255).all()
+        back = unalign_change(np.zeros_like(photo), np.full((200, 200, 3), 9.0), aligned.matrix)
+        assert back[centre[1], centre[0]].tolist() == [9] * 3
 
 
 def test_a_crop_beside_the_photo_leaves_nothing():
@@ -201,27 +201,29 @@ def test_putting_back_a_large_crop_does_not_alias():
     assert np.abs(back[275:325, 275:325].astype(float) - 50).max() < 20
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.3])
-@pytest.mark.parametrize("where", [(400.3, 380.7), (20.2, 790.1)])
-def test_cutting_out_the_part_that_is_needed_changes_no_pixel(where, angle):
-    photo = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
-    aligned = align_face(photo, transform_points(FACE - (300, 286), similarity(angle, 1)) + where, 240)
-    whole = cv2.warpAffine(photo, aligned.matrix, (240, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    there = cv2.warpAffine(np.ones((800, 800), np.uint8), aligned.matrix, (240, 240))
-    inside = cv2.erode(there, np.ones((5, 5))) > 0
-    # OpenCV rounds places to 1/32 pixel.
-    assert (np.abs(aligned.image.astype(int) - whole) > 3)[inside].mean() < 0.002
+def test_cutting_out_the_part_that_is_needed_changes_no_pixel():
+    for angle in [0.0, 0.3]:
+        for where in [(400.3, 380.7), (20.2, 790.1)]:
+            photo = np.random.default_rng(0).integers(0, 256, (800, 800, 3), dtype=np.uint8)
+            aligned = align_face(photo, transform_points(FACE - (300, 286), similarity(angle, 1)) + where, 240)
+            whole = cv2.warpAffine(
+                photo, aligned.matrix, (240, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+            there = cv2.warpAffine(np.ones((800, 800), np.uint8), aligned.matrix, (240, 240))
+            inside = cv2.erode(there, np.ones((5, 5))) > 0
+            # OpenCV rounds places to 1/32 pixel.
+            assert (np.abs(aligned.image.astype(int) - whole) > 3)[inside].mean() < 0.002
 
 
-@pytest.mark.parametrize("scale", [1.3, 0.5, 0.2, 0.07])
-def test_a_spot_comes_out_where_the_matrix_says_at_every_scale(scale):
-    factor = 128 / 240 / scale
-    points = (FACE - (300, 286)) * factor + (901.3, 850.8)
-    spot = np.array([[901.3 + 60 * factor, 850.8 - 25 * factor]])
-    y, x = np.mgrid[:1800, :1800]
-    photo = 255 * np.exp(-((x - spot[0, 0]) ** 2 + (y - spot[0, 1]) ** 2) / (2 * (6 * factor) ** 2))
-    aligned = align_face(photo.astype(np.uint8)[..., None].repeat(3, axis=2), points, 128)
-    weight = aligned.image[..., 0].astype(float)
-    rows, columns = np.mgrid[:128, :128]
-    found = (columns * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
-    np.testing.assert_allclose(found, transform_points(spot, aligned.matrix)[0], atol=0.05)
+def test_a_spot_comes_out_where_the_matrix_says_at_every_scale():
+    for scale in [1.3, 0.5, 0.2, 0.07]:
+        factor = 128 / 240 / scale
+        points = (FACE - (300, 286)) * factor + (901.3, 850.8)
+        spot = np.array([[901.3 + 60 * factor, 850.8 - 25 * factor]])
+        y, x = np.mgrid[:1800, :1800]
+        photo = 255 * np.exp(-((x - spot[0, 0]) ** 2 + (y - spot[0, 1]) ** 2) / (2 * (6 * factor) ** 2))
+        aligned = align_face(photo.astype(np.uint8)[..., None].repeat(3, axis=2), points, 128)
+        weight = aligned.image[..., 0].astype(float)
+        rows, columns = np.mgrid[:128, :128]
+        found = (columns * weight).sum() / weight.sum(), (rows * weight).sum() / weight.sum()
+        np.testing.assert_allclose(found, transform_points(spot, aligned.matrix)[0], atol=0.05)

@@ -68,9 +68,8 @@ def test_every_part_of_the_latent_reaches_the_picture():
         assert (part != 0).any(dim=1).all()
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_sizes_that_contradict_each_other_are_refused():
+    for options in [
         {"widths": (8, 8, 8)},
         {"detail_widths": (8,), "detail_blocks": (0,)},
         {"detail_blocks": (0,)},
@@ -79,11 +78,9 @@ def test_every_part_of_the_latent_reaches_the_picture():
         {"latent_channels": (-1, 2)},
         {"global_dim": 0},
         {"noise": -0.1},
-    ],
-)
-def test_sizes_that_contradict_each_other_are_refused(options):
-    with pytest.raises(FeatureblendError, match="model options"):
-        build(AUTOENCODERS, "hierarchical", {**HIERARCHICAL, **options})
+    ]:
+        with pytest.raises(FeatureblendError, match="model options"):
+            build(AUTOENCODERS, "hierarchical", {**HIERARCHICAL, **options})
 
 
 # --- triplets from files
@@ -311,19 +308,16 @@ def test_lpips_weights_reach_the_loss_and_the_scores(tmp_path):
     assert all(parameter.grad is None for parameter in trainer.networks.lpips.parameters())
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_settings_that_contradict_each_other_are_refused():
+    for change, message in [
         ({"from_scratch": False}, "--lpips-weights FILE, or do without with --from-scratch"),
         ({"lpips_weights": ("alex.pth",)}, "contradict each other"),
         ({"lpips_weights": ("alex.pth",), "losses": LossWeights(l1=1.0), "from_scratch": False}, "losses.lpips is 0"),
         ({"lpips_side": 16}, "32 pixels or more"),
         ({"triplet_share": 1.5}, "triplet_share must be between 0 and 1"),
-    ],
-)
-def test_settings_that_contradict_each_other_are_refused(change, message):
-    with pytest.raises(FeatureblendError, match=message):
-        Trainer(dataclasses.replace(TAUGHT, **change), faces(), triplets())
+    ]:
+        with pytest.raises(FeatureblendError, match=message):
+            Trainer(dataclasses.replace(TAUGHT, **change), faces(), triplets())
 
 
 # --- triplets from a generator
