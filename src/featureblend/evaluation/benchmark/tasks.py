@@ -174,9 +174,8 @@ def command(spec: Mapping[str, Any]) -> Call:
 
     words = ["-m", "featureblend", "blend", *spec["photos"], "-o", spec["out"], "--size", "512", "--quiet"]
     if spec["name"].startswith("facemorpher"):
-        program = (
-            "import sys; from facemorpher import averager; averager(sys.argv[1:3], 512, 512, out_filename=sys.argv[3])"
-        )
+        wanted = "width=512, height=512, out_filename=sys.argv[3]"
+        program = f"import sys; from facemorpher import averager; averager(sys.argv[1:3], {wanted})"
         words = ["-c", program, *spec["photos"], spec["out"]]
 
     def call() -> None:
