@@ -240,18 +240,17 @@ class _Page:
     def _example(self) -> Callable[..., Update]:
         def picked(event: gr.SelectData, *values: Any) -> Update:
             path = EXAMPLE_FILES[event.index]
-            return self._guard(self._put)([(path.name, path.read_bytes())], values)
+            return self._put([(path.name, path.read_bytes())], values)
 
-        return picked
+        return self._guard(picked)
 
     def _example_pair(self) -> Callable[..., Update]:
         def picked(event: gr.SelectData, *values: Any) -> Update:
             """Two examples instead of what was on the table."""
             paths = [EXAMPLE_FILES[place] for place in EXAMPLE_PAIRS[event.index]]
-            files = [(path.name, path.read_bytes()) for path in paths]
-            return self._guard(self._put)(files, [(), *values[1:]])
+            return self._put([(path.name, path.read_bytes()) for path in paths], [(), *values[1:]])
 
-        return picked
+        return self._guard(picked)
 
     def _swapped(self, *values: Any) -> Update:
         table, weights, look = _read(values)
