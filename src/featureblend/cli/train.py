@@ -232,7 +232,7 @@ class Export(Quiet):
 
 @dataclass(kw_only=True)
 class Push(Command):
-    """Put a model folder on the Hugging Face Hub (needs the extra 'hub'), for `--model org/name` everywhere.
+    """Put a model folder on the Hugging Face Hub (needs the extra 'hub'), where every command can take it from.
 
     Log in with `hf auth login` first. HF_ENDPOINT names another server.
 

@@ -276,7 +276,7 @@ def sections() -> dict[str, list[Figure]]:
 
     Examples
     --------
-    >>> [figure.name for figure in sections()["Who is recognised"]]
+    >>> [figure.name for figure in sections()["Who is recognised"]][:2]
     ['mmpmr', 'weaker_parent']
     """
     found: dict[str, list[Figure]] = {}
