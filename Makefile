@@ -15,7 +15,8 @@ demo: $(VENV)/plain.stamp
 web: $(VENV)/web.stamp
 	$(BIN)/featureblend web
 
-test: $(VENV)/dev.stamp lint browser runtime
+test: $(VENV)/dev.stamp lint browser
+	-@$(BIN)/python tools/fetch_web_runtime.py
 	$(PYTEST) --doctest-modules src tests
 
 # The plain install and its tests: files that need the extras are left out (conftest.py).
