@@ -472,7 +472,7 @@ def test_ctrl_c_stops_all_workers_and_the_run_goes_on(folder, tmp_path, monkeypa
     command = [sys.executable, str(tmp_path / "script.py"), str(folder), str(tmp_path / "out.tar")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     parts, start = tmp_path / "out.tar.part", time.monotonic()
-    while not list(parts.glob("*.csv")) and process.poll() is None and time.monotonic() - start < 120:
+    while not list(parts.glob("[0-9]*.csv")) and process.poll() is None and time.monotonic() - start < 120:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     error = process.communicate(timeout=60)[1]

@@ -29,7 +29,7 @@ function featureblendPlay(button) {
   }, 120);
 }
 
-// Whoever moves the slider wants the picture to stay.
+// Whoever touches the slider wants the picture to stay, also where it stands at an end.
 function featureblendHold(range) {
   const button = range.closest(".fb-player").querySelector(".fb-play");
   if (button.dataset.timer) featureblendPlay(button);
