@@ -57,7 +57,7 @@ def test_a_slider_that_moves_while_the_blend_is_measured_keeps_its_picture(studi
 
 def test_an_example_that_nobody_picked_is_a_sentence_on_the_page(page, values):
     """What a request without a picture's place comes to."""
-    for handler in (page._example(), page._example_pair()):
+    for handler in (page._example([[0]]), page._example([[0, 1]], afresh=True)):
         update = handler(None, *values)
         assert list(update) == [page.at.message]
         assert "terminal says more" in update[page.at.message]

@@ -112,8 +112,9 @@ class _Page:
         at.before.input(*settled, **quick)
         then_measured(at.drop.upload(self._guard(self._dropped), [at.drop, *self.inputs], table, **slow))
         then_measured(at.webcam.input(self._guard(self._photographed), [at.webcam, *self.inputs], table, **slow))
-        then_measured(at.examples.select(self._example(), self.inputs, table, **slow))
-        then_measured(at.pairs.select(self._example_pair(), self.inputs, table, **slow))
+        alone = [[place] for place in range(len(EXAMPLE_FILES))]
+        then_measured(at.examples.select(self._example(alone), self.inputs, table, **slow))
+        then_measured(at.pairs.select(self._example(EXAMPLE_PAIRS, afresh=True), self.inputs, table, **slow))
         then_measured(at.swap.click(self._guard(self._swapped), self.inputs, table, **slow))
         for place, card in enumerate(at.cards):
             then_measured(card["remove"].click(self._guard(self._remover(place)), self.inputs, table, **slow))
@@ -237,18 +238,13 @@ class _Page:
         taken = sum(photo.name.startswith("webcam") for photo in values[0])
         return self._put([(f"webcam {taken + 1}", _taken(path)[1])], values)
 
-    def _example(self) -> Callable[..., Update]:
-        def picked(event: gr.SelectData, *values: Any) -> Update:
-            path = EXAMPLE_FILES[event.index]
-            return self._put([(path.name, path.read_bytes())], values)
+    def _example(self, shown: Sequence[Sequence[int]], afresh: bool = False) -> Callable[..., Update]:
+        """Put on the table whom the picked picture shows; afresh, in place of whoever is there."""
 
-        return self._guard(picked)
-
-    def _example_pair(self) -> Callable[..., Update]:
         def picked(event: gr.SelectData, *values: Any) -> Update:
-            """Two examples instead of what was on the table."""
-            paths = [EXAMPLE_FILES[place] for place in EXAMPLE_PAIRS[event.index]]
-            return self._put([(path.name, path.read_bytes()) for path in paths], [(), *values[1:]])
+            paths = [EXAMPLE_FILES[place] for place in shown[event.index]]
+            there = [() if afresh else values[0], *values[1:]]
+            return self._put([(path.name, path.read_bytes()) for path in paths], there)
 
         return self._guard(picked)
 

@@ -163,10 +163,8 @@ def add_detail(
     if skin is None or len(skin) < side:
         skin = skin_around(_scaled(outside, side))
     # Both alike: an outline with the contrast of the old skin before bands of the new one would glow.
-    outlines, outside = (
-        tinted(one, _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None])
-        for one in (outlines, outside)
-    )
+    old, new, share = _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None]
+    outlines, outside = (tinted(one, old, new, share) for one in (outlines, outside))
     detail = sum(
         image * _enlarged(share.astype(np.float32), size)[..., None]
         for image, share in zip(images, chosen, strict=True)
