@@ -17,8 +17,6 @@ from .compositing.between import Meetings
 from .pipeline import BlendOptions, as_seen, blended, finished
 from .quality import identity_distances
 
-__all__ = ["Balancing", "even_shares", "even_weight", "least_sure", "recognized_shares", "surest"]
-
 STEPS = 8
 """Halvings: the weight is right to 1/256."""
 

@@ -10,16 +10,6 @@ from ..faces.masks import hull_mask
 from ..metrics.inputs import check_pair
 from .compositing.restoration import broad
 
-__all__ = [
-    "broad_error",
-    "colour_spread",
-    "face_width",
-    "fineness",
-    "light_ratio",
-    "mouth_opening",
-    "reconstruction_errors",
-]
-
 BRIDGE = slice(27, 31)
 """Bridge of the nose among the 68 landmarks."""
 

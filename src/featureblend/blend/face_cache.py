@@ -18,8 +18,6 @@ from ..io.inputs import Input, read_input
 from ..io.photo_warnings import PhotoWarning
 from .blender import Blender, Which
 
-__all__ = ["FaceCache", "RememberingBlender"]
-
 ROOM = 400 << 20
 """Bytes of photos that are kept; faces and their aligned crops, some 200 kB a photo, are kept of all."""
 

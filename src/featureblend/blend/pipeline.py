@@ -32,21 +32,6 @@ from .compositing.composing import (
 from .compositing.skin import skin_of
 from .recipes import normalised_weights
 
-__all__ = [
-    "METHODS",
-    "BlendKeywords",
-    "BlendOptions",
-    "BlendedCrop",
-    "EncodedFaces",
-    "as_seen",
-    "as_shown",
-    "blended",
-    "cleaned",
-    "encoded",
-    "finished",
-    "resolved",
-]
-
 METHODS = ("latent", *BASELINES)
 """Ways to blend: 'latent' is this project's; the others need no learning and share the aligned faces."""
 

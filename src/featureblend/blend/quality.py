@@ -21,16 +21,6 @@ from ..metrics.scores import psnr
 from . import conditions
 from .pipeline import BlendedCrop
 
-__all__ = [
-    "MEANINGS",
-    "Measuring",
-    "check_measuring",
-    "identity_distances",
-    "is_restored",
-    "measure_quality",
-    "photo_warnings",
-]
-
 Measuring = Literal["none", "pictures", "identity"]
 """How much is measured: nothing, what the pictures tell, or also who is recognised in them."""
 

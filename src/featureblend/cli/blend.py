@@ -28,8 +28,6 @@ from .groups import (
 )
 from .options import argument, flag, option
 
-__all__ = ["Batch", "Blend", "Replay"]
-
 
 @dataclass(kw_only=True)
 class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):

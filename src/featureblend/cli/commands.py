@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["COMMANDS", "main"]
-
 try:
     import os
     from collections.abc import Sequence

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from .options import Command, Option, parser_of, reader_of, summary
 
-__all__ = ["SHELLS", "completion_script"]
-
 SHELLS = ("bash", "zsh", "fish")
 
 

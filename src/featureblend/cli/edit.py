@@ -24,8 +24,6 @@ from .groups import (
 )
 from .options import argument, flag, option, with_default
 
-__all__ = ["Average", "Continuum", "Encode", "Mix", "Symmetrize", "Transform"]
-
 
 @dataclass(kw_only=True)
 class Continuum(FaceChoices, Source, Look, Warping, Output, Quiet):

@@ -14,8 +14,6 @@ from .groups import FaceChoices, Mending, Model, Quiet, keep_photos, print_warni
 from .options import argument, flag, option
 from .train import PREPARED, presets
 
-__all__ = ["Benchmark", "Compare", "Evaluate"]
-
 METHODS = (
     "Some of latent, latent-network, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, fourier, poisson, "
     "gaussian-poisson, morph; all if left out."

@@ -17,24 +17,6 @@ if TYPE_CHECKING:
     from ..blend.blender import Blender
     from ..io.inputs import Skipped
 
-__all__ = [
-    "BACKGROUNDS",
-    "CUTS",
-    "FaceChoice",
-    "FaceChoices",
-    "Look",
-    "Mending",
-    "Model",
-    "Output",
-    "Quiet",
-    "Source",
-    "Warping",
-    "keep_photos",
-    "methods",
-    "print_measures",
-    "print_skipped",
-    "print_warnings",
-]
 
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 CUTS = ("head", "face")

@@ -19,23 +19,6 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 from ..errors import FeatureblendError
 
-__all__ = [
-    "Command",
-    "Option",
-    "argument",
-    "flag",
-    "integer",
-    "number",
-    "number_or_word",
-    "option",
-    "options_of",
-    "parse",
-    "parser_of",
-    "reader_of",
-    "summary",
-    "with_default",
-]
-
 NEGATIVE = re.compile(r"-(\d+[.,]?\d*|[.,]\d+)%?")
 
 C = TypeVar("C", bound="Command")

@@ -11,8 +11,6 @@ from ..io.extras import require
 from .groups import Quiet
 from .options import flag, option
 
-__all__ = ["Reproduce"]
-
 QUICK_MINUTES = 8
 """Leaves more than one of ten minutes for measuring and drawing."""
 

@@ -12,8 +12,6 @@ from ..io.extras import require
 from .groups import Quiet, print_warnings
 from .options import Command, argument, flag, option
 
-__all__ = ["PREPARED", "Export", "Prepare", "Push", "Train"]
-
 PREPARED = "--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`"
 
 

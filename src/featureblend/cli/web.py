@@ -10,8 +10,6 @@ from ..io.extras import require
 from .groups import Mending
 from .options import flag, option
 
-__all__ = ["Web"]
-
 
 @dataclass(kw_only=True)
 class Web(Mending):

@@ -37,8 +37,6 @@ from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
 from .rendering import combined, edit_recipe, hair_kept, latents_in_shape, progress, recorded_size, summed
 
-__all__ = ["AVERAGE_METHODS", "Average", "average", "read_weights", "write_skipped"]
-
 COARSE = 2
 """Pixels of the model's pictures from which on an average is the networks': what they draw in single pixels is softer
 than the average of many photos."""

@@ -29,19 +29,6 @@ from ..io.inputs import Skipped, read_folder
 from ..io.progress import Progress
 from ..io.tables import as_on_disk, parse_number, parse_numbers, read_table
 
-__all__ = [
-    "OPTIONS",
-    "TABLE",
-    "BatchReport",
-    "BatchSettings",
-    "Row",
-    "asked_cells",
-    "every_pair",
-    "finished_lines",
-    "read_rows",
-    "run_batch",
-]
-
 TABLE = "results.csv"
 """What the table of a batch is called, in the folder with its pictures."""
 

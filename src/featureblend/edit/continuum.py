@@ -28,8 +28,6 @@ from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
 from .rendering import combined, edit_recipe, finished, hair_kept, latents_in_shape, progress, recorded_size, summed
 
-__all__ = ["EASES", "MAX_BEYOND", "MAX_STEPS", "Continuum", "continuum", "positions"]
-
 EASES: Mapping[str, Callable[[float], float]] = {
     "linear": lambda t: t,
     "in": lambda t: t * t,

@@ -13,8 +13,6 @@ from ..io.files import make_folder, require_parent
 from ..io.metadata import save_picture
 from ..io.sheets import labelled_row
 
-__all__ = ["write_demo"]
-
 
 def write_demo(out: str | os.PathLike[str], model: str | os.PathLike[str] | None = None) -> Blend:
     """Blend the example faces and write first, blend and second side by side, labelled.

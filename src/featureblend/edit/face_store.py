@@ -24,8 +24,6 @@ from ..io.inputs import Input, Skipped, input_name, read_folder
 from ..io.photo_warnings import PhotoWarning
 from .rendering import progress
 
-__all__ = ["FaceStore", "Gathered", "cleaned_one_by_one", "gather", "inputs_of", "noted", "with_photo"]
-
 
 class FaceStore(Sequence[AlignedFace]):
     """Aligned faces of one size, in order; of each only landmarks, matrix and a code's latent stay in memory.

@@ -25,8 +25,6 @@ from ..metrics.distance import picture_distance
 from ..metrics.scores import sharpness
 from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, recorded_size
 
-__all__ = ["REGIONS", "mix", "region_mask"]
-
 REGIONS: Mapping[str, tuple[int, ...]] = {
     "eyes": (*range(17, 27), *range(36, 48)),
     "nose": tuple(range(27, 36)),

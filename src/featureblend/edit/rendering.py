@@ -24,18 +24,6 @@ from ..io.tables import flag
 from ..model.fine_mixing import sum_fine
 from ..model.mixing import Source
 
-__all__ = [
-    "combined",
-    "edit_recipe",
-    "finished",
-    "hair_kept",
-    "latents_in_shape",
-    "placed_parts",
-    "progress",
-    "recorded_size",
-    "summed",
-]
-
 BATCH = 16
 """Faces that are encoded at once."""
 

@@ -28,17 +28,6 @@ from .continuum import Continuum, continuum
 from .mix import mix
 from .transform import symmetrize, transform, transform_along
 
-__all__ = [
-    "EDITS",
-    "Replayed",
-    "find_inputs",
-    "find_recipe_model",
-    "is_same",
-    "likely_folders",
-    "replay",
-    "replayed_path",
-]
-
 
 def _blend(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
     options = dict(recipe.get("options") or {})

@@ -40,8 +40,6 @@ from .rendering import (
     with_source,
 )
 
-__all__ = ["MAX_AMOUNT", "symmetrize", "transform", "transform_along"]
-
 MAX_AMOUNT = 10.0
 """Larger amounts are refused: a landmark would leave the picture."""
 

@@ -23,8 +23,6 @@ from ..io.metadata import save_picture
 from ..io.sheets import labelled_sheet
 from .methods import VARIANTS, check_methods, default_methods, method_names, variant_of
 
-__all__ = ["COMPARED_METHODS", "Comparison", "compare"]
-
 COMPARED_METHODS = tuple(name for name in method_names() if name != "pca")
 """The methods that need no training faces."""
 

@@ -25,7 +25,6 @@ from .protocols import Drawn
 if TYPE_CHECKING:
     from .summary import Measured
 
-__all__ = ["CLEAN", "DEGRADATIONS", "add_degraded", "degrade", "given_back"]
 
 CLEAN = "clean"
 """Name of the undamaged face, beside `DEGRADATIONS`."""

@@ -13,21 +13,6 @@ from ..metrics.patch_statistics import FEATURES_NAME, SIDE
 from ..metrics.variety import SMALL_SIDE
 from .degradation import CLEAN
 
-__all__ = [
-    "CEILING",
-    "FIGURES",
-    "LPIPS_PAIRS",
-    "REAL",
-    "TRAINING_FACES",
-    "Figure",
-    "badness",
-    "best_methods",
-    "current_name",
-    "figure_rows",
-    "sections",
-    "shown_value",
-]
-
 REAL = "real"
 """Name of the line that holds the figures of real faces: what a blend could reach."""
 

@@ -15,17 +15,6 @@ from .protocols import Drawn
 if TYPE_CHECKING:
     from .measuring import PairResult
 
-__all__ = [
-    "FALSE_MATCH_RATE",
-    "add_identity",
-    "check_identity",
-    "embedding",
-    "impostor_similarities",
-    "known_faces",
-    "match_threshold",
-    "mean_embeddings",
-    "similarity",
-]
 
 FALSE_MATCH_RATE = 0.001
 """One impostor in a thousand passes: FRONTEX's requirement for border control, at which MMPMR is usually reported."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ..metrics.inception import Inception
     from ..metrics.lpips import Lpips
 
-__all__ = ["Extractors", "feature_lines", "find_extractors"]
-
 
 @dataclass(frozen=True)
 class Extractors:

@@ -23,8 +23,6 @@ from ..errors import FeatureblendError
 from ..io.tables import check_choice
 from .figures import CEILING, FIGURES, REAL, best_methods, current_name, shown_value
 
-__all__ = ["markdown_table", "pasted", "read_metrics"]
-
 PLACE = re.compile(
     r"(?P<start><!-- evaluation:(?P<what>[^>]*)-->\n)(?P<table>.*?)(?P<end><!-- end of evaluation -->)", re.DOTALL
 )

@@ -24,8 +24,6 @@ from .methods import Autoencoder, Made, System
 from .pairs import Face, Pair, described, score_blend, score_path
 from .protocols import Drawn
 
-__all__ = ["HALF", "Measurer", "PairResult", "attempt", "small_picture"]
-
 HALF = np.array([0.5, 0.5])
 """Weights of an even blend."""
 

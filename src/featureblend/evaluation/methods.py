@@ -23,23 +23,6 @@ from ..model.networks import Networks
 from .pairs import Face, Pair
 from .pca import PrincipalComponents
 
-__all__ = [
-    "NOTES",
-    "VARIANTS",
-    "Autoencoder",
-    "Baseline",
-    "Made",
-    "Model",
-    "Pca",
-    "System",
-    "Variant",
-    "check_methods",
-    "default_methods",
-    "method_names",
-    "parse_also",
-    "variant_of",
-]
-
 
 @dataclass(frozen=True)
 class Variant:

@@ -15,8 +15,6 @@ from ..io.files import atomic_path
 from ..io.templates import render
 from .figures import best_methods, shown_value
 
-__all__ = ["data_url", "write_page"]
-
 
 def write_page(path: str | os.PathLike[str], template: str, **values: Any) -> Path:
     """Write a page.

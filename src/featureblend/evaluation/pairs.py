@@ -23,8 +23,6 @@ from ..metrics.scores import sharpness
 from ..metrics.skin import colour_between, skin_colour
 from ..metrics.spectrum import radial_spectrum
 
-__all__ = ["Face", "Pair", "described", "described_side", "score_blend", "score_path"]
-
 FINER_SIDE = 256
 """Pictures of this side or more are described at it, others at the features' own."""
 

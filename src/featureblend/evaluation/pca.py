@@ -12,8 +12,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from ..metrics.inputs import as_stack
 
-__all__ = ["PrincipalComponents", "fit_components"]
-
 BLOCK = 4096
 """Columns handled at a time, so that not all training pictures are converted to float at once."""
 

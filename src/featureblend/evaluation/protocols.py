@@ -11,8 +11,6 @@ from ..errors import FeatureblendError
 from ..io.tables import check_choice
 from ..training.dataset import FaceSet, face_pairs
 
-__all__ = ["PROTOCOLS", "Drawn", "Protocol", "draw", "find_protocol"]
-
 LEAST_REFERENCE = 10
 """Least number of real faces, of people who are no parents, for the two-sample scores."""
 

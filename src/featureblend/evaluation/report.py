@@ -17,8 +17,6 @@ from .learned import feature_lines
 from .pages import data_url, write_page
 from .protocols import Drawn
 
-__all__ = ["ReportMethod", "box_plot", "shown_pairs", "write_report"]
-
 EXAMPLES, WORST = 12, 10
 """Pairs shown of all methods, the first ones; and of each method, its most ghosted."""
 

@@ -20,8 +20,6 @@ from .measuring import PairResult
 from .protocols import Drawn
 from .summary import Measured
 
-__all__ = ["VERSIONS_FILE", "Results", "kept_line", "measurement_versions"]
-
 VERSIONS_FILE = Path(__file__).parent / "versions.json"
 """The version of each part of the measurement. `python tools/measurement.py --renew` raises them; a test holds them."""
 

@@ -45,8 +45,6 @@ from .report import ReportMethod, shown_pairs, write_report
 from .results import Results, kept_line
 from .summary import Measured, Reference, measure_real, score_all, summarise
 
-__all__ = ["evaluate"]
-
 PCA_FACES = 3000
 """Faces of the train split that PCA is fitted on, the first ones: 3000 make a basis for 1280 numbers in a minute."""
 

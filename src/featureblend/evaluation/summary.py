@@ -21,17 +21,6 @@ from .methods import System
 from .pairs import described_side
 from .protocols import Drawn
 
-__all__ = [
-    "Measured",
-    "Reference",
-    "measure_all",
-    "measure_real",
-    "nearest_training",
-    "score_all",
-    "score_set",
-    "summarise",
-]
-
 LEAST_BLENDS = 10
 """Fewest blends for scores of sets."""
 

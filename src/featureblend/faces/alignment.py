@@ -13,20 +13,6 @@ from ..io.image import to_uint8
 from ..io.photo_warnings import PhotoWarning
 from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
-__all__ = [
-    "AlignedFace",
-    "CropTemplate",
-    "align_face",
-    "corners",
-    "crop_matrix",
-    "invert_matrix",
-    "rescaling",
-    "resized",
-    "similarity_matrix",
-    "transform_points",
-    "warped",
-]
-
 BEYOND = 0.02
 """How softly a photo's edge goes on where the crop is larger, as a share of the crop's side."""
 COARSE = 128

@@ -18,8 +18,6 @@ import numpy as np
 
 from .alignment import resized
 
-__all__ = ["COVERINGS", "Covering", "covered_by", "gradients", "scores"]
-
 WEIGHTS = Path(__file__).parent / "networks" / "coverings.npz"
 """What ``tools/fit_coverings.py`` wrote: for each covering a weight a gradient, and the threshold."""
 

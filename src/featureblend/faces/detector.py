@@ -14,8 +14,6 @@ from ..io.tables import whole
 from .finder import FaceFinder, MeshFace
 from .landmarks import seen_landmarks
 
-__all__ = ["Face", "FaceDetector", "Search", "choose_face"]
-
 TILTED = 60.0
 """Degrees up to which a head counts as held on one side, in a photo that is upright; beyond, the photo is turned."""
 

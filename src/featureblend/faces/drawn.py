@@ -8,8 +8,6 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 
-__all__ = ["LABELS", "draw_face", "draw_faces", "draw_labels"]
-
 LABELS = ("background", "skin", "clothes", "hair")
 """What a place of a drawing shows; skin are face, ears and neck."""
 

@@ -19,8 +19,6 @@ import numpy as np
 
 from ..io.onnx import open_network
 
-__all__ = ["FaceFinder", "MeshFace"]
-
 NETWORKS = Path(__file__).parent / "networks"
 """What ``tools/convert_face_networks.py`` wrote."""
 

@@ -9,20 +9,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = [
-    "CENTRE",
-    "RADII",
-    "REGIONS",
-    "above_mouth",
-    "around_face",
-    "face_mask",
-    "hull_mask",
-    "outside_face",
-    "outside_features",
-    "region_masks",
-    "rescaled_points",
-]
-
 CENTRE = (0.5, 0.56)
 """Middle of the face in an aligned crop: x and y as shares of its side, y downwards."""
 

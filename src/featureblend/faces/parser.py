@@ -23,8 +23,6 @@ import numpy as np
 from ..io.onnx import open_network
 from .alignment import blurred, resized
 
-__all__ = ["CLASSES", "FaceParts", "anyones_hair", "face_parts", "guided_filter"]
-
 NETWORK = Path(__file__).parent / "networks" / "face_parser.onnx"
 CLASSES = ("background", "skin", "clothes", "hair")
 """In the order of the network's results. Skin are face, ears and neck, and what lies on a face, such as glasses."""

@@ -10,8 +10,6 @@ import numpy as np
 
 from .landmarks import landmarks_of
 
-__all__ = ["HeadPose", "canonical_mesh", "head_pose"]
-
 CANONICAL = Path(__file__).parent / "networks" / "canonical_mesh.npz"
 """What ``tools/make_canonical_mesh.py`` wrote."""
 STEADY = [8, *range(17, 68)]

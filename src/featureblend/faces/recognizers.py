@@ -38,15 +38,6 @@ from ..io.tables import check_choice
 from .alignment import similarity_matrix
 from .landmarks import LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 
-__all__ = [
-    "RECOGNIZERS",
-    "DlibRecognizer",
-    "Recognizer",
-    "SFaceRecognizer",
-    "further_recognizers",
-    "open_recognizer",
-]
-
 KEPT = 4096
 """So many embeddings are kept, of 1 kB each: one takes 0.1 s and more."""
 

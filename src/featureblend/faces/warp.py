@@ -15,8 +15,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from ..io.image import to_uint8
 
-__all__ = ["mean_shape", "warp_map", "warp_to_mean", "warp_to_shape"]
-
 BORDER_POINTS = 6
 """Fixed points along each side of the crop, corners among them."""
 
@@ -239,5 +237,6 @@ def warp_to_mean(
 
 
 def sample(image: np.ndarray, mapping: np.ndarray) -> np.ndarray:
+    """Take an (H, W, 3) image at the (h, w, 2) places, x before y, that a mapping names: (h, w, 3) float32."""
     columns, rows = np.ascontiguousarray(mapping[..., 0]), np.ascontiguousarray(mapping[..., 1])
     return cv2.remap(image.astype(np.float32), columns, rows, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)

@@ -14,8 +14,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from .files import as_path, atomic_path, read_error, require_parent, writing
 
-__all__ = ["CODE_SUFFIX", "Code"]
-
 CODE_SUFFIX = ".npz"
 """The ending of code files."""
 

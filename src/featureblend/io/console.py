@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Ended", "accept_any_text", "ending_on_signals"]
-
 
 def accept_any_text() -> None:
     r"""Make stdout and stderr accept any text, whatever the terminal can show.

@@ -6,8 +6,6 @@ import importlib.util
 
 from ..errors import FeatureblendError
 
-__all__ = ["require"]
-
 
 def require(extra: str, *modules: str) -> None:
     """Check that modules are installed, before any work is done that needs them.

@@ -13,22 +13,6 @@ from typing import Any
 
 from ..errors import FeatureblendError
 
-__all__ = [
-    "as_path",
-    "atomic_path",
-    "cut",
-    "keep_inputs",
-    "make_folder",
-    "parse_json",
-    "read_error",
-    "readable_name",
-    "require_parent",
-    "sha256",
-    "short_name",
-    "write_json",
-    "writing",
-]
-
 
 def as_path(path: Any) -> Path:
     """A file's name as a `Path`.

@@ -14,18 +14,6 @@ from .files import readable_name
 from .image import Photo, not_a_photo, photo_name
 from .metadata import was_made_here
 
-__all__ = [
-    "Folder",
-    "Input",
-    "Skipped",
-    "files_in",
-    "input_files",
-    "input_name",
-    "made_here",
-    "read_folder",
-    "read_input",
-]
-
 Input: TypeAlias = Photo | Code
 """A photo (path, PIL image, or (H, W, 3) uint8 array) or a code (`Code`, or the path of its ``.npz``)."""
 

@@ -27,18 +27,6 @@ from ..errors import FeatureblendError
 from .files import parse_json, read_error, write_json
 from .image import picture_path, save_image
 
-__all__ = [
-    "SHOWN_TOGETHER",
-    "has_room",
-    "read_recipe",
-    "save_options",
-    "save_picture",
-    "source_type",
-    "video_entries",
-    "was_made_here",
-    "write_recipe",
-]
-
 CHUNK = "featureblend"
 """Keyword of the PNG text chunk with the recipe."""
 

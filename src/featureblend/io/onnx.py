@@ -8,8 +8,6 @@ from typing import Any
 
 from ..errors import FeatureblendError
 
-__all__ = ["DEVICES", "DEVICE_NAMES", "choose_device", "open_network"]
-
 DEVICES = {
     "cuda": "CUDAExecutionProvider",
     "coreml": "CoreMLExecutionProvider",

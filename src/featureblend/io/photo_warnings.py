@@ -10,19 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = [
-    "CHOOSE_FACE",
-    "FIRST_OF_SEVERAL",
-    "MONOCHROME",
-    "NO_RESTORATION",
-    "TURNED_UPRIGHT",
-    "PhotoWarning",
-    "counted",
-    "cut_short",
-    "several_faces",
-    "told",
-]
-
 NO_RESTORATION = "--no-mend, in Python mend=False, leaves it as it is"
 """What to do where a photo was restored that is meant to look so. The web page puts its own words in place of this and
 the next."""

@@ -16,8 +16,6 @@ from typing import Any
 
 from ..errors import FeatureblendError
 
-__all__ = ["Run", "allow_interrupts", "end_with_parent", "interrupts_held", "processes"]
-
 Run = Callable[..., Iterable[Any]]
 """`map`, or one that calls the function in other processes."""
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["Progress"]
-
 
 class Progress(tqdm):  # type: ignore[type-arg]
     """tqdm's bar on a terminal; elsewhere, such as in a log, one line at the end."""

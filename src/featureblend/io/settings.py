@@ -7,8 +7,6 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import FeatureblendError
 
-__all__ = ["from_dict", "to_dict"]
-
 T = TypeVar("T")
 
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["grid", "labelled_row", "labelled_sheet"]
-
 
 def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
     """Lay equally sized pictures out in rows.

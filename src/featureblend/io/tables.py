@@ -17,18 +17,6 @@ from typing import Any
 from ..errors import FeatureblendError
 from .files import atomic_path, read_error
 
-__all__ = [
-    "as_on_disk",
-    "check_choice",
-    "flag",
-    "number",
-    "parse_number",
-    "parse_numbers",
-    "read_table",
-    "whole",
-    "write_table",
-]
-
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with

@@ -6,8 +6,6 @@ from typing import Any
 
 from .extras import require
 
-__all__ = ["macros", "render"]
-
 
 def render(template: str, **values: Any) -> str:
     """Fill a template; in HTML, what is filled in is escaped.

@@ -21,8 +21,6 @@ from .metadata import save_options, save_picture, video_entries, write_recipe
 from .sheets import labelled_sheet
 from .tables import number, write_table
 
-__all__ = ["ANIMATIONS", "SHEETS", "VIDEOS", "check_out", "write_pictures"]
-
 VIDEOS = (".mp4", ".m4v", ".mov")
 ANIMATIONS = (".gif", ".webp")
 SHEETS = (".png", ".jpg", ".jpeg")

@@ -12,8 +12,6 @@ from ..io.extras import require
 from .inputs import Pictures, as_rows
 from .patch_statistics import image_features
 
-__all__ = ["auc", "fresh_critic_auc"]
-
 PENALTY = 30.0
 """Weight of the squared norm in the critic's regression, in units of one picture's likelihood."""
 

@@ -12,8 +12,6 @@ from ..errors import FeatureblendError
 from ..io.image import check_image
 from .inputs import check_pair
 
-__all__ = ["Distance", "balance", "balance_of_distances", "lab_levels", "levels_distance", "picture_distance"]
-
 Distance = Callable[[Any, Any], float]
 """A distance between two things of one kind: pictures by default, or embeddings with a distance of their own."""
 

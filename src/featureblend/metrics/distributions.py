@@ -13,13 +13,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import as_rows, squared_distances
 
-__all__ = [
-    "NeighbourAccuracy",
-    "fid",
-    "kid",
-    "nearest_neighbour_accuracy",
-]
-
 
 class NeighbourAccuracy(NamedTuple):
     """Shares of points whose nearest other point is of their own kind: 0.5 is ideal."""

@@ -21,8 +21,6 @@ from torch.nn import functional
 from .inputs import Pictures, as_stack
 from .weights import WeightsFile, fit_weights, read_tensors
 
-__all__ = ["PUBLISHED", "Inception", "inception_features", "load_inception"]
-
 PUBLISHED = {
     "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2": "pt_inception-2015-12-05",
 }

@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from ..io.image import check_image
 
-__all__ = ["Pictures", "as_rows", "as_stack", "check_pair", "luma", "squared_distances"]
-
 Pictures = np.ndarray | Sequence[np.ndarray]
 """One (H, W, 3) uint8 picture, an (N, H, W, 3) uint8 stack, or a sequence of pictures of one size; sRGB."""
 

@@ -8,8 +8,6 @@ import numpy as np
 
 from ..errors import FeatureblendError
 
-__all__ = ["bootstrap_interval"]
-
 
 def bootstrap_interval(
     values: np.ndarray,

@@ -27,8 +27,6 @@ from ..errors import FeatureblendError
 from .inputs import Pictures, as_stack
 from .weights import WeightsFile, find_weights, fit_weights, read_tensors
 
-__all__ = ["PUBLISHED", "Blur", "Lpips", "find_lpips", "known_name", "load_lpips", "lpips_distances"]
-
 PUBLISHED = {
     "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02": "alexnet-owt-7be5be79",
     "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0": "vgg16-397923af",

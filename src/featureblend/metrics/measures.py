@@ -13,8 +13,6 @@ from .distance import balance_of_distances, picture_distance
 from .ghosts import ghosting, hull_mask
 from .scores import sharpness
 
-__all__ = ["MEANINGS", "blend_measures", "face_distances", "similarities"]
-
 MEANINGS = {
     "sharpness": "fine detail, the parents' weighted mean = 1",
     "ghosting": "doubled outlines, 0 none to 1 a plain cross-dissolve",

@@ -11,8 +11,6 @@ from ..faces.landmarks import MIRRORED
 from ..faces.masks import hull_mask
 from .inputs import as_stack, luma
 
-__all__ = ["symmetry"]
-
 
 def symmetry(image: np.ndarray, landmarks: np.ndarray | None = None) -> float:
     """Left-right symmetry of a face: how alike it is to its mirror image.

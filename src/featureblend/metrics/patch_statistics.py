@@ -18,8 +18,6 @@ import numpy as np
 
 from .inputs import Pictures, as_stack
 
-__all__ = ["FEATURES_NAME", "SIDE", "image_features"]
-
 FEATURES_NAME = "patch-statistics-v1"
 """Name of the features, shown with every figure based on them. Changed features get a new name."""
 

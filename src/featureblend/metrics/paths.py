@@ -12,16 +12,6 @@ from ..errors import FeatureblendError
 from .distance import Distance, picture_distance
 from .inputs import Pictures, as_rows
 
-__all__ = [
-    "boundary_error",
-    "cycle_error",
-    "mean_distance",
-    "path_irregularity",
-    "path_lengths",
-    "path_positions",
-    "smoothness",
-]
-
 
 def path_lengths(continuum: Sequence[Any] | np.ndarray, distance: Distance = picture_distance) -> np.ndarray:
     """Distance of each step of a continuum.

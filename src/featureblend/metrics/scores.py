@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import Pictures, as_stack, check_pair, luma
 
-__all__ = ["MS_SSIM_WEIGHTS", "ms_ssim", "psnr", "relative_sharpness", "sharpness", "ssim"]
-
 WINDOW = 11
 """Width of the Gaussian window of SSIM in pixels; its standard deviation is 1.5 (Wang et al. 2004)."""
 

@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import check_pair
 
-__all__ = ["colour_between", "skin_between", "skin_colour"]
-
 TOLERANCE = 1.0
 """How far beyond its parents a blend's skin may lie, in units of CIE L, a and b: about what an eye can tell."""
 

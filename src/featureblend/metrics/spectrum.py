@@ -7,8 +7,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import Pictures, as_stack, luma
 
-__all__ = ["radial_spectrum", "spectrum_distance"]
-
 BANDS_PER_OCTAVE = 2
 """Rings of the radial spectrum."""
 

@@ -10,8 +10,6 @@ import numpy as np
 from ..errors import FeatureblendError
 from .inputs import Pictures, as_rows, as_stack, squared_distances
 
-__all__ = ["Nearest", "diversity", "nearest_distances"]
-
 SMALL_SIDE = 32
 """Pictures are compared at this many pixels a side."""
 

@@ -19,8 +19,6 @@ from ..io.files import sha256
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["WeightsFile", "find_weights", "fit_weights", "installed_weights", "read_tensors"]
-
 
 @dataclass(frozen=True)
 class WeightsFile:

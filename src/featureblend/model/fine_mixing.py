@@ -18,8 +18,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["EPS", "broad", "kept_energy", "kernel", "line_shares", "mix_fine", "sum_fine"]
-
 EPS = 1e-4
 """Energy of a place that counts as none."""
 

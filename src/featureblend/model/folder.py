@@ -26,18 +26,6 @@ from ..faces.alignment import CropTemplate
 from ..io.files import as_path, parse_json, sha256
 from ..io.settings import from_dict
 
-__all__ = [
-    "BUNDLED",
-    "CLEANER",
-    "DEFAULT_MODEL",
-    "FORMAT",
-    "ModelConfig",
-    "bundled_models",
-    "find_model",
-    "read_config",
-    "read_model_folder",
-]
-
 FORMAT = 1
 """Raised when a folder written before can no longer be read."""
 

@@ -18,8 +18,6 @@ from ..errors import FeatureblendError
 from ..io.extras import require
 from .folder import CLEANER, FORMAT, ModelConfig, read_config, read_model_folder
 
-__all__ = ["fetch_model", "hub_name", "model_card", "push_model"]
-
 NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]+))?")
 PACKAGE = "huggingface_hub"
 WEIGHTS = "model.safetensors"

@@ -25,8 +25,6 @@ from ..errors import FeatureblendError
 from ..faces.masks import above_mouth, outside_face, outside_features
 from .fine_mixing import mix_fine
 
-__all__ = ["Source", "mix", "plainest_latent", "source_weights"]
-
 Source = Literal["auto", "mean", "blend"] | int
 """Whose hair and background a blend has: 'auto' the best photo's, 'mean' everyone's by weight, 'blend' those between
 two photos' (`blend.compositing.between`, before anything is encoded), or a place in the list.

@@ -17,8 +17,6 @@ from ..io.onnx import open_network
 from .folder import CLEANER, read_model_folder
 from .mixing import Source, mix
 
-__all__ = ["Networks"]
-
 
 class Networks:
     """Encoder, decoder and cleaner of a model folder, opened when first needed.

@@ -26,8 +26,6 @@ from .rules import (
     Results,
 )
 
-__all__ = ["CLAIMS", "MERGING_CLAIM", "Claim"]
-
 
 @dataclass(frozen=True)
 class Claim:

@@ -11,8 +11,6 @@ from ..errors import FeatureblendError
 from ..faces.drawn import draw_faces
 from ..training.dataset import FaceSet
 
-__all__ = ["Subjects", "find_subjects"]
-
 QUICK = {"train": 300, "validation": 40, "test": 80}
 """Faces of each split in a quick run: the first ones of the data, or so many drawn ones."""
 

@@ -15,8 +15,6 @@ from .plan import PUBLISHED, Figure
 from .results import RunResult
 from .running import SHOWN
 
-__all__ = ["Drawing", "Exhibit", "draw_figure", "draw_rows"]
-
 COLOURS = ("#1d4fb8", "#c2410c", "#15803d", "#7c3aed", "#b45309", "#0e7490", "#be185d", "#4d7c0f", "#334155", "#dc2626")
 
 DPI, LARGEST = 90, 96

@@ -23,8 +23,6 @@ from ..metrics.patch_statistics import image_features
 from ..training.dataset import FaceSet
 from .results import PCA_FACES, Coder
 
-__all__ = ["BUNDLED", "MERGED_BASELINES", "PCA_WIDTHS", "Merged", "merge_all", "merged_rows", "merging_systems"]
-
 QUICK = Protocol("merging_quick", "test", 24, paths=2, steps=5, reference=200)
 FULL = replace(find_protocol("pairs1k_test"), name="merging1k", paths=10, steps=9)
 """What merges are measured on, the latter the pairs of `evaluate`; a change of one is a new name."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from ..errors import FeatureblendError
 
-__all__ = ["FIGURES", "PUBLISHED", "SEEDS", "Figure", "Run", "every_preset", "figures_named", "runs_of", "seeds_of"]
-
 PUBLISHED = "-published"
 """Ending of the presets that keep the flaw which a run of the paper had."""
 

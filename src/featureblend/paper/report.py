@@ -17,8 +17,6 @@ from .plan import Figure
 from .results import RunResult
 from .rules import CONFIRMED, EXPLAINED, REFUTED, Finding
 
-__all__ = ["Reproduction", "write_report"]
-
 PAIRS = 8
 """Pairs shown of every method."""
 

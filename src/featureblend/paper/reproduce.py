@@ -31,8 +31,6 @@ from .results import Coder, RunResult, measure_linear, measure_pca, measure_run
 from .running import progress_pictures, train_all
 from .schedule import plan_runs, plan_table
 
-__all__ = ["reproduce"]
-
 QUICK_IMAGES, QUICK_BATCH = 900, 8
 """Training images of a quick run, and how many a step: what lets all runs pass in ten minutes on two slow cores."""
 

@@ -20,8 +20,6 @@ from ..training.experiment import Experiment
 from ..training.networks import AUTOENCODERS, build
 from ..training.state import RunFolder
 
-__all__ = ["PCA_FACES", "Coder", "RunResult", "measure_linear", "measure_pca", "measure_run", "value_at"]
-
 MEASURED = 256
 """At most so many held-out faces, the first ones, are measured."""
 

@@ -27,8 +27,6 @@ from ..training.loop import train
 from ..training.state import RunFolder
 from .faces import Subjects
 
-__all__ = ["SHOWN", "progress_pictures", "train_all"]
-
 SLICE_MINUTES = 10.0
 """Longest slice of a run before the others get their turn."""
 

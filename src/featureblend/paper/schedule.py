@@ -21,8 +21,6 @@ from ..training.profile import flop_per_image
 from ..training.state import RunFolder
 from ..training.trainer import Trainer
 
-__all__ = ["Planned", "plan_runs", "plan_table"]
-
 LEAST_SECONDS, LEAST_STEPS = 2.0, 3
 """How long a run is timed, and how many steps at least."""
 

@@ -16,8 +16,6 @@ from ..errors import FeatureblendError
 from ..faces.landmarks import MIRRORED
 from .dataset import FaceSet
 
-__all__ = ["FaceBatches", "moved", "seeded", "seeded_on"]
-
 
 def seeded(*key: object) -> torch.Generator:
     """A CPU generator whose stream is fixed by the key, whatever was drawn before.

@@ -11,8 +11,6 @@ from .losses import adversarial
 from .networks.vgg import vgg_weights
 from .objective import LEARNERS, OBJECTIVES
 
-__all__ = ["check"]
-
 CHOICES = {
     "adversarial": adversarial.KINDS,
     "precision": ("fp32", "bf16"),

@@ -29,8 +29,6 @@ from ..metrics.variety import SMALL_SIDE, diversity
 from .experiment import Experiment
 from .state import RunFolder
 
-__all__ = ["ON_COLLAPSE", "CollapseGuard", "CollapseWatch", "Limits", "diversities", "margin"]
-
 ON_COLLAPSE = ("stop", "warn")
 """What a run may do when it collapses."""
 

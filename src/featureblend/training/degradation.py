@@ -14,8 +14,6 @@ from torch.nn import functional
 
 from .batches import moved, seeded, seeded_on
 
-__all__ = ["KINDS", "degraded", "degraded_with_kinds"]
-
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
 

@@ -15,8 +15,6 @@ from torch.nn import functional
 
 from ..errors import FeatureblendError
 
-__all__ = ["POLICIES", "DiffAugment", "parse_policy"]
-
 POLICIES = ("color", "translation", "cutout")
 """What a policy can name."""
 

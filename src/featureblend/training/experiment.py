@@ -8,8 +8,6 @@ from typing import Any
 from ..errors import FeatureblendError
 from ..io.settings import from_dict
 
-__all__ = ["Experiment", "LossWeights", "Phase", "read_experiment"]
-
 
 @dataclass(frozen=True)
 class LossWeights:

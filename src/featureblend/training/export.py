@@ -33,8 +33,6 @@ from .networks import AUTOENCODERS, build
 from .networks.modern import ModernConfig
 from .state import RunFolder
 
-__all__ = ["LARGEST_DIFFERENCE", "export_model", "halved", "held_out_figures"]
-
 OPSET = 20
 """ONNX operator set of the exported networks."""
 

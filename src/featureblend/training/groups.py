@@ -15,8 +15,6 @@ from ..faces.masks import above_mouth, outside_face, outside_features
 from ..model.fine_mixing import BROAD, EPS, NEAR, PULL, UNSEEN, kernel
 from .experiment import Experiment
 
-__all__ = ["group_size", "mixed_in_groups", "mixed_pictures"]
-
 
 def group_size(experiment: Experiment, batch: Any) -> int:
     """Number of faces in this step's blends: 2, and in a quarter of the steps 3 to `experiment.parents`."""

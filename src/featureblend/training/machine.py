@@ -14,8 +14,6 @@ import torch
 
 from ..errors import FeatureblendError
 
-__all__ = ["compile_networks", "compiles", "computes_in_bf16", "keep_freed_memory", "matrix_rate", "wait_for"]
-
 # glibc's malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
 

@@ -13,8 +13,6 @@ from ..model.folder import ModelConfig, bundled_models
 from .experiment import read_experiment
 from .presets import PRESETS, overridden
 
-__all__ = ["model_card", "recipe_command", "training_command"]
-
 FIGURES = {
     "faces": "held-out faces (people never trained on)",
     "psnr": "PSNR of reconstructions, dB",

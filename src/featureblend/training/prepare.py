@@ -31,8 +31,6 @@ from ..io.progress import Progress
 from ..io.tables import write_table
 from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
-__all__ = ["PrepareReport", "PrepareSettings", "prepare"]
-
 CHUNK = 32
 """Photos a worker takes at a time; what a stop can lose."""
 

@@ -14,8 +14,6 @@ from .experiment import Experiment
 from .machine import keep_freed_memory, matrix_rate, wait_for
 from .trainer import Trainer
 
-__all__ = ["flop_per_image", "profile"]
-
 
 def profile(experiment: Experiment, faces: FaceSet, steps: int = 20, **taught: Any) -> dict[str, Any]:
     """Measure the training step of an experiment on this machine; nothing is saved.

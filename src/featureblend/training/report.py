@@ -12,8 +12,6 @@ from torch import Tensor
 from ..io.files import atomic_path
 from ..io.image import from_network, grid, save_image
 
-__all__ = ["draw_curves", "draw_samples"]
-
 NOT_DRAWN = ("step", "images", "seconds")
 
 

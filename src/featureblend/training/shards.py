@@ -21,18 +21,6 @@ from pathlib import Path, PurePosixPath
 from ..errors import FeatureblendError
 from ..io.files import parse_json
 
-__all__ = [
-    "SPLITS",
-    "FaceSample",
-    "numbered_shards",
-    "person_names",
-    "person_split",
-    "read_shard",
-    "shard_paths",
-    "split_warning",
-    "write_shard",
-]
-
 SPLITS = {"train": 0.85, "validation": 0.05, "test": 0.10}
 """Share of people in each split."""
 

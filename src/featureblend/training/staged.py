@@ -14,8 +14,6 @@ from .loop import train
 from .presets.recipes import Recipe, Stage
 from .state import RunFolder
 
-__all__ = ["follow"]
-
 MODEL = "model"
 """Folder, in the recipe's, of the finished model."""
 

@@ -25,8 +25,6 @@ from .batches import FaceBatches
 from .dataset import FaceSet
 from .state import RunFolder
 
-__all__ = ["begin_fine_skip", "fit_fine_skip", "read_start", "take_over"]
-
 WRAPPER = "owner."
 """What `export` puts before the name of each weight in the exported networks."""
 

@@ -27,8 +27,6 @@ from ..io.files import atomic_path, make_folder, parse_json, write_json, writing
 from ..io.settings import to_dict
 from .experiment import Experiment, read_experiment
 
-__all__ = ["RunFolder"]
-
 STATE = frozenset({"networks", "optimisers", "ema", "clock", "data"})
 """What every checkpoint holds."""
 GOOD_FACTS = "good.json"

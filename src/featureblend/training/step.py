@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from .batches import moved, seeded, seeded_on
 from .diff_augment import DiffAugment
 
-__all__ = ["Batch", "TrainingNetworks", "Triplets"]
-
 
 @dataclass(frozen=True)
 class Triplets:

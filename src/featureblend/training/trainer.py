@@ -34,8 +34,6 @@ from .starting import begin_fine_skip, take_over
 from .step import Triplets
 from .triplets import GeneratedTriplets, TripletBatches, TripletSource, triplet_count
 
-__all__ = ["Clock", "Trainer", "adversarial_ramp", "learning_rate_factor", "times_due"]
-
 SHOWN = 32
 """At most so many held-out faces are shown and scored."""
 

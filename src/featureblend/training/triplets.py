@@ -18,8 +18,6 @@ from .batches import FaceBatches, moved, seeded, seeded_on
 from .dataset import FaceTriplets
 from .step import Triplets
 
-__all__ = ["GeneratedTriplets", "TripletBatches", "TripletSource", "mixing_weights", "triplet_count"]
-
 CODE = 512
 """Length of a generator's codes."""
 THREE = 0.25

@@ -11,8 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["warp_batch", "warp_to_group_means"]
-
 GRID = 17
 """Nodes along each side at which the spline is evaluated; between them the displacement is interpolated."""
 STIFFNESS = 1e-3

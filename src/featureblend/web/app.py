@@ -25,8 +25,6 @@ from .quality import read_quality
 from .studio import LIVE, SHOWN, SIZES, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
 
-__all__ = ["build_page"]
-
 PATIENCE = 0.15
 """Seconds that a slider must rest before the blend is measured: measuring would slow the next picture down."""
 

@@ -18,18 +18,6 @@ from ..io.templates import macros
 from .quality import Quality
 from .words import Bar
 
-__all__ = [
-    "before_after",
-    "card",
-    "empty",
-    "figure",
-    "measure_bars",
-    "methods_sheet",
-    "notice",
-    "player",
-    "quality_table",
-]
-
 OPAQUE_LIMIT = 300 * 300
 """Opaque pictures with more pixels go to the page as JPEG: a PNG of theirs would take longer than the blend."""
 

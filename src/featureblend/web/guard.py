@@ -26,8 +26,6 @@ from urllib.parse import urlsplit
 from ..errors import FeatureblendError
 from ..io.files import read_error
 
-__all__ = ["MOST_BYTES", "Guard", "read_passwords", "stays_here"]
-
 MOST_BYTES = 80 << 20
 """Bytes of one photo."""
 

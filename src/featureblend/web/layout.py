@@ -15,18 +15,6 @@ from ..faces import EXAMPLES
 from . import fragments
 from .studio import MAX_PHOTOS, SIZES
 
-__all__ = [
-    "EXAMPLE_FILES",
-    "EXAMPLE_PAIRS",
-    "FORMATS",
-    "HEAD",
-    "PICTURE_FORMATS",
-    "STYLE",
-    "Layout",
-    "hair_choices",
-    "theme",
-]
-
 HERE = Path(__file__).parent
 STYLE = (HERE / "page.css").read_text(encoding="utf-8")
 HEAD = f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"

@@ -15,8 +15,6 @@ from ..errors import FeatureblendError
 from ..evaluation.figures import FIGURES, badness, current_name
 from ..io.files import parse_json
 
-__all__ = ["FILE", "SHOWN", "Column", "Quality", "Row", "read_quality"]
-
 FILE = "evaluation.json"
 """The file's name in a model folder."""
 

@@ -16,8 +16,6 @@ from ..io.console import Ended, ending_on_signals
 from ..io.extras import require
 from .guard import MOST_BYTES, Guard, read_passwords, stays_here
 
-__all__ = ["POLICY", "serve"]
-
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; form-action 'self'"

@@ -25,8 +25,6 @@ from ..io.metadata import save_options
 from ..model import fine_mixing
 from ..model.folder import find_model, read_model_folder
 
-__all__ = ["RUNTIME", "RUNTIME_FILES", "write_static_page"]
-
 PAGE = Path(__file__).parent / "static"
 RUNTIME = PAGE / "runtime"
 """Where ``tools/fetch_web_runtime.py`` puts onnxruntime-web. Git does not hold it; a wheel does."""

@@ -28,8 +28,6 @@ from ..io.files import short_name
 from ..io.image import LoadedPhoto, decode_photo
 from ..metrics.measures import blend_measures
 
-__all__ = ["LIVE", "MAX_PHOTOS", "PREVIEW", "SIZES", "Look", "OnTable", "Studio"]
-
 MAX_PHOTOS = 6
 """Photos that the page blends at once."""
 

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-__all__ = ["remove_abandoned", "upload_folder"]
-
 PREFIX = "featureblend-web-"
 
 LOCK = "server.lock"

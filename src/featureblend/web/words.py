@@ -8,8 +8,6 @@ from typing import Any
 
 from ..io.photo_warnings import CHOOSE_FACE, NO_RESTORATION
 
-__all__ = ["Bar", "bars", "on_page", "shares", "verdict"]
-
 HINTS = {
     NO_RESTORATION: "the box below the picture leaves it as it is",
     CHOOSE_FACE: "choose another below its picture",

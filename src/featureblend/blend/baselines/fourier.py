@@ -19,8 +19,6 @@ from ...errors import FeatureblendError
 from ...io.image import to_uint8
 from .inputs import check_inputs
 
-__all__ = ["blend", "periodic_spectrum"]
-
 
 def _frequencies(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """The two frequency axes, in radians per pixel, of the half spectrum that `numpy.fft.rfft2` gives."""

@@ -9,8 +9,6 @@ import numpy as np
 from ...errors import FeatureblendError
 from ...io.image import check_image
 
-__all__ = ["MIN_SIDE", "check_inputs", "relative_weights"]
-
 MIN_SIDE = 8
 """Pictures with a side below this are refused: the filters would be wider than the picture."""
 

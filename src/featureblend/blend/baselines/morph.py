@@ -18,8 +18,6 @@ from ...faces.warp import mean_shape, sample, warp_map
 from ...io.image import to_uint8
 from .inputs import check_inputs
 
-__all__ = ["blend"]
-
 
 def blend(
     images: Sequence[np.ndarray], weights: Sequence[float], landmarks: Sequence[np.ndarray] | None = None

@@ -14,8 +14,6 @@ import numpy as np
 from ...io.image import to_uint8
 from .inputs import check_inputs
 
-__all__ = ["blend", "weighted_mean"]
-
 
 def weighted_mean(images: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     """The weighted mean of pictures, unrounded, as a float64 array of their shape.

@@ -17,15 +17,6 @@ from .inputs import check_inputs, relative_weights
 from .pixel import weighted_mean
 from .selection import Strongest, local_energy
 
-__all__ = [
-    "face_region",
-    "gaussian_poisson_blend",
-    "seamless_blend",
-    "solve_dirichlet",
-    "solve_gaussian_poisson",
-    "strongest_gradient",
-]
-
 
 def _gradient(image: np.ndarray) -> np.ndarray:
     """Forward differences, (H, W, 2 C): down then right, zero across the last row and column."""

@@ -20,8 +20,6 @@ from ...io.image import to_uint8
 from .inputs import check_inputs, relative_weights
 from .selection import Strongest, local_energy
 
-__all__ = ["collapse", "default_levels", "gaussian_blend", "gaussian_pyramid", "laplacian_blend", "laplacian_pyramid"]
-
 COARSEST_SIDE = 8
 """The default pyramid stops before its smaller side falls below this many pixels."""
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from . import fourier, morph, pixel, poisson, pyramid
 
-__all__ = ["BASELINES", "Baseline"]
-
 
 class Baseline(Protocol):
     """Signature of a baseline."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-__all__ = ["Strongest", "local_energy"]
-
 
 def local_energy(values: np.ndarray, window: int = 5) -> np.ndarray:
     """Local energy: squares summed over the channels and averaged over a window.

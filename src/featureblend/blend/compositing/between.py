@@ -24,8 +24,6 @@ from ...io.image import to_uint8
 from .composing import suitability
 from .restoration import restore_photo
 
-__all__ = ["Meeting", "Meetings"]
-
 RAYS = 40
 """Rays from the nose on which the outline of a head is looked for."""
 NOSE_TIP = 30

@@ -22,8 +22,6 @@ from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, lapl
 from .detail_weights import face_shares
 from .skin import skin_around, spread, tinted
 
-__all__ = ["add_detail", "own_share", "warped_parents"]
-
 GUIDE = 128
 """Side at which is decided whose detail to take, and at which colours are matched."""
 

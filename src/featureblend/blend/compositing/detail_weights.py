@@ -12,8 +12,6 @@ import numpy as np
 
 from ...faces.alignment import blurred
 
-__all__ = ["agreement", "busyness", "edge_sharpness", "face_shares"]
-
 POWER = 2.0
 """Shares in the face go with the weights to this power: more makes the change of parent along a continuum sudden."""
 

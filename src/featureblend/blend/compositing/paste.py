@@ -9,8 +9,6 @@ import numpy as np
 
 from ...faces.alignment import corners, invert_matrix, transform_points, warped
 
-__all__ = ["border_fade", "paste", "unalign_change"]
-
 FADE = 0.08
 """Width of the frame in which a crop passes into the photo, as a share of the crop's side."""
 

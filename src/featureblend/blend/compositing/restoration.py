@@ -12,8 +12,6 @@ import numpy as np
 
 from ...faces.alignment import blurred, resized
 
-__all__ = ["broad", "restore_photo"]
-
 BROAD = 4 / 128
 """Standard deviation of the blur that tells light from texture, as a share of the side."""
 

@@ -17,8 +17,6 @@ from ...faces.masks import face_mask
 from ...faces.parser import FaceParts, face_parts
 from ...io.image import to_uint8
 
-__all__ = ["skin_around", "skin_of", "spread", "tinted", "with_mean_colour"]
-
 LOW_BAND = 1 / 32
 """Standard deviation of the blur that gives the broad band, as a share of the side."""
 

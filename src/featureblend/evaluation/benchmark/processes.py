@@ -11,8 +11,6 @@ from ...errors import FeatureblendError
 from ...io.processes import interrupts_held
 from .worker import serve
 
-__all__ = ["Broken", "Worker"]
-
 
 class Broken(FeatureblendError):
     """A task that could not be done, and why."""

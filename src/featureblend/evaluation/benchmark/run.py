@@ -24,8 +24,6 @@ from .settings import BenchmarkSettings
 from .tasks import EXTRA_STAGES, STAGES, USES
 from .turns import Entry, Turns
 
-__all__ = ["benchmark", "machine_facts", "method_rows", "most", "ratios", "spread", "stage_rows", "use_rows"]
-
 WHOLE = ("latent", "morph")
 """The methods that are also timed from files to a file: all share the rest of the way, so two are enough."""
 

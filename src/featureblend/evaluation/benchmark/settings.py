@@ -11,8 +11,6 @@ from ...training.presets import preset
 from ..methods import check_methods, method_names
 from .tasks import PEERS
 
-__all__ = ["PARTS", "TIMED_METHODS", "BenchmarkSettings"]
-
 TIMED_METHODS = (*(name for name in method_names() if name != "pca"), *PEERS)
 """What can be timed: the methods that need no training faces, and other people's programs."""
 

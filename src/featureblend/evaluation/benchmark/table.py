@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["as_text"]
-
 
 def as_text(report: Mapping[str, Any]) -> str:
     """Format the result of `featureblend.evaluation.benchmark.run.benchmark`.

@@ -14,8 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["EXTRA_STAGES", "PEERS", "STAGES", "TASKS", "USES", "task"]
-
 LIVE = 256
 """Side of the page's picture while its slider moves, in pixels."""
 

@@ -12,8 +12,6 @@ from typing import Any
 from ...io.progress import Progress
 from .processes import Broken, Worker
 
-__all__ = ["Entry", "Turns"]
-
 
 @dataclass(eq=False)
 class Entry:

@@ -21,8 +21,6 @@ from ...errors import FeatureblendError
 from ...io.processes import allow_interrupts
 from .tasks import task
 
-__all__ = ["memory", "serve", "timed"]
-
 LEAST = 0.02
 """Seconds for which a quick task is repeated, to take the mean."""
 

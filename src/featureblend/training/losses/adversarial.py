@@ -20,17 +20,6 @@ from torch.nn import functional
 
 from ...errors import FeatureblendError
 
-__all__ = [
-    "KINDS",
-    "SMOOTHED",
-    "clip_weights",
-    "discriminator_loss",
-    "generator_loss",
-    "gradient_penalty",
-    "interpolated_penalty",
-    "mixing_target",
-]
-
 KINDS = ("bce", "bce_sigmoid", "hinge", "relativistic", "wgan")
 """The forms of the adversarial loss."""
 SMOOTHED = ("bce", "bce_sigmoid")

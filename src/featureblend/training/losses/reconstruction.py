@@ -11,18 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = [
-    "anchor_l1",
-    "band_energies",
-    "feature_l1",
-    "l1",
-    "laplacian_l1",
-    "mse",
-    "perceptual_loss",
-    "ssim_loss",
-    "texture_l1",
-]
-
 # Wang et al. 2004: (0.01 L)^2 and (0.03 L)^2, where the range L of [-1, 1] is 2.
 SSIM_LUMINANCE, SSIM_CONTRAST = (0.01 * 2) ** 2, (0.03 * 2) ** 2
 

@@ -16,14 +16,6 @@ from .latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
 from .modern import ModernAutoencoder, ModernConfig, ModernDiscriminator, ModernDiscriminatorConfig
 from .paper import PaperAutoencoder, PaperConfig, PaperDiscriminator, PaperDiscriminatorConfig
 
-__all__ = [
-    "AUTOENCODERS",
-    "DISCRIMINATORS",
-    "LATENT_DISCRIMINATORS",
-    "build",
-    "channels_last",
-]
-
 
 @dataclass(frozen=True)
 class Entry:

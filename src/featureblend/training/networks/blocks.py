@@ -8,17 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = [
-    "Downsample",
-    "MinibatchDiscrimination",
-    "MultiScale",
-    "ResidualBlock",
-    "Upsample",
-    "activation",
-    "conv3x3",
-    "fitted",
-]
-
 SLOPE = 0.2
 """Of the leaky ReLU below zero; the usual choice in GANs since DCGAN."""
 

@@ -21,8 +21,6 @@ from torch.nn import functional
 
 from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
 
-__all__ = ["SIGNS", "Cleaner"]
-
 SIGNS = ("light", "texture")
 """What is told apart: weak, flat or coloured light, which a gain and an offset undo; and damage of the texture, which
 is anything else."""

@@ -24,8 +24,6 @@ from ...errors import FeatureblendError
 from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
 from .latent import GaussianPosterior
 
-__all__ = ["HierarchicalAutoencoder", "HierarchicalConfig"]
-
 
 @dataclass(frozen=True)
 class HierarchicalConfig:

@@ -14,8 +14,6 @@ from torch import Tensor
 
 from ...errors import FeatureblendError
 
-__all__ = ["GaussianPosterior"]
-
 LOG_VARIANCE_RANGE = (-30.0, 20.0)
 """Log variances are clamped to this: e^20 is far outside training, and its square still fits float32."""
 

@@ -14,8 +14,6 @@ from torch import Tensor, nn
 from ...errors import FeatureblendError
 from .blocks import SLOPE
 
-__all__ = ["LatentDiscriminator", "LatentDiscriminatorConfig"]
-
 
 @dataclass(frozen=True)
 class LatentDiscriminatorConfig:

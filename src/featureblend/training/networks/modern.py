@@ -25,8 +25,6 @@ from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
 from .cleaning import Cleaner
 from .latent import GaussianPosterior
 
-__all__ = ["ModernAutoencoder", "ModernConfig", "ModernDiscriminator", "ModernDiscriminatorConfig"]
-
 
 @dataclass(frozen=True)
 class ModernConfig:

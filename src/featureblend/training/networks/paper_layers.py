@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from ...errors import FeatureblendError
 from .blocks import MultiScale
 
-__all__ = ["PaperDecoder", "PaperTrunk", "check_choice", "paper_sizes", "paper_widths"]
-
 
 def paper_sizes(image_size: int, padding: str = "paper") -> tuple[int, ...]:
     """Sides of the encoder's maps: of the image, then after each convolution and pooling.

@@ -33,8 +33,6 @@ from ...io.files import sha256 as file_sha256
 from ...metrics.lpips import Blur, known_name
 from ...metrics.weights import installed_weights
 
-__all__ = ["VGG11Decoder", "VGGConvolutions", "VGGFeatures", "vgg_sizes", "vgg_weights", "vgg_width"]
-
 _CONFIGURATION_A = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 """Output channels of each 3 x 3 convolution; M is a 2 x 2 maximum pooling."""
 _CONFIGURATION_D = (64, 64, "M", 128, 128, "M", *(256, 256, 256), "M", *(512, 512, 512), "M", *(512, 512, 512), "M")

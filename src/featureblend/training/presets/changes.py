@@ -12,8 +12,6 @@ from ...io.files import parse_json
 from ...io.settings import from_dict, to_dict
 from ..experiment import Experiment
 
-__all__ = ["overridden", "quick", "resized"]
-
 
 def resized(experiment: Experiment, image_size: int, width: float | None = None) -> Experiment:
     """One of the paper's experiments at another image size, such as 128 px for aligned faces.

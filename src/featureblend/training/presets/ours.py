@@ -7,8 +7,6 @@ from typing import Any
 
 from ..experiment import Experiment, LossWeights, Phase
 
-__all__ = ["OUR_PRESETS"]
-
 JOINT = Phase("joint", "autoencoder")
 DISCRIMINATE = Phase("discriminate", "discriminator")
 

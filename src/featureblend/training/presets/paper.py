@@ -13,8 +13,6 @@ from typing import Any
 
 from ..experiment import Experiment, LossWeights, Phase
 
-__all__ = ["PAPER_PRESETS"]
-
 RECONSTRUCT = Phase("reconstruct", "autoencoder")
 MERGE = Phase("blend", "autoencoder")
 DISCRIMINATE = Phase("discriminate", "discriminator")

@@ -13,8 +13,6 @@ from ..experiment import Experiment
 from .changes import overridden
 from .registry import preset
 
-__all__ = ["RECIPES", "Recipe", "Stage", "recipe"]
-
 
 @dataclass(frozen=True)
 class Stage:

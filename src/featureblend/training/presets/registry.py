@@ -9,8 +9,6 @@ from ..experiment import Experiment
 from .ours import OUR_PRESETS
 from .paper import PAPER_PRESETS
 
-__all__ = ["PRESETS", "preset"]
-
 PRESETS: Mapping[str, Experiment] = {experiment.name: experiment for experiment in (*PAPER_PRESETS, *OUR_PRESETS)}
 """Experiments by name."""
 
