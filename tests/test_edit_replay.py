@@ -202,9 +202,19 @@ def test_frames_become_a_film_or_a_sheet_where_that_is_asked(walk, place, capsys
         assert sheet.width > 3 * frame.width
 
 
-def test_frames_that_differ_are_told(walk, capsys):
+def test_what_differs_is_told_and_how_much(walk, place, capsys):
+    recipe = read_recipe("walk/recipe.json")
     main(["replay", "walk", "--no-metadata"])
-    assert capsys.readouterr().out == "walk-again\n  not the same bytes as walk/recipe.json\n"
+    assert "not the same bytes as walk/recipe.json: its pixels are the same" in capsys.readouterr().out
+    with Image.open("walk/frame_001.png") as frame:
+        other = np.array(frame)
+    other[0, 0, 0] += 3 if other[0, 0, 0] < 128 else -3
+    Image.fromarray(other).save("walk-again/frame_001.png")
+    frames = sum(path.suffix == ".png" for path in walk.iterdir())
+    near = replaying.difference("walk/recipe.json", place / "walk-again", recipe)
+    assert near == (3, pytest.approx(1 / (frames * other.size)))
+    Image.fromarray(other[:-1]).save("walk-again/frame_001.png")
+    assert replaying.difference("walk/recipe.json", place / "walk-again", recipe) is None
 
 
 def test_a_continuum_is_refused_before_any_work(walk, fails, monkeypatch):

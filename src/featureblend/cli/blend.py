@@ -175,7 +175,7 @@ class Replay(Quiet):
 
     def run(self) -> None:
         """Make the file again, and compare."""
-        from ..edit.replay import is_same, likely_folders, replay, replayed_path
+        from ..edit.replay import difference, is_same, likely_folders, replay, replayed_path
         from ..io.image import picture_path
         from ..io.metadata import read_recipe
 
@@ -193,8 +193,18 @@ class Replay(Quiet):
             return
         print_warnings(done.notes)
         same = is_same(made, done.path, recipe)
-        if same is not None:
-            print("  the same, byte for byte" if same else f"  not the same bytes as {made}")
+        if same:
+            print("  the same, byte for byte")
+        elif same is not None:
+            near = difference(made, done.path, recipe)
+            how = "the values of its pixels cannot be compared"
+            if near is not None:
+                how = (
+                    f"{near[1]:.2%} of its pixels' values differ, by at most {near[0]} of 255"
+                    if near[0]
+                    else "its pixels are the same"
+                )
+            print(f"  not the same bytes as {made}: {how}")
 
 
 @dataclass(kw_only=True)

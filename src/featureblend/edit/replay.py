@@ -21,7 +21,7 @@ from ..io.codes import CODE_SUFFIX, Code
 from ..io.files import sha256
 from ..io.image import load_image, not_a_photo, picture_path
 from ..io.metadata import SHOWN_TOGETHER, read_recipe, save_picture
-from ..io.video import SHEETS, TABLE, check_out
+from ..io.video import ANIMATIONS, SHEETS, TABLE, VIDEOS, check_out
 from ..model.folder import BUNDLED, bundled_models, find_model, read_model_folder
 from .average import Average, average
 from .continuum import Continuum, continuum
@@ -334,13 +334,43 @@ def is_same(made: str | os.PathLike[str], again: Path, recipe: Mapping[str, Any]
         What came of it.
     recipe : mapping
     """
-    made = Path(made)
+    pairs = _pairs(Path(made), again, recipe)
+    return all(old.is_file() and old.read_bytes() == new.read_bytes() for old, new in pairs) if pairs else None
+
+
+def difference(made: str | os.PathLike[str], again: Path, recipe: Mapping[str, Any]) -> tuple[int, float] | None:
+    """How near a replay came, where it did not give the same bytes; parameters as `is_same`.
+
+    Returns
+    -------
+    (int, float) or None
+        The largest difference of a value in grey levels of 255, and the share of values that differ, of all pictures
+        together; None of videos, and where sizes differ or a picture is missing.
+    """
+    if recipe.get("verb") == "continuum" and again.suffix.lower() in (*VIDEOS, *ANIMATIONS):
+        return None
+    largest, other, count = 0, 0, 0
+    for old, new in _pairs(Path(made), again, recipe):
+        if new.suffix.lower() in (".json", ".csv"):
+            continue
+        try:
+            first, second = (load_image(path).astype(int) for path in (old, new))
+        except FeatureblendError:
+            return None
+        if first.shape != second.shape:
+            return None
+        differences = np.abs(first - second)
+        largest = max(largest, int(differences.max()))
+        other, count = other + int((differences > 0).sum()), count + differences.size
+    return (largest, other / count) if count else None
+
+
+def _pairs(made: Path, again: Path, recipe: Mapping[str, Any]) -> list[tuple[Path, Path]]:
+    """Each file that was replayed, and what came of it."""
     if again.is_dir():
         folder = _frames_folder(made, recipe)
-        pairs = [] if folder is None else [(folder / path.name, path) for path in again.iterdir()]
-    else:
-        pairs = [(made, again)] if made.suffix.lower() == again.suffix.lower() else []
-    return all(old.is_file() and old.read_bytes() == new.read_bytes() for old, new in pairs) if pairs else None
+        return [] if folder is None else [(folder / path.name, path) for path in sorted(again.iterdir())]
+    return [(made, again)] if made.suffix.lower() == again.suffix.lower() else []
 
 
 def replay(
