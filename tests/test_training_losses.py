@@ -1,6 +1,7 @@
 """Losses against numbers worked by hand, numpy written on its own, and each other's gradients."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from featureblend.errors import FeatureblendError
 from featureblend.training.losses import adversarial, reconstruction
+from featureblend.training.networks.latent import GaussianPosterior
 
 
 def pictures(seed, size=32, count=2):
@@ -112,13 +114,45 @@ def test_feature_l1_by_hand_and_in_half_precision():
     assert float(loss) == pytest.approx(1 / 10_001, rel=1e-3)
 
 
-def test_gradient_points_away_from_the_target():
-    for loss in [reconstruction.l1, reconstruction.mse, reconstruction.ssim_loss]:
-        target = pictures(6)
-        output = (target + 0.3 * pictures(7)).requires_grad_(True)
-        loss(output, target).backward()
-        closer = output.detach() - 0.01 * output.grad / output.grad.abs().max()
-        assert float(loss(closer, target)) < float(loss(output.detach(), target))
+def doubles(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+
+
+def textures(output, target):
+    return reconstruction.texture_l1(
+        reconstruction.band_energies(output, window=4), reconstruction.band_energies(target, window=4)
+    )
+
+
+def maps(loss, output, target):
+    """A loss of lists of feature maps, of which a picture's halves are two."""
+    return loss(output.chunk(2, dim=1), target.chunk(2, dim=1))
+
+
+OF_PICTURES = {
+    "l1": reconstruction.l1,
+    "mse": reconstruction.mse,
+    "ssim": partial(reconstruction.ssim_loss, window=4),
+    "laplacian": partial(reconstruction.laplacian_l1, levels=2),
+    "anchor": partial(reconstruction.anchor_l1, factor=4),
+    "texture": textures,
+    "feature": partial(maps, reconstruction.feature_l1),
+    "perceptual": partial(maps, reconstruction.perceptual_loss),
+    "kl": lambda mean, log_variance: GaussianPosterior(mean, log_variance).kl().sum(),
+}
+IN_FLOAT32 = {"feature", "perceptual", "bce_sigmoid"}
+"""Those that compute in single precision whatever they get: their differences are taken farther apart."""
+
+
+def gradients_hold(name, loss, *inputs):
+    eps, atol, rtol = (1e-3, 1e-3, 1e-2) if name in IN_FLOAT32 else (1e-6, 1e-7, 1e-5)
+    return torch.autograd.gradcheck(loss, inputs, eps=eps, atol=atol, rtol=rtol)
+
+
+@pytest.mark.parametrize("name", OF_PICTURES)
+def test_gradients_of_reconstruction_are_those_of_finite_differences(name):
+    output, target = doubles(6, 1, 4, 8, 8).requires_grad_(), doubles(7, 1, 4, 8, 8)
+    assert gradients_hold(name, OF_PICTURES[name], output, target)
 
 
 # --- adversarial
@@ -153,6 +187,32 @@ def test_bce_is_that_of_probabilities():
     probability = torch.sigmoid(FAKE)
     expected = torch.nn.functional.binary_cross_entropy(probability, torch.ones(2))
     assert float(adversarial.generator_loss("bce", FAKE)) == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_adversarial_gradients_are_those_of_finite_differences():
+    for kind in adversarial.KINDS:
+        fake, real = (3 * doubles(seed, 5) for seed in (1, 2))
+        fake.requires_grad_()
+        assert gradients_hold(kind, partial(adversarial.generator_loss, kind), fake, real)
+        loss = partial(adversarial.discriminator_loss, kind, smoothing=0.1)
+        assert gradients_hold(kind, loss, fake, real.requires_grad_())
+
+
+def test_gradients_of_penalties_are_those_of_finite_differences():
+    """Of the critic's weights: the gradient of a gradient."""
+    images, others, share = doubles(3, 2, 1, 3, 3), doubles(4, 2, 1, 3, 3), torch.tensor([0.25, 0.75])
+
+    def penalties(weight, bias):
+        def judge(x):
+            return torch.tanh(x.to(weight).flatten(1) @ weight + bias)
+
+        return (
+            adversarial.gradient_penalty(judge, images),
+            adversarial.interpolated_penalty(judge, images, others, share),
+        )
+
+    weight, bias = doubles(5, 9).requires_grad_(), doubles(6, 1).requires_grad_()
+    assert torch.autograd.gradcheck(penalties, (weight, bias), eps=1e-3, atol=1e-4, rtol=1e-3)
 
 
 def test_adversaries_pull_in_opposite_directions():
