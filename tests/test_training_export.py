@@ -20,14 +20,16 @@ from featureblend.blend.blender import Blender
 from featureblend.cli import main
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
+from featureblend.faces.drawn import draw_face
 from featureblend.io.image import save_image
 from featureblend.io.settings import from_dict, to_dict
-from featureblend.model.folder import CLEANER, read_model_folder
+from featureblend.model.folder import CLEANER, find_model, read_model_folder
 from featureblend.training import export as export_module
 from featureblend.training.experiment import Experiment
 from featureblend.training.export import LARGEST_DIFFERENCE, PARTS, export_model, with_cleaner
 from featureblend.training.model_card import model_card, training_command
 from featureblend.training.presets import PRESETS, overridden
+from featureblend.training.starting import read_start, take_over
 from featureblend.training.state import RunFolder
 
 # One run, one export: the export of two networks takes most of the time here.
@@ -91,6 +93,25 @@ def test_the_networks_are_those_of_torch(exported, trained):
     np.testing.assert_allclose(found, latent.numpy(), atol=0.02)
     (made,) = session(folder, "decoder.onnx").run(None, {"latent": found})
     assert np.abs(made - due).max() <= 2 * LARGEST_DIFFERENCE / 255
+
+
+def test_the_bundled_networks_are_torchs():
+    """Networks built anew with the weights of the bundled model, on good faces and on dark and noisy ones."""
+    folder = find_model()
+    settings = read_model_folder(folder).experiment
+    model = export_module.build(export_module.AUTOENCODERS, settings["model"], settings["model_options"]).eval()
+    assert take_over(model, read_start(folder)["ema"], "the bundled model") == 0
+    images = export_module.to_network(np.stack([draw_face(seed, 128)[0] for seed in range(16)]))
+    images[::2] = (0.5 * images[::2] - 0.3 + np.random.default_rng(0).normal(0, 0.1, images[::2].shape)).clip(-1, 1)
+    cleaned, damage = session(folder, CLEANER).run(["cleaned", "damage"], {"images": images})
+    (latent,) = session(folder, "encoder.onnx").run(["latent"], {"images": cleaned})
+    (made,) = session(folder, "decoder.onnx").run(["images"], {"latent": latent})
+    with torch.no_grad():
+        due = (*model.cleaner.cleaned(torch.from_numpy(images)), model.encode_cleaned(torch.from_numpy(cleaned)))
+        due = (*due, model.decode(torch.from_numpy(latent)))
+    assert damage[::2].max(axis=1).min() > 0.5  # the cleaner is at work
+    for found, wanted in zip((cleaned, damage, latent, made), due, strict=True):
+        np.testing.assert_allclose(found, wanted.numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 3, 5])
