@@ -1,26 +1,25 @@
 """The short form of `make crash`: commands killed at random moments, a full disk, photos that vanish."""
 
-import importlib.util
 import resource
 import sys
 from pathlib import Path
 
 import pytest
 
-spec = importlib.util.spec_from_file_location("crash", Path(__file__).parents[1] / "tools" / "crash.py")
-crash = importlib.util.module_from_spec(spec)
-sys.modules["crash"] = crash
-spec.loader.exec_module(crash)
+sys.path.append(str(Path(__file__).parents[1] / "tools"))  # a process that it starts imports it by its name
+
+import crash
 
 
 @pytest.mark.parametrize("name", ["prepare", "batch"])
 def test_what_is_killed_goes_on(tmp_path, name, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (task,) = (one for one in crash.tasks(tmp_path, small=True) if one.name == name)
-    campaign = crash.Campaign(task, tmp_path, 0)
+    campaign = crash.Campaign(task, tmp_path, 0, crash.server(small=True))
     campaign.kills(2)
-    campaign.full_disk(1)
-    campaign.read_only()
+    if name == "batch":
+        campaign.full_disk(1)
+        campaign.read_only()
     assert campaign.wrong == []
     assert campaign.moments == 2
 

@@ -6,6 +6,9 @@ started again, and killed again, until a start gets to its end. After every kill
 be whole; in the end all must be what the uninterrupted run wrote, byte for byte, and no process may be left. The same
 after a disk that was full at a random size of file, and in a folder that can't be written to.
 
+A start is a fork of a process that has the libraries loaded: no moment is spent on Python's own beginning, in which
+nothing can be lost.
+
 ``python tools/crash.py --moments 50`` tries each command at so many moments; a line of JSON says what came out.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -27,13 +31,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+from featureblend.cli import main
 from featureblend.faces import EXAMPLES
 from featureblend.faces.drawn import draw_face
 
 CLI = [sys.executable, "-m", "featureblend"]
+LIBRARIES = ("cv2", "onnxruntime", "av", "featureblend.edit.batch", "featureblend.edit.continuum")
+FOR_TRAINING = ("accelerate", "onnxscript", "torch.onnx._internal.exporter._core", "featureblend.training.export",
+                "featureblend.training.loop", "matplotlib.pyplot")  # fmt: skip
+"""What a start finds loaded."""
 TOY = ["--preset", "toy", "--set", "images=192", "batch_size=16"]
 RUN_TIMES = ("seconds", "images_per_second")
 """What a run's log says that no other run can repeat."""
@@ -78,6 +88,33 @@ def content(folder: Path) -> dict[str, Path]:
     return found
 
 
+def server(small: bool) -> Any:
+    """What starts processes: `multiprocessing`'s, with the libraries loaded once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*LIBRARIES, *(() if small else FOR_TRAINING)])
+    return context
+
+
+def run_command(words: Sequence[str], errors: str, largest_file: int | None) -> None:
+    """Be the command, in a session of its own."""
+    os.setsid()
+    for number, path in ((1, os.devnull), (2, errors)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    if largest_file is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    main(words)
+
+
+@dataclass
+class Ended:
+    """How a start ended."""
+
+    killed: bool
+    returncode: int
+    stderr: str
+    pid: int
+
+
 @dataclass
 class Task:
     """A command to be killed."""
@@ -105,7 +142,8 @@ def tasks(place: Path, small: bool) -> list[Task]:
         shutil.copy(EXAMPLES / f"{name}.jpg", people)
     one, other = str(people / "first.jpg"), str(people / "second.jpg")
     found = [
-        Task("prepare", lambda out: ["prepare", str(photos), "--out", str(out / "faces.tar"), "--jobs", "2", "--quiet"],
+        Task("prepare", lambda out: ["prepare", str(photos), "--out", str(out / "faces.tar"), "--jobs",
+                                    "1" if small else "2", "--quiet"],
              ("faces.tar.part/",)),
         Task("batch", lambda out: ["batch", "--all-pairs", str(people), "--out", str(out), "--size", "model", "--jobs",
                                    "2", "--quiet"], ("results.csv",)),
@@ -131,15 +169,16 @@ def tasks(place: Path, small: bool) -> list[Task]:
 class Campaign:
     """What is tried with a task, and what was found."""
 
-    def __init__(self, task: Task, place: Path, seed: int) -> None:
-        self.task, self.place, self.random = task, place, random.Random(f"{seed} {task.name}")
+    def __init__(self, task: Task, place: Path, seed: int, context: Any) -> None:
+        self.task, self.place, self.context = task, place, context
+        self.random = random.Random(f"{seed} {task.name}")
         self.due = place / f"due-{task.name}"
         self.due.mkdir()
         self.wrong: list[str] = []
         self.moments = self.ends = 0
         self.prepare(self.due)
         start = time.monotonic()
-        done = subprocess.run(self.command(self.due), capture_output=True, text=True)
+        done = self.started(self.due)
         assert done.returncode == 0, done.stderr
         self.seconds = time.monotonic() - start
         self.whole = {name: readable(path) for name, path in content(self.due).items()}
@@ -150,9 +189,18 @@ class Campaign:
         if self.task.before is not None:
             self.task.before(out)
 
-    def command(self, out: Path) -> list[str]:
-        """The command's words."""
-        return [*CLI, *self.task.words(out)]
+    def started(self, out: Path, wait: float | None = None, largest_file: int | None = None) -> Ended:
+        """Start the command, and kill it after a time."""
+        errors = self.place / "errors"
+        errors.write_text("")
+        process = self.context.Process(target=run_command, args=(self.task.words(out), str(errors), largest_file))
+        process.start()
+        process.join(wait)
+        killed = process.exitcode is None
+        if killed:
+            process.kill()
+            process.join()
+        return Ended(killed, process.exitcode, errors.read_text(), process.pid)
 
     def check(self, out: Path, when: str, complete: bool) -> None:
         """Note each file that is not what it should be."""
@@ -178,27 +226,19 @@ class Campaign:
         while self.moments < moments:
             with self.fresh() as out:
                 while True:
-                    process = subprocess.Popen(
-                        self.command(out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                        start_new_session=True,
-                    )  # fmt: skip
                     wait = self.random.uniform(0, 1.05 * self.seconds) if self.moments < moments else None
-                    try:
-                        _, errors = process.communicate(timeout=wait)
-                    except subprocess.TimeoutExpired:
-                        process.kill()
-                        process.communicate()
-                        self.moments += 1
-                        when = f"killed at {wait:.2f} of {self.seconds:.2f} s"
-                        if left := _left(process.pid):
-                            self.wrong.append(f"{when}: processes {left} live on")
-                        self.check(out, when, complete=False)
-                        continue
-                    self.ends += 1
-                    if process.returncode:
-                        self.wrong.append(f"went on after kills: {errors.strip()[-200:]}")
-                    self.check(out, "in the end", complete=True)
-                    break
+                    done = self.started(out, wait)
+                    if not done.killed:
+                        break
+                    self.moments += 1
+                    when = f"killed at {wait:.2f} of {self.seconds:.2f} s"
+                    if left := _left(done.pid):
+                        self.wrong.append(f"{when}: processes {left} live on")
+                    self.check(out, when, complete=False)
+                self.ends += 1
+                if done.returncode:
+                    self.wrong.append(f"went on after kills: {done.stderr.strip()[-200:]}")
+                self.check(out, "in the end", complete=True)
 
     def full_disk(self, times: int) -> None:
         """Let no file grow over a random size; then go on with a disk that has room."""
@@ -206,15 +246,12 @@ class Campaign:
         for _ in range(times):
             limit = self.random.randrange(largest)
             with self.fresh() as out:
-                done = subprocess.run(
-                    self.command(out), capture_output=True, text=True,
-                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),  # noqa: B023
-                )  # fmt: skip
+                done = self.started(out, largest_file=limit)
                 when = f"no file over {limit} bytes"
                 # A batch says in its table which pictures it could not write.
                 self.refused(done, when, (1, 2))
                 self.check(out, when, complete=False)
-                done = subprocess.run(self.command(out), capture_output=True, text=True)
+                done = self.started(out)
                 if done.returncode:
                     self.wrong.append(f"{when}, then room: {done.stderr.strip()[-200:]}")
                 self.check(out, f"{when}, then room", complete=True)
@@ -229,7 +266,7 @@ class Campaign:
             ).returncode:
                 return  # this machine lets nobody mount
             try:
-                done = subprocess.run(self.command(out), capture_output=True, text=True)
+                done = self.started(out)
             finally:
                 if os.geteuid():
                     out.chmod(0o755)
@@ -237,7 +274,7 @@ class Campaign:
                     subprocess.run(["umount", str(out)], check=True)
             self.refused(done, "read-only folder", (2,))
 
-    def refused(self, done: subprocess.CompletedProcess[str], when: str, codes: Sequence[int]) -> None:
+    def refused(self, done: Ended, when: str, codes: Sequence[int]) -> None:
         """Note where a failure was not told in lines that the program means to print."""
         lines = [line for line in done.stderr.splitlines() if not line.startswith("warning: ")]
         told = all(line.startswith("featureblend: ") for line in lines)
@@ -308,10 +345,11 @@ def campaign(moments: int, disks: int, seed: int = 0, only: Sequence[str] = (), 
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
         place = Path(folder)
+        context = server(small)
         for task in tasks(place, small):
             if only and task.name.split()[0] not in only:
                 continue
-            one = Campaign(task, place, seed)
+            one = Campaign(task, place, seed, context)
             one.kills(moments)
             one.full_disk(disks)
             one.read_only()
@@ -325,7 +363,7 @@ def campaign(moments: int, disks: int, seed: int = 0, only: Sequence[str] = (), 
     return found
 
 
-def main() -> int:
+def program() -> int:
     """Say what came out in one line; 1 where anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moments", type=int, default=50, help="at which each command is killed")
@@ -339,4 +377,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())
