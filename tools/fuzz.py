@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Feed every reader with what nobody should send: does it crash, hang, take memory, or write where it should not?
 
-Good files are changed at random, by atheris, which looks at what code a change reaches, where that is installed, else
-by Hypothesis. A reader may give a value or raise `FeatureblendError`; anything else is a finding, and so are more than
-`SECONDS`, more than `MOST_MEMORY`, and files outside its folder. Each reader has a process of its own, so that a crash
-of a library's native code is found too; the case that was at work then lies in ``out/fuzz/READER.case``.
+Good files are changed at random: by atheris, which looks at what code a change reaches, where that is installed, else
+blindly. (Hypothesis draws changes as well, and spends five times as long on a draw as a reader on the case.) A reader
+may give a value or raise `FeatureblendError`; anything else is a finding, and so are more than `SECONDS`, more than
+`MOST_MEMORY`, and files outside its folder. Each reader has a process of its own, so that a crash of a library's native
+code is found too; the case that was at work then lies in ``out/fuzz/READER.case``.
 
 ``python tools/fuzz.py --cases 100000`` tries each reader so often; a line of JSON says what came out.
 """
@@ -38,6 +39,7 @@ from featureblend.errors import FeatureblendError
 
 SECONDS = 5.0
 """Of the processor, for one case."""
+ENGINES = ("atheris", "random")
 MOST_MEMORY = 2 << 30
 """Bytes that a reader may take beyond what its libraries do."""
 TOKENS = (
@@ -437,29 +439,16 @@ def changed(seed: bytes, edits: list[tuple[str, int, int, bytes]]) -> bytes:
     return bytes(data)
 
 
-def cases(seeds: list[bytes]) -> Any:
-    """Hypothesis strategy of changed files."""
-    from hypothesis import strategies as st
-
-    put = st.one_of(st.sampled_from(TOKENS), st.binary(min_size=1, max_size=6))
-    kind = st.sampled_from(("over", "over", "between", "cut", "double"))
-    edit = st.tuples(kind, st.integers(0, 1 << 20), st.integers(1, 300), put)
-    return st.builds(changed, st.sampled_from(seeds), st.lists(edit, max_size=5))
-
-
-def with_hypothesis(watch: Watch, count: int, seed: int) -> None:
+def with_random(watch: Watch, count: int, seed: int) -> None:
     """Try changed files."""
-    from hypothesis import HealthCheck, Phase, given, settings
-    from hypothesis import seed as seeded
-
-    @seeded(seed)
-    @settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(cases(watch.reader.seeds))
-    def tried(data: bytes) -> None:
-        watch.one(data)
-
-    tried()
+    draw = random.Random(seed)
+    for _ in range(count):
+        edits = []
+        for _ in range(draw.randrange(6)):
+            put = draw.choice(TOKENS) if draw.random() < 0.5 else draw.randbytes(draw.randint(1, 6))
+            kind = draw.choice(("over", "over", "between", "cut", "double"))
+            edits.append((kind, draw.randrange(1 << 20), draw.randint(1, 300), put))
+        watch.one(changed(draw.choice(watch.reader.seeds), edits))
 
 
 def with_atheris(watch: Watch, count: int, seed: int) -> None:
@@ -472,11 +461,11 @@ def with_atheris(watch: Watch, count: int, seed: int) -> None:
         (corpus / f"seed-{number}").write_bytes(data)
     longest = 2 * max(map(len, watch.reader.seeds)) + 100
 
-    def tried(data: bytes) -> None:
+    def one(data: bytes) -> None:
         watch.one(data)
         if watch.count % 100 == 0:  # libFuzzer ends the process without a last word
             watch.quiet = True
-            print(json.dumps(watch.report("atheris")), flush=True)
+            print(json.dumps({"reader": watch.name, **watch.report("atheris")}), flush=True)
             watch.quiet = False
 
     words = [
@@ -487,54 +476,65 @@ def with_atheris(watch: Watch, count: int, seed: int) -> None:
         "-rss_limit_mb=0",
         "-timeout=60",
     ]
-    atheris.Setup([sys.argv[0], *words, str(corpus)], tried)
+    atheris.Setup([sys.argv[0], *words, str(corpus)], one)
     atheris.Fuzz()
 
 
-def child(name: str, count: int, seed: int, keep: Path, engine: str) -> None:
-    """Try one reader, and print what came out."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
-        folder = Path(os.path.realpath(work))
-        tempfile.tempdir = str(folder)
-        make = readers(folder)[name]
-        if engine == "atheris":
-            import atheris
-
-            with atheris.instrument_imports(include=["featureblend"], enable_loader_override=False):
-                reader = make()
-        else:
-            reader = make()
-        with suppress(FeatureblendError):
-            reader.read(reader.seeds[0])  # libraries are loaded before anything is counted
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY, resource.RLIM_INFINITY))
-        watch = Watch(name, reader, folder, keep)
-        for data in reader.seeds:
-            watch.one(data)
-        count = max(count // reader.slowness, 5)
-        if engine == "atheris":
-            with_atheris(watch, count, seed)
-        with_hypothesis(watch, count, seed)
-        watch.quiet = True
-        print(json.dumps(watch.report("hypothesis")), flush=True)
-
-
-def campaign(names: list[str], count: int, seed: int, keep: Path, engine: str) -> dict[str, dict[str, Any]]:
-    """Try readers, each in a process of its own; what came out, by name."""
-    keep.mkdir(parents=True, exist_ok=True)
-    found = {}
+def child(names: list[str], count: int, seed: int, keep: Path, engine: str) -> None:
+    """Try readers, and print what came out."""
     for name in names:
-        command = [sys.executable, __file__, "--reader", name, "--cases", str(count), "--seed", str(seed)]
+        with tempfile.TemporaryDirectory(prefix="fuzz-") as work:
+            folder = Path(os.path.realpath(work))
+            tempfile.tempdir = str(folder)
+            tried(name, count, seed, keep / f"{name}.case", engine, folder)
+            tempfile.tempdir = None
+
+
+def tried(name: str, count: int, seed: int, keep: Path, engine: str, folder: Path) -> None:
+    """Try a reader, and print what came out."""
+    make = readers(folder)[name]
+    if engine == "atheris":
+        import atheris
+
+        with atheris.instrument_imports(include=["featureblend"], enable_loader_override=False):
+            reader = make()
+    else:
+        reader = make()
+    with suppress(FeatureblendError):
+        reader.read(reader.seeds[0])  # libraries are loaded before anything is counted
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MOST_MEMORY, resource.RLIM_INFINITY))
+    watch = Watch(name, reader, folder, keep)
+    for data in reader.seeds:
+        watch.one(data)
+    count = max(count // reader.slowness, 5)
+    if engine == "atheris":
+        with_atheris(watch, count, seed)
+    with_random(watch, count, seed)
+    watch.quiet = True
+    print(json.dumps({"reader": name, **watch.report(engine)}), flush=True)
+
+
+def campaign(
+    names: list[str], count: int, seed: int, keep: Path, engine: str, apart: bool = True
+) -> dict[str, dict[str, Any]]:
+    """Try readers, each in a process of its own, or all in one; what came out, by name."""
+    keep.mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict[str, Any]] = {}
+    for those in [[name] for name in names] if apart else [names]:
+        command = [sys.executable, __file__, "--reader", *those, "--cases", str(count), "--seed", str(seed)]
         command += ["--out", str(keep), "--engine", engine]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        lines = [line for line in done.stdout.splitlines() if line.startswith('{"engine"')]
-        if lines:
-            found[name] = json.loads(lines[-1])
-        if done.returncode or not lines:
-            found.setdefault(name, {"findings": {}})["findings"][f"{name}.case"] = (
-                f"the process ended with {done.returncode}: {done.stderr.strip()[-200:]}"
-            )
-        print(name, json.dumps(found[name]), file=sys.stderr, flush=True)
+        for line in done.stdout.splitlines():
+            if line.startswith('{"reader"'):
+                told = json.loads(line)
+                found[told.pop("reader")] = told
+        for name in those:
+            if done.returncode or name not in found:
+                found.setdefault(name, {"findings": {}})["findings"][f"{name}.case"] = (
+                    f"the process ended with {done.returncode}: {done.stderr.strip()[-200:]}"
+                )
+            print(name, json.dumps(found[name]), file=sys.stderr, flush=True)
     return found
 
 
@@ -545,12 +545,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="folder for what is found")
     parser.add_argument("--only", nargs="+", help="readers to try")
-    parser.add_argument("--engine", choices=("atheris", "hypothesis"))
-    parser.add_argument("--reader", help=argparse.SUPPRESS)
+    parser.add_argument("--engine", choices=ENGINES)
+    parser.add_argument("--reader", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    engine = options.engine or ("atheris" if importlib.util.find_spec("atheris") else "hypothesis")
+    engine = options.engine or ("atheris" if importlib.util.find_spec("atheris") else "random")
     if options.reader:
-        child(options.reader, options.cases, options.seed, options.out / f"{options.reader}.case", engine)
+        child(options.reader, options.cases, options.seed, options.out, engine)
         return 0
     names = options.only or list(readers(Path()))
     found = campaign(names, options.cases, options.seed, options.out.absolute(), engine)
