@@ -128,6 +128,33 @@ def test_shares_of_lines_sum_to_one_and_vanish_with_the_weight():
     assert shares[0].max() == 0
 
 
+def gauss(spread, size=33):
+    """Weights of a blur at each distance from the middle, cut off at three standard deviations."""
+    distances = np.arange(size) - size // 2
+    taps = np.exp(-(distances**2) / (2 * spread**2)) * (abs(distances) <= np.ceil(3 * spread))
+    return np.outer(taps, taps) / taps.sum() ** 2
+
+
+def test_both_blurs_are_the_gaussians_that_are_named():
+    spot = np.zeros((2, 1, 33, 33))
+    spot[0, 0, 16, 16] = 1
+    np.testing.assert_allclose(broad(spot[0, 0]), gauss(2.0), atol=1e-6)
+    near = gauss(1.5)
+    unseen = 0.05 * near.sum() / near.size / 2 + 1e-4  # a 20th of both parents' mean, and what counts as none
+    shares = line_shares(spot, everywhere(HALF, 33))
+    np.testing.assert_allclose(shares[0], (near + unseen) / (near + 2 * unseen), atol=1e-5)
+
+
+@pytest.mark.parametrize(("energies", "lead", "power"), [([4, 1], [0.1, -0.1], 1), ([4, 1, 1], [0.1, 0, 0], 0.5)])
+def test_shares_of_lines_by_hand(energies, lead, power):
+    """Energy, a 20th of the mean and a trifle, times e to three leads; under a root where three parents count."""
+    count = len(energies)
+    lines = np.sqrt(np.array(energies, float))[:, None, None, None] * np.ones((count, 1, 16, 16))
+    shares = line_shares(lines, everywhere([1 / count] * count), np.array(lead)[:, None, None])
+    pull = (np.array(energies) + 0.05 * np.mean(energies) + 1e-4) * np.exp(3 * np.array(lead))
+    np.testing.assert_allclose(shares[:, 8, 8], pull**power / (pull**power).sum(), rtol=1e-5)
+
+
 def test_maps_without_lines_mix_by_weight():
     nothing = np.zeros((2, 3, 8, 8))
     np.testing.assert_allclose(line_shares(nothing, everywhere(HALF, 8)), 0.5, atol=1e-6)

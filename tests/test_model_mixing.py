@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featureblend.errors import FeatureblendError
-from featureblend.faces.masks import outside_face
+from featureblend.faces.masks import above_mouth, outside_face, outside_features
+from featureblend.model.fine_mixing import mix_fine
 from featureblend.model.mixing import mix, plainest_latent
 
 LAYOUT = {"spatial": [0, 2 * 64], "spatial_shape": [2, 8, 8], "global": [128, 132]}
@@ -66,6 +67,29 @@ def test_hair_is_the_sources_inside_the_face_too():
         elsewhere[3, 3:5] = False
         np.testing.assert_array_equal(spatial[:, elsewhere], plain[:128].reshape(2, 8, 8)[:, elsewhere])
         assert np.abs(mixed[132:] - plain[132:]).max() > 0.1
+
+
+def test_hair_counts_by_its_share_of_a_place():
+    z, half = latents(2), np.array([0.5, 0.5])
+    hair = np.zeros((128, 128), np.float32)
+    hair[:, ::16] = 1  # one column of pixels in each place's sixteen
+    mixed = mix(z, half, LAYOUT, 0, hair)[:128].reshape(2, 8, 8)
+    own, mean = z[0, :128].reshape(2, 8, 8), z[:, :128].mean(axis=0).reshape(2, 8, 8)
+    inside = outside_face(8) == 0
+    np.testing.assert_allclose(mixed[:, inside], (15 * mean + own)[:, inside] / 16, atol=1e-6)
+
+
+def test_the_fine_parts_lines_follow_the_weights_and_the_hair_that_is_shown():
+    """Worked out here: .3 in the face, twice that around it, and so .3 behind in the lines of the eyes."""
+    z, weights, around = latents(2, length=FINE["fine"][1]), np.array([0.3, 0.7]), np.array([0.6, 0.4])
+
+    def shares(mask):
+        return weights[:, None, None] * (1 - mask) + around[:, None, None] * mask
+
+    lead = np.array([-0.3, 0.3])[:, None, None] * above_mouth(16)
+    parts = z[:, 132:].reshape(2, 3, 16, 16)
+    due = mix_fine(parts, shares(outside_face(16)), shares(outside_features(16)), lead)
+    np.testing.assert_allclose(mix(z, weights, FINE, 0)[132:].reshape(3, 16, 16), due, atol=1e-5)
 
 
 def test_the_plainest_is_the_source_whatever_the_face():
