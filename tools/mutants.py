@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Put one fault at a time into the code, and see whether the tests find it.
+
+Each mutant is a module with one operator, number, word, condition or keyword argument changed, or one statement left
+out. It lives in the memory of a forked process alone, which runs the tests of that module, examples in docstrings
+included: everything is imported once, and nothing is written. So a mutant takes as long as those tests do until one of
+them fails; tools that start Python anew for each (cosmic-ray, mutmut) take seconds more for the imports.
+
+``python tools/mutants.py`` tries all mutants of the modules in `TARGETS`, ``--most 40`` so many of each, drawn by a
+fixed seed. It prints those that live and a line of JSON, and ends with 1 where fewer than 85 % of a module's are found.
+Those in `EQUIVALENT` do the same as the code, or differ where nobody looks, and are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType, ModuleType
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "featureblend"
+LEAST = 85
+"""Per cent of mutants that tests must find."""
+
+TARGETS: dict[str, tuple[str, ...]] = {
+    "model/mixing": ("model_mixing", "model_fine_mixing"),
+    "model/fine_mixing": ("model_fine_mixing", "model_mixing"),
+    "training/losses/reconstruction": ("training_losses",),
+    "training/losses/adversarial": ("training_losses",),
+    "metrics/scores": ("metrics_scores",),
+    "io/tables": ("io_tables",),
+}
+"""Modules, and the files of tests that are to find their faults."""
+
+EQUIVALENT: dict[str, dict[str, str]] = {}
+"""By module: mutants as they are printed, without the line's number, and why no test can or need find them."""
+
+SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.And: (ast.Or,),
+    ast.Or: (ast.And,),
+    ast.Add: (ast.Sub,),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div,),
+    ast.Div: (ast.Mult,),
+    ast.FloorDiv: (ast.Mult,),
+    ast.Mod: (ast.Mult,),
+    ast.Pow: (ast.Mult,),
+    ast.LShift: (ast.RShift,),
+    ast.RShift: (ast.LShift,),
+    ast.Break: (ast.Continue,),
+    ast.Continue: (ast.Break,),
+}
+"""What an operator may become."""
+CHOICES = (ast.If, ast.While, ast.IfExp)
+LEFT_ALONE = (ast.JoinedStr, ast.Import, ast.ImportFrom)
+NAMES = ("min max", "minimum maximum", "any all", "floor ceil")
+"""Pairs of functions that are taken for each other."""
+
+
+def changes(node: ast.AST) -> Iterator[ast.AST | None]:
+    """What may stand in the place of a piece of code; None: nothing."""
+    for kind in SWAPS.get(type(node), ()):
+        yield kind()
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
+        yield node.operand
+    elif isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            yield ast.Constant(not node.value)
+        elif isinstance(node.value, (int, float)):
+            yield ast.Constant(node.value + 1)
+        elif isinstance(node.value, str):
+            yield ast.Constant(node.value + "X")
+    elif isinstance(node, (ast.Name, ast.Attribute)):
+        name = node.id if isinstance(node, ast.Name) else node.attr
+        for pair in map(str.split, NAMES):
+            if name in pair:
+                other = copy.copy(node)
+                setattr(other, "id" if isinstance(node, ast.Name) else "attr", pair[1 - pair.index(name)])
+                yield other
+    elif isinstance(node, ast.Call):
+        for place in range(len(node.keywords)):
+            other = copy.copy(node)
+            other.keywords = [*node.keywords[:place], *node.keywords[place + 1 :]]
+            yield other
+    elif isinstance(node, CHOICES) and isinstance(node.test, (ast.Name, ast.Attribute, ast.Call)):
+        other = copy.copy(node)
+        other.test = ast.UnaryOp(ast.Not(), node.test)
+        yield other
+    elif isinstance(node, (ast.Expr, ast.AugAssign, ast.Raise)):
+        yield ast.Pass()
+
+
+def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
+    """Pieces of code that may be changed: what holds each, by which field and place in it, and the piece.
+
+    Docstrings, annotations, names that a module exports, and what an error says are left alone.
+    """
+    for field, value in ast.iter_fields(tree):
+        if field in ("annotation", "returns"):
+            continue
+        for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if not isinstance(node, ast.AST) or isinstance(node, LEFT_ALONE):
+                continue
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                continue
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("__all__", "Source"):
+                continue
+            yield tree, field, place, node
+            if not isinstance(node, ast.Raise):
+                yield from places(node)
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, ast.Module]]:
+    """Every mutant of a module's text: its line, what is another there, and the whole."""
+    tree = ast.parse(source)
+    line = 0
+    for holder, field, place, node in places(tree):
+        line = getattr(node, "lineno", line)
+        for other in changes(node):
+            if isinstance(holder, (ast.expr, ast.keyword, ast.arguments, ast.AugAssign)):
+                before = ast.unparse(holder)
+                _put(holder, field, place, other)
+                after = ast.unparse(holder)
+            else:
+                before, after = ast.unparse(node), ast.unparse(other)
+                _put(holder, field, place, other)
+            shown = " -> ".join(text.partition("\n")[0] for text in (before, after))
+            yield line, shown, ast.fix_missing_locations(copy.deepcopy(tree))
+            _put(holder, field, place, node)
+
+
+def _put(holder: ast.AST, field: str, place: int | None, node: ast.AST) -> None:
+    if place is None:
+        setattr(holder, field, node)
+    else:
+        getattr(holder, field)[place] = node
+
+
+def become(module: ModuleType, tree: ast.Module) -> None:
+    """Turn a module that is loaded into a mutant; who has imported its functions has the mutant's, too."""
+    before = dict(vars(module))
+    exec(compile(tree, str(module.__file__), "exec"), vars(module))
+    for name, old in before.items():
+        new = vars(module).get(name)
+        if isinstance(old, FunctionType) and isinstance(new, FunctionType) and new is not old:
+            vars(module)[name] = old
+            while hasattr(old, "__wrapped__"):  # what a decorator made
+                old, new = old.__wrapped__, new.__wrapped__
+            old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
+
+
+def tests_of(module: str) -> list[str]:
+    """What pytest is asked to run for a module: the tests, then the examples in its docstring."""
+    return [*(f"tests/test_{name}.py" for name in TARGETS[module]), f"src/featureblend/{module}.py"]
+
+
+def passes(module: str, tree: ast.Module, seconds: float) -> bool:
+    """Whether all tests pass on a mutant, within a time, in a process of its own."""
+    child = os.fork()
+    if not child:
+        try:
+            silent = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silent, 1)
+            os.dup2(silent, 2)
+            become(sys.modules[f"featureblend.{module.replace('/', '.')}"], tree)
+            options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules", "--tb=no"]
+            os._exit(int(pytest.main([*options, *tests_of(module)])))
+        finally:
+            os._exit(99)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status == 0
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def campaign(module: str, most: int | None) -> dict[str, object]:
+    """Try a module's mutants: how many there were, and those that live."""
+    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    for name in (f"featureblend.{module.replace('/', '.')}", *(f"test_{name}" for name in TARGETS[module])):
+        importlib.import_module(name)
+    start = time.monotonic()
+    if not passes(module, ast.parse(source), 600):
+        raise SystemExit(f"{module}: the tests fail without any fault: {' '.join(tests_of(module))}")
+    patience = 5 * (time.monotonic() - start) + 5
+    same = EQUIVALENT.get(module, {})
+    found = [one for one in mutants(source) if one[1] not in same]
+    if most is not None and most < len(found):
+        found = random.Random(0).sample(found, most)
+    living = []
+    for line, what, tree in sorted(found, key=lambda one: one[0]):
+        if passes(module, tree, patience):
+            living.append(f"{line}: {what}")
+            print(f"{module}:{living[-1]}", flush=True)
+    killed = len(found) - len(living)
+    return {"mutants": len(found), "killed": killed, "per_cent": round(100 * killed / len(found), 1), "living": living}
+
+
+def main() -> int:
+    """Print what lives; 1 where too much does."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--most", type=int, help="mutants of each module; all, if left out")
+    parser.add_argument("--only", nargs="+", default=list(TARGETS), choices=list(TARGETS), help="modules to try")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    os.environ.update({"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(ROOT / "tests"))
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]  # what fails need not be made small
+    hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
+    hypothesis.settings.load_profile("mutants")
+    found = {}
+    for module in options.only:
+        found[module] = campaign(module, options.most)
+        print(module, json.dumps({key: value for key, value in found[module].items() if key != "living"}), flush=True)
+    print(json.dumps(found))
+    return int(any(one["per_cent"] < LEAST for one in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
