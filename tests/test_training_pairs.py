@@ -107,6 +107,8 @@ def test_the_share_that_is_degraded():
         assert abs(float(changed) - share) < 0.1
         assert inputs.abs().max() <= 1
         assert torch.equal(inputs, degraded(images, share, (7,)))
+        for places in (torch.arange(60), torch.arange(60, 200)):  # two processes that share the batch
+            assert torch.equal(inputs[places], degraded(images[places], share, (7,), places, 200))
 
 
 def test_what_is_said_of_the_degradation_is_so():
@@ -144,7 +146,7 @@ def test_a_face_cut_from_a_compressed_photo_stays_where_it_is():
     for scale, angle in [(0.0, 1.0), (0.4, 0.5), (0.8, 0.0), (0.8, 1.0)]:
         image = torch.nn.functional.interpolate(smooth(1, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
         amounts = torch.tensor([1.0, 0.9, scale, angle, 0.3, 0.7])[:, None]
-        made = _compressed(image, amounts, torch.Generator())
+        made = _compressed(image, amounts, None, torch.Generator())
         apart = {
             shift: float((made.roll(shift, (2, 3)) - image)[..., 4:-4, 4:-4].square().mean())
             for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
@@ -152,7 +154,7 @@ def test_a_face_cut_from_a_compressed_photo_stays_where_it_is():
         assert min(apart, key=apart.__getitem__) == (0, 0)
         corner = (made - image)[..., :8, :8].square().mean()
         assert corner < 20 * (made - image)[..., 32:-32, 32:-32].square().mean()  # no corner was turned away
-        coarse = _compressed(image, amounts.index_fill(0, torch.tensor(0), 0.0), torch.Generator())
+        coarse = _compressed(image, amounts.index_fill(0, torch.tensor(0), 0.0), None, torch.Generator())
         assert float((coarse - image).square().mean()) > float((made - image).square().mean())
 
 
@@ -161,7 +163,7 @@ def test_blocks_are_as_large_as_the_photo_was_small():
     for scale, blocks in [(0.2075, 8), (0.5, 12), (1.0, 24)]:
         images = torch.nn.functional.interpolate(smooth(32, 32, seed=2), 128, mode="bicubic").clamp(-1, 1)
         amounts = torch.tensor([0.0, 0.9, scale, 0.5, 0.0, 0.0])[:, None].expand(-1, len(images))
-        made = _compressed(images, amounts, torch.Generator())
+        made = _compressed(images, amounts, None, torch.Generator())
         profile = (made[..., 1:] - made[..., :-1]).abs().mean(dim=(0, 1, 2))
         waves = torch.fft.rfft(profile - profile.mean(), n=128).abs()
         assert waves[blocks] > 4 * max(waves[blocks + apart] for apart in (-3, -1, 1, 3))
@@ -170,7 +172,7 @@ def test_blocks_are_as_large_as_the_photo_was_small():
 def test_noise_is_as_strong_at_any_grain():
     for as_cut, scale in [(0.0, 0.0), (0.9, 0.0), (0.9, 0.75), (0.9, 1.0)]:
         amounts = torch.tensor([0.5, 0.0, 0.0, as_cut, scale, 0.0])[:, None].expand(-1, 4)
-        noise = _noisy(torch.zeros(4, 3, 128, 128), amounts, torch.Generator().manual_seed(0))
+        noise = _noisy(torch.zeros(4, 3, 128, 128), amounts, None, torch.Generator().manual_seed(0))
         assert noise.std() * 127.5 == pytest.approx(5 + 35 * 0.5, rel=0.02)
         likeness = float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
         assert (likeness > 0.5) == (as_cut > 0.5 and scale < 0.1)  # grains of several pixels

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from short_runs import same
-from training_faces import HIERARCHICAL, TAUGHT, faces, triplets
+from training_faces import HIERARCHICAL, TAUGHT, TOY, faces, triplets
 
 from featureblend.errors import FeatureblendError
 from featureblend.training import loop
@@ -198,6 +198,24 @@ def test_the_loss_falls_on_the_batch_it_trains_on():
         losses.append((float(result["loss"].detach()), float(result["halfway_l1"])))
     assert losses[-1][0] < 0.7 * losses[0][0]
     assert losses[-1][1] < 0.8 * losses[0][1]
+
+
+@torch.no_grad()
+def test_processes_share_what_is_taught_and_what_is_cleaned():
+    """The mean of two processes' losses is the loss of one that has the whole batch, noise and damage included."""
+    pictures = torch.rand(8, 3, SIDE, SIDE, generator=seeded("pictures")) * 2 - 1
+    options = {**TOY.model_options, "cleaner_widths": (8, 8)}
+    cases = {"teach": network(noise=0.5), "clean": build(AUTOENCODERS, "modern", options)}
+    experiment = dataclasses.replace(TAUGHT, degrade=0.7, losses=LossWeights(l1=1.0, damage=0.2, kl=0.1))
+
+    def loss(objective, rank, world):
+        source = TripletBatches(triplets(), SIDE, 4, rank=rank, world=world)
+        photos = pictures.chunk(world)[rank]
+        given = Batch(photos, None, (0, 0), triplets=lambda: source.batch(0), rank=rank, world=world)
+        return float(OBJECTIVES[objective](TrainingNetworks(cases[objective]), given, experiment)["loss"])
+
+    for name in cases:
+        assert (loss(name, 0, 2) + loss(name, 1, 2)) / 2 == pytest.approx(loss(name, 0, 1), rel=1e-5), name
 
 
 def test_teach_without_triplets_is_refused():

@@ -1,6 +1,11 @@
-"""What each process of tests/test_training_processes.py runs: a short run, then one that its slice of time ends."""
+"""What each process of tests/test_training_processes.py runs: a short run, then one that its slice of time ends.
+
+A worker is killed in the middle of the first, and torchrun starts both again.
+"""
 
 import dataclasses
+import os
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,18 +13,38 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
+from featureblend.errors import FeatureblendError
 from featureblend.training import loop
 from featureblend.training.dataset import FaceSet
 from featureblend.training.experiment import LossWeights, Phase
 from featureblend.training.presets import preset
+from featureblend.training.trainer import Trainer
 
-# All that is the same however many processes share a batch: no neighbours within it.
 EXPERIMENT = dataclasses.replace(
     preset("toy"),
-    phases=(Phase("reconstruct", "autoencoder"), Phase("blend", "autoencoder"), Phase("discriminate", "discriminator")),
-    losses=LossWeights(l1=1.0, kl=1.0, adversarial_reconstruction=0.03, adversarial_blend=0.1, mixing=0.1),
+    phases=(
+        *(Phase(name, "autoencoder") for name in ("reconstruct", "blend", "joint")),
+        Phase("discriminate", "discriminator", times=2),
+    ),
+    losses=LossWeights(
+        **dict.fromkeys(("l1", "ssim", "laplacian", "kl", "mixing", "texture", "cycle", "anchor"), 0.1),
+        adversarial_reconstruction=0.03,
+        adversarial_blend=0.1,
+        feature_matching=0.3,
+    ),
+    adversarial="relativistic",
     adversarial_start=40,  # at first the blend phase teaches nothing
     gradient_penalty_every=2,
+    diff_augment="color,translation,cutout",
+    match_turn=True,
+    parents=4,
+    surroundings="auto",
+    warp=0.75,
+    degrade=0.5,
+    gradient_clip=1.0,
+    # Sums in another order, which Adam enlarges where a gradient is nearly 0: by no more than a step.
+    learning_rate=1e-5,
+    discriminator_learning_rate=1e-5,
     warmup=0,
     images=16 * 6,
 )
@@ -32,15 +57,35 @@ def faces():
     return FaceSet.from_images(coarse.repeat(8, 1).repeat(8, 2), margin=1.25)
 
 
+class Killed(Trainer):
+    """The second process is killed in its fourth step, once."""
+
+    killed = Path(sys.argv[1]) / "killed"
+
+    def step(self):
+        if self.rank == 1 and self.clock.step == 3 and not self.killed.exists():
+            self.killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step()
+
+
 def main(out):
     torch.set_num_threads(1)
     loop.draw_curves = lambda history, path: None
     loop.TICK_SECONDS, loop.AGREE_SECONDS = -1, 0.0  # a line a step
-    loop.train(EXPERIMENT, faces(), out / "run", quiet=True)
+    loop.SAVE_SECONDS = -1.0  # and a checkpoint
+    loop.Trainer = Killed
+    loop.train(EXPERIMENT, faces(), out / "run", resume=True, quiet=True)
+    loop.Trainer, loop.SAVE_SECONDS = Trainer, 240.0
+    # Run folders that are not the same one, as without a file system that all machines share.
+    try:
+        loop.train(EXPERIMENT, faces(), out / ("run" if os.environ["RANK"] == "0" else "nothing"), resume=True)
+    except FeatureblendError as error:
+        (out / f"refused-{os.environ['RANK']}.txt").write_text(str(error))
     loop.TICK_SECONDS, loop.AGREE_SECONDS = 1.0, 0.2
     trainers, now = [], [0.0]
 
-    class Kept(loop.Trainer):
+    class Kept(Trainer):
         """By a clock of its own, on which the second process is twice as slow: machines with other work are."""
 
         def __init__(self, *settings):

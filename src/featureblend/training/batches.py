@@ -175,7 +175,8 @@ class FaceBatches:
         if self.turn is not None:
             turn = self.turn[chosen]
             drawn = drawn[torch.where(mirrored, -turn, turn).argsort(stable=True)]
-        drawn = drawn[self.rank :: self.world]
+        # Neighbours stay together: their blends are the same however many processes there are.
+        drawn = drawn.chunk(self.world)[self.rank]
         if self.group > 1:
             drawn = drawn.repeat_interleave(self.group, dim=0)
             drawn[:, 0] = self.group * drawn[:, 0] + torch.arange(len(drawn)) % self.group

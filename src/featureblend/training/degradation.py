@@ -70,7 +70,9 @@ YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0
 """Brightness and two differences of colour, of red, green and blue (ITU-T T.871)."""
 
 
-def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
+def degraded(
+    images: Tensor, share: float, seed: tuple[object, ...], places: Tensor | None = None, count: int = 0
+) -> Tensor:
     """Degrade a share of the pictures by blur, noise, compression or weak or coloured light; one in four in two ways.
 
     Parameters
@@ -81,6 +83,9 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
         Of the pictures that are degraded, 0 to 1.
     seed : tuple
         Fixes every draw.
+    places : (B,) tensor, optional
+        Where these pictures stand in a batch of `count` that several processes share.
+    count : int
 
     Returns
     -------
@@ -92,10 +97,12 @@ def degraded(images: Tensor, share: float, seed: tuple[object, ...]) -> Tensor:
     >>> bool((degraded(images, 0.0, (0,)) == images).all()), bool((degraded(images, 1.0, (0,)) == images).all())
     (True, False)
     """
-    return degraded_with_kinds(images, share, seed)[0]
+    return degraded_with_kinds(images, share, seed, places, count)[0]
 
 
-def degraded_with_kinds(images: Tensor, share: float, seed: tuple[object, ...]) -> tuple[Tensor, Tensor]:
+def degraded_with_kinds(
+    images: Tensor, share: float, seed: tuple[object, ...], places: Tensor | None = None, count: int = 0
+) -> tuple[Tensor, Tensor]:
     """Degrade pictures as `degraded` does; also return how.
 
     Returns
@@ -111,7 +118,8 @@ def degraded_with_kinds(images: Tensor, share: float, seed: tuple[object, ...]) 
     (True, True)
     """
     draws = seeded(*seed, "degrade")
-    count = len(images)
+    mine = torch.arange(len(images)) if places is None else places
+    count = count or len(images)
     shares = torch.tensor(SHARES, dtype=torch.float32)
     first, second = torch.multinomial(shares, 2 * count, replacement=True, generator=draws).view(2, count)
     chosen, again = torch.rand((2, count), generator=draws)
@@ -123,13 +131,20 @@ def degraded_with_kinds(images: Tensor, share: float, seed: tuple[object, ...]) 
     # In bfloat16 a grey level is a step, and the damage would be steps.
     with torch.autocast(images.device.type, enabled=False):
         for number, way in enumerate(_WAYS.values()):
-            places = torch.nonzero(ways[:, number]).flatten()
-            if len(places):
-                at = moved(places, images.device)
+            here = torch.nonzero(ways[mine, number]).flatten()
+            if len(here):
+                at = moved(here, images.device)
                 grain = seeded_on(images.device, *seed, number, "grain")
-                changed = way(result[at].float(), amounts[number, :, places], grain).clamp(-1, 1)
+                among = None if places is None else (ways[:, number].cumsum(0) - 1)[mine[here]]
+                drawn = amounts[number][:, ways[:, number]]
+                changed = way(result[at].float(), drawn, among, grain).clamp(-1, 1)
                 result = result.index_copy(0, at, changed.to(images))
-    return result, moved(ways, images.device)
+    return result, moved(ways[mine], images.device)
+
+
+def _own(drawn: Tensor, among: Tensor | None, axis: int = -1) -> Tensor:
+    """What was drawn for these of a batch's pictures; None for all of them."""
+    return drawn if among is None else drawn.index_select(axis, moved(among, drawn.device))
 
 
 def _amounts(kinds: int, count: int, draws: torch.Generator) -> Tensor:
@@ -137,10 +152,10 @@ def _amounts(kinds: int, count: int, draws: torch.Generator) -> Tensor:
     return torch.rand((kinds, AMOUNTS, count), generator=draws)
 
 
-def _lit(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
+def _lit(images: Tensor, drawn: Tensor, among: Tensor | None, grain: torch.Generator) -> Tensor:
     """Darken, flatten and tint: exposure and contrast down to a half, 15 % more red and less blue, or the other way."""
     light = (images + 1) / 2
-    exposure, contrast, *tint = moved(amounts[:4], images.device).view(4, -1, 1, 1, 1)
+    exposure, contrast, *tint = moved(_own(drawn[:4], among), images.device).view(4, -1, 1, 1, 1)
     # Colour temperature runs from blue to red; green changes with magenta, half as much.
     red, green = 0.15 * (2 * tint[0] - 1), 0.075 * (2 * tint[1] - 1)
     gain = (1 - 0.5 * exposure) * (1 + torch.cat([red, green, -red], dim=1))
@@ -148,10 +163,10 @@ def _lit(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     return torch.lerp(light, flat, 0.5 * contrast).mul(gain).clamp(0, 1) * 2 - 1
 
 
-def _blurred(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
+def _blurred(images: Tensor, drawn: Tensor, among: Tensor | None, grain: torch.Generator) -> Tensor:
     """Blur by a Gaussian of half a pixel to three of 128, up to twice as far along one axis: weak focus, or a shake."""
     count, channels, size, _ = images.shape
-    amounts = moved(amounts, images.device)
+    amounts = moved(_own(drawn, among), images.device)
     most = 3 * size / 128
     reach = math.ceil(2.5 * most)
     spread = (0.5 / 3 + (2.5 / 3) * amounts[0]) * most
@@ -168,13 +183,14 @@ def _blurred(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     return flat.view_as(images)
 
 
-def _noisy(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
+def _noisy(images: Tensor, drawn: Tensor, among: Tensor | None, grain: torch.Generator) -> Tensor:
     """Add normal noise of 5 to 40 grey levels, of all grains: as a sensor gives it, or after scaling or warping."""
     size = images.shape[-1]
-    amount, smooth, grey = moved(amounts[:3], images.device).view(3, -1, 1, 1, 1)
+    amount, smooth, grey = moved(_own(drawn[:3], among), images.device).view(3, -1, 1, 1, 1)
     # Fine grain of a large photo is gone once its face is small, so that noise has no finer grain than the pixels.
-    grains = size if float(amounts[3, 0]) < AS_CUT else min(_side(size, float(amounts[4, 0])), size)
-    noise = torch.randn((*images.shape[:2], grains, grains), generator=grain, device=images.device)
+    grains = size if float(drawn[3, 0]) < AS_CUT else min(_side(size, float(drawn[4, 0])), size)
+    shape = (drawn.shape[1], images.shape[1], grains, grains)
+    noise = _own(torch.randn(shape, generator=grain, device=images.device), among, axis=0)
     smoothed = functional.avg_pool2d(functional.pad(noise, [1, 0, 1, 0], mode="reflect"), 2, 1)
     noise = torch.lerp(noise, smoothed, smooth)
     noise = torch.lerp(noise, noise.mean(dim=1, keepdim=True), grey)
@@ -183,13 +199,13 @@ def _noisy(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
     return images + noise * (2 * (5 + 35 * amount) / 255)
 
 
-def _compressed(images: Tensor, amounts: Tensor, grain: torch.Generator) -> Tensor:
+def _compressed(images: Tensor, drawn: Tensor, among: Tensor | None, grain: torch.Generator) -> Tensor:
     """Compress as JPEG does at qualities of 5 to 50, the picture or the photo from which it was cut out.
 
     All pictures of a batch come from photos of one size and angle.
     """
-    quality = 5 + 45 * moved(amounts[0], images.device)
-    as_cut, scale, angle, left, top = amounts[1:, 0].tolist()
+    quality = 5 + 45 * moved(_own(drawn[0], among), images.device)
+    as_cut, scale, angle, left, top = drawn[1:, 0].tolist()
     if as_cut < AS_CUT:
         return _as_jpeg(images, quality)
     size, margin = images.shape[-1], images.shape[-1] // MARGIN

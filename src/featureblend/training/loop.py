@@ -119,6 +119,7 @@ def train(
         trainer.restore(folder.load())
     elif init is not None:
         trainer.start_from(read_start(init), Path(init).name)
+    trainer.agree(folder.path)
     if trainer.precision != experiment.precision and trainer.accelerator.is_main_process and not quiet:
         tqdm.write(f"this machine only emulates {experiment.precision}: computing in {trainer.precision}", sys.stderr)
     if trainer.accelerator.is_main_process and (warning := faces.split_warning):

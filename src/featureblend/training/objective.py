@@ -10,7 +10,7 @@ An adversarial autoencoder adds `match_prior` and `discriminate_prior`, whose ad
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,10 +35,20 @@ Result = dict[str, Any]
 Objective = Callable[[TrainingNetworks, Batch, Experiment], Result]
 
 
-def _sampled(networks: TrainingNetworks, images: Tensor, batch: Batch, name: str) -> tuple[Tensor, Any]:
-    """Encode and draw from the posterior, with noise that the step fixes."""
+def _sampled(
+    networks: TrainingNetworks, images: Tensor, batch: Batch, name: str, parts: Sequence[int] = ()
+) -> tuple[Tensor, Any]:
+    """Encode and draw from the posterior, with noise that the step fixes; `parts` as `Batch.noise`."""
     posterior = networks.autoencoder.posterior(images)
-    return posterior.sample(partial(batch.noise, name)), posterior
+    return posterior.sample(partial(batch.noise, name, parts=parts)), posterior
+
+
+def _spoilt(images: Tensor, batch: Batch, experiment: Experiment, *parts: int) -> Tensor:
+    """What the encoder sees of pictures: some are degraded; `parts` as `Batch.places`."""
+    if not experiment.degrade:
+        return images
+    places = batch.places(*(parts or (len(images),)))
+    return degraded(images, experiment.degrade, (*batch.seed, 0), places, batch.world * len(images))
 
 
 def _reconstruction_terms(
@@ -94,7 +104,7 @@ def _adversarial_terms(
         if share:
             terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, photos and photos[0])
         if matching:
-            terms["feature_matching"] = matching * reconstruction.feature_l1(maps, own[2])
+            terms["feature_matching"] = matching * reconstruction.feature_l1(maps, own[2], batch.mean)
         if mixing:
             # ACAI: the critic should take the blend for a single face, whose mixing weight is 0.
             terms["mixing"] = mixing * _estimates(mixed).square().mean()
@@ -174,8 +184,8 @@ def blend(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> R
 def joint(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> Result:
     """Both objectives on one batch, encoded once: each face is blended with its neighbours in the batch.
 
-    With several processes, the neighbours in the process's share. The faces of a group may be warped to their mean
-    shape first, and inputs degraded (`warping`, `degrading`): what is to be reconstructed is warped, never degraded.
+    The faces of a group may be warped to their mean shape first, and inputs degraded (`warping`, `degrading`): what is
+    to be reconstructed is warped, never degraded.
     """
     images, latent, posterior, mixed, shares, alpha = _in_groups(networks, batch, experiment)
     output, blended = networks.autoencoder.decode(torch.cat([latent, mixed])).chunk(2)
@@ -194,10 +204,9 @@ def _in_groups(
     group = group_size(experiment, batch)
     images = batch.images
     if experiment.warp and batch.landmarks is not None:
-        which = batch.chance("warp", len(images) // group) < experiment.warp
+        which = batch.chances("warp", len(images) // group) < experiment.warp
         images = warp_to_group_means(images, batch.landmarks, group, moved(which, images.device))
-    inputs = degraded(images, experiment.degrade, (*batch.seed, batch.rank)) if experiment.degrade else images
-    latent, posterior = _sampled(networks, inputs, batch, "noise a")
+    latent, posterior = _sampled(networks, _spoilt(images, batch, experiment), batch, "noise a")
     weights = batch.weights(group, experiment.even_blends).to(latent)
     mixed, shares = mixed_in_groups(latent, weights, networks.autoencoder, experiment.surroundings)
     return images, latent, posterior, mixed, shares, 1 - weights.amax(dim=1).float()
@@ -213,8 +222,9 @@ def teach(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> R
         raise FeatureblendError("the phase 'teach' needs triplets: name them with --triplets FILE or --generator FILE")
     triplets = batch.triplets()
     images = torch.cat([triplets.parents, batch.images])
-    inputs = degraded(images, experiment.degrade, (*batch.seed, batch.rank)) if experiment.degrade else images
-    latent, posterior = _sampled(networks, inputs, batch, "noise a")
+    parts = len(triplets.parents), len(batch.images)
+    inputs = _spoilt(images, batch, experiment, *parts)
+    latent, posterior = _sampled(networks, inputs, batch, "noise a", parts)
     mixed = triplets.weights.to(latent) @ latent[: len(triplets.parents)]
     output = networks.autoencoder.decode(torch.cat([latent, mixed])).float()
     wanted = torch.cat([images, triplets.targets])
@@ -243,7 +253,9 @@ def clean(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> R
     neither learns to make up for the other; both also work on half of the clean pictures, which they learn to leave
     alone.
     """
-    inputs, ways = degraded_with_kinds(batch.images, experiment.degrade, (*batch.seed, batch.rank))
+    count = len(batch.images)
+    shared = batch.places(count), batch.world * count
+    inputs, ways = degraded_with_kinds(batch.images, experiment.degrade, (*batch.seed, 0), *shared)
     light = ways[:, KINDS.index("light")]
     done = {"light": light, "texture": ways.sum(dim=1) > light}
     present = torch.stack([done[sign] for sign in SIGNS], dim=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,12 +80,26 @@ class Batch:
     """What the generator's phases made in this step, detached: 'reconstruction', 'blend', 'alpha', 'code'."""
     judged: list[Tensor] = field(default_factory=list)
     """Generated pictures on their way to the critic in this phase: their gradients are what it teaches."""
+    mean: Callable[[Tensor], Tensor] = field(default=lambda values: values)
+    """Averages numbers over all processes; all of them must call it."""
 
-    def noise(self, name: str, like: Tensor) -> Tensor:
-        """Draw standard normal numbers that the step and the name fix, on the device: codes are long."""
+    def places(self, *parts: int) -> Tensor | None:
+        """Where this process's pictures stand in the whole batch, made of parts so long in each; None if it has all."""
+        if self.world == 1:
+            return None
+        ends = torch.tensor(parts).cumsum(0).tolist()
+        starts = [self.world * (end - part) + self.rank * part for end, part in zip(ends, parts, strict=True)]
+        return torch.cat([start + torch.arange(part) for start, part in zip(starts, parts, strict=True)])
+
+    def noise(self, name: str, like: Tensor, parts: Sequence[int] = ()) -> Tensor:
+        """Draw standard normal numbers that the step and the name fix, on the device: codes are long.
+
+        `parts` are the lengths of what `like` is made of, where it is not one batch.
+        """
         shape = (self.world * len(like), *like.shape[1:])
-        draws = seeded_on(like.device, *self.seed, name)
-        return torch.randn(shape, generator=draws, device=like.device)[self.rank :: self.world].to(like.dtype)
+        drawn = torch.randn(shape, generator=seeded_on(like.device, *self.seed, name), device=like.device)
+        places = self.places(*(parts or (len(like),)))
+        return (drawn if places is None else drawn[moved(places, like.device)]).to(like.dtype)
 
     def uniform(self, name: str, count: int) -> Tensor:
         """Draw `count` numbers between 0 and 1 for each sample, (B, count), that the step and the name fix."""
@@ -109,10 +123,14 @@ class Batch:
         """Draw (count,) numbers between 0 and 1 that the step and the name fix, the same in all processes."""
         return torch.rand(count, generator=seeded(*self.seed, name))
 
+    def chances(self, name: str, count: int) -> Tensor:
+        """Draw a number between 0 and 1 for each of the (count,) groups of faces that this process has."""
+        return self.chance(name, self.world * count)[self.rank * count :][:count]
+
     def augment(self, policy: str, phase: str) -> DiffAugment:
         """Draw how all pictures that the critic sees in a phase are changed."""
         return DiffAugment(policy, lambda name, count: self.uniform(f"{phase} {name}", count))
 
     def _share(self, drawn: Tensor) -> Tensor:
         # Drawn for the whole batch and cut as FaceBatches cuts it: the number of processes changes nothing.
-        return moved(drawn[self.rank :: self.world], self.images.device)
+        return moved(drawn.chunk(self.world)[self.rank], self.images.device)

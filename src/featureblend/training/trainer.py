@@ -13,6 +13,7 @@ import math
 import os
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -287,16 +288,16 @@ class Trainer:
     def step(self) -> dict[str, Tensor]:
         """Do one step: every phase, in order; give the numbers for the log."""
         step = self.clock.step
-        batch = self._batch()
+        batch = self.batch()
         logged: dict[str, Tensor] = {}
         for phase in self.experiment.phases:
             for again in range(times_due(phase, step)):
-                logged |= self._phase(phase, self._batch(again) if again else batch)
+                logged |= self._phase(phase, self.batch(again) if again else batch)
         self.clock.step += 1
         self._average()
         return logged
 
-    def _batch(self, again: int = 0) -> Batch:
+    def batch(self, again: int = 0) -> Batch:
         """What a step works on; `again` counts a discriminator's further updates, each on other photos."""
         experiment, step = self.experiment, self.clock.step
         images, landmarks = self.batches.marked(step, stream=2 * again)
@@ -308,6 +309,7 @@ class Trainer:
             seed=(experiment.seed, step, "again", again) if again else (experiment.seed, step),
             rank=self.rank,
             world=self.world,
+            mean=self._mean,
             ramp=adversarial_ramp(self.images_seen, experiment),
             penalise=bool(experiment.gradient_penalty) and step % experiment.gradient_penalty_every == 0,
         )
@@ -335,7 +337,10 @@ class Trainer:
         optimiser.zero_grad(set_to_none=True)
         result["loss"].backward()
         gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-        self._reduce(gradients)
+        # What the critic taught the generator, at the pictures.
+        taught = [images.grad.float() for images in batch.judged if images.grad is not None]
+        squares = [nn.utils.get_total_norm(taught).square()] if batch.judged else []
+        self._reduce([*gradients, *squares])
         norm = nn.utils.get_total_norm(gradients)
         if learner == "autoencoder" and self.experiment.gradient_clip:
             nn.utils.clip_grads_with_norm_(network.parameters(), self.experiment.gradient_clip, norm)
@@ -344,11 +349,13 @@ class Trainer:
             clip_weights(network, self.experiment.critic_clip)
         batch.fakes |= result.pop("outputs", {})
         result[f"gradient_{objective}"] = norm
-        if batch.judged:  # what the critic taught the generator, at the pictures
-            found = [images.grad.float() for images in batch.judged if images.grad is not None]
-            result["gradient_adversarial"] = nn.utils.get_total_norm(found)
+        if squares:  # of each process's mean loss, of which the whole loss is the mean
+            result["gradient_adversarial"] = (squares[0] / self.world).sqrt()
             batch.judged.clear()
         return {("loss_" + objective if name == "loss" else name): value.detach() for name, value in result.items()}
+
+    def _mean(self, values: Tensor) -> Tensor:
+        return values if self.world == 1 else self.accelerator.reduce(values, "mean")
 
     def _reduce(self, gradients: list[Tensor]) -> None:
         """Average gradients over processes; every objective may call any method of a network, so no wrapper does it."""
@@ -459,6 +466,20 @@ class Trainer:
                 "the checkpoint does not fit these networks: another version of featureblend wrote it; start a new run"
             ) from error
         self.started_from = state.get("started_from", "")
+
+    def agree(self, folder: Path) -> None:
+        """Make sure that all processes go on from the same step of the same data.
+
+        Raises
+        ------
+        FeatureblendError
+            If they don't, say because each machine has a folder of its own.
+        """
+        mine = torch.tensor([self.clock.step, int(self.data_identity[:12], 16)], device=self.device)
+        if len(self.accelerator.gather(mine[None]).unique(dim=0)) > 1:
+            raise FeatureblendError(
+                f"the processes see different runs in {folder}, or different data: put both where all machines see them"
+            )
 
     def start_from(self, state: dict[str, Any], name: str = "another run") -> None:
         """Take over the weights that fit: another run's averaged ones, and its discriminator's if both have one.

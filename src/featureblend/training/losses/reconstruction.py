@@ -5,7 +5,7 @@ Pictures are (B, 3, H, W) in [-1, 1]. Each loss is 0 for equal pictures and is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -146,14 +146,17 @@ def texture_l1(output: list[Tensor], target: list[Tensor]) -> Tensor:
     return torch.stack(terms).mean()
 
 
-def feature_l1(output: list[Tensor], target: list[Tensor]) -> Tensor:
-    """L1 between lists of feature maps, each divided by the target's mean size (Larsen et al. 2016)."""
+def feature_l1(
+    output: list[Tensor], target: list[Tensor], mean: Callable[[Tensor], Tensor] = lambda sizes: sizes
+) -> Tensor:
+    """L1 between lists of feature maps, each divided by the target's mean size (Larsen et al. 2016).
+
+    `mean` averages those sizes over the processes that share a batch.
+    """
     # Maps may be bfloat16, whose three digits are too few for a mean.
-    terms = [
-        (a - b).abs().mean(dtype=torch.float32) / (b.abs().mean(dtype=torch.float32) + 1e-6)
-        for a, b in zip(output, target, strict=True)
-    ]
-    return torch.stack(terms).mean()
+    sizes = mean(torch.stack([b.abs().mean(dtype=torch.float32) for b in target]))
+    terms = [(a - b).abs().mean(dtype=torch.float32) for a, b in zip(output, target, strict=True)]
+    return (torch.stack(terms) / (sizes + 1e-6)).mean()
 
 
 def perceptual_loss(output: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
