@@ -84,7 +84,7 @@ def test_the_outline_lies_between(faces, meeting):
 def test_the_steps_of_a_continuum_are_even_and_each_shows_one_head(blender, faces):
     weights = [[1 - share, share] for share in np.linspace(0, 1, 11)]
     made, before = (
-        [blender.blend_faces(faces, pair, surroundings=whose) for pair in weights] for whose in ("blend", 1)
+        [blender.blend_faces(faces, pair, surroundings=whose, size=SIDE) for pair in weights] for whose in ("blend", 1)
     )
     ghosts = [max(one.measures["ghosting_outside_face"] for one in blends) for blends in (made, before)]
     assert ghosts[0] < 0.25 < ghosts[1]
@@ -101,9 +101,9 @@ def test_half_way_the_lines_are_those_of_the_better_photo(faces):
 
 
 def test_a_continuum_takes_them_and_its_recipe_says_so(blender, tmp_path):
-    made = continuum([FIRST, SECOND], steps=3, blender=blender)
+    made = continuum([FIRST, SECOND], steps=3, size=SIDE, blender=blender)
     assert made.recipe["surroundings"] == "blend"
-    middle = blender.blend([FIRST, SECOND], surroundings="blend", measures="none")
+    middle = blender.blend([FIRST, SECOND], surroundings="blend", size=SIDE, measures="none")
     np.testing.assert_array_equal(np.asarray(made.frames[1]), np.asarray(middle.image))
     path = made.save(tmp_path / "way.png")
     again = replay(path, tmp_path / "again.png", folders=[EXAMPLES]).path
@@ -111,8 +111,8 @@ def test_a_continuum_takes_them_and_its_recipe_says_so(blender, tmp_path):
 
 
 def test_beyond_a_photo_they_are_the_photos(blender):
-    beyond = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, blender=blender)
-    own = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, surroundings=1, blender=blender)
+    beyond = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, size=SIDE, blender=blender)
+    own = continuum([FIRST, SECOND], steps=2, start=-0.2, end=0, surroundings=1, size=SIDE, blender=blender)
     np.testing.assert_array_equal(np.asarray(beyond.frames[0]), np.asarray(own.frames[0]))
 
 

@@ -191,22 +191,21 @@ def test_ears_and_neck_follow_the_face(blender):
 
 
 def test_a_blend_has_a_skin_between_its_parents_at_every_weight(blender):
-    for detail in [True, False]:
-        for warp in [True, False]:
-            for pair in PAIRS:
-                before = None
-                parents = [skin_colour(face.image, face.landmarks) for face in pair]
-                for weight in WEIGHTS:
-                    made = blender.blend_faces(pair, [1 - weight, weight], detail=detail, warp=warp, measures="none")
-                    points = (1 - weight) * pair[0].landmarks + weight * pair[1].landmarks
-                    colour = skin_colour(np.asarray(made.image), points)
-                    assert np.all(colour > np.min(parents, axis=0) - 2)
-                    assert np.all(colour < np.max(parents, axis=0) + 2)
-                    due = (1 - weight) * parents[0] + weight * parents[1]
-                    assert np.abs(colour - due).max() < 7
-                    if pair[0] is FACES[0] and pair[1] is FACES[-1]:
-                        assert before is None or colour[0] > before - 0.5  # lighter and lighter
-                        before = colour[0]
+    for detail, warp in itertools.product([True, False], repeat=2):
+        for pair in PAIRS if detail and warp else PAIRS[:1]:
+            before = None
+            parents = [skin_colour(face.image, face.landmarks) for face in pair]
+            for weight in WEIGHTS:
+                made = blender.blend_faces(pair, [1 - weight, weight], detail=detail, warp=warp, measures="none")
+                points = (1 - weight) * pair[0].landmarks + weight * pair[1].landmarks
+                colour = skin_colour(np.asarray(made.image), points)
+                assert np.all(colour > np.min(parents, axis=0) - 2)
+                assert np.all(colour < np.max(parents, axis=0) + 2)
+                due = (1 - weight) * parents[0] + weight * parents[1]
+                assert np.abs(colour - due).max() < 7
+                if pair[0] is FACES[0] and pair[1] is FACES[-1]:
+                    assert before is None or colour[0] > before - 0.5  # lighter and lighter
+                    before = colour[0]
 
 
 def files(tmp_path):

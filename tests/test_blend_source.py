@@ -27,7 +27,7 @@ from featureblend.web.studio import Look, Studio
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
-SIZES = (None, 256, 512, 1024, "source")
+SIZES = (None, 512, "source")
 
 
 @pytest.fixture(scope="module")

@@ -70,8 +70,8 @@ def test_every_command_has_a_line_in_the_readme_and_a_page():
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
-    """A folder with the photos that the documents speak of."""
+def desk(tmp_path, monkeypatch, model_sized):
+    """A folder with the photos that the documents speak of; pictures have the model's size, which takes less time."""
     monkeypatch.chdir(tmp_path)
     for name, face in (("ana", "first"), ("ben", "second"), ("cem", "third"), ("dana", "fourth"), ("party", "fifth")):
         Image.open(EXAMPLES / f"{face}.jpg").convert("RGB").save(f"{name}.jpg", quality=95)
@@ -131,8 +131,8 @@ def workplace(tmp_path_factory):
 
 
 @pytest.fixture
-def example(workplace, monkeypatch):
-    """Run an example once, and give the path of its page."""
+def example(workplace, monkeypatch, model_sized):
+    """Run an example once, at the model's size, and give the path of its page."""
 
     def made(name):
         page = workplace / "out" / "examples" / f"{name}.md"

@@ -15,23 +15,18 @@ from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import DEGRADATIONS
 from featureblend.evaluation.figures import FIGURES, badness, sections
-from featureblend.evaluation.learned import find_extractors
 from featureblend.evaluation.measuring import Measurer
 from featureblend.evaluation.methods import Model
 from featureblend.evaluation.pairs import Face, Pair
 from featureblend.evaluation.pca import PrincipalComponents, fit_components
 from featureblend.evaluation.protocols import PROTOCOLS, draw, find_protocol
 from featureblend.evaluation.results import Results
-from featureblend.evaluation.run import evaluate
 from featureblend.faces.alignment import AlignedFace, rescaling, resized, transform_points
 from featureblend.model.folder import find_model
 from featureblend.model.networks import Networks
 
 METHODS = ("latent", "latent-network", "latent-unwarped", "pca", "pixel", "morph")
 """Every kind: networks whose variants share work, components, and methods without learning."""
-
-NETWORKS = find_extractors().names
-"""Networks of published scores that this environment has."""
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +66,14 @@ def test_every_line_says_what_was_measured(finished, faces):
         assert line["left_out"] == 0
         if line["low"] is not None:
             assert line["low"] <= line["high"]
-        by = NETWORKS.get("lpips") if "lpips" in line["figure"] else FIGURES[line["figure"]].features
-        assert line.get("features", "") == by
+        assert line.get("features", "") == FIGURES[line["figure"]].features
     models = {line["method"]: line["model"] for line in found}
     assert models["pixel"] == ""
     assert len(models["latent"]) == len(models["pca"]) == 12
     figures = {method: {line["figure"] for line in found if line["method"] == method} for method in METHODS}
     of_identity = {figure.name for figure in sections()["Who is recognised"]}
-    assert (
-        figures["latent"]
-        == {name for name, one in FIGURES.items() if not one.network or one.network in NETWORKS} - of_identity
-    )
+    assert figures["latent"] == {name for name, one in FIGURES.items() if not one.network} - of_identity
     reconstruction = {"reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim", "cycle_error"}
-    reconstruction |= {"reconstruction_lpips"} if "lpips" in NETWORKS else set()
     assert figures["latent-network"] - figures["pixel"] == figures["pca"] - figures["pixel"] == reconstruction
     assert figures["latent"] - figures["latent-network"] == {f"psnr_{kind}" for kind in ("clean", *DEGRADATIONS)}
     counts = {line["figure"]: line["count"] for line in found if line["method"] == "latent"}
@@ -121,7 +111,7 @@ def test_the_report_holds_all_of_itself(finished):
 
 
 def test_processes_change_no_byte(faces, finished, tmp_path):
-    evaluate(faces, tmp_path, TINY, methods=METHODS, jobs=2, quiet=True)
+    run(faces, tmp_path, METHODS, jobs=2)
     for name in ("metrics.jsonl", "report.html"):
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["methods", "metrics.jsonl", "report.html"]
@@ -156,7 +146,7 @@ def test_a_stopped_run_goes_on_where_it_was(faces, tmp_path, asked, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         run(faces, tmp_path / "parts", methods)
     assert not (tmp_path / "parts" / "metrics.jsonl").exists()
-    kept = [Results(tmp_path / "parts", draw(faces, TINY, 128), identity, NETWORKS) for identity in (False, True)]
+    kept = [Results(tmp_path / "parts", draw(faces, TINY, 128), identity, {}) for identity in (False, True)]
     assert len(kept[0].load_part("pixel", "", 4)) == 4
     assert kept[0].load_part("pixel", "other weights", 0) is kept[1].load_part("pixel", "", 0) is None
     (tmp_path / "parts" / "methods" / "morph" / "000000.npz").write_bytes(b"PK")

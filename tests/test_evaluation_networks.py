@@ -9,7 +9,6 @@ from published_networks import made_weights
 
 from featureblend.evaluation.figures import FIGURES
 from featureblend.evaluation.protocols import Protocol
-from featureblend.evaluation.run import evaluate
 from featureblend.metrics.inception import Inception
 from featureblend.metrics.lpips import Lpips
 
@@ -19,12 +18,6 @@ FEW = Protocol("few", "test", 10, paths=1, steps=2, reference=10)
 @pytest.fixture(scope="module")
 def faces():
     return make_faces()
-
-
-@pytest.fixture(autouse=True)
-def nothing_installed(monkeypatch):
-    """Only weights that are given count here."""
-    monkeypatch.setattr("featureblend.evaluation.learned.installed_weights", lambda name: "")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +60,7 @@ def test_results_without_a_network_are_measured_again_with_it(faces, weights, tm
     run(faces, tmp_path / "two", ("pixel",), FEW, say=said.append)
     assert [line.split(":")[0] for line in said] == ["features", "not measured", "not measured", "not measured"]
     assert "lpips_balance" not in {line["figure"] for line in lines(tmp_path / "two")}
-    evaluate(faces, tmp_path / "two", FEW, methods=("pixel",), jobs=2, quiet=True, lpips=weights["lpips"])
+    run(faces, tmp_path / "two", ("pixel",), FEW, jobs=2, lpips=weights["lpips"])
     run(faces, tmp_path / "one", ("pixel",), FEW, lpips=weights["lpips"])
     assert (tmp_path / "one/metrics.jsonl").read_bytes() == (tmp_path / "two/metrics.jsonl").read_bytes()
     assert "lpips_balance" in {line["figure"] for line in lines(tmp_path / "one")}

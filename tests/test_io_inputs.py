@@ -185,7 +185,7 @@ def add_junk(folder):
 
 
 def phone_photos(folder):
-    """Two faces in formats that phones and others write, with the suffixes that these have, or none, or a wrong one."""
+    """Two small faces in formats that phones and others write, with their suffixes, or none, or a wrong one."""
     names = []
     for number, (name, kind) in enumerate(
         {
@@ -194,7 +194,7 @@ def phone_photos(folder):
         }.items()
     ):  # fmt: skip
         with Image.open((FIRST, SECOND)[number % 2]) as picture:
-            picture.convert("RGB").save(folder / name, kind)
+            picture.convert("RGB").resize((256, 256)).save(folder / name, kind)
         names.append(name)
     return names
 

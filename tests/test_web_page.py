@@ -193,9 +193,9 @@ def test_a_pair_of_examples_whose_hair_swap_and_formats(tab, tmp_path):
     assert hair == {0: "blend", 1: 1, 2: 2}
 
 
-def test_no_tab_moves_the_page(tab):
+def test_no_tab_moves_the_page(tab, small):
     one = tab(viewport={"width": 1280, "height": 800})
-    one.put(FIRST, SECOND)
+    one.put(*small)
     one.page.wait_for_selector("#measures .fb-verdict")
     download = one.page.locator("#download").bounding_box()
     assert download["y"] + download["height"] <= 800  # blend, weights and download in one look
@@ -210,9 +210,9 @@ def test_no_tab_moves_the_page(tab):
     assert table.evaluate("box => box.scrollWidth <= box.clientWidth")  # not cut off
 
 
-def test_phone_width(tab):
+def test_phone_width(tab, small):
     one = tab(viewport={"width": 360, "height": 740}, has_touch=True)
-    one.put(FIRST, SECOND, THIRD)
+    one.put(*small, THIRD)
     one.picture()
     one.page.wait_for_selector("#measures .fb-verdict")
     assert one.page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -4,12 +4,14 @@ import base64
 import io
 import subprocess
 import sys
+import tarfile
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from real_photos import shared_file
 
 from featureblend import Blender
 from featureblend.cli import main
@@ -88,13 +90,26 @@ def difference(page, blender, photos, alpha, source=0, size=256, detail=True):
     return np.abs(shown - np.asarray(made.image)).mean()
 
 
-def test_ten_pairs_have_pythons_pixels(page, blender):
-    pairs = list(combinations(PHOTOS, 2))[:10]
+def check_pairs(page, blender, photos, count):
+    pairs = list(combinations(photos, 2))[:count]
     found = [
         difference(page, blender, pair, (0.5, 0.25, 0.8)[place % 3], place % 2) for place, pair in enumerate(pairs)
     ]
     assert max(found) < 2
     assert np.mean(found) < 0.5
+
+
+def test_pairs_have_pythons_pixels(page, blender):
+    check_pairs(page, blender, PHOTOS, 3)
+
+
+@pytest.mark.real_photos
+def test_ten_pairs_have_pythons_pixels(page, blender, tmp_path):
+    with tarfile.open(shared_file("studio34.tar")) as tar:
+        members = [member for member in tar if "neutral/" in member.name and member.name.endswith(".jpg")]
+        for member in members[:5]:
+            (tmp_path / Path(member.name).name).write_bytes(tar.extractfile(member).read())
+    check_pairs(page, blender, sorted(tmp_path.glob("*.jpg")), 10)
 
 
 @pytest.mark.parametrize(("size", "detail"), [(512, True), (256, False)])
