@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser runtime docs pictures load crash dist fuzz
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser runtime docs figures load crash dist fuzz
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -70,12 +70,9 @@ docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "out/site/index.html (with search: $(BIN)/mkdocs serve)"
 
-# The README's pictures, of the example faces: to be made again where these or the bundled model change.
-FACES := src/featureblend/faces/examples
-pictures: $(VENV)/plain.stamp
-	$(BIN)/featureblend demo --out docs/images/demo.jpg
-	$(BIN)/featureblend continuum $(FACES)/first.jpg $(FACES)/third.jpg $(FACES)/fourth.jpg $(FACES)/second.jpg \
-		--out docs/images/continuum.jpg --steps 3 --columns 7 --size 320
+# The documents' pictures: to be made again where blends, the page or the bundled model change (NAMES="demo.jpg web.png" makes some).
+figures: $(VENV)/dev.stamp browser
+	OMP_NUM_THREADS=1 $(BIN)/python tools/figures.py $(NAMES)
 
 # The web page's tests need a real browser; root on Debian (as in continuous integration) gets it here.
 browser:

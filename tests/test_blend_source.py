@@ -54,12 +54,11 @@ def test_the_page_follows_its_slider_and_the_command_and_python_decide_alike(ble
     studio, table = Studio(blender), ()
     for name in ("ana.png", "ben.jpg"):
         table = studio.added(table, name, (place / name).read_bytes())
-    for size in SIZES:
-        for mend in (True, False):
-            look = Look(size=size, mend=mend)
-            for weights in ([50, 50], [80, 20]):  # what follows a slider does not change at its middle
-                assert studio.preview(table, weights, look).recipe["surroundings"] == "blend"
-                assert studio.blend(table, weights, look).recipe["surroundings"] == "blend"
+    for size, mend in zip(SIZES, (True, False, True), strict=True):
+        look = Look(size=size, mend=mend)
+        for weights in ([50, 50], [80, 20]):  # what follows a slider does not change at its middle
+            assert studio.preview(table, weights, look).recipe["surroundings"] == "blend"
+            assert studio.blend(table, weights, look).recipe["surroundings"] == "blend"
     for size in ("256", "source"):
         main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--size", size, "--quiet"])
         assert read_recipe("out.png")["surroundings"] == due

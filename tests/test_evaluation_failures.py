@@ -133,15 +133,15 @@ def test_identity_is_measured_and_kept_in_the_folder(faces, tmp_path, monkeypatc
     found = {line["figure"]: line for line in lines(tmp_path)}
     drawn = draw(fewer, MANY, 128)
     mated = int((drawn.probes() >= 0).all(axis=1).sum())
-    assert 0 < mated < 40
+    assert 0 < mated < MANY.count
     assert 0 <= found["mmpmr"]["value"] <= 1
-    assert (found["mmpmr"]["count"], found["mmpmr"]["left_out"]) == (mated, 40 - mated)
-    assert (found["weaker_parent"]["count"], found["weaker_parent"]["left_out"]) == (40, 0)
+    assert (found["mmpmr"]["count"], found["mmpmr"]["left_out"]) == (mated, MANY.count - mated)
+    assert (found["weaker_parent"]["count"], found["weaker_parent"]["left_out"]) == (MANY.count, 0)
     assert found["weaker_parent"]["value"] > 0.5
-    assert f"{mated} of 40 pairs of which both people have another photo" in page
+    assert f"{mated} of {MANY.count} pairs of which both people have another photo" in page
     asked.clear()
     run(fewer, tmp_path, ("pixel", "fourier"), MANY, identity=True)
-    assert len(asked) == 40  # blends of the further method; photos are known
+    assert len(asked) == MANY.count  # blends of the further method; photos are known
     run(fewer, tmp_path, ("pixel",), MANY)  # what is there already is shown without being asked for
     assert "mmpmr" in {line["figure"] for line in lines(tmp_path)}
 

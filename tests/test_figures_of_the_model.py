@@ -1,5 +1,6 @@
-"""Every figure that README, pages and model card show is of the model that is bundled."""
+"""Every figure and picture that documents show is of the bundled model, and of blends as they are made now."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from featureblend.evaluation.figures import FIGURES, shown_value
+from featureblend.evaluation.results import measurement_versions
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL, read_model_folder
 
 ROOT = Path(__file__).parents[1]
@@ -56,3 +58,21 @@ def test_the_model_card_shows_what_the_model_says_of_itself(config):
     assert f"({config.latent_dim} numbers each)" in card
     assert f"{config.training['images_seen']:,} images" in card
     assert config.training["data_sha256"][:16] in card
+
+
+def test_tables_are_of_blends_as_they_are_made_now(record):
+    """Where this fails: evaluate again, paste and record, as docs/evaluation.md says."""
+    assert record["versions"] == measurement_versions("latent")
+
+
+def test_pictures_are_of_blends_as_they_are_made_now():
+    """Where this fails: `make figures`."""
+    spec = importlib.util.spec_from_file_location("figures", ROOT / "tools" / "figures.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert json.loads(tool.MADE.read_text(encoding="utf-8")) == dict.fromkeys(tool.COMMANDS, tool.stamp())
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {
+        name for page in documents for name in re.findall(r"images/([\w-]+\.\w+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert shown == {*tool.COMMANDS, "architecture.svg"}  # which test_architecture.py holds

@@ -1,10 +1,10 @@
-"""Lay continua on one sheet: of each two pictures of a folder, in the order of their names, both and what is between.
+"""Lay continua on one sheet: 24 pairs of adults who do not exist, both and what is between, two pairs a row.
 
-    python tools/continuum_sheet.py FOLDER --out docs/images/continua.jpg
+    pip download --no-deps random_face==2021.7.21.1
+    python tools/continuum_sheet.py random_face-2021.7.21.1-py3-none-any.whl --out docs/images/continua.jpg
 
-None is left out, so nobody picked the pairs. The sheet in the documents shows people who do not exist, drawn by the
-generator of the example faces (`tools/make_example_faces.py`): its draws of seeds 12 and 13 in order, without those
-that look like children.
+The people are the draws of one seed by the generator of the example faces, in their order; nobody picked the pairs.
+Only draws that look like children are left out.
 """
 
 from __future__ import annotations
@@ -13,28 +13,47 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
+from make_example_faces import drawn
+from trace_generator import read
 
 from featureblend import Blender, continuum
 from featureblend.io.image import save_image
 from featureblend.io.sheets import grid
 
+SEED = 12
+CHILDREN: frozenset[int] = frozenset()
+"""Draws that look like children, by eye."""
+PAIRS = 24
 STEPS = 5
 """0, 25, 50, 75 and 100 %."""
+
+
+def adults(wheel: str, count: int) -> list[np.ndarray]:
+    """Draw people: (256, 256, 3) uint8 each."""
+    generator = read(wheel).eval().requires_grad_(False)
+    numbers = [number for number in range(count + len(CHILDREN)) if number not in CHILDREN][:count]
+    pictures = []
+    for number in numbers:
+        with torch.no_grad():
+            picture = generator(drawn(SEED, number, generator.mapping, generator.get_buffer("mean")))[0]
+        pictures.append((picture.permute(1, 2, 0).numpy() * 127.5 + 127.5).round().astype(np.uint8))
+    return pictures
 
 
 def main() -> None:
     """Write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("wheel")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--size", type=int, default=160)
     parser.add_argument("--columns", type=int, default=2, help="pairs side by side")
     words = parser.parse_args()
-    photos = sorted(path for path in words.folder.iterdir() if path.is_file())
+    people = adults(words.wheel, 2 * PAIRS)
     blender = Blender.from_pretrained()
     cells: list[np.ndarray] = []
-    for first, second in zip(photos[::2], photos[1::2], strict=False):
-        made = continuum([first, second], steps=STEPS, size=words.size, blender=blender)
+    for pair in zip(people[::2], people[1::2], strict=True):
+        made = continuum(list(pair), steps=STEPS, size=words.size, blender=blender)
         cells += [np.asarray(frame) for frame in made.frames]
     save_image(words.out, grid(cells, STEPS * words.columns, gap=2))
 

@@ -2,7 +2,7 @@
 
     python tools/draw_stages.py docs/images/stages.jpg
 
-To be drawn again where the bundled model, the example faces or the stages change (`featureblend.blend.pipeline`).
+The stages are those of `featureblend.blend.pipeline`; `make figures` runs this.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Lay the first pairs of a protocol on one sheet, none left out: both faces and their even blend, or the blend alone.
+"""Lay the first pairs of a protocol on one sheet, none left out: both faces and their even blend between them.
 
     python tools/pairs_sheet.py faces.tar --out out/pairs.png     # photos: not to publish
-    python tools/pairs_sheet.py faces.tar --out docs/images/blends.jpg --blends-only
 
-The protocol's order is drawn with its seed, so nobody picked the pairs. `--blends-only` shows what the networks make of
-the face, where both people are mixed: around it they draw one person's hair and background almost as in the photo.
+The protocol's order is drawn with its seed, so nobody picked the pairs.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ import numpy as np
 from featureblend import Blender
 from featureblend.evaluation.methods import Model
 from featureblend.evaluation.protocols import draw, find_protocol
-from featureblend.faces.masks import outside_face
 from featureblend.io.image import save_image
 from featureblend.io.sheets import grid
 from featureblend.training.dataset import FaceSet
@@ -31,22 +28,16 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--protocol", default="pairs1k_test")
     parser.add_argument("--count", type=int, default=32)
-    parser.add_argument("--blends-only", action="store_true")
     options = parser.parse_args()
 
     blender, protocol = Blender.from_pretrained(options.model), find_protocol(options.protocol)
     drawn = draw(FaceSet.read(options.data, protocol.split), protocol, blender.image_size)
     pairs = drawn.pairs[: options.count]
     faces, landmarks = drawn.faces.images[pairs], drawn.faces.landmarks[pairs].astype(np.float64)
-    method = "latent-network" if options.blends_only else "latent"
-    model = Model(blender, blender.image_size, [method])
+    model = Model(blender, blender.image_size, ["latent"])
     blends = [model.blend(*pair, (0.5, 0.5)) for pair in zip(faces, landmarks, strict=True)]
-    if options.blends_only:
-        around = outside_face(blender.image_size)[..., None]
-        save_image(options.out, grid([np.uint8(blend * (1 - around) + 255 * around) for blend in blends], 8))
-    else:
-        shown = [picture for (a, b), blend in zip(faces, blends, strict=True) for picture in (a, blend, b)]
-        save_image(options.out, grid(shown, 12))
+    shown = [picture for (a, b), blend in zip(faces, blends, strict=True) for picture in (a, blend, b)]
+    save_image(options.out, grid(shown, 12))
     print(options.out)
 
 

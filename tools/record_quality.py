@@ -13,13 +13,14 @@ from typing import Any
 
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.figures import current_name
+from featureblend.evaluation.results import measurement_versions
 from featureblend.io.files import atomic_path
 from featureblend.model.folder import read_model_folder
 from featureblend.web.quality import FILE, SHOWN
 
 
 def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str]) -> Path:
-    """Keep the figures that the page shows of an evaluation in the model's folder.
+    """Keep the figures that the page shows of an evaluation in the model's folder, and the measurement's versions.
 
     Parameters
     ----------
@@ -54,7 +55,13 @@ def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str
     if own["model"] != identity:
         raise FeatureblendError(f"{metrics} measured the model {own['model']}, and {model} holds {identity}")
     path = Path(model) / FILE
-    record = {"model": identity, "protocol": own["protocol"], "count": count, "methods": values}
+    record = {
+        "model": identity,
+        "versions": measurement_versions("latent"),
+        "protocol": own["protocol"],
+        "count": count,
+        "methods": values,
+    }
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1) + "\n")
     return path

@@ -2,7 +2,7 @@
 
     python tools/web_picture.py docs/images/web.png
 
-To be taken again where the page, the example faces or the bundled model change. Needs Chromium, as the page's tests do.
+`make figures` runs this, with other pictures. Needs Chromium, as the page's tests do.
 """
 
 from __future__ import annotations
