@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from accessibility import broken_rules
 from example_photos import small_example
 from PIL import Image
 
@@ -124,9 +125,10 @@ def test_two_faces_in_one_photo_which(tab, tmp_path):
 
 
 def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
-    one = tab(color_scheme="dark")
+    one = tab(color_scheme="dark", bypass_csp=True)
     page = one.page
     assert page.evaluate("document.body.classList.contains('dark')")
+    assert broken_rules(page) == []
     page.locator("#examples button").nth(0).click()
     page.wait_for_selector("#card-1 .fb-face")
     page.locator("#examples button").nth(1).click()
@@ -161,6 +163,7 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     titles = page.locator(".fb-sheet b").all_inner_texts()
     assert titles[:4] == ["first.jpg", "second.jpg", "latent", "pixel"]
     assert "morph" in titles
+    assert broken_rules(page) == []
 
     page.get_by_role("tab", name="How good is it?").click()
     assert page.locator("#quality").inner_text().strip()
@@ -194,7 +197,7 @@ def test_a_pair_of_examples_whose_hair_swap_and_formats(tab, tmp_path):
 
 
 def test_no_tab_moves_the_page(tab, small):
-    one = tab(viewport={"width": 1280, "height": 800})
+    one = tab(viewport={"width": 1280, "height": 800}, bypass_csp=True)
     one.put(*small)
     one.page.wait_for_selector("#measures .fb-verdict")
     download = one.page.locator("#download").bounding_box()
@@ -205,6 +208,7 @@ def test_no_tab_moves_the_page(tab, small):
         one.page.wait_for_timeout(200)
         seen.add(tuple(one.page.locator("#card-1").first.bounding_box().values()))
         assert one.page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert broken_rules(one.page) == []
     assert len(seen) == 1
     table = one.page.locator("#quality .fb-scroll")
     assert table.evaluate("box => box.scrollWidth <= box.clientWidth")  # not cut off

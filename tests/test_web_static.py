@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from accessibility import broken_rules
 from PIL import Image
 from real_photos import shared_file
 
@@ -38,8 +39,8 @@ def folder(tmp_path_factory):
 class Page:
     """The page in a tab, and what it asked for."""
 
-    def __init__(self, browser, folder):
-        self.context = browser.new_context(offline=True)
+    def __init__(self, browser, folder, **options):
+        self.context = browser.new_context(offline=True, **options)
         self.tab = self.context.new_page()
         self.tab.set_default_timeout(120_000)
         self.asked, self.errors = [], []
@@ -125,6 +126,13 @@ def test_the_slider_moves_the_blend(page, blender):
     first = blender.blend(PHOTOS[:2], alpha=0, surroundings=1, size=256, measures="none")
     assert np.abs(page.picture() - np.asarray(first.image)).mean() < 2
     assert page.tab.inner_text("#percent") == "0 %"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible(browser, folder, scheme):
+    page = Page(browser, folder, color_scheme=scheme, bypass_csp=True)
+    assert broken_rules(page.tab) == []
+    page.context.close()
 
 
 def test_a_small_face_in_a_large_photo_is_found(page, blender, tmp_path):

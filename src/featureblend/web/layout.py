@@ -58,7 +58,16 @@ def pair_picture(places: Sequence[int], side: int = 192) -> Image.Image:
 def theme() -> gr.themes.Base:
     """The page's look, with the system's own fonts, so that none is downloaded."""
     fonts, mono = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
-    return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=fonts, font_mono=mono)
+    plain = gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=fonts, font_mono=mono)
+    # Gradio's grey on white and white on teal are too faint to read: WCAG 2 asks for a contrast of 4.5.
+    return plain.set(
+        body_text_color_subdued="*neutral_600",
+        block_info_text_color="*neutral_600",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+    )
 
 
 class Layout:

@@ -1,0 +1,9 @@
+"""What axe-core, the common checker of accessibility, says of a page in the browser."""
+
+from axe_playwright_python.sync_playwright import Axe
+
+
+def broken_rules(page):
+    """Rules that the page breaks as it stands, and where; its context is one with `bypass_csp`."""
+    found = Axe().run(page).response["violations"]
+    return [(rule["id"], node["html"]) for rule in found for node in rule["nodes"]]
