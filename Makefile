@@ -6,7 +6,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser runtime docs figures load crash dist fuzz
+.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser runtime docs figures load crash dist fuzz \
+	mutants sameness hashes
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/featureblend demo --out out/demo.png
@@ -54,6 +55,21 @@ dist: $(VENV)/dev.stamp runtime
 CASES ?= 100000
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python tools/fuzz.py --cases $(CASES)
+
+# One fault at a time is put into the code: do the tests find it? (MOST=NUMBER of each module; all take half an hour.)
+MOST ?= 1000
+mutants: $(VENV)/dev.stamp
+	$(BIN)/python tools/mutants.py --most $(MOST)
+
+# Twenty blends with other threads, instruction sets and, where PYTHONS names some, other environments.
+sameness: $(VENV)/dev.stamp
+	$(BIN)/python tools/sameness.py $(if $(PYTHONS),--python $(PYTHONS))
+
+# Each package of the plain install by its version and the hashes of its files, for `pip install --require-hashes`.
+hashes: $(VENV)/dev.stamp
+	$(INSTALL) uv
+	$(BIN)/uv pip compile pyproject.toml --constraint constraints.txt --universal --python-version 3.10 --quiet \
+		--generate-hashes --no-annotate --no-header --output-file hashes.txt
 
 # After a change of how blends are made or scored: keeps today's values of the fixed faces, and raises the versions.
 measurement: $(VENV)/dev.stamp

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Build wheel and sdist, install each in an empty environment, and make a blend there.
 
-``python tools/check_dist.py`` needs a package index. It checks that both hold what git holds of the package, that
-`pip check` finds nothing, that the plain install has no torch, and that wheel and sdist give the same picture.
+``python tools/check_dist.py`` needs a package index. What the package needs is installed by the hashes of `hashes.txt`,
+so that no file is let in that was not there when these were written (``make hashes``). It checks that both hold what
+git holds of the package, that `pip check` finds nothing, that the plain install has no torch, and that wheel and sdist
+give the same picture.
 """
 
 from __future__ import annotations
@@ -58,8 +60,9 @@ def picture_of(package: Path, place: Path) -> str:
     def run(*words: str) -> None:
         subprocess.run(words, check=True, cwd=place, env=environment)
 
-    constraints = str(ROOT / "constraints.txt")
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", constraints, str(package))
+    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    run(*install, "--require-hashes", "-r", str(ROOT / "hashes.txt"))
+    run(*install, "--no-deps", str(package))
     run(python, "-m", "pip", "check", "--disable-pip-version-check")
     run(python, "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is not None)")
     run(str(place / "bin" / "featureblend"), "demo", "--out", "demo.png")

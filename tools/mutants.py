@@ -3,8 +3,8 @@
 
 Each mutant is a module with one operator, number, word, condition or keyword argument changed, or one statement left
 out. It lives in the memory of a forked process alone, which runs the tests of that module, examples in docstrings
-included: everything is imported once, and nothing is written. So a mutant takes as long as those tests do until one of
-them fails; tools that start Python anew for each (cosmic-ray, mutmut) take seconds more for the imports.
+included, those first that found others: everything is imported and collected once, and nothing is written. So most
+mutants take hundredths of a second; tools that start Python anew for each (cosmic-ray, mutmut) take seconds.
 
 ``python tools/mutants.py`` tries all mutants of the modules in `TARGETS`, ``--most 40`` so many of each, drawn by a
 fixed seed. It prints those that live and a line of JSON, and ends with 1 where fewer than 85 % of a module's are found.
@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -177,50 +178,67 @@ def tests_of(module: str) -> list[str]:
     return [*(f"tests/test_{name}.py" for name in TARGETS[module]), f"src/featureblend/{module}.py"]
 
 
-def passes(module: str, tree: ast.Module, seconds: float) -> bool:
-    """Whether all tests pass on a mutant, within a time, in a process of its own."""
-    child = os.fork()
-    if not child:
-        try:
-            silent = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silent, 1)
-            os.dup2(silent, 2)
-            become(sys.modules[f"featureblend.{module.replace('/', '.')}"], tree)
-            options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules", "--tb=no"]
-            os._exit(int(pytest.main([*options, *tests_of(module)])))
-        finally:
-            os._exit(99)
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status == 0
-        time.sleep(0.02)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+class Campaign:
+    """A plugin of pytest that runs what was collected again and again, for each mutant in a process of its own."""
 
+    def __init__(self, module: str, most: int | None) -> None:
+        self.name, self.most = module, most
+        self.found: dict[str, Any] = {}
 
-def campaign(module: str, most: int | None) -> dict[str, object]:
-    """Try a module's mutants: how many there were, and those that live."""
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
-    for name in (f"featureblend.{module.replace('/', '.')}", *(f"test_{name}" for name in TARGETS[module])):
-        importlib.import_module(name)
-    start = time.monotonic()
-    if not passes(module, ast.parse(source), 600):
-        raise SystemExit(f"{module}: the tests fail without any fault: {' '.join(tests_of(module))}")
-    patience = 5 * (time.monotonic() - start) + 5
-    same = EQUIVALENT.get(module, {})
-    found = [one for one in mutants(source) if one[1] not in same]
-    if most is not None and most < len(found):
-        found = random.Random(0).sample(found, most)
-    living = []
-    for line, what, tree in sorted(found, key=lambda one: one[0]):
-        if passes(module, tree, patience):
-            living.append(f"{line}: {what}")
-            print(f"{module}:{living[-1]}", flush=True)
-    killed = len(found) - len(living)
-    return {"mutants": len(found), "killed": killed, "per_cent": round(100 * killed / len(found), 1), "living": living}
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try the module's mutants: how many there were, and those that live."""
+        self.module = importlib.import_module(f"featureblend.{self.name.replace('/', '.')}")
+        self.items = list(session.items)
+        source = Path(str(self.module.__file__)).read_text(encoding="utf-8")
+        start = time.monotonic()
+        if self.fails(session, ast.parse(source), 600):
+            raise SystemExit(f"{self.name}: the tests fail without any fault: {' '.join(tests_of(self.name))}")
+        patience = 5 * (time.monotonic() - start) + 5
+        same = EQUIVALENT.get(self.name, {})
+        due = [one for one in mutants(source) if one[1] not in same]
+        if self.most is not None and self.most < len(due):
+            due = random.Random(0).sample(due, self.most)
+        living = []
+        for line, what, tree in sorted(due, key=lambda one: one[0]):
+            if not self.fails(session, tree, patience):
+                living.append(f"{line}: {what}")
+                print(f"{self.name}:{living[-1]}", flush=True)
+        killed = len(due) - len(living)
+        share = round(100 * killed / max(len(due), 1), 1)
+        self.found = {"mutants": len(due), "killed": killed, "per_cent": share, "living": living}
+        return True
+
+    def fails(self, session: pytest.Session, tree: ast.Module, seconds: float) -> bool:
+        """Whether a test fails on a mutant, or none ends within a time; the test that did comes first from then on."""
+        told, tell = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                silent = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(silent, 1)
+                os.dup2(silent, 2)
+                become(self.module, tree)
+                for place, item in enumerate(self.items):
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                    if session.testsfailed:
+                        os.write(tell, str(place).encode())
+                        os._exit(1)
+                os._exit(0)
+            finally:  # it can't be imported
+                os._exit(1)
+        os.close(tell)
+        until = time.monotonic() + seconds
+        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+            if time.monotonic() > until:
+                os.kill(child, signal.SIGKILL)
+                ended = os.waitpid(child, 0)
+                break
+            time.sleep(0.01)
+        place = os.read(told, 10)
+        os.close(told)
+        if place:
+            self.items.insert(0, self.items.pop(int(place)))
+        return ended[1] != 0
 
 
 def main() -> int:
@@ -232,14 +250,17 @@ def main() -> int:
     os.chdir(ROOT)
     os.environ.update({"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
     sys.dont_write_bytecode = True
-    sys.path.insert(0, str(ROOT / "tests"))
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]  # what fails need not be made small
     hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
     hypothesis.settings.load_profile("mutants")
     found = {}
     for module in options.only:
-        found[module] = campaign(module, options.most)
-        print(module, json.dumps({key: value for key, value in found[module].items() if key != "living"}), flush=True)
+        campaign = Campaign(module, options.most)
+        options = ["-o", "addopts=", "-m", "not real_photos", "-s", "-p", "no:terminal", "-p", "no:cacheprovider"]
+        words = [*options, "--doctest-modules", *tests_of(module)]
+        pytest.main(words, plugins=[campaign])
+        found[module] = campaign.found
+        print(module, *(f"{key}: {value}" for key, value in campaign.found.items() if key != "living"), flush=True)
     print(json.dumps(found))
     return int(any(one["per_cent"] < LEAST for one in found.values()))
 
