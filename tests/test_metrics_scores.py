@@ -24,6 +24,7 @@ from featureblend.metrics import (
     symmetry,
 )
 from featureblend.metrics.scores import MS_SSIM_WEIGHTS
+from featureblend.metrics.skin import TOLERANCE, colour_between, skin_colour
 
 
 def noisy_pair(height, width, seed=0):
@@ -160,6 +161,21 @@ def test_symmetry_follows_the_face_by_its_landmarks():
     assert blind.mean() < followed.mean() - 0.1
     with pytest.raises(FeatureblendError):
         symmetry(image, points[:5])
+
+
+def test_skin_is_the_colour_of_cheeks_and_nose_and_lies_between_or_not():
+    points = draw_face(0, 64)[1]
+    red = np.full((64, 64, 3), (255, 0, 0), np.uint8)
+    rows = np.arange(64)
+    red[rows < points[36:48, 1].min()] = red[rows > points[48:60, 1].max()] = (0, 0, 255)  # forehead, chin
+    np.testing.assert_allclose(skin_colour(red, points), (53.24, 80.09, 67.20), atol=0.02)  # sRGB's red in CIE L*a*b*
+    low, high = np.array([40.0, 10, 15]), np.array([60.0, 12, 25])
+    for coordinate in range(3):
+        for end, sign in ((low, -1), (high, 1)):
+            for beyond, due in ((0.99 * TOLERANCE, 1.0), (1.01 * TOLERANCE, 0.0)):
+                own = (low + high) / 2
+                own[coordinate] = end[coordinate] + sign * beyond
+                assert colour_between(own, [high, low]) == due
 
 
 def test_mirror_table_fits_the_drawn_geometry():

@@ -33,6 +33,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "featureblend"
+LIBRARIES = ("skimage.metrics", "torch", "torchmetrics.functional.image")
+"""What tests import in themselves, and each mutant would import anew."""
 LEAST = 85
 """Per cent of mutants that tests must find."""
 
@@ -253,11 +255,13 @@ def main() -> int:
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]  # what fails need not be made small
     hypothesis.settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
     hypothesis.settings.load_profile("mutants")
+    for library in LIBRARIES:
+        importlib.import_module(library)
     found = {}
     for module in options.only:
         campaign = Campaign(module, options.most)
-        options = ["-o", "addopts=", "-m", "not real_photos", "-s", "-p", "no:terminal", "-p", "no:cacheprovider"]
-        words = [*options, "--doctest-modules", *tests_of(module)]
+        plain = ["-o", "addopts=", "-m", "not real_photos", "-s", "-p", "no:terminal", "-p", "no:cacheprovider"]
+        words = [*plain, "--doctest-modules", *tests_of(module)]
         pytest.main(words, plugins=[campaign])
         found[module] = campaign.found
         print(module, *(f"{key}: {value}" for key, value in campaign.found.items() if key != "living"), flush=True)

@@ -35,7 +35,7 @@ NO_AVX2 = {"NPY_DISABLE_CPU_FEATURES": f"{NO_AVX512['NPY_DISABLE_CPU_FEATURES']}
 
 
 def blends(threads: int) -> list[np.ndarray]:
-    """Ten pairs by latents and size of the photos; ten more by other methods, sizes, weights and backgrounds."""
+    """Ten pairs at the model's size; ten more by other methods, sizes, weights and backgrounds."""
     import cv2
 
     from featureblend.blend.blender import Blender
@@ -46,7 +46,7 @@ def blends(threads: int) -> list[np.ndarray]:
     blender.networks.threads = threads
     photos = [EXAMPLES / f"{name}.jpg" for name in NAMES]
     ways: list[tuple[list[int], list[float], dict[str, Any]]]
-    ways = [([*pair], [1, 1], {}) for pair in combinations(range(5), 2)]
+    ways = [([*pair], [1, 1], {"size": "model"}) for pair in combinations(range(5), 2)]
     ways += [([0, 1], [3, 1], {"method": method}) for method in ("pixel", "laplacian", "morph")]
     ways += [([2, 3, 4], [5, 3, 2], {"size": size}) for size in ("model", 300)]
     ways += [([1, 4], [1, 2], {"surroundings": one}) for one in ("blend", "mean")]
