@@ -92,6 +92,10 @@ def test_laplacian_loss_by_hand():
     wide = torch.tensor([1.0, 1.0, -1.0, -1.0]).repeat(4).expand(1, 3, 16, 16)
     assert float(reconstruction.laplacian_l1(wide, torch.zeros_like(wide))) == pytest.approx(1)
     assert float(reconstruction.laplacian_l1(wide, torch.zeros_like(wide), levels=1)) == pytest.approx(0)
+    widest = (
+        torch.tensor([1.0, -1.0]).repeat_interleave(8).repeat(2).expand(1, 3, 32, 32)
+    )  # in the fourth, which is none
+    assert float(reconstruction.laplacian_l1(widest, torch.zeros_like(widest))) == pytest.approx(0)
 
 
 def test_anchor_sees_means_of_eight_by_eight_pixels_alone():
@@ -362,6 +366,26 @@ def test_texture_is_blind_to_what_the_detail_is_and_sees_how_much():
     )  # half the contrast is a fourth of the energy
     assert distance((one + other) / 2, one) > 0.5  # the mean of two loses half of it
     assert distance(one, one) == 0
+
+
+def test_windows_of_energy_overlap_by_half():
+    assert [tuple(one.shape) for one in reconstruction.band_energies(pictures(0, 8, 1), window=2)] == [
+        (1, 1, 7, 7),
+        (1, 1, 3, 3),
+    ]
+
+
+@pytest.mark.parametrize("loss", [reconstruction.texture_l1, reconstruction.feature_l1, reconstruction.perceptual_loss])
+def test_maps_without_a_partner_are_refused(loss):
+    one = torch.ones(1, 1, 2, 2)
+    with pytest.raises(ValueError, match="shorter"):
+        loss([one, one], [one])
+
+
+def test_texture_by_hand():
+    level = (2 / 255) ** 2
+    none, some, more = (torch.full((1, 1, 2, 2), energy) for energy in (0.0, 3 * level, 15 * level))
+    assert float(reconstruction.texture_l1([none, some], [some, more])) == pytest.approx(math.log(4), rel=1e-5)
 
 
 def test_texture_below_a_grey_level_counts_as_none():
