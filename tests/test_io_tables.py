@@ -3,11 +3,14 @@
 # ruff: noqa: F811 (fixtures that are imported)
 
 import csv
+import math
 import os
 import shutil
 import unicodedata
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 
@@ -17,7 +20,7 @@ from featureblend.edit.average import average, read_weights
 from featureblend.edit.batch import BatchSettings, finished_lines, read_rows, run_batch
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
-from featureblend.io.tables import read_table
+from featureblend.io.tables import check_choice, flag, number, parse_numbers, read_table, whole, write_table
 from featureblend.model.folder import find_model
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
@@ -66,6 +69,45 @@ def test_cells_may_hold_any_line_break(tmp_path):
         (4, ["2", "one\u2028and\x0btwo\x85"]),
         (6, ["3", '"q", r']),
     ]
+
+
+def test_a_table_is_written_byte_for_byte(tmp_path):
+    rows = [["name", "note"], ["\udcff.jpg", "two\nlines, one cell"], ["\u00fc", 1.5]]
+    assert write_table(tmp_path / "x.csv", iter(rows)) == tmp_path / "x.csv"
+    due = b'name,note\r\n\xff.jpg,"two\nlines, one cell"\r\n\xc3\xbc,1.5\r\n'
+    assert (tmp_path / "x.csv").read_bytes() == due
+
+
+def test_numbers_as_people_write_them():
+    for text, due in {
+        **{"0.25,0.75": [0.25, 0.75], "0,25 0,75": [0.25, 0.75], "25 % 75 %": [0.25, 0.75], "25%,75%": [0.25, 0.75]},
+        **{"1;3": [1, 3], "1:3": [1, 3], "1,2,3": [1, 2, 3], "0.5, 0.5": [0.5, 0.5], "0,5;0,5": [0.5, 0.5]},
+        **{"-,5 +1,5": [-0.5, 1.5], "\N{MINUS SIGN}1 2": [-1, 2], " 7 ": [7], "1,5%  2": [0.015, 2]},
+    }.items():
+        assert parse_numbers(text, "weights") == due, text
+    for wrong in ("0,5", "a 1", "", "%"):
+        with pytest.raises(ValueError, match="weights"):
+            parse_numbers(wrong, "weights")
+
+
+def test_what_counts_as_a_number_a_whole_one_or_a_choice():
+    for value in (0, 1, 0.5, np.float32(0.5), Fraction(1, 2), np.int64(1)):
+        assert number(value, "alpha", 0, 1) == float(value)
+    for wrong in (True, "1", None, math.nan, math.inf, 10**400, -0.001, 1.001):
+        with pytest.raises(FeatureblendError, match="alpha"):
+            number(wrong, "alpha", 0, 1)
+    assert [(one, type(one)) for one in map(whole, (256.0, np.int64(3), 0.5, True))] == [
+        *((256, int), (3, int), (0.5, float), (True, bool)),
+    ]
+    assert whole("source") == "source"
+    assert [flag(one, "warp") for one in (True, np.False_)] == [True, False]
+    for wrong in (1, "no", None):
+        with pytest.raises(FeatureblendError, match="warp"):
+            flag(wrong, "warp")
+    check_choice("pixel", "method", ("latent", "pixel"))
+    for wrong in ("pix", 3, ["pixel"]):
+        with pytest.raises(FeatureblendError, match="method"):
+            check_choice(wrong, "method", ("latent", "pixel"))
 
 
 def test_excels_own_hint(tmp_path):

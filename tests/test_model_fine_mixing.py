@@ -139,6 +139,10 @@ def test_both_blurs_are_the_gaussians_that_are_named():
     spot = np.zeros((2, 1, 33, 33))
     spot[0, 0, 16, 16] = 1
     np.testing.assert_allclose(broad(spot[0, 0]), gauss(2.0), atol=1e-6)
+    corner = np.zeros((33, 33))
+    corner[0, 0] = 1  # and all beyond it, as the border is
+    half = (1 + np.sqrt(gauss(2.0)[16, 16])) / 2
+    np.testing.assert_allclose(broad(corner)[0, 0], half**2, atol=1e-6)
     near = gauss(1.5)
     unseen = 0.05 * near.sum() / near.size / 2 + 1e-4  # a 20th of both parents' mean, and what counts as none
     shares = line_shares(spot, everywhere(HALF, 33))
