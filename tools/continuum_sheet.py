@@ -22,7 +22,7 @@ from featureblend.io.image import save_image
 from featureblend.io.sheets import grid
 
 SEED = 12
-CHILDREN: frozenset[int] = frozenset()
+CHILDREN = {0, 3, 22, 26, 35, 43, 44, 50, 51, 52}
 """Draws that look like children, by eye."""
 PAIRS = 24
 STEPS = 5
