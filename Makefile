@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # A test file is one worker's: what it sets up is set up once.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-photos test-plain test-pythons measurement lint clean web browser runtime docs figures load crash dist fuzz \
+.PHONY: demo test test-photos test-plain test-pythons measurement style lint clean web browser runtime docs figures load crash dist fuzz \
 	mutants sameness hashes
 
 demo: $(VENV)/plain.stamp
@@ -16,7 +16,7 @@ demo: $(VENV)/plain.stamp
 web: $(VENV)/web.stamp
 	$(BIN)/featureblend web
 
-test: $(VENV)/dev.stamp lint browser
+test: $(VENV)/dev.stamp style browser
 	-@$(BIN)/python tools/fetch_web_runtime.py
 	$(PYTEST) --doctest-modules src tests
 
@@ -75,9 +75,11 @@ hashes: $(VENV)/dev.stamp
 measurement: $(VENV)/dev.stamp
 	$(BIN)/python tools/measurement.py --renew
 
-lint: $(VENV)/dev.stamp
+style: $(VENV)/dev.stamp
 	$(BIN)/ruff check src tests tools examples conftest.py
 	$(BIN)/ruff format --check src tests tools examples conftest.py
+
+lint: style
 	$(BIN)/mypy
 
 # The examples are run where they are older than the code; then the pages are built, and any warning is an error.

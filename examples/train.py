@@ -18,7 +18,7 @@ from featureblend.training.presets import overridden, preset
 
 out = Path("out/examples/train")
 shutil.rmtree(out, ignore_errors=True)
-for person in range(40):
+for person in range(24):
     folder = out / "photos" / f"Person_{person:02}"
     folder.mkdir(parents=True)
     Image.fromarray(draw_face(person, 160)[0]).save(folder / f"Person_{person:02}_0001.png")
