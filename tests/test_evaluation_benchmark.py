@@ -297,11 +297,38 @@ def test_tasks_can_be_repeated(inputs, tmp_path):
 
 @pytest.mark.extras
 def test_training_is_timed():
-    report = quick("pixel", parts=(), fresh=1, train="toy")
+    report = quick("pixel", parts=(), fresh=1, train="toy", repeat=1)
     assert report["training"]["preset"] == "toy"
+    assert report["training"]["rounds"] >= 1
+    assert report["training"]["times_plain"]["median"] > 0
     assert report["training"]["images_per_second"] > 0
     assert report["training"]["peak_mb"] > 50
     assert "| toy " in as_text(report)
+
+
+@pytest.mark.extras
+@pytest.mark.parametrize("name", ["toy", "taught"])
+def test_the_plain_loop_trains_what_the_trainer_does(inputs, name, monkeypatch):
+    """Two of its steps move the weights as far as two of the trainer's."""
+    from featureblend.training import presets, trainer
+
+    small = {"taught": ["batch_size=6", "model_options.image_size=32", "precision=fp32"], "toy": ["images=1000"]}
+    changed = presets.overridden(presets.preset(name), [*small[name], "warmup=0"])
+    monkeypatch.setattr(presets, "preset", lambda name: changed)
+    made, moved = [], []
+
+    class Kept(trainer.Trainer):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            made.append(([one.detach().clone() for one in self.networks.autoencoder.parameters()], self))
+
+    monkeypatch.setattr(trainer, "Trainer", Kept)
+    for task in ("training-steps", "plain-training-steps"):
+        tasks.task({**inputs, "task": task, "name": name, "steps": 2})()
+        before, one = made[-1]
+        after = one.networks.autoencoder.parameters()
+        moved.append(sum(float((a - b).detach().square().sum()) for a, b in zip(after, before, strict=True)) ** 0.5)
+    assert moved[1] == pytest.approx(moved[0], rel=0.2)
 
 
 # --- the command

@@ -54,7 +54,9 @@ def _spoilt(images: Tensor, batch: Batch, experiment: Experiment, *parts: int) -
 def _reconstruction_terms(
     networks: TrainingNetworks, output: Tensor, images: Tensor, posterior: Any, experiment: Experiment
 ) -> dict[str, Tensor]:
-    weights, output = experiment.losses, output.float()
+    weights = experiment.losses
+    # Pooling is slow on three channels that lie together.
+    output, images = output.float().contiguous(), images.contiguous()
     terms = {}
     if weights.l1:
         terms["l1"] = weights.l1 * reconstruction.l1(output, images)

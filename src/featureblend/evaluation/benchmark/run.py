@@ -34,7 +34,10 @@ PACKAGES = ("numpy", "Pillow", "opencv-python-headless", "onnxruntime", "torch",
 """Packages whose versions affect speed."""
 
 TRAINING_STEPS = 3
-"""Training steps that are timed, after those that warm up."""
+"""Training steps that are timed at once, after those that warm up."""
+TRAINING_ROUNDS = 7
+"""How often, at most, they are timed in turns with those of a plain loop."""
+PLAIN_LOOP = "plain PyTorch loop"
 
 
 def benchmark(
@@ -66,7 +69,8 @@ def benchmark(
         ``import_ms``, each with ``median``, ``low`` and ``high`` (quartiles); ``peak_mb`` and ``added_mb``;
         ``starts``, and ``samples_ms``, one a round. ``stages`` holds a row a stage (``ms``, ``first_ms``, and ``share``
         of the sum, to which what is done ``on_demand`` does not count); ``training`` what
-        `featureblend.training.profile.profile` tells, or None; ``left_out`` what could not be timed (``part``,
+        `featureblend.training.profile.profile` tells, with ``times_plain``, how many times as long a plain PyTorch loop
+        takes for the same steps, or None; ``left_out`` what could not be timed (``part``,
         ``name``, ``reason``). ``reference`` is the method whose time is 1, ``rounds`` how often each was timed;
         ``machine`` and ``settings`` say where and how.
 
@@ -204,15 +208,37 @@ def use_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def _training(settings: BenchmarkSettings, common: dict[str, Any], turns: Turns, quiet: bool) -> dict[str, Any] | None:
-    """Time a preset's training step, alone, in its own process."""
-    spec = {**common, "task": "training", "name": settings.train, "steps": TRAINING_STEPS}
-    entry = Entry("training", str(settings.train), spec, "torch", "'featureblend[train]'")
-    with Turns(settings.patience * 5, 1, quiet) as alone:
-        alone.start([entry])
-    turns.left_out.extend(alone.left_out)
-    if not entry.starts:
+    """Time a preset's training step alone, then in turns with a plain loop's, each in its own process."""
+    spec = {**common, "name": settings.train, "steps": TRAINING_STEPS}
+    names = {"profile": "training", "featureblend": "training-steps", PLAIN_LOOP: "plain-training-steps"}
+    entries = {
+        name: Entry("training", f"{settings.train}, {name}", {**spec, "task": task}, "torch", "'featureblend[train]'")
+        for name, task in names.items()
+    }
+    whole = entries.pop("profile")
+    rounds = min(settings.repeat, TRAINING_ROUNDS)
+    with Turns(settings.patience * 5, 1, quiet) as first:
+        first.start([whole])
+    turns.left_out.extend(first.left_out)
+    if not whole.starts:
         return None
-    return {"preset": entry.name, **entry.starts[0]["laps"], "peak_mb": most([entry.starts[0]["peak"]])}
+    with Turns(settings.patience * 5, len(entries) * (rounds + 1), quiet) as both:
+        both.start(entries.values())
+        both.take(rounds, time.perf_counter() + settings.seconds)
+    turns.left_out.extend(both.left_out)
+    found = whole.starts[0]
+    # By the processor's own time, where it does all the work: a step takes so long that others' work would be seen.
+    alone = " cpu, " in found["laps"]["device"]
+    ours, plain = (
+        [one["laps"]["processor"] if alone else one["seconds"] for one in entry.samples] for entry in entries.values()
+    )
+    return {
+        "preset": settings.train,
+        **found["laps"],
+        "peak_mb": most([found["peak"]]),
+        "rounds": both.rounds,
+        "times_plain": spread(ratios(plain, ours)) if len(ours) == len(plain) else None,
+    }
 
 
 def method_rows(entries: Sequence[Entry], reference: str) -> list[dict[str, Any]]:

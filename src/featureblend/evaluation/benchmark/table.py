@@ -51,7 +51,7 @@ def as_text(report: Mapping[str, Any]) -> str:
         header = ("stage", "ms", "share", "first, ms", "what")
         parts.append("## Stages of a latent blend, both photos together\n\n" + _table(header, stages))
     if report["training"]:
-        titles = ("preset", "images/s", "of the matrix rate", "peak, MB")
+        titles = ("preset", "images/s", "times faster than a plain PyTorch loop", "of the matrix rate", "peak, MB")
         parts.append("## Training\n\n" + _table(titles, [_training_cells(report["training"])]))
     if report["left_out"]:
         lines = [f"- {one['part']}, {one['name']}: {one['reason']}" for one in report["left_out"]]
@@ -75,6 +75,7 @@ def _training_cells(found: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         found["preset"],
         _number(found["images_per_second"]),
+        _spread(found["times_plain"]),
         f"{100 * found['share']:.0f} %",
         _number(found["peak_mb"]),
     )

@@ -293,21 +293,107 @@ def stages(spec: Mapping[str, Any]) -> Call:
     return call
 
 
-def training(spec: Mapping[str, Any]) -> Call:
-    """Run a few training steps of a preset on the faces given, as ``featureblend train --profile`` does."""
+def _trained(spec: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A preset, and what it is trained on: the faces given, again and again, and triplets of them where it needs some.
+
+    The step's speed does not depend on what the pictures show.
+    """
     import numpy as np
 
-    from ...training.dataset import FaceSet
+    from ...training.dataset import FaceSet, FaceTriplets
     from ...training.presets import preset
-    from ...training.profile import profile
 
     images, _ = _faces(spec)
     experiment = preset(spec["name"])
-    # The step's speed does not depend on what the pictures show: two faces stand for a data set.
-    faces = FaceSet.from_images(np.repeat(images, -(-experiment.batch_size // len(images)), axis=0))
+    if experiment.losses.lpips:  # whose weights are a file that few have
+        experiment = replace(experiment, from_scratch=True)
+    many = np.resize(images, (max(experiment.batch_size, 30), *images.shape[1:]))
+    threes = np.resize(images, (30, 3, *images.shape[1:]))
+    learns: dict[str, Any] = {"faces": FaceSet.from_images(many)}
+    if any(phase.objective == "teach" for phase in experiment.phases):
+        learns["triplets"] = FaceTriplets(threes, np.array([f"{number:05d}" for number in range(30)]), 1.0, "00")
+    return experiment, learns
+
+
+def training(spec: Mapping[str, Any]) -> Call:
+    """Measure the training step of a preset, as ``featureblend train --profile`` does."""
+    from ...training.profile import profile
+
+    experiment, learns = _trained(spec)
 
     def call() -> Laps:
-        return profile(experiment, faces, steps=spec["steps"])
+        return profile(experiment, steps=spec["steps"], **learns)
+
+    return call
+
+
+def training_steps(spec: Mapping[str, Any]) -> Call:
+    """Do training steps as ``featureblend train`` does."""
+    from ...training.machine import keep_freed_memory
+    from ...training.trainer import Trainer
+
+    keep_freed_memory()
+    experiment, learns = _trained(spec)
+    trainer = Trainer(experiment, **learns)
+
+    def call() -> Laps:
+        begin = time.process_time()
+        for _ in range(spec["steps"]):
+            losses = trainer.step()
+        float(sum(losses.values()))  # waits for the device
+        return {"processor": time.process_time() - begin}
+
+    return call
+
+
+def plain_training_steps(spec: Mapping[str, Any]) -> Call:
+    """Do the same steps as a plain PyTorch loop does: the same networks, losses and batches, and PyTorch's defaults.
+
+    Everything in float32 and in the default layout, Adam and the memory of the system as they come, gradients clipped,
+    an averaged copy of the weights, and the loss read after each step.
+    """
+    import torch
+
+    from ...training.objective import OBJECTIVES
+    from ...training.trainer import Trainer, times_due
+
+    experiment, learns = _trained(spec)
+    trainer = Trainer(replace(experiment, precision="fp32", compile="never"), **learns)  # which makes networks, batches
+    networks, averaged, optimisers = trainer.networks, trainer.ema, {}
+    for network in (averaged, *networks.named().values()):
+        for parameter in network.parameters():
+            parameter.data = parameter.data.contiguous()
+    for name, network in networks.named().items():
+        rate = experiment.learning_rate if name == "autoencoder" else experiment.discriminator_learning_rate
+        optimisers[name] = torch.optim.Adam(network.parameters(), lr=rate)
+
+    def step() -> None:
+        batch = trainer.batch()
+        due = [(phase, again) for phase in experiment.phases for again in range(times_due(phase, trainer.clock.step))]
+        for phase, again in due:
+            if again:
+                batch = trainer.batch(again)
+            learner, optimiser = networks.named()[phase.learner], optimisers[phase.learner]
+            for network in networks.named().values():
+                network.requires_grad_(network is learner)
+            batch.images = batch.images.contiguous()
+            result = OBJECTIVES[phase.objective](networks, batch, experiment)
+            batch.fakes |= result.get("outputs", {})
+            optimiser.zero_grad()
+            result["loss"].backward()
+            torch.nn.utils.clip_grad_norm_(learner.parameters(), experiment.gradient_clip or 1e9)
+            optimiser.step()
+            result["loss"].item()
+        with torch.no_grad():
+            for old, new in zip(averaged.parameters(), networks.autoencoder.parameters(), strict=True):
+                old.lerp_(new, 1e-3)
+        trainer.clock.step += 1
+
+    def call() -> Laps:
+        begin = time.process_time()
+        for _ in range(spec["steps"]):
+            step()
+        return {"processor": time.process_time() - begin}
 
     return call
 
@@ -325,6 +411,8 @@ TASKS: dict[str, Task] = {
     "page": page_start,
     "stages": stages,
     "training": training,
+    "training-steps": training_steps,
+    "plain-training-steps": plain_training_steps,
 }
 """Each task under the word by which a worker is asked for it."""
 
