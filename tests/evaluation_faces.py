@@ -13,7 +13,7 @@ from featureblend.evaluation.run import evaluate
 from featureblend.training.dataset import FaceSet
 
 TINY = Protocol("tiny", "test", 12, paths=2, steps=3)
-MANY = Protocol("many", "test", 20, paths=1, steps=2)
+MANY = Protocol("many", "test", 30, paths=1, steps=2)
 PEOPLE = 50
 
 
