@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +45,8 @@ class Web(Mending):
 
             page = write_static_page(self.static, self.model)
             if self.browser:
+                import webbrowser
+
                 webbrowser.open(page.resolve().as_uri())
             print(page)
             return

@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
+from html import escape as escape_html
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -84,6 +85,9 @@ def _description(recipe: Mapping[str, Any]) -> str:
         f"Synthetic picture: {recipe.get('verb', 'blend')} of {len(recipe.get('inputs') or ())} "
         f"inputs, made by featureblend {recipe.get('featureblend', '')}. {shows} nobody who exists."
     )
+
+
+escape = partial(escape_html, quote=False)  # that of xml.sax.saxutils imports all that opens connections
 
 
 def _text(recipe: Mapping[str, Any]) -> str:
