@@ -7,7 +7,7 @@ from drawn_faces import draw_face
 
 from featureblend.blend.compositing import compose
 from featureblend.blend.compositing.composing import best_source, resolve_source_weights
-from featureblend.blend.compositing.detail import own_share, warped_parents
+from featureblend.blend.compositing.detail import own_share, warped_parent
 from featureblend.blend.compositing.detail_weights import agreement, edge_sharpness, face_shares
 from featureblend.faces.alignment import align_face
 from featureblend.faces.masks import face_mask, region_masks
@@ -29,7 +29,7 @@ def soft_blend(faces, weights, size=128):
     """What a model's blend is like: the mean of the warped faces, all but 32 pixels of detail lost."""
     small = [face.at(size) for face in faces]
     shape = mean_shape([face.landmarks for face in small], weights)
-    warped = warped_parents([face.image for face in small], [face.landmarks for face in small], shape)
+    warped = [warped_parent(face, shape) for face in small]
     mean = np.tensordot(np.asarray(weights, np.float32), np.stack(warped), axes=1)
     return np.clip(cv2.GaussianBlur(mean, (0, 0), 2.0 * size / 128), 0, 255).astype(np.uint8)
 
@@ -105,7 +105,7 @@ def test_one_parent_is_the_source_and_the_face_follows_the_blend():
     faces = [aligned(4), aligned(7)]
     soft = soft_blend(faces, [0.5, 0.5])
     shape = mean_shape([face.landmarks for face in faces], [0.5, 0.5])
-    warped = warped_parents([face.image for face in faces], [face.landmarks for face in faces], shape)
+    warped = [warped_parent(face, shape) for face in faces]
     corner = np.s_[:20, :20]
     for who in (1, 2):
         made = compose(soft, faces, [0.5, 0.5], surroundings=who)

@@ -16,12 +16,14 @@ from PIL import Image
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, align_face
 from ..faces.detector import FaceDetector, Search, choose_face
+from ..faces.parser import parser
 from ..faces.recognizers import Recognizer, further_recognizers, open_recognizer
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, input_name, read_input
 from ..io.onnx import choose_device
 from ..io.photo_warnings import PhotoWarning, several_faces, told
 from ..io.tables import flag, number, whole
+from ..io.threads import side_by_side
 from ..model.folder import ModelConfig, find_model
 from ..model.networks import Networks
 from .balance import Balancing, even_shares, recognized_shares
@@ -71,6 +73,7 @@ class Blender:
         self.detector = detector or FaceDetector()
         self._recognizer: Recognizer | None = None
         self._meetings = Meetings()
+        self._loaded = False
 
     @classmethod
     def from_pretrained(
@@ -128,6 +131,17 @@ class Blender:
     def image_size(self) -> int:
         """Side of the model's pictures in pixels."""
         return self.config.image_size
+
+    def load(self) -> None:
+        """Open all networks now, side by side; `blend` does so by itself.
+
+        Raises
+        ------
+        FeatureblendError
+            If one can't be loaded.
+        """
+        side_by_side(lambda load: load(), [self.networks.load, self.detector.finder.load, parser])
+        self._loaded = True
 
     def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
         """Find the face in a photo and cut its aligned crop, with landmarks and the way back.
@@ -308,9 +322,9 @@ class Blender:
             self.recognizer.check()
         if balance is not None and (len(items) != 2 or weights is not None or alpha is not None):
             raise FeatureblendError("a balance is searched for two photos, and in place of weights")
-        faces = [
-            self.find(item, choice, place) for place, (item, choice) in enumerate(zip(items, choices, strict=True), 1)
-        ]
+        if method == "latent" and not self._loaded:
+            self.load()
+        faces = side_by_side(self.find, items, choices, range(1, len(items) + 1))
         names = [input_name(item, place) for place, item in enumerate(items, 1)]
         if balance == "identity":
             further = further_recognizers(self.recognizer.name)

@@ -15,6 +15,7 @@ from ..faces.parser import FaceParts, anyones_hair, face_parts
 from ..faces.warp import mean_shape, warp_to_mean, warp_to_shape
 from ..io.image import to_uint8
 from ..io.tables import check_choice, flag, whole
+from ..io.threads import side_by_side
 from ..model.mixing import Source
 from ..model.networks import Networks
 from .baselines import BASELINES, pixel
@@ -207,7 +208,7 @@ class EncodedFaces:
     @cached_property
     def parts(self) -> list[FaceParts]:
         """Where each of the images shows skin and hair."""
-        return [face_parts(image) for image in self.images]
+        return side_by_side(face_parts, self.images)
 
     def lies_at(self, target: np.ndarray | None) -> bool:
         """Whether the faces have that shape."""
@@ -232,9 +233,11 @@ def encoded(networks: Networks, faces: Sequence[AlignedFace], target: np.ndarray
     EncodedFaces
     """
     faces = cleaned(networks, faces)
-    images = [
-        face.restored if target is None else warp_to_shape(face.restored, face.landmarks, target) for face in faces
-    ]
+
+    def warped(face: AlignedFace) -> np.ndarray:
+        return face.restored if target is None else warp_to_shape(face.restored, face.landmarks, target)
+
+    images = side_by_side(warped, faces)
     latents = networks.latents(images, cleaned=True)
     for place, face in enumerate(faces):
         if face.latent is not None and images[place] is face.image:
@@ -257,10 +260,15 @@ def cleaned(networks: Networks, faces: Sequence[AlignedFace]) -> list[AlignedFac
         With `suitability`, `cleaned` and `degradation`, as far as they had them not already; codes are clean. Networks
         that leave damage as it is leave the latter two out.
     """
-    known = [face if face.suitability is not None else replace(face, suitability=suitability(face)) for face in faces]
-    if not networks.mend:
-        return [_as_found(face) for face in known]
-    return [face if face.cleaned is not None or face.latent is not None else _clean(networks, face) for face in known]
+
+    def prepared(face: AlignedFace) -> AlignedFace:
+        if face.suitability is None:
+            face = replace(face, suitability=suitability(face))
+        if not networks.mend:
+            return _as_found(face)
+        return face if face.cleaned is not None or face.latent is not None else _clean(networks, face)
+
+    return side_by_side(prepared, faces)
 
 
 def as_seen(networks: Networks, faces: Sequence[AlignedFace], options: BlendOptions) -> list[AlignedFace]:

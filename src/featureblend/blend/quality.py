@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..faces.recognizers import Recognizer
 from ..faces.warp import mean_shape
 from ..io.photo_warnings import MONOCHROME, NO_RESTORATION, PhotoWarning, told
 from ..io.tables import check_choice
+from ..io.threads import side_by_side
 from ..metrics.distance import balance_of_distances
 from ..metrics.measures import MEANINGS as OF_PICTURES
 from ..metrics.measures import blend_measures
@@ -136,6 +138,11 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
     >>> [warning.one for warning in photo_warnings(align_face(photo, marks, 128))]
     ['the face is only 29 pixels wide; a larger photo shows more of it']
     """
+    found: tuple[PhotoWarning, ...] = face.once("warnings", partial(_photo_warnings, face))
+    return found
+
+
+def _photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
     found = list(face.warnings)
     yaw = head_pose(face.landmarks).yaw
     if abs(yaw) > TURNED:
@@ -205,8 +212,10 @@ def measure_quality(
     warnings : tuple of str
     """
     landmarks = [face.landmarks for face in faces]
-    measures = blend_measures(made.image, [face.image for face in faces], made.texture, landmarks)
-    found = [photo_warnings(face) for face in faces]
+    of_pictures = partial(blend_measures, made.image, [face.image for face in faces], made.texture, landmarks)
+    measures, *found = side_by_side(
+        lambda work: work(), [of_pictures, *(partial(photo_warnings, one) for one in faces)]
+    )
     if made.decoded:
         worst = UNDRAWN * 255 * 10 ** (-typical / 20)
         for place, (seen, decoded) in enumerate(zip(made.encoded, made.decoded, strict=True)):

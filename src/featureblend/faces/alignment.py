@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,8 +68,8 @@ class AlignedFace:
     """How well the photo serves for hair and background, once `featureblend.blend.pipeline.cleaned` has looked."""
     mesh: np.ndarray | None = field(default=None, repr=False)
     """(468, 3) float64: x, y and depth in the crop; None where only the landmarks are known."""
-    _cuts: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """The last crop of another size, and the last with a frame: one blend of a photo is seldom the only one."""
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The last crop of another size, the last with a frame, and what else blends of this face ask for again."""
 
     @property
     def restored(self) -> np.ndarray:
@@ -80,6 +81,12 @@ class AlignedFace:
         """Side that the crop would have at the photo's own scale, in pixels; its own side where there is no photo."""
         side = self.image.shape[0]
         return side if self.photo is None else max(1, round(side / float(np.hypot(*self.matrix[:, 0]))))
+
+    def once(self, name: str, work: Callable[[], Any]) -> Any:
+        """What is worked out of this face, the first time that it is asked for; `replace` gives a face without it."""
+        if name not in self._known:
+            self._known[name] = work()
+        return self._known[name]
 
     def at(self, size: int) -> AlignedFace:
         """Cut the same crop at another size.
@@ -104,9 +111,9 @@ class AlignedFace:
         side = self.image.shape[0]
         if size == side:
             return self
-        last: AlignedFace | None = self._cuts.get("at")
+        last: AlignedFace | None = self._known.get("at")
         if last is None or last.image.shape[0] != size:
-            last = self._cuts["at"] = self._at(size)
+            last = self._known["at"] = self._at(size)
         return last
 
     def _at(self, size: int) -> AlignedFace:
@@ -143,10 +150,10 @@ class AlignedFace:
         True
         """
         side = self.image.shape[0]
-        last: np.ndarray | None = self._cuts.get("padded")
+        last: np.ndarray | None = self._known.get("padded")
         if last is not None and last.shape[0] == side + 2 * frame:
             return last
-        self._cuts["padded"] = wide = self._padded(frame)
+        self._known["padded"] = wide = self._padded(frame)
         return wide
 
     def _padded(self, frame: int) -> np.ndarray:
@@ -356,12 +363,17 @@ def _softened(crop: np.ndarray, shape: tuple[int, ...], matrix: np.ndarray) -> n
     """A crop that is out of focus beyond the photo's edge, the more so the farther from it."""
     size = len(crop)
     outside = cv2.warpAffine(np.zeros(shape, np.uint8), matrix, (size, size), borderValue=1)  # type: ignore[call-overload]
-    away = cv2.distanceTransform(outside, cv2.DIST_L2, 3) / (BEYOND * size)
-    small, soft = resized(crop, COARSE).astype(np.float32), crop.astype(np.float32)
+    there = outside > 0
+    away = cv2.distanceTransform(outside, cv2.DIST_L2, 3)[there] / (BEYOND * size)
+    small, soft = resized(crop, COARSE).astype(np.float32), crop[there].astype(np.float32)
     for step in (1, 2, 4, 8):
-        share = np.clip(away - (step - 1) / 2, 0, 1)[..., None]
-        soft += share * (resized(blurred(small, step * BEYOND * COARSE / 2), size) - soft)
-    return to_uint8(soft)
+        share = np.clip(away - (step - 1) / 2, 0, 1)
+        if share.any():
+            softer = resized(blurred(small, step * BEYOND * COARSE / 2), size)[there]
+            soft += share.astype(np.float32)[:, None] * (softer - soft)
+    softened = crop.copy()
+    softened[there] = to_uint8(soft)
+    return softened
 
 
 def _seen_range(places: np.ndarray, length: int, matrix: np.ndarray) -> tuple[int, int]:

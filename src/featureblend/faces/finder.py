@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from ..io.onnx import open_network
+from ..io.threads import side_by_side
 
 NETWORKS = Path(__file__).parent / "networks"
 """What ``tools/convert_face_networks.py`` wrote."""
@@ -113,7 +114,7 @@ class FaceFinder:
 
     def load(self) -> None:
         """Open both networks, which the first photo would wait for otherwise."""
-        _ = self._detector, self._mesh
+        side_by_side(partial(getattr, self), ["_detector", "_mesh"])
 
     def find(self, image: np.ndarray) -> list[MeshFace]:
         """Find the faces in a photo.
@@ -196,6 +197,7 @@ class FaceFinder:
         return MeshFace((float(left), float(top), float(right), float(bottom)), found, box.score, presence)
 
 
+@cache
 def _anchors() -> np.ndarray:
     """Centres of the detector's boxes, (896, 2), as shares of its side."""
     found = []

@@ -83,8 +83,10 @@ class FaceParts:
         head = self.skin + self.hair
         side = len(head)
         _, patches = cv2.connectedComponents((self.clothes > 0.5).astype(np.uint8))
-        if headwear := set(np.unique(patches[: round(ABOVE_EYES * side)])) - {0}:
-            head = head + self.clothes * _grown(np.isin(patches, list(headwear)), side)
+        above = np.bincount(patches[: round(ABOVE_EYES * side)].ravel(), minlength=patches.max() + 1) > 0
+        above[0] = False
+        if above.any():
+            head = head + self.clothes * _grown(above[patches], side)
         count, patches = cv2.connectedComponents((head > 0.5).astype(np.uint8))
         if count > 2:
             middle = patches[3 * side // 8 : 5 * side // 8, 3 * side // 8 : 5 * side // 8]
@@ -124,7 +126,7 @@ def face_parts(image: np.ndarray) -> FaceParts:
     ((768, 768, 4), True, True)
     """
     small = resized(image, SIDE).astype(np.float32) / 255
-    found = _network().run(None, {"images": small[None]})[0][0]
+    found = parser().run(None, {"images": small[None]})[0][0]
     fine = guided_filter(_brightness(image.astype(np.float32) / 255), _brightness(small), found)
     np.clip(fine, 0, 1, out=fine)
     fine /= (fine @ np.ones(len(CLASSES), np.float32))[..., None]
@@ -132,7 +134,8 @@ def face_parts(image: np.ndarray) -> FaceParts:
 
 
 @cache
-def _network() -> Any:
+def parser() -> Any:
+    """The network, opened once."""
     return open_network(NETWORK)
 
 

@@ -151,23 +151,28 @@ def warp_map(
     system[:count, :count] = _kernel(distances) + np.diag(soft)
     system[:count, count:] = np.column_stack([np.ones(count), points])
     system[count:, :count] = system[:count, count:].T
-    solution = np.linalg.lstsq(system, np.concatenate([displacement, np.zeros((3, 2))]), rcond=None)[0]
+    given = np.concatenate([displacement, np.zeros((3, 2))])
+    # Only without stiffness may coinciding landmarks leave it unsolvable; least squares take ten times as long.
+    solution = np.linalg.solve(system, given) if stiffness > 0 else np.linalg.lstsq(system, given, rcond=None)[0]
     step = max(1, scale // GRID_CELLS)
     nodes_y, nodes_x = (np.arange(-1, -(-side // step) + 3) * step for side in shape)
     nodes = np.stack(np.meshgrid(nodes_x, nodes_y), axis=-1).reshape(-1, 2) / scale
     coarse = _kernel(_squared_distances(nodes, points)) @ solution[:count] + solution[count]
     coarse = (coarse + nodes @ solution[count + 1 :]).reshape(len(nodes_y), len(nodes_x), 2)
-    fine = np.einsum("yi,ijc,xj->yxc", _cubic(height, nodes_y), coarse, _cubic(width, nodes_x), optimize=True)
-    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
-    return (fine + np.stack([columns, rows], axis=-1)).astype(np.float32)
+    down, across = _cubic(height, nodes_y), _cubic(width, nodes_x).T
+    places = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    found = np.empty((height, width, 2), np.float32)
+    for axis, place in enumerate(places):
+        found[..., axis] = (down @ coarse[..., axis].astype(np.float32)) @ across + place
+    return found
 
 
 def _cubic(side: int, nodes: np.ndarray) -> np.ndarray:
-    """The (side, nodes) matrix of cubic convolution from evenly spaced nodes to each pixel of a side."""
+    """The (side, nodes) float32 matrix of cubic convolution from evenly spaced nodes to each pixel of a side."""
     distance = np.abs(np.arange(side)[:, None] - nodes[None, :]) / (nodes[1] - nodes[0])
     near = (1.5 * distance - 2.5) * distance**2 + 1
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0)).astype(np.float32)
 
 
 def warp_to_shape(
@@ -200,7 +205,20 @@ def warp_to_shape(
     >>> bool((warp_to_shape(image, face, face) == image).all())
     True
     """
+    if lie_at(landmarks, target):
+        return image.copy()
     return to_uint8(sample(image, warp_map(image.shape[:2], landmarks, target, stiffness=stiffness)))
+
+
+def lie_at(landmarks: np.ndarray, target: np.ndarray) -> bool:
+    """Whether landmarks lie on a target shape already, so that a warp would give the very picture back.
+
+    Examples
+    --------
+    >>> lie_at(np.zeros((3, 2)), np.full((3, 2), 1e-9)), lie_at(np.zeros((3, 2)), np.full((3, 2), 0.1))
+    (True, False)
+    """
+    return np.shape(landmarks) == np.shape(target) and bool(np.abs(np.subtract(landmarks, target)).max() < 1e-6)
 
 
 def warp_to_mean(
@@ -238,5 +256,6 @@ def warp_to_mean(
 
 def sample(image: np.ndarray, mapping: np.ndarray) -> np.ndarray:
     """Take an (H, W, 3) image at the (h, w, 2) places, x before y, that a mapping names: (h, w, 3) float32."""
-    columns, rows = np.ascontiguousarray(mapping[..., 0]), np.ascontiguousarray(mapping[..., 1])
-    return cv2.remap(image.astype(np.float32), columns, rows, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.remap(  # type: ignore[call-overload]
+        image.astype(np.float32), mapping, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Union
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from ..errors import FeatureblendError
 from .files import atomic_path, read_error, readable_name, require_parent, writing
@@ -53,7 +54,8 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
     >>> to_uint8(np.array([-3.0, 0.5, 99.4, 300.0])).tolist()
     [0, 1, 99, 255]
     """
-    return np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
+    shifted = np.asarray(image + 0.5)
+    return np.clip(shifted, 0, 255, out=shifted).astype(np.uint8)
 
 
 Photo = Union[str, "os.PathLike[str]", Image.Image, np.ndarray]
@@ -70,6 +72,10 @@ PHOTO_FORMATS = (
 Pillow knows others that no camera writes. Some have no signature, so that any bytes may pass for them (TGA, PCX), and
 some run other programs (EPS).
 """
+
+QUICK = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+"""How files of the most common formats begin: they are read without the readers of all others, which take a while to
+import."""
 
 LEAST_READ = 0.25
 """A file that was cut short is refused if less than this share of the picture's rows is left."""
@@ -269,16 +275,42 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in PHOTO_FORMATS if name in Image.OPEN)
 
 
+class _Unheard:
+    """Ignore warnings, in several threads at once: the last one to leave brings the filters back.
+
+    Pillow warns of broken EXIF blocks, and of sizes by a limit of its own; ours is checked in `_decode`.
+    """
+
+    def __init__(self) -> None:
+        self._turn, self._inside, self._filters = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._turn:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._turn:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+_UNHEARD = _Unheard()
+
+
 def _open(stream: BinaryIO, name: str) -> Image.Image:
-    with warnings.catch_warnings():
-        # Pillow warns of broken EXIF blocks, and of sizes by a limit of its own; ours is checked in _decode.
-        warnings.simplefilter("ignore")
+    with _UNHEARD:
         start = stream.read(12)
         stream.seek(-len(start), os.SEEK_CUR)
         if not start:
             raise FeatureblendError(f"cannot read {name}: the file is empty")
         try:
-            opened = Image.open(stream, formats=_formats())
+            quick = [name for signature, name in QUICK.items() if start.startswith(signature)]
+            opened = Image.open(stream, formats=quick or _formats())
         except UnidentifiedImageError as error:
             if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
                 if "HEIF" not in _formats():
@@ -294,7 +326,7 @@ def _open(stream: BinaryIO, name: str) -> Image.Image:
         except Exception as error:  # as in _decode
             raise _damaged(name, error) from error
     # The first picture in a camera's raw file is a thumbnail, and a reader of TIFF sees no other.
-    if isinstance(opened, TiffImagePlugin.TiffImageFile) and opened.tag_v2.get(_SUBFILE_TYPE, 0) == 1:
+    if opened.format == "TIFF" and opened.tag_v2.get(_SUBFILE_TYPE, 0) == 1:  # type: ignore[attr-defined]
         raise FeatureblendError(f"cannot read {name}: a camera's raw file, or a thumbnail; export it as JPEG or HEIC")
     return opened
 
@@ -320,8 +352,7 @@ def _decode(opened: Image.Image, name: str, with_end: Callable[[], Image.Image] 
     if width * height > MAX_PIXELS:
         raise _too_large(name, f"{width * height / 1e6:.0f}")
     found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in _open
+    with _UNHEARD:
         if _has_several(opened):
             found.append(FIRST_OF_SEVERAL)
         try:
@@ -501,7 +532,9 @@ def picture_path(path: str | os.PathLike[str], transparent: bool = False) -> Pat
     featureblend.errors.FeatureblendError: cannot write blend.doc: .doc is no picture format; use .png or .jpg
     """
     path = require_parent(path)
-    Image.init()
+    Image.preinit()
+    if path.suffix.lower() not in Image.EXTENSION:  # none of the most common formats
+        Image.init()
     if Image.EXTENSION.get(path.suffix.lower()) not in Image.SAVE:
         raise FeatureblendError(
             f"cannot write {path}: {path.suffix or 'no suffix'} is no picture format; use .png or .jpg"
@@ -562,5 +595,4 @@ def from_network(images: np.ndarray) -> np.ndarray:
     >>> from_network(np.array([[[-1.0]], [[0.0]], [[3.0]]])).ravel().tolist()
     [0, 128, 255]
     """
-    scaled = (np.moveaxis(np.asarray(images, dtype=np.float32), -3, -1) + 1.0) * 127.5
-    return np.clip(np.floor(scaled + 0.5), 0, 255).astype(np.uint8)
+    return to_uint8((np.moveaxis(np.asarray(images, dtype=np.float32), -3, -1) + 1.0) * 127.5)

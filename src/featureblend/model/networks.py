@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import FeatureblendError
 from ..io.image import from_network, to_network
 from ..io.onnx import open_network
+from ..io.threads import side_by_side
 from .folder import CLEANER, read_model_folder
 from .mixing import Source, mix
 
@@ -56,6 +57,11 @@ class Networks:
         found = copy(self)
         found.mend = False
         return found
+
+    def load(self) -> None:
+        """Open all networks that blends need, side by side; each is opened when it is first needed otherwise."""
+        cleaner = ["_cleaner"] if self.mend and self.config.cleans else []
+        side_by_side(partial(getattr, self), [*cleaner, "_encoder", "_decoder"])
 
     def facts(self, method: str = "latent") -> dict[str, Any]:
         """The networks' entry in a recipe: name, identity, and ``mend: False`` if 'latent' left damage as it was."""

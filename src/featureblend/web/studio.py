@@ -12,7 +12,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 from ..blend.baselines import pixel
@@ -136,9 +135,7 @@ class Studio:
 
     def warm_up(self) -> None:
         """Load the networks and the detector now, so that the first photo does not wait for them."""
-        size = self.blender.image_size
-        self.blender.networks.pictures(self.blender.networks.latents([np.zeros((size, size, 3), np.uint8)]))
-        self.blender.detector.finder.load()
+        self.blender.load()
 
     def added(self, table: Sequence[OnTable], name: str, content: bytes) -> tuple[OnTable, ...]:
         """Put a photo on the table.

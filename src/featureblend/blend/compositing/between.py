@@ -16,13 +16,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...faces.alignment import AlignedFace, rescaling, resized, transform_points
+from ...faces.alignment import AlignedFace, blurred, rescaling, resized, transform_points
 from ...faces.masks import face_mask
 from ...faces.parser import face_parts
 from ...faces.warp import mean_shape, sample, warp_map
 from ...io.image import to_uint8
+from ...io.threads import side_by_side
 from .composing import suitability
 from .restoration import restore_photo
+from .skin import blurred_widely
 
 RAYS = 40
 """Rays from the nose on which the outline of a head is looked for."""
@@ -82,7 +84,7 @@ class Meeting:
 
     def __init__(self, faces: Sequence[AlignedFace], side: int) -> None:
         self.faces, self.side = faces, side
-        self._photos = [_seen(face, side) for face in faces]
+        self._photos = side_by_side(_seen, faces, [side] * 2)
         self._stronger = int(suitability(faces[1]) > suitability(faces[0]))
         alike = _corresponding(self._photos)
         self._points = [np.concatenate([photo.landmarks, photo.outline[alike]]) for photo in self._photos]
@@ -107,13 +109,13 @@ class Meeting:
         """
         share, side = np.asarray(shares, np.float64), self.side
         target = mean_shape(self._points, share if shape is None else shape)
-        images, masks = [], []
-        for photo, own in zip(self._photos, self._points, strict=True):
+
+        def warped(photo: _Photo, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             where = warp_map((side, side), own, target, stiffness=STIFFNESS)
-            images.append(sample(photo.image, where))
-            masks.append(
-                cv2.remap(photo.masks, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
-            )
+            masks = cv2.remap(photo.masks, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
+            return sample(photo.image, where), masks
+
+        images, masks = zip(*side_by_side(warped, self._photos, self._points), strict=True)
         near = self._stronger if share[0] == share[1] else int(share[1] > share[0])
         around = _around(images, masks, share, near)
         landmarks = target[: len(self._photos[0].landmarks)]
@@ -206,7 +208,7 @@ def _around(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np
     around = images[near]
     for part, least in ((1, 0.0), (2, BALD)):
         around = _coloured(around, images, [mask[..., part] for mask in masks], share, near, least)
-    blurred = [_blurred_in(image, mask[..., 0]) for image, mask in zip(images, masks, strict=True)]
+    blurred = side_by_side(_blurred_in, images, [mask[..., 0] for mask in masks])
     background = np.float32(share[0]) * blurred[0] + np.float32(share[1]) * blurred[1]
     background += np.float32(2 * share[near] - 1) * (images[near] - blurred[near])
     return around + (background - around) * masks[near][..., :1]
@@ -217,10 +219,10 @@ def _blurred_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     small, room = resized(image, COARSE), resized(mask, COARSE)
     small = small * room[..., None]
     colours, weights = np.zeros_like(small), np.full_like(room, 1e-6)
-    for times, part in ((1, 1.0), (4, 1e-3), (16, 1e-5)):
+    for times, part, blur in ((1, 1.0, blurred), (4, 1e-3, blurred), (16, 1e-5, blurred_widely)):
         deviation = times * DEFOCUS * COARSE
-        colours += np.float32(part) * cv2.GaussianBlur(small, (0, 0), deviation)
-        weights += np.float32(part) * cv2.GaussianBlur(room, (0, 0), deviation)
+        colours += np.float32(part) * blur(small, deviation)
+        weights += np.float32(part) * blur(room, deviation)
     return resized(colours / weights[..., None], len(image))
 
 

@@ -18,9 +18,10 @@ from ...faces.pose import head_pose
 from ...faces.warp import mean_shape
 from ...io.image import to_uint8
 from ...io.tables import check_choice, whole
+from ...io.threads import side_by_side
 from ...model.mixing import Source, source_weights
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
-from .detail import GUIDE, add_detail, warped_parents
+from .detail import GUIDE, add_detail, warped_parent
 from .detail_weights import busyness, edge_sharpness
 from .paste import paste
 from .restoration import broad, restore_photo
@@ -60,9 +61,6 @@ OWN_LARGEST = 1024
 
 WORKING = 2048
 """Crops larger than this are made at this size and enlarged: faces over 2,000 pixels hold no more detail."""
-
-FRAME = 6
-"""One over this share of the crop's side is looked at around it, where faces are warped."""
 
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
@@ -290,12 +288,12 @@ class _Task:
 
     def warped_crops(self, size: int) -> list[np.ndarray]:
         """(size, size, 3) float32 parents, warped to the blend's shape where it has one."""
-        crops = [face.at(size) for face in self.faces]
-        if self.warped:
-            frame = size // FRAME
-            wide = [crop.padded(frame) for crop in crops]
-            return warped_parents(wide, [crop.landmarks for crop in crops], self.shape(size), frame)
-        return [crop.image.astype(np.float32) for crop in crops]
+
+        def warped_crop(face: AlignedFace) -> np.ndarray:
+            crop = face.at(size)
+            return warped_parent(crop, self.shape(size)) if self.warped else crop.image.astype(np.float32)
+
+        return side_by_side(warped_crop, self.faces)
 
     def parents(self, size: int) -> list[np.ndarray]:
         """The same, restored as far as their degradation is known."""

@@ -10,13 +10,14 @@ hair or background, all bands are one parent's, whose skin takes on the face's c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 
-from ...faces.alignment import blurred
+from ...faces.alignment import AlignedFace, blurred
 from ...faces.masks import face_mask, region_masks, rescaled_points
-from ...faces.warp import warp_map
+from ...faces.warp import lie_at, sample, warp_map
 from ...io.image import to_uint8
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from .detail_weights import face_shares
@@ -39,6 +40,11 @@ one about the other is seen less than its outlines ..."""
 OUTLINES_SIDE = 30
 """... which are in the bands of pyramid levels of this side or more."""
 
+FRAME = 6
+"""One over this share of the crop's side is looked at around it, at most, where faces are warped ..."""
+SAMPLED = 4
+"""... and at least so many pixels, which Lanczos's kernel reaches."""
+
 CONTRAST_GAIN = (0.67, 1.5)
 """How far the contrast of a parent's detail is fitted to the blend's brightness."""
 
@@ -55,38 +61,31 @@ def own_share(weights: np.ndarray) -> float:
     return max(0.0, 1 - abs(1 - over)) ** 2
 
 
-def warped_parents(
-    images: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], shape: np.ndarray, frame: int = 0
-) -> list[np.ndarray]:
-    """Warp pictures to a shape, as `featureblend.faces.warp.warp_to_shape` does, but to float32 in 0 to 255.
+def warped_parent(crop: AlignedFace, shape: np.ndarray) -> np.ndarray:
+    """Warp a face to a shape, as `featureblend.faces.warp.warp_to_shape` does, but to float32 in 0 to 255.
+
+    A chin that is lifted brings in what the photo shows below the crop: a mirrored chin would be a second one.
 
     Parameters
     ----------
-    images : sequence of N (S + 2 frame, S + 2 frame, 3) arrays
-    landmarks : sequence of N (68, 2) arrays
-        In pixels of the pictures without the frame.
+    crop : AlignedFace
+        At the size that is due.
     shape : (68, 2) array
-        Where they shall be.
-    frame : int
-        Width of what is known around each picture: a chin that is lifted brings in what lies below it, and a mirrored
-        chin would be a second one.
+        Where its landmarks shall be.
 
     Returns
     -------
-    list of N (S, S, 3) float32 arrays
+    (S, S, 3) float32 array
     """
-    warped = []
-    for image, points in zip(images, landmarks, strict=True):
-        mapping = warp_map((image.shape[0] - 2 * frame, image.shape[1] - 2 * frame), points, shape) + np.float32(frame)
-        pixels = cv2.remap(
-            image.astype(np.float32),
-            np.ascontiguousarray(mapping[..., 0]),
-            np.ascontiguousarray(mapping[..., 1]),
-            cv2.INTER_LANCZOS4,
-            borderMode=cv2.BORDER_REFLECT_101,
-        )
-        warped.append(np.clip(pixels, 0, 255))
-    return warped
+    if lie_at(crop.landmarks, shape):
+        return crop.image.astype(np.float32)
+    size = crop.image.shape[0]
+    mapping = warp_map((size, size), crop.landmarks, shape)
+    beyond = max(0.0, -float(mapping.min()), float(mapping.max()) - (size - 1)) + SAMPLED
+    step = max(1, size // (4 * FRAME))  # few widths, so that the next blend of the face finds its frame cut
+    frame = min(size // FRAME, step * int(np.ceil(beyond / step)))
+    warped = sample(crop.padded(frame), mapping + np.float32(frame))
+    return np.clip(warped, 0, 255, out=warped)
 
 
 def add_detail(
@@ -105,7 +104,7 @@ def add_detail(
     blend : (s, s, 3) uint8 or float array, 0 to 255, sRGB
         Of any size; it is scaled to the parents'.
     parents : sequence of N (S, S, 3) float or uint8 arrays, 0 to 255
-        Warped to the blend's shape: `warped_parents`.
+        Warped to the blend's shape: `warped_parent`.
     weights : sequence of N floats
         Sum to 1. Negative ones give no detail.
     shape : (68, 2) array
@@ -145,41 +144,42 @@ def add_detail(
         inside, core = (mask * (1 - _scaled(hair, GUIDE)) for mask in (inside, core))
     around = np.asarray(surroundings, np.float64)
     regions = region_masks(points, GUIDE)
-    chosen = np.einsum("kn,kyx->nyx", face_shares(guides, guide, shares, around, regions, core), regions)
+    chosen = np.tensordot(face_shares(guides, guide, shares, around, regions, core).T, regions, 1).astype(np.float32)
     # Only what lies well inside the face says how its colour differs, not what shines in from behind it.
     deep = face_mask(points, GUIDE, forehead=0, soft=0.03)
     if hair is not None:
         deep = deep * (1 - _scaled(hair, GUIDE))
     was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
     becomes = was + np.float32(1 - own) * (becomes - was)
-    donor = np.einsum("nyx,nyxc->yxc", chosen.astype(np.float32), np.stack(guides))
+    donor = _mixed(guides, chosen)
     gain = np.clip((_brightness(guide) + 16) / (_brightness(donor) + 16), *CONTRAST_GAIN) ** (1 - own)
 
+    outside = _mixed(images, around)
     clearer = around**OUTLINES / (around**OUTLINES).sum()
-    outlines, outside = _mixed(images, clearer), _mixed(images, around)
+    outlines = outside if np.array_equal(clearer, around) else _mixed(images, clearer)
     side = min(size, SKIN_SIDE)
     if skin is None or len(skin) < side:
         skin = skin_around(_scaled(outside, side))
     # Both alike: an outline with the contrast of the old skin before bands of the new one would glow.
-    old, new, share = _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None]
-    outlines, outside = (tinted(one, old, new, share) for one in (outlines, outside))
-    detail = sum(
-        image * _enlarged(share.astype(np.float32), size)[..., None]
-        for image, share in zip(images, chosen, strict=True)
-    )
+    colours = _enlarged(was, size), _enlarged(becomes, size), _enlarged(skin, size)[..., None]
+    alike = outlines is outside
+    outside = tinted(outside, *colours)
+    outlines = outside if alike else tinted(outlines, *colours)
+    detail = _mixed(images, [_enlarged(share, size) for share in chosen])
     levels = default_levels(size, size)
     masks = gaussian_pyramid(_enlarged(inside, size), levels)
     gains = gaussian_pyramid(_enlarged(gain.astype(np.float32), size), levels)
     bands: list[np.ndarray] = []
-    layers = (_scaled(np.asarray(blend, np.float32), size), detail, outlines, outside)
+    layers = [_scaled(np.asarray(blend, np.float32), size), detail, outside, *([] if alike else [outlines])]
     pyramids = (laplacian_pyramid(image, levels) for image in layers)
-    for soft, fine, clear, out, mask, local in zip(*pyramids, masks, gains, strict=True):
-        out = clear if len(out) >= OUTLINES_SIDE else out
+    for soft, fine, out, *clear, mask, local in zip(*pyramids, masks, gains, strict=True):
+        if clear and len(out) >= OUTLINES_SIDE:
+            (out,) = clear
         taken = _parent_share(len(fine)) if len(bands) < levels else 0.0
         taken = own + (1 - own) * taken
-        local = local[..., None] if len(bands) < levels else 1.0
-        face = (1 - taken) * soft + taken * local * fine
-        bands.append(out + mask[..., None] * (face - out))
+        face = fine if len(bands) == levels else fine * _thrice(local)
+        face = cv2.addWeighted(soft, 1 - taken, face, taken, 0)
+        bands.append(cv2.add(out, cv2.multiply(cv2.subtract(face, out), _thrice(mask))))
     return to_uint8(collapse(bands))
 
 
@@ -188,8 +188,20 @@ def _parent_share(side: int) -> float:
     return float(np.clip(np.log2(side / BLEND_SIDE) / np.log2(PARENT_SIDE / BLEND_SIDE), 0, 1))
 
 
-def _mixed(images: Sequence[np.ndarray], shares: np.ndarray) -> np.ndarray:
-    return np.sum([np.float32(share) * image for share, image in zip(shares, images, strict=True)], axis=0)
+def _mixed(images: Sequence[np.ndarray], shares: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """The sum of pictures times their shares, numbers or (S, S) arrays; a single picture where it has all."""
+    counting = [(image, share) for image, share in zip(images, shares, strict=True) if np.any(share)]
+    if len(counting) == 1 and np.all(counting[0][1] == 1):
+        return counting[0][0]
+    total = np.zeros_like(images[0])
+    for image, share in counting:
+        total += image * (np.float32(share) if np.ndim(share) == 0 else _thrice(np.asarray(share)))
+    return total
+
+
+def _thrice(mask: np.ndarray) -> np.ndarray:
+    """A mask for each colour: NumPy takes five times as long where a last axis of one meets one of three."""
+    return cv2.merge([mask] * 3)
 
 
 def _brightness(image: np.ndarray) -> np.ndarray:

@@ -51,8 +51,15 @@ def agreement(parent: np.ndarray, blend: np.ndarray, where: np.ndarray) -> float
     >>> round(agreement(image, image / 2 + 9, np.ones((32, 32))), 2)
     1.0
     """
-    side = max(where.shape)
-    first, second = (_band(_luma(image), 0.012 * side, 0.09 * side) for image in (parent, blend))
+    return _correlation(_structure(parent), _structure(blend), where)
+
+
+def _structure(image: np.ndarray) -> np.ndarray:
+    side = max(image.shape)
+    return _band(_luma(image), 0.012 * side, 0.09 * side)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> float:
     power = (where * first**2).sum() * (where * second**2).sum()
     return float((where * first * second).sum() / np.sqrt(power + 1e-6))
 
@@ -86,7 +93,9 @@ def edge_sharpness(image: np.ndarray, where: np.ndarray) -> float:
     counts = where > 0.5
     if not counts.any():
         return 0.0
-    noise = fine[counts & (slope <= np.quantile(slope[counts], FLATTEST))].mean()
+    slopes = slope[counts]
+    flattest = np.partition(slopes, int(FLATTEST * (len(slopes) - 1)))[int(FLATTEST * (len(slopes) - 1))]
+    noise = fine[counts & (slope <= flattest)].mean()
     edges = max(float(np.average(fine, weights=where) - noise), 0.0)
     grain = max(0.0, float(np.log((noise + 1e-3) / NOISY**2)))
     return 0.5 * (float(np.log((edges + 1e-3) / (np.average(middling, weights=where) + 1e-3))) - grain)
@@ -154,10 +163,11 @@ def face_shares(
     [1]
     """
     load = np.array(around, np.float64)
+    *structures, drawn = (_structure(image) for image in (*parents, blend))
     rows = []
     for region in regions:
         where = region * face
-        agreeing = np.array([agreement(parent, blend, where) for parent in parents])
+        agreeing = np.array([_correlation(structure, drawn, where) for structure in structures])
         rows.append(_shares(weights, AGREEMENT * agreeing - BALANCE * load))
         load = load + rows[-1] / len(regions)
     return np.stack(rows)

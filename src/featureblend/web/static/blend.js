@@ -56,7 +56,7 @@ async function blendFaces(faces, alpha, source, size, detail = true) {
   const drawn = await decoded(mixed(latents, weights, around, hair));
   const blend = withMeanColour(drawn, combined(images, weights), combined(images, around), shape, skin, hair);
   if (!detail) return size === side ? blend : rounded(resized(blend, size));
-  const frame = Math.floor(size / SETTINGS.constants.composing.FRAME), scaling = rescaling(size / side), marks = moved(shape, scaling);
+  const frame = Math.floor(size / SETTINGS.constants.detail.FRAME), scaling = rescaling(size / side), marks = moved(shape, scaling);
   const parents = faces.map((face) => warpedTo(wideCrop(face, size, frame), moved(face.landmarks, scaling), marks, frame));
   return addDetail(blend, parents, weights, marks, around, skin, hair);
 }
