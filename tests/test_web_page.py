@@ -169,13 +169,18 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     assert page.locator("#quality").inner_text().strip()
 
 
-def test_a_pair_of_examples_whose_hair_swap_and_formats(tab, tmp_path):
+def test_a_pair_of_examples_whose_hair_swap_undo_and_formats(tab, tmp_path):
     one = tab()
     one.page.locator("#pairs button").nth(1).click()
     one.picture()
     one.page.wait_for_selector("#measures .fb-verdict")
     assert "third.jpg 50 % · sixth.jpg 50 %" in one.page.locator("#picture figcaption").inner_text()
     one.page.click("#swap")
+    one.page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('sixth.jpg')")
+    one.page.click("#remove-1")
+    one.page.wait_for_selector("#remove-2", state="hidden")
+    one.page.click("#undo")
+    one.page.wait_for_selector("#remove-2")
     one.page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('sixth.jpg')")
     hair = {}
     for place, name in enumerate(("both photos'", "1: sixth.jpg", "2: third.jpg")):

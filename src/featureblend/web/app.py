@@ -88,7 +88,8 @@ class _Page:
         shown = [at.message, at.picture, at.download]
         table = [
             at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.example_box, at.before, at.player,
-            at.sheet, at.hair, at.swap, *(part for card in at.cards for name, part in card.items() if name != "remove"),
+            at.sheet, at.hair, at.swap, at.undo, at.before_that,
+            *(part for card in at.cards for name, part in card.items() if name != "remove"),
         ]  # fmt: skip
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
         slow: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
@@ -114,6 +115,7 @@ class _Page:
         then_measured(at.examples.select(self._example(alone), self.inputs, table, **slow))
         then_measured(at.pairs.select(self._example(EXAMPLE_PAIRS, afresh=True), self.inputs, table, **slow))
         then_measured(at.swap.click(self._guard(self._swapped), self.inputs, table, **slow))
+        then_measured(at.undo.click(self._guard(self._undone), [at.before_that, *self.inputs], table, **slow))
         for place, card in enumerate(at.cards):
             then_measured(card["remove"].click(self._guard(self._remover(place)), self.inputs, table, **slow))
             chosen = [card["which"], *self.inputs]
@@ -180,10 +182,15 @@ class _Page:
         return {at.picture: picture, at.measures: drawn, at.sides: sides}
 
     def _laid(
-        self, table: Sequence[OnTable], weights: Sequence[float], look: Look, notes: Sequence[tuple[str, str]] = ()
+        self,
+        table: Sequence[OnTable],
+        weights: Sequence[float],
+        values: Sequence[Any],
+        notes: Sequence[tuple[str, str]] = (),
     ) -> Update:
-        """Show what is on the table now: the cards and the live picture."""
+        """Show what is on the table now, the cards and the live picture; `values` tell what was there, for "Undo"."""
         at = self.at
+        *former, look = _read(values)
         said = "".join(fragments.notice(text, kind) for text, kind in notes)
         update = self._shown(table, weights, look, said)
         for place, card in enumerate(at.cards):
@@ -205,6 +212,8 @@ class _Page:
             at.example_box: gr.update(open=len(table) < 2),
             at.hair: gr.update(choices=hair_choices([photo.name for photo in table]), value=0),
             at.swap: gr.update(visible=len(table) == 2),
+            at.before_that: tuple(former),
+            at.undo: gr.update(visible=bool(table) or bool(former[0])),
             at.drop: None,
             at.webcam: None,
             at.before: gr.update(choices=named, value=0),
@@ -212,9 +221,9 @@ class _Page:
             at.sheet: waiting,
         }
 
-    def _put(self, files: Iterable[tuple[str, bytes]], values: Sequence[Any]) -> Update:
-        """Put photos on the table; name those that can't be used."""
-        table, weights, look = _read(values)
+    def _put(self, files: Iterable[tuple[str, bytes]], values: Sequence[Any], afresh: bool = False) -> Update:
+        """Put photos on the table, afresh in place of those there; name those that can't be used."""
+        table, weights, _ = _read([() if afresh else values[0], *values[1:]])
         notes = []
         for name, content in files:
             try:
@@ -225,7 +234,7 @@ class _Page:
             weights = [*weights, 50.0]
             at_once = told([self.studio.face(table[-1]).warnings], [name])
             notes += [(f"{line}.", "note") for line in on_page(at_once)]
-        return self._laid(table, weights, look, notes)
+        return self._laid(table, weights, values, notes)
 
     def _dropped(self, paths: Sequence[str] | None, *values: Any) -> Update:
         return self._put(map(_taken, paths or ()), values)
@@ -241,31 +250,34 @@ class _Page:
 
         def picked(event: gr.SelectData, *values: Any) -> Update:
             paths = [EXAMPLE_FILES[place] for place in shown[event.index]]
-            there = [() if afresh else values[0], *values[1:]]
-            return self._put([(path.name, path.read_bytes()) for path in paths], there)
+            return self._put([(path.name, path.read_bytes()) for path in paths], values, afresh)
 
         return self._guard(picked)
 
     def _swapped(self, *values: Any) -> Update:
-        table, weights, look = _read(values)
-        return self._laid(table[::-1], weights[::-1], look)
+        table, weights, _ = _read(values)
+        return self._laid(table[::-1], weights[::-1], values)
+
+    def _undone(self, former: tuple[Sequence[OnTable], Sequence[float]], *values: Any) -> Update:
+        """Put back what was on the table before it last changed; once more takes that back."""
+        return self._laid(*former, values)
 
     def _remover(self, place: int) -> Callable[..., Update]:
         def remove(*values: Any) -> Update:
-            table, weights, look = _read(values)
+            table, weights, _ = _read(values)
             return self._laid(
                 [photo for index, photo in enumerate(table) if index != place],
                 [weight for index, weight in enumerate(weights) if index != place],
-                look,
+                values,
             )
 
         return remove
 
     def _chooser(self, place: int) -> Callable[..., Update]:
         def choose(which: int, *values: Any) -> Update:
-            table, weights, look = _read(values)
+            table, weights, _ = _read(values)
             chosen = [replace(photo, which=which) if index == place else photo for index, photo in enumerate(table)]
-            return self._laid(chosen, weights, look)
+            return self._laid(chosen, weights, values)
 
         return choose
 

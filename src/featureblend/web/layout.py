@@ -88,6 +88,8 @@ class Layout:
             "computer: nothing is sent anywhere.</p></header>"
         )
         self.table = gr.State(())
+        self.before_that = gr.State(((), ()))
+        """Photos and weights before the table last changed."""
         self.message = gr.HTML("", elem_id="message")
         self.saved = gr.File(visible="hidden", elem_id="saved")
         with gr.Row():
@@ -100,7 +102,9 @@ class Layout:
         gr.HTML('<h2 class="fb-step">Drop two to six photos</h2>', padding=False)
         self.drop = gr.File(show_label=False, file_count="multiple", height=84, elem_id="drop", elem_classes="fb-drop")
         self.cards = [self._card(place) for place in range(MAX_PHOTOS)]
-        self.swap = gr.Button("Swap the two", visible=False, size="sm", elem_id="swap")
+        with gr.Row(elem_classes="fb-table"):
+            self.swap = gr.Button("Swap the two", visible=False, size="sm", elem_id="swap")
+            self.undo = gr.Button("Undo", visible=False, size="sm", elem_id="undo")
         with gr.Accordion("Example faces", elem_id="example-box") as self.example_box:
             gr.HTML(
                 '<p class="fb-small">A model made them; these people do not exist. A pair at one click:</p>',
