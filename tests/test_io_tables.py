@@ -59,6 +59,8 @@ def test_what_can_only_be_guessed_is_refused_with_what_to_do(tmp_path):
             (tmp_path / "list.csv").write_bytes(content)
             with pytest.raises(FeatureblendError, match=r"list\.csv.*save it as UTF-8"):
                 read(tmp_path / "list.csv")
+    with pytest.raises(FeatureblendError, match=r"none\.csv"):
+        read_table(tmp_path / "none.csv")
 
 
 def test_cells_may_hold_any_line_break(tmp_path):

