@@ -17,9 +17,9 @@ spec.loader.exec_module(fuzz)
 
 def test_no_reader_trips_over_damaged_files(tmp_path):
     names = ["picture", "list", "code", "network", "recipe.png"]
-    found = fuzz.campaign(names, 200, 7, tmp_path, "random", apart=False)
+    found = fuzz.campaign(names, 100, 7, tmp_path, "random", apart=False)
     assert {name: one["findings"] for name, one in found.items()} == {name: {} for name in names}
-    assert all(one["cases"] >= 100 for one in found.values())
+    assert all(one["cases"] >= 50 for one in found.values())
 
 
 def test_a_reader_that_fails_hangs_or_writes_elsewhere_is_found(tmp_path):

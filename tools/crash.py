@@ -134,19 +134,20 @@ def tasks(place: Path, small: bool, only: Sequence[str] = ()) -> list[Task]:
     """The commands, or those of them that are named, on photos that are made in a folder."""
     photos = place / "photos"
     photos.mkdir()
-    for seed in range(8 if small else 40):
+    for seed in range(6 if small else 40):
         Image.fromarray(draw_face(seed, 200)[0]).save(photos / f"Drawn_Face_{seed}.jpg", quality=95)
     people = place / "people"
     people.mkdir()
     for name in ("first", "second", "third") if small else ("first", "second", "third", "fourth", "fifth"):
         shutil.copy(EXAMPLES / f"{name}.jpg", people)
     one, other = str(people / "first.jpg"), str(people / "second.jpg")
+    way = ["--jobs", "1", "--quiet"] if small else ["--jobs", "2", "--quiet"]
+    method = ["--method", "pixel"] if small else []
     found = [
-        Task("prepare", lambda out: ["prepare", str(photos), "--out", str(out / "faces.tar"), "--jobs",
-                                    "1" if small else "2", "--quiet"],
+        Task("prepare", lambda out: ["prepare", str(photos), "--out", str(out / "faces.tar"), *way],
              ("faces.tar.part/",)),
-        Task("batch", lambda out: ["batch", "--all-pairs", str(people), "--out", str(out), "--size", "model", "--jobs",
-                                   "2", "--quiet"], ("results.csv",)),
+        Task("batch", lambda out: ["batch", "--all-pairs", str(people), "--out", str(out), "--size", "model", *method,
+                                   *way], ("results.csv",)),
         Task("average", lambda out: ["average", str(people), "-o", str(out / "average.png"), "--quiet"], resumes=False),
         Task("continuum", lambda out: ["continuum", one, other, "-o", str(out / "frames"), "--steps", "6", "--size",
                                        "model", "--quiet"], resumes=False),

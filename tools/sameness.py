@@ -28,10 +28,15 @@ ROOT = Path(__file__).parents[1]
 LARGEST = 3
 """Most that a value may differ, in grey levels of 255."""
 NAMES = ("first", "second", "third", "fourth", "fifth")
-NO_AVX512 = {"NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
-             "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-CLX,AVX512-ICL"}  # fmt: skip
-NO_AVX2 = {"NPY_DISABLE_CPU_FEATURES": f"{NO_AVX512['NPY_DISABLE_CPU_FEATURES']} AVX2 FMA3",
-           "OPENCV_CPU_DISABLE": f"{NO_AVX512['OPENCV_CPU_DISABLE']},AVX2,FMA3"}  # fmt: skip
+NO_AVX512 = {
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR",
+    "OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-CLX,AVX512-ICL",
+}
+NO_AVX2 = {
+    "NPY_DISABLE_CPU_FEATURES": f"{NO_AVX512['NPY_DISABLE_CPU_FEATURES']} X86_V3 AVX2 FMA3",
+    "OPENCV_CPU_DISABLE": f"{NO_AVX512['OPENCV_CPU_DISABLE']},AVX2,FMA3",
+}
+"""Names of instruction sets, as older and newer versions have them."""
 
 
 def blends(threads: int) -> list[np.ndarray]:
