@@ -12,9 +12,9 @@ SHORT = {"toy": dataclasses.replace(TOY, images=16 * 8), "paper": dataclasses.re
 TIMES = ("seconds", "images_per_second")
 
 
-def run(folder, name="toy", **settings):
+def run(folder, name="toy", of=None, **settings):
     """Train one of the short experiments."""
-    return RunFolder(train(SHORT[name], faces(), folder, quiet=True, **settings))
+    return RunFolder(train(SHORT[name], of or faces(), folder, quiet=True, **settings))
 
 
 def flat(value, where=""):

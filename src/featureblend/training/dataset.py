@@ -70,6 +70,16 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def side(self) -> int:
+        """Of the crops, in pixels."""
+        return int(self.images.shape[1])
+
+    @property
+    def turn(self) -> np.ndarray:
+        """(N,) float32: how far each head is turned, as `head_turn`."""
+        return head_turn(self.landmarks)
+
     @classmethod
     def from_images(cls, images: np.ndarray, margin: float = 1.0, split: str = "train") -> FaceSet:
         """Wrap plain crops; each counts as a person of its own, without landmarks."""
@@ -256,31 +266,64 @@ def _read_shards(paths: Sequence[Path], split: str | None, limit: int | None) ->
                 break
             if split is None or sample.split == split:
                 samples.append((path, sample))
-    side = _decoded(*samples[0]).shape[0] if samples else 1
+    side = decoded(*samples[0]).shape[0] if samples else 1
     images = np.empty((len(samples), side, side, 3), np.uint8)
 
     def place(index: int) -> None:
         path, sample = samples[index]
-        image = _decoded(path, sample)
+        image = decoded(path, sample)
         if image.shape != images.shape[1:] or sample.margin != samples[0][1].margin:
             raise FeatureblendError(f"{path} holds faces of several sizes: prepare the photos together")
         images[index] = image
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(place, range(len(samples))))
-    kept = [sample for _, sample in samples]
+    return face_set(images, [sample for _, sample in samples], shards_identity(paths))
+
+
+def face_set(images: np.ndarray, samples: Sequence[FaceSample], identity: str) -> FaceSet:
+    """Put the decoded crops of samples together."""
     return FaceSet(
         images=images,
-        landmarks=np.array([sample.landmarks for sample in kept], np.float32).reshape(-1, 68, 2),
-        people=np.array([sample.person for sample in kept]),
-        sources=np.array([sample.source for sample in kept]),
-        splits=np.array([sample.split for sample in kept]),
-        margin=kept[0].margin if kept else 1.0,
-        identity=hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest(),
+        landmarks=np.array([sample.landmarks for sample in samples], np.float32).reshape(-1, 68, 2),
+        people=np.array([sample.person for sample in samples]),
+        sources=np.array([sample.source for sample in samples]),
+        splits=np.array([sample.split for sample in samples]),
+        margin=samples[0].margin if samples else 1.0,
+        identity=identity,
     )
 
 
-def _decoded(path: Path, sample: FaceSample) -> np.ndarray:
+def shards_identity(paths: Sequence[Path]) -> str:
+    """SHA-256 over shards."""
+    return hashlib.sha256("".join(sha256(path) for path in paths).encode()).hexdigest()
+
+
+def head_turn(landmarks: np.ndarray) -> np.ndarray:
+    """How far each head is turned: the nose's place right of the middle of the eyes, in eye distances.
+
+    Parameters
+    ----------
+    landmarks : (N, 68, 2) float32 array
+        NaN where unknown, which counts as not turned.
+
+    Returns
+    -------
+    (N,) float32 array
+        Of each face the same bits, however many are asked for at once.
+    """
+    left, right = (sum(landmarks[:, point, 0] for point in eye) / 6 for eye in (range(36, 42), range(42, 48)))
+    return np.nan_to_num((landmarks[:, 30, 0] - (left + right) / 2) / (right - left))
+
+
+def decoded(path: Path, sample: FaceSample) -> np.ndarray:
+    """Decode a sample's crop, (S, S, 3) uint8.
+
+    Raises
+    ------
+    FeatureblendError
+        If it is damaged; the shard is named.
+    """
     try:
         with Image.open(io.BytesIO(sample.picture)) as picture:
             return np.array(picture.convert("RGB"))

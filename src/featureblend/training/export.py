@@ -26,12 +26,12 @@ from ..io.onnx import open_network
 from ..io.settings import to_dict
 from ..metrics.scores import psnr, sharpness, ssim
 from ..model.folder import CLEANER, ModelConfig, read_model_folder
-from .dataset import FaceSet
 from .experiment import Experiment
 from .model_card import model_card
 from .networks import AUTOENCODERS, build
 from .networks.modern import ModernConfig
 from .state import RunFolder
+from .streaming import Faces
 
 OPSET = 20
 """ONNX operator set of the exported networks."""
@@ -59,7 +59,7 @@ class _Method(nn.Module):
 def export_model(
     run: str | os.PathLike[str],
     out: str | os.PathLike[str],
-    faces: FaceSet,
+    faces: Faces,
     *,
     name: str | None = None,
     data: str = "",
@@ -76,7 +76,7 @@ def export_model(
         A run folder.
     out : path-like
         The folder to write; replaced if it is a model folder already.
-    faces : FaceSet
+    faces : FaceSet or StreamedFaces
         The prepared faces: validation people check the networks, test people are measured; without test people the
         model is written unmeasured, and its card says so.
     name : str, optional
@@ -197,7 +197,7 @@ def _check_target(out: Path) -> None:
         )
 
 
-def _validation_faces(faces: FaceSet, size: int, count: int = 16) -> np.ndarray:
+def _validation_faces(faces: Faces, size: int, count: int = 16) -> np.ndarray:
     held_out = faces.split("validation")
     chosen = held_out if len(held_out) else faces
     return chosen.chosen(np.arange(min(count, len(chosen)))).cropped(size).images
@@ -380,13 +380,13 @@ def training_facts(experiment: Experiment, state: dict[str, Any]) -> dict[str, A
 
 
 def held_out_figures(
-    faces: FaceSet, size: int, reconstruct: Callable[[np.ndarray], np.ndarray], limit: int = 500
+    faces: Faces, size: int, reconstruct: Callable[[np.ndarray], np.ndarray], limit: int = 500
 ) -> dict[str, float | None]:
     """Score reconstructions of the test split, with the mean face as the lower bound.
 
     Parameters
     ----------
-    faces : FaceSet
+    faces : FaceSet or StreamedFaces
         With all splits: the mean face is that of the training people.
     size : int
         Side of the pictures in pixels.

@@ -21,12 +21,13 @@ from tqdm import tqdm
 from ..errors import FeatureblendError, TrainingBrokeDown
 from ..io.progress import Progress
 from .collapse import ON_COLLAPSE, CollapseGuard, diversities, margin
-from .dataset import FaceSet, FaceTriplets
+from .dataset import FaceTriplets
 from .experiment import Experiment
 from .machine import keep_freed_memory
 from .report import draw_curves, draw_samples
 from .starting import read_start
 from .state import RunFolder
+from .streaming import Faces
 from .trainer import Trainer, adversarial_ramp
 
 __all__ = ["Trainer", "train"]
@@ -46,7 +47,7 @@ Watch = Callable[[dict[str, Any], dict[str, Tensor]], None]
 
 def train(
     experiment: Experiment,
-    faces: FaceSet,
+    faces: Faces,
     run: str | os.PathLike[str],
     *,
     triplets: FaceTriplets | None = None,
@@ -66,7 +67,7 @@ def train(
     Parameters
     ----------
     experiment : Experiment
-    faces : FaceSet
+    faces : FaceSet or StreamedFaces
     run : path-like
         The run folder.
     triplets : FaceTriplets, optional

@@ -9,19 +9,19 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from .dataset import FaceSet
 from .experiment import Experiment
 from .machine import keep_freed_memory, matrix_rate, wait_for
+from .streaming import Faces
 from .trainer import Trainer
 
 
-def profile(experiment: Experiment, faces: FaceSet, steps: int = 20, **taught: Any) -> dict[str, Any]:
+def profile(experiment: Experiment, faces: Faces, steps: int = 20, **taught: Any) -> dict[str, Any]:
     """Measure the training step of an experiment on this machine; nothing is saved.
 
     Parameters
     ----------
     experiment : Experiment
-    faces : FaceSet
+    faces : FaceSet or StreamedFaces
     steps : int
         Steps to time, after one that warms up.
     **taught

@@ -148,7 +148,13 @@ def write_shard(path: str | os.PathLike[str], samples: Iterable[FaceSample], fir
 
 
 def read_shard(path: str | os.PathLike[str]) -> Iterator[FaceSample]:
-    """Iterate over the samples of a shard in order.
+    """Iterate over the samples of a shard in order; parameters and errors as `placed_samples`."""
+    for sample, _ in placed_samples(path):
+        yield sample
+
+
+def placed_samples(path: str | os.PathLike[str]) -> Iterator[tuple[FaceSample, tuple[int, int, int, int]]]:
+    """Iterate over the samples of a shard in order, each with where its picture and its facts begin and end there.
 
     Raises
     ------
@@ -158,13 +164,17 @@ def read_shard(path: str | os.PathLike[str]) -> Iterator[FaceSample]:
     try:
         with tarfile.open(path, "r:") as tar:
             parts: dict[str, bytes] = {}
+            places: dict[str, tuple[int, int]] = {}
             for member in tar:
+                tar.members = []  # type: ignore[attr-defined]  # it keeps all: of a large shard hundreds of MB
                 stream = tar.extractfile(member)
                 if stream is None:
                     continue
-                parts[PurePosixPath(member.name).suffix] = stream.read()
+                suffix = PurePosixPath(member.name).suffix
+                parts[suffix] = stream.read()
+                places[suffix] = member.offset_data, member.offset_data + member.size
                 if ".webp" in parts and ".json" in parts:
-                    yield _sample(parts[".webp"], parts[".json"])
+                    yield parse_sample(parts[".webp"], parts[".json"]), (*places[".webp"], *places[".json"])
                     parts = {}
             if parts:
                 raise ValueError("a face lacks its picture or its facts")
@@ -179,7 +189,16 @@ def read_shard(path: str | os.PathLike[str]) -> Iterator[FaceSample]:
         ) from error
 
 
-def _sample(picture: bytes, facts: bytes) -> FaceSample:
+def parse_sample(picture: bytes, facts: bytes) -> FaceSample:
+    """Make a sample of its two members.
+
+    Raises
+    ------
+    ValueError
+        If the facts are no JSON, or have no 68 landmarks.
+    TypeError
+        If one is missing or unknown.
+    """
     sample = FaceSample(picture=picture, **parse_json(facts))
     if len(sample.landmarks) != 68 or any(len(point) != 2 for point in sample.landmarks):
         raise ValueError(f"{sample.source} has no 68 landmarks")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import FeatureblendError
-from .dataset import FaceSet
 from .export import averaged, export_model
 from .loop import train
 from .presets.recipes import Recipe, Stage
 from .state import RunFolder
+from .streaming import read_faces
 
 MODEL = "model"
 """Folder, in the recipe's, of the finished model."""
@@ -27,6 +27,7 @@ def follow(
     resume: bool = False,
     quiet: bool = False,
     on_collapse: str = "stop",
+    stream: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Train the stages of a recipe, or go on with them, until the model is there or the slice of time is over.
@@ -46,6 +47,8 @@ def follow(
         Show no progress bars.
     on_collapse : {'stop', 'warn'}
         As `featureblend.training.loop.train`.
+    stream : bool
+        Read faces from the shards as they are needed, in place of holding all in memory.
     say : callable
         Called with a line a stage.
 
@@ -74,7 +77,7 @@ def follow(
             say(f"{stage.name}: {stage.images:,} images, from {'scratch' if before is None else before.name}")
             train(
                 stage.experiment,
-                FaceSet.read(shards[stage.shard]),
+                read_faces(shards[stage.shard], stream),
                 run.path,
                 minutes=left,
                 resume=True,
@@ -91,7 +94,12 @@ def follow(
     assert before is not None
     made = folder / MODEL
     export_model(
-        before, made, FaceSet.read(shards[recipe.photos]), name=recipe.name, data=recipe.data, recipe=recipe.name
+        before,
+        made,
+        read_faces(shards[recipe.photos], stream),
+        name=recipe.name,
+        data=recipe.data,
+        recipe=recipe.name,
     )
     return made
 

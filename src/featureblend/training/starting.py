@@ -22,8 +22,8 @@ from torch.nn import functional
 from ..errors import FeatureblendError
 from ..model.folder import find_model, read_model_folder
 from .batches import FaceBatches
-from .dataset import FaceSet
 from .state import RunFolder
+from .streaming import Faces
 
 WRAPPER = "owner."
 """What `export` puts before the name of each weight in the exported networks."""
@@ -134,7 +134,7 @@ EPS = 1e-10
 """... and black ones."""
 
 
-def begin_fine_skip(autoencoder: Any, given: Mapping[str, Tensor], faces: FaceSet) -> None:
+def begin_fine_skip(autoencoder: Any, given: Mapping[str, Tensor], faces: Faces) -> None:
     """Fit the new channels of a fine latent, if the start `given` had no linear skip.
 
     Parameters
@@ -143,7 +143,7 @@ def begin_fine_skip(autoencoder: Any, given: Mapping[str, Tensor], faces: FaceSe
         Any of the autoencoders; those without such a way stay as they are.
     given : mapping of str to Tensor
         The weights that it started from.
-    faces : FaceSet
+    faces : FaceSet or StreamedFaces
         Those that are trained on.
     """
     if getattr(autoencoder, "fine_to_pixels", None) is None or "fine_to_pixels.weight" in given:

@@ -24,7 +24,7 @@ from ..io.files import sha256
 from ..metrics.lpips import find_lpips, load_lpips
 from .batches import FaceBatches
 from .checking import check
-from .dataset import FaceSet, FaceTriplets
+from .dataset import FaceTriplets
 from .experiment import Experiment, Phase
 from .losses.adversarial import clip_weights
 from .machine import compile_networks, compiles, computes_in_bf16
@@ -33,6 +33,7 @@ from .networks.vgg import vgg_weights
 from .objective import OBJECTIVES, Batch, TrainingNetworks, remade
 from .starting import begin_fine_skip, take_over
 from .step import Triplets
+from .streaming import Faces
 from .triplets import GeneratedTriplets, TripletBatches, TripletSource, triplet_count
 
 SHOWN = 32
@@ -91,7 +92,7 @@ def sharpness(images: Tensor) -> float:
     return float(nn.functional.conv2d(grey, kernel[None, None]).var(dim=(1, 2, 3)).mean())
 
 
-def _joint_identity(faces: FaceSet, triplets: FaceTriplets | None, generator: str | os.PathLike[str] | None) -> str:
+def _joint_identity(faces: Faces, triplets: FaceTriplets | None, generator: str | os.PathLike[str] | None) -> str:
     """Name all that a run is taught from."""
     parts = [faces.identity, triplets.identity if triplets else "", sha256(generator) if generator else ""]
     return hashlib.sha256("".join(parts).encode()).hexdigest()
@@ -118,7 +119,7 @@ class Trainer:
     Parameters
     ----------
     experiment : Experiment
-    faces : FaceSet
+    faces : FaceSet or StreamedFaces
         All splits; 'train' is trained on, 'validation' is shown and scored (training faces where it holds under two).
 
     triplets : FaceTriplets, optional
@@ -136,7 +137,7 @@ class Trainer:
     def __init__(
         self,
         experiment: Experiment,
-        faces: FaceSet,
+        faces: Faces,
         triplets: FaceTriplets | None = None,
         generator: str | os.PathLike[str] | None = None,
     ) -> None:
