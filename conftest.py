@@ -8,7 +8,7 @@ EXTRAS = (
     *("torch", "accelerate", "matplotlib", "onnx", "safetensors", "torchmetrics"),
     *("jinja2", "sklearn"),
     "dlib",
-    *("filelock", "gradio", "huggingface_hub", "playwright", "axe_playwright_python", "mkdocs", "importlinter"),
+    *("filelock", "gradio", "huggingface_hub", "ray", "playwright", "axe_playwright_python", "mkdocs", "importlinter"),
 )
 MISSING = {name for name in EXTRAS if importlib.util.find_spec(name) is None}
 """Parts of the extras that are not installed. Files that cannot be imported without them, and tests that are marked

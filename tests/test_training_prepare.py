@@ -110,6 +110,23 @@ def test_a_folder_end_to_end(folder, tmp_path, people):
     assert "1 skipped: no face found" in str(report)
 
 
+def test_a_list_names_photos_and_people(people, tmp_path):
+    names = [os.path.relpath(path, tmp_path) for path in people[:3]]
+    (tmp_path / "list.txt").write_text("\n".join([*names, "gone.jpg", names[0]]))
+    report = prepare(tmp_path / "list.txt", tmp_path / "out.tar", **QUICK)
+    assert report.skipped == [("gone.jpg", "not a file")]
+    faces = FaceSet.read(tmp_path / "out.tar")
+    assert faces.sources.tolist() == sorted(names)
+    assert faces.people.tolist() == [path.parent.name for path in people[:3]]
+    rows = [f"{number},{name},{'Bo' if number else ''}" for number, name in enumerate(names)]
+    (tmp_path / "list.csv").write_text("\n".join(["id,Photo,Person", *rows]))
+    prepare(tmp_path / "list.csv", tmp_path / "out2.tar", **QUICK)
+    assert FaceSet.read(tmp_path / "out2.tar").people.tolist() == [people[0].parent.name, "Bo", "Bo"]
+    (tmp_path / "list.csv").write_text("id,person\n1,Bo\n")
+    with pytest.raises(FeatureblendError, match=r"list\.csv names no photos"):
+        prepare(tmp_path / "list.csv", tmp_path / "out2.tar", **QUICK)
+
+
 def test_stored_crops_show_the_face_where_their_landmarks_say(folder, tmp_path, detector, people):
     prepare(folder, tmp_path / "out.tar", **QUICK)
     faces = FaceSet.read(tmp_path / "out.tar").cropped(128)
@@ -190,7 +207,7 @@ def test_compressed_tars_and_other_files_are_refused(folder, tmp_path):
             FeatureblendError, match=rf"cannot read .*{name}: a folder or a tar without compression is due"
         ):
             prepare(tmp_path / name, tmp_path / "out.tar", **QUICK)
-    with pytest.raises(FeatureblendError, match="no such folder or tar"):
+    with pytest.raises(FeatureblendError, match="no such folder, tar or list"):
         prepare(tmp_path / "none", tmp_path / "out.tar", **QUICK)
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "._a.jpg").touch()

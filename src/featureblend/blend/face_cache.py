@@ -129,7 +129,7 @@ class RememberingBlender(Blender):
     ----------
     blender : Blender
         Whose networks and detector it uses.
-    room : int
+    room, most : int
         As of `FaceCache`.
 
     Examples
@@ -140,9 +140,9 @@ class RememberingBlender(Blender):
     True
     """
 
-    def __init__(self, blender: Blender, room: int = ROOM) -> None:
+    def __init__(self, blender: Blender, room: int = ROOM, most: int | None = None) -> None:
         vars(self).update(vars(blender))
-        self.cache = FaceCache(blender, room)
+        self.cache = FaceCache(blender, room, most)
 
     def find(self, photo: Input, which: Which = "largest", position: int = 1) -> AlignedFace:
         """A photo's face; parameters and errors as `Blender.find`. Only files are kept."""

@@ -20,6 +20,7 @@ from .groups import (
     Quiet,
     Source,
     Warping,
+    Workers,
     keep_photos,
     methods,
     print_measures,
@@ -208,7 +209,7 @@ class Replay(Quiet):
 
 
 @dataclass(kw_only=True)
-class Batch(Warping, Quiet):
+class Batch(Warping, Workers, Quiet):
     """Make a blend for each row of a list, and a table of their measures. Stopped, it goes on where it was.
 
     The list's first line names its columns: photo1, photo2, ... (or photos, parted by ';'), and where wanted weights
@@ -233,7 +234,6 @@ class Batch(Warping, Quiet):
         "folder are left out. Its other files are listed in skipped.csv in the --out folder.",
         default=None,
     )
-    jobs: int | None = option("COUNT", "Rows at a time; one a core if left out.", default=None)
     method: str = option("NAME", "For rows that name none.", default="latent", words=methods)
     background: str = option(None, "For rows that name none.", default="blend", choices=BACKGROUNDS)
     size: int | str = option(
@@ -261,7 +261,7 @@ class Batch(Warping, Quiet):
         settings = BatchSettings(
             suffix=self.suffix, measures="identity" if self.identity else "pictures", metadata=self.metadata
         )
-        report = run_batch(rows, self.out, self.blender(), settings, self.jobs, self.quiet)
+        report = run_batch(rows, self.out, self.blender(), settings, self.jobs, self.quiet, self.engine, self.address)
         print(report.table)
         print(f"{report.made} made, {report.kept} kept, {report.failed} failed, of {len(rows)} rows")
         print_skipped(self.out / "skipped.csv", skipped)

@@ -10,7 +10,7 @@ from json import dumps
 from pathlib import Path
 
 from ..errors import FeatureblendError
-from .groups import FaceChoices, Mending, Model, Quiet, keep_photos, print_warnings
+from .groups import FaceChoices, Mending, Model, Quiet, Workers, keep_photos, print_warnings
 from .options import argument, flag, option
 from .train import PREPARED, presets
 
@@ -45,7 +45,7 @@ def _protocols() -> Sequence[str]:
 
 
 @dataclass(kw_only=True)
-class Evaluate(Model, Quiet):
+class Evaluate(Model, Workers, Quiet):
     """Measure every method on the same pairs; write metrics.jsonl and report.html (needs the extra 'evaluate').
 
     A run that was stopped goes on with the same command; methods that are added later are measured alone.
@@ -83,7 +83,6 @@ class Evaluate(Model, Quiet):
         "where torchmetrics is not installed. If left out, shift-tolerant LPIPS, where the extra 'train' brings it.",
         default=(),
     )
-    jobs: int | None = option("NUMBER", "Processes; one a core if left out.", default=None)
 
     def run(self) -> None:
         """Measure and write the report."""
@@ -104,6 +103,8 @@ class Evaluate(Model, Quiet):
             self.inception_weights,
             self.lpips_weights,
             say=lambda line: print(line, file=sys.stderr),
+            engine=self.engine,
+            address=self.address,
         )
         print(report.with_name("metrics.jsonl"))
         print(report)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import FeatureblendError
 from .options import Command, flag, option
@@ -41,6 +41,29 @@ class Quiet(Command):
     """Whether a bar and measures are printed."""
 
     quiet: bool = flag("Show no progress bar.")
+
+
+@dataclass(kw_only=True)
+class Workers(Command):
+    """What shares the work."""
+
+    title: ClassVar[str] = "workers"
+
+    jobs: int | None = option(
+        "COUNT", "Workers; one a core if left out. The results do not depend on it.", default=None
+    )
+    engine: Literal["local", "ray"] = option(
+        None,
+        "What the workers are: this machine's, or those of a Ray cluster (needs the extra 'cluster'), which must see "
+        "the same files.",
+        default="local",
+        choices=("local", "ray"),
+    )
+    address: str | None = option(
+        "ADDRESS",
+        "Of a running Ray cluster, such as auto or head:6379; one of this machine alone if left out.",
+        default=None,
+    )
 
 
 @dataclass(kw_only=True)

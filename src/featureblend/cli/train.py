@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..errors import FeatureblendError
 from ..io.extras import require
-from .groups import Quiet, print_warnings
+from .groups import Quiet, Workers, print_warnings
 from .options import Command, argument, flag, option
 
 PREPARED = "--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`"
@@ -30,27 +30,32 @@ def recipes() -> Sequence[str]:
 
 
 @dataclass(kw_only=True)
-class Prepare(Quiet):
-    """Cut the aligned faces out of a folder or tar of photos, for training and evaluation.
+class Prepare(Workers, Quiet):
+    """Cut the aligned faces out of a folder, tar or list of photos, for training and evaluation.
 
     Example: featureblend prepare lfw-deepfunneled.tar --out faces.tar
     """
 
-    source: Path = argument("FOLDER_OR_TAR", "A folder or a tar of photos.")
+    source: Path = argument(
+        "FOLDER_OR_TAR",
+        "A folder or a tar of photos; or a list: a .csv or .txt file with a photo a row, named from the list's folder, "
+        "and where wanted a column 'person' (the first row then names the columns, 'photo' and 'person').",
+    )
     out: Path = option("FILE", "The tar to write; several, numbered, where it grows over --shard-mb.", short="-o")
     size: int = option("PIXELS", "Side of the stored crops in pixels, a margin of a quarter included.", default=160)
     which: Literal["central", "largest"] = option(
         None, "The face to take where there are several.", default="central", choices=("central", "largest")
     )
     shard_mb: int = option("MEGABYTES", "Largest size of one tar in megabytes.", default=1000)
-    jobs: int | None = option("COUNT", "Processes; one a core if left out.", default=None)
 
     def run(self) -> None:
         """Prepare, and print what was left out."""
         from ..training.prepare import PrepareSettings, prepare
 
         settings = PrepareSettings(size=self.size, which=self.which)
-        report = prepare(self.source, self.out, settings, self.shard_mb, self.jobs, self.quiet)
+        report = prepare(
+            self.source, self.out, settings, self.shard_mb, self.jobs, self.quiet, self.engine, self.address
+        )
         for path in report.shards:
             print(path)
         print(report)
@@ -81,6 +86,7 @@ class Train(Quiet):
     set: Sequence[str] = option(
         "FIELD=VALUE ...", "Settings that differ from the preset, such as batch_size=16 losses.kl=0.1", default=()
     )
+    stream: bool = flag("Read the faces from their shards as they are needed: of more than memory holds.")
     triplets: Sequence[Path] = option(
         "FACES ...",
         "Prepared faces that preset 'taught' learns blends from: parents 00000a and 00000b, the middle 00000m.",
@@ -137,9 +143,10 @@ class Train(Quiet):
         if self.data is None:
             raise FeatureblendError(PREPARED)
         require("train", "torch")
-        from ..training.dataset import FaceSet, FaceTriplets
+        from ..training.dataset import FaceTriplets
+        from ..training.streaming import read_faces
 
-        faces = FaceSet.read(self.data)
+        faces = read_faces(self.data, self.stream)
         triplets = FaceTriplets.read(self.triplets) if self.triplets else None
         taught: dict[str, Any] = {"triplets": triplets, "generator": self.generator}
         if self.profile:
@@ -180,7 +187,12 @@ class Train(Quiet):
         require("train", "torch", "onnxscript")
         from ..training.staged import follow
 
-        settings: dict[str, Any] = {"minutes": self.minutes, "resume": self.resume, "quiet": self.quiet}
+        settings: dict[str, Any] = {
+            "minutes": self.minutes,
+            "resume": self.resume,
+            "quiet": self.quiet,
+            "stream": self.stream,
+        }
         print(follow(recipe(name), self.data, self.folder, on_collapse=self.on_collapse, say=print, **settings))
 
 
@@ -210,11 +222,13 @@ class Export(Quiet):
     def run(self) -> None:
         """Export and check."""
         require("train", "torch")
-        from ..training.dataset import FaceSet
         from ..training.export import export_model
+        from ..training.shards import shard_paths
         from ..training.state import RunFolder
+        from ..training.streaming import read_faces
 
-        faces = FaceSet.read(self.data or RunFolder(self.folder).data_path())
+        data = self.data or RunFolder(self.folder).data_path()
+        faces = read_faces(data, stream=bool(shard_paths(data)))  # of which it needs few
         export_model(
             self.folder,
             self.out,

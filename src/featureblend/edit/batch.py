@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import re
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import combinations, zip_longest
@@ -23,9 +23,11 @@ from ..blend.face_cache import RememberingBlender
 from ..blend.pipeline import BlendOptions
 from ..blend.quality import MEANINGS, Measuring
 from ..errors import FeatureblendError
+from ..io.cluster import check_engine, ray_workers
 from ..io.files import atomic_path, cut, make_folder, read_error, readable_name, sha256
 from ..io.image import picture_path
 from ..io.inputs import Skipped, read_folder
+from ..io.processes import Run
 from ..io.progress import Progress
 from ..io.tables import as_on_disk, parse_number, parse_numbers, read_table
 
@@ -39,6 +41,12 @@ OTHERS = ("photos", "a", "b", "weights", "alpha", "name", "method", "faces")
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 """Endings that make a row's name that of a picture file."""
+
+FACES = 2000
+"""Photos whose faces are kept, some 200 kB each; of a list of very many, those not asked for the longest are let go."""
+
+ROOM = 100 << 20
+"""Bytes of photos that a worker of a cluster keeps, one of several on a machine."""
 
 MAX_BYTES = 150
 """Of a name that is made of the photos' names: file systems take 255 bytes, and a number and an ending come on top."""
@@ -377,6 +385,8 @@ def run_batch(
     settings: BatchSettings | None = None,
     jobs: int | None = None,
     quiet: bool = True,
+    engine: str = "local",
+    address: str | None = None,
 ) -> BatchReport:
     """Make the blend of each row, and ``results.csv``.
 
@@ -395,6 +405,11 @@ def run_batch(
         Rows at a time; one a core if left out. The results do not depend on it.
     quiet : bool
         Show no progress bar.
+    engine : {'local', 'ray'}
+        What the rows are made by: threads, or the workers of a Ray cluster, which must see the same files. There a row
+        at which workers die or hang fails after some attempts, and each worker opens the model's folder itself.
+    address : str, optional
+        The cluster's, for 'ray'; one of this machine alone if left out.
 
     Returns
     -------
@@ -404,13 +419,14 @@ def run_batch(
     ------
     FeatureblendError
         If the folder or a picture of that format can't be written, a row's picture would replace a row's photo,
-        there is no such model, or identity is to be measured and the recogniser is not installed.
+        there is no such model, identity is to be measured and the recogniser is not installed, or there is no such
+        engine or cluster.
     KeyboardInterrupt
         When stopped, after the rows at work are finished.
     """
     settings = settings or BatchSettings()
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
-    if jobs < 1:
+    check_engine(engine, address)
+    if jobs is not None and jobs < 1:
         raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
     _columns(rows, settings.measures, ())  # before anything is written
     out = make_folder(out)
@@ -420,15 +436,21 @@ def run_batch(
     blender = model if isinstance(model, Blender) else Blender.from_pretrained(model)
     if settings.measures == "identity":
         blender.recognizer.check()
-    work = _Work(blender, out, settings, rows, before)
-    stopped = _all_rows(work, rows, jobs, quiet)
-    work.finish()
-    if stopped is not None:
-        left = f"{len(work.lines)} of {len(rows)} rows are in {work.table}; the same command goes on"
-        stopped.args = (f"stopped: {left}",)
-        raise stopped
-    failures = tuple((row.name, work.lines[row.name]["error"]) for row in rows if work.lines[row.name]["error"])
-    return BatchReport(work.table, work.made, work.kept, failures)
+    table = _Table(rows, out / TABLE, settings, before)
+    with Progress(total=len(rows), desc="batch", unit="row", disable=quiet) as bar:
+        try:
+            with _makers(engine, jobs, address, blender, out, settings) as make:
+                for made in make(rows, (before.get(row.name) for row in rows)):
+                    table.add(made)
+                    bar.update()
+        except KeyboardInterrupt as stop:
+            table.finish()
+            left = f"{len(table.lines)} of {len(rows)} rows are in {table.path}; the same command goes on"
+            stop.args = (f"stopped: {left}",)
+            raise
+    table.finish()
+    failures = tuple((row.name, table.errors[row.name]) for row in rows if row.name in table.errors)
+    return BatchReport(table.path, len(rows) - table.kept - len(failures), table.kept, failures)
 
 
 def _keep_photos(rows: Sequence[Row], out: Path, suffix: str, before: Mapping[str, Mapping[str, str]]) -> None:
@@ -468,83 +490,92 @@ def _places(path: str | os.PathLike[str]) -> list[Any]:
     return [*places, (found.st_dev, found.st_ino)]
 
 
-def _all_rows(work: _Work, rows: Sequence[Row], jobs: int, quiet: bool) -> KeyboardInterrupt | None:
-    """Work through the rows; return what stopped it, if anything did."""
-    with ThreadPoolExecutor(jobs) as pool, Progress(total=len(rows), desc="batch", unit="row", disable=quiet) as bar:
-        waiting: set[Future[None]] = set()
-        try:
-            for row in rows:  # few at a time, so that a list of a million rows is no million tasks
-                if len(waiting) >= 2 * jobs:
-                    waiting = _taken(waiting, bar)
-                waiting.add(pool.submit(work.do, row))
-            while waiting:
-                waiting = _taken(waiting, bar)
-        except KeyboardInterrupt as stop:
-            pool.shutdown(cancel_futures=True)
-            return stop
-    return None
+@dataclass(frozen=True)
+class _Made:
+    """What came of a row."""
+
+    name: str
+    line: dict[str, str]
+    kept: bool = False
 
 
-def _taken(waiting: set[Future[None]], bar: Any) -> set[Future[None]]:
-    done, rest = wait(waiting, return_when=FIRST_COMPLETED)
-    for future in done:
-        future.result()  # a bug keeps its traceback
-    bar.update(len(done))
-    return rest
+@contextmanager
+def _makers(
+    engine: str, jobs: int | None, address: str | None, blender: Blender, out: Path, settings: BatchSettings
+) -> Iterator[Run]:
+    """A `map` of rows and the lines that they had before, whose results come as they are ready."""
+    if engine == "ray":
+        facts = (blender.folder, blender.networks.mend, out, settings)
+        with ray_workers(jobs, address, _start_worker, *facts, ordered=False, given_up=_given_up) as run:
+            yield lambda *columns: run(_make, *columns)
+        return
+    jobs = jobs or os.cpu_count() or 1
+    maker = _Maker(RememberingBlender(blender, most=FACES), out, settings)
+    with ThreadPoolExecutor(jobs) as pool:
+        yield lambda *columns: _ready(pool, 2 * jobs, maker.make, *columns)
 
 
-class _Work:
-    """The rows' common part: the model, the faces found so far, and the table."""
+def _ready(pool: ThreadPoolExecutor, most: int, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
+    """Results as they are ready, of few calls at a time: a list of a million rows is no million tasks."""
+    waiting: set[Future[Any]] = set()
+    calls = zip(*columns, strict=True)
+    try:
+        while True:
+            while len(waiting) < most and (call := next(calls, None)):
+                waiting.add(pool.submit(function, *call))
+            if not waiting:
+                return
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                waiting.remove(future)
+                yield future.result()  # a bug keeps its traceback
+    except KeyboardInterrupt:
+        pool.shutdown(cancel_futures=True)  # what is at work is finished, and counts
+        yield from (future.result() for future in waiting if not future.cancelled())
+        raise
 
-    def __init__(
-        self,
-        blender: Blender,
-        out: Path,
-        settings: BatchSettings,
-        rows: Sequence[Row],
-        before: dict[str, dict[str, str]],
-    ) -> None:
-        self.blender, self.out, self.settings, self.rows = RememberingBlender(blender), out, settings, rows
-        self.table = out / TABLE
-        self.before = before
-        self.columns = _columns(rows, settings.measures, before.values())
-        self.lines: dict[str, dict[str, str]] = {}
-        self.made = self.kept = 0
+
+_MAKER: list[_Maker] = []
+"""This worker's."""
+
+
+def _start_worker(folder: Path, mend: bool, out: Path, settings: BatchSettings) -> None:
+    blender = Blender(folder, mend=mend)
+    blender.networks.threads = 1
+    _MAKER[:] = [_Maker(RememberingBlender(blender, ROOM, FACES), out, settings)]
+
+
+def _make(row: Row, before: dict[str, str] | None) -> _Made:
+    return _MAKER[0].make(row, before)
+
+
+def _given_up(row: Row, before: dict[str, str] | None, reason: str) -> _Made:
+    return _Made(row.name, {**_asked(row), **_failed(reason)})
+
+
+class _Maker:
+    """What makes rows: the model, and the faces found so far."""
+
+    def __init__(self, blender: RememberingBlender, out: Path, settings: BatchSettings) -> None:
+        self.blender, self.out, self.settings = blender, out, settings
         self._hashes: dict[Path, str] = {}
-        self._turn = threading.Lock()
-        self._write(self.before.values())
 
-    def do(self, row: Row) -> None:
-        """Make one row's picture and line, unless they are there."""
-        line = dict.fromkeys(self.columns, "") | {
-            "name": row.name,
-            "photos": ";".join(readable_name(str(photo)) for photo in row.photos),
-            "method": row.method,
-            **({} if row.problem else asked_cells(row)),
-            **row.extra,
-        }
-        kept = False
+    def make(self, row: Row, before: dict[str, str] | None) -> _Made:
+        """Make a row's picture and line, unless they are there."""
+        line = _asked(row)
         try:
             if row.problem:
                 raise FeatureblendError(row.problem)
             line["key"] = self._key(row)
-            before = self.before.get(row.name)
             if before and before.get("key") == line["key"] and (self.out / before["file"]).is_file():
-                line, kept = {**line, **before, **row.extra}, True
-            else:
-                line |= self._blend(row)
+                return _Made(row.name, {**line, **before, **row.extra}, kept=True)
+            line |= self._blend(row)
         except FeatureblendError as error:
             line |= _failed(str(error))
         except UnicodeError as error:
             line |= _failed(f"a name in it is no UTF-8, rename the file: {error}")
         except OSError as error:
             line |= _failed(f"{readable_name(str(error.filename or row.name))}: {error.strerror or error}")
-        with self._turn:
-            self.lines[row.name] = line
-            self.kept += kept
-            self.made += not kept and line["status"] == "done"
-            if not kept:
-                self._write([line], again=False)
+        return _Made(row.name, line)
 
     def _blend(self, row: Row) -> dict[str, str]:
         which = row.which * len(row.photos) if len(row.which) == 1 else row.which
@@ -589,27 +620,63 @@ class _Work:
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
+
+class _Table:
+    """The table: lines are added as rows are made, and put in order at the end."""
+
+    def __init__(
+        self, rows: Sequence[Row], path: Path, settings: BatchSettings, before: dict[str, dict[str, str]]
+    ) -> None:
+        self.rows, self.path, self.before = rows, path, before
+        self.columns = _columns(rows, settings.measures, before.values())
+        self.lines: dict[str, str] = {}
+        """As text, by row: as mappings they would take ten times the memory."""
+        self.errors: dict[str, str] = {}
+        self.kept = 0
+        self._write([self._text(line) for line in before.values()])
+
+    def add(self, made: _Made) -> None:
+        """Take what came of a row."""
+        text = self.lines[made.name] = self._text(made.line)
+        if error := made.line.get("error"):
+            self.errors[made.name] = error
+        self.kept += made.kept
+        if not made.kept:
+            self._write([text], again=False)
+
     def finish(self) -> None:
         """Put the table into the list's order; lines of other lists stay, below it."""
-        own = [self.lines.get(row.name) or self.before.get(row.name) for row in self.rows]
-        names = {row.name for row in self.rows}
-        self._write(
-            [line for line in own if line] + [line for line in self.before.values() if line["name"] not in names]
-        )
+        names = dict.fromkeys([*(row.name for row in self.rows), *self.before])
+        earlier = (self.lines.get(name) or self._text(self.before.get(name, {})) for name in names)
+        self._write(line for line in earlier if line)
 
-    def _write(self, lines: Iterable[Mapping[str, str]], again: bool = True) -> None:
+    def _text(self, line: Mapping[str, str]) -> str:
+        stream = io.StringIO(newline="")
+        csv.DictWriter(stream, self.columns, extrasaction="ignore", restval="").writerows([line] if line else [])
+        return stream.getvalue()
+
+    def _write(self, lines: Iterable[str], again: bool = True) -> None:
         """Write the table anew, or add to it."""
         try:
             with (
-                atomic_path(self.table) if again else nullcontext(self.table) as table,
+                atomic_path(self.path) if again else nullcontext(self.path) as table,
                 open(table, "w" if again else "a", newline="", encoding="utf-8", errors="backslashreplace") as stream,
             ):
-                writer = csv.DictWriter(stream, self.columns, extrasaction="ignore", restval="")
                 if again:
-                    writer.writeheader()
-                writer.writerows(lines)
+                    csv.writer(stream).writerow(self.columns)
+                stream.writelines(lines)
         except OSError as error:  # without a table no row can be told finished: this ends the batch
-            raise FeatureblendError(f"cannot write {self.table}: {error.strerror or error}") from error
+            raise FeatureblendError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+
+def _asked(row: Row) -> dict[str, str]:
+    return {
+        "name": row.name,
+        "photos": ";".join(readable_name(str(photo)) for photo in row.photos),
+        "method": row.method,
+        **({} if row.problem else asked_cells(row)),
+        **row.extra,
+    }
 
 
 def _failed(reason: str) -> dict[str, str]:

@@ -17,9 +17,10 @@ import numpy as np
 
 from ..blend.blender import Blender
 from ..errors import FeatureblendError
+from ..io.cluster import check_engine, workers
 from ..io.extras import require
 from ..io.files import atomic_path
-from ..io.processes import Run, processes
+from ..io.processes import Run
 from ..io.progress import Progress
 from ..metrics.variety import SMALL_SIDE
 from ..training.dataset import FaceSet
@@ -101,6 +102,8 @@ def evaluate(
     inception: str | None = None,
     lpips: Sequence[str] = (),
     say: Callable[[str], Any] = str,
+    engine: str = "local",
+    address: str | None = None,
 ) -> Path:
     """Measure methods by one protocol; write ``metrics.jsonl`` and ``report.html``.
 
@@ -131,6 +134,10 @@ def evaluate(
         Files with LPIPS's weights, likewise.
     say : callable
         Told what the figures stand on and what is not measured, a line each.
+    engine : {'local', 'ray'}
+        What measures: this machine's processes, or the workers of a Ray cluster, which must see the same files.
+    address : str, optional
+        The cluster's, for 'ray'; one of this machine alone if left out.
 
     Returns
     -------
@@ -141,7 +148,8 @@ def evaluate(
     ------
     FeatureblendError
         If there are too few faces for the protocol, no person with a second photo for `identity`, a protocol, method
-        or model is unknown, a file of weights is not what it should be, or the extra 'evaluate' is not installed.
+        or model is unknown, a file of weights is not what it should be, the extra 'evaluate' is not installed, or there
+        is no such engine or cluster.
     """
     asked = find_protocol(protocol) if isinstance(protocol, str) else protocol
     further = dict(parse_also(also))
@@ -150,6 +158,7 @@ def evaluate(
         methods = check_methods(methods, known)
     if jobs is not None and jobs < 1:
         raise FeatureblendError(f"jobs {jobs}: at least 1 is due")
+    check_engine(engine, address)
     require("evaluate", "jinja2", "matplotlib", "sklearn")
     networks = find_extractors(inception, lpips)
     blenders = {"latent": Blender.from_pretrained(model)}
@@ -170,7 +179,8 @@ def evaluate(
         say("not measured: the paper's VAE as meant (give its model folder with --also paper=FOLDER)")
     results = Results(Path(out), drawn, identity, networks.names, say)
     build = _Builder(source, blenders, int(drawn.faces.images.shape[1]))
-    return _Evaluation(drawn, results, build, identity, networks, jobs or os.cpu_count() or 1, quiet).run(names)
+    hands = _Hands(engine, jobs, address)
+    return _Evaluation(drawn, results, build, identity, networks, hands, quiet).run(names)
 
 
 class _Builder:
@@ -220,11 +230,11 @@ class _Evaluation:
         build: _Builder,
         identity: bool,
         networks: Extractors,
-        jobs: int,
+        hands: _Hands,
         quiet: bool,
     ) -> None:
         self.drawn, self.results, self.build = drawn, results, build
-        self.identity, self.networks, self.jobs, self.quiet = identity, networks, jobs, quiet
+        self.identity, self.networks, self.hands, self.quiet = identity, networks, hands, quiet
 
     def run(self, names: Sequence[str]) -> Path:
         """Measure and write the report."""
@@ -244,12 +254,12 @@ class _Evaluation:
         names = [name for name in todo if name != REAL]
         with ExitStack() as stack:
             shared = None
-            if self.jobs > 1:
+            if not self.hands.alone:
                 folder = TemporaryDirectory(dir=self.results.out, prefix="shared-", ignore_cleanup_errors=True)
                 shared = Path(stack.enter_context(folder))
             systems = self.build.systems(names, shared)
             measurer = Measurer(self.drawn, systems, self.networks, self.identity)
-            run, measure = stack.enter_context(_at_work(measurer, self.jobs))
+            run, measure = stack.enter_context(self.hands.at_work(measurer))
             reference = Reference.of(self.drawn, partial(measure, "described"), self.build.source.training())
             found = {}
             if REAL in todo:
@@ -345,14 +355,27 @@ def _let_go(results: dict[int, PairResult]) -> None:
             one.picture = None
 
 
-@contextmanager
-def _at_work(measurer: Measurer, jobs: int) -> Iterator[tuple[Run, Callable[..., Iterable[Any]]]]:
-    """A `map`, and one that takes the name of a measurer's method; in this process or in several."""
-    if jobs == 1:
-        yield map, lambda method, *columns: map(getattr(measurer, method), *columns)
-        return
-    with processes(jobs, _start_worker, measurer) as run:
-        yield run, lambda method, *columns: run(partial(_call, method), *columns)
+@dataclass(frozen=True)
+class _Hands:
+    """What does the measuring."""
+
+    engine: str
+    jobs: int | None
+    address: str | None
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process does it."""
+        return self.engine == "local" and (self.jobs or os.cpu_count()) == 1
+
+    @contextmanager
+    def at_work(self, measurer: Measurer) -> Iterator[tuple[Run, Callable[..., Iterable[Any]]]]:
+        """A `map`, and one that takes the name of a measurer's method; in this process or in others."""
+        if self.alone:
+            yield map, lambda method, *columns: map(getattr(measurer, method), *columns)
+            return
+        with workers(self.engine, self.jobs, self.address, _start_worker, measurer) as run:
+            yield run, lambda method, *columns: run(partial(_call, method), *columns)
 
 
 _MEASURER: list[Measurer] = []

@@ -313,7 +313,8 @@ def head_turn(landmarks: np.ndarray) -> np.ndarray:
         Of each face the same bits, however many are asked for at once.
     """
     left, right = (sum(landmarks[:, point, 0] for point in eye) / 6 for eye in (range(36, 42), range(42, 48)))
-    return np.nan_to_num((landmarks[:, 30, 0] - (left + right) / 2) / (right - left))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num((landmarks[:, 30, 0] - (left + right) / 2) / (right - left))
 
 
 def decoded(path: Path, sample: FaceSample) -> np.ndarray:

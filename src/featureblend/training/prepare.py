@@ -10,7 +10,7 @@ import os
 import shutil
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
@@ -23,18 +23,22 @@ from PIL import Image
 from ..errors import FeatureblendError
 from ..faces.alignment import align_face
 from ..faces.detector import FaceDetector, choose_face
+from ..io.cluster import check_engine, workers
 from ..io.files import atomic_path, readable_name, require_parent
 from ..io.image import decode_photo, not_a_photo
 from ..io.inputs import files_in
-from ..io.processes import Run, processes
+from ..io.processes import Run
 from ..io.progress import Progress
-from ..io.tables import write_table
+from ..io.tables import read_table, write_table
 from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
 
 CHUNK = 32
 """Photos a worker takes at a time; what a stop can lose."""
 
-PLAN = 2
+LISTS = (".csv", ".tsv", ".txt")
+"""Endings of lists of photos."""
+
+PLAN = 3
 """Version of what lies in the folder of unfinished work."""
 
 
@@ -105,6 +109,8 @@ def prepare(
     shard_mb: float = 1000,
     jobs: int | None = None,
     quiet: bool = False,
+    engine: str = "local",
+    address: str | None = None,
 ) -> PrepareReport:
     """Cut the aligned face out of every photo of a folder or tar and write them to shards.
 
@@ -116,7 +122,9 @@ def prepare(
     Parameters
     ----------
     source : path-like
-        A folder (searched through, hidden files left out) or a tar without compression.
+        A folder (searched through, hidden files left out), a tar without compression, or a list: a ``.csv``,
+        ``.tsv`` or ``.txt`` file (`featureblend.io.tables.read_table`) with a photo a row, named from the list's
+        folder, or columns ``photo`` and ``person``. Where no column does,
         `featureblend.training.shards.person_names` says who each photo shows.
     out : path-like
         The tar to write; ``faces-00000.tar`` and on where it takes more than one shard. Shards
@@ -128,6 +136,10 @@ def prepare(
         Processes; by default one a core. With 1 the work is done in this process.
     quiet : bool
         Show no progress bar.
+    engine : {'local', 'ray'}
+        What does the work: this machine's processes, or the workers of a Ray cluster, which must see the same files.
+    address : str, optional
+        The cluster's, for 'ray'; one of this machine alone if left out.
 
     Returns
     -------
@@ -137,29 +149,29 @@ def prepare(
     ------
     FeatureblendError
         If `source` holds no photo, no face at all is found, a setting is out of its range, or
-        unfinished work of other settings is in the way.
+        unfinished work of other settings is in the way, or there is no such engine or cluster.
     KeyboardInterrupt
         When stopped; what is done waits in the folder of parts, if that is anything.
     """
     settings = settings or PrepareSettings()
     if shard_mb <= 0 or (jobs is not None and jobs < 1):
         raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: more than 0 is due")
+    check_engine(engine, address)
     out, source = require_parent(out), Path(source)
     if out.suffix != ".tar":
         raise FeatureblendError(f"cannot write {out}: shards are tars; name it such as {out.with_suffix('.tar')}")
     if source.resolve() in [path.resolve() for path in (out, *numbered_shards(out))]:
         raise FeatureblendError(f"cannot write {out}: it would replace the photos; choose another name")
-    photos, others = _photos(source)
-    people = person_names([photo.name for photo in photos])
+    photos, people, others = _listed(source) if _is_list(source) else _photos(source)
     parts = out.with_name(out.name + ".part")
-    plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, PLAN, photos]).encode()).hexdigest()
+    plan = hashlib.sha256(json.dumps([asdict(settings), CHUNK, PLAN, photos, people]).encode()).hexdigest()
     chunks = [
         _Chunk(number, photos[start : start + CHUNK], people[start : start + CHUNK])
         for number, start in enumerate(range(0, len(photos), CHUNK))
     ]
     try:
         _open_parts(parts, plan)
-        _prepare_chunks(chunks, source, parts, settings, jobs or os.cpu_count() or 1, quiet)
+        _prepare_chunks(chunks, partial(_prepare_chunk, source, parts, settings), parts, (engine, jobs, address), quiet)
         report = _collect(parts, len(chunks), out, shard_mb, others)
         shutil.rmtree(parts)
     except KeyboardInterrupt as stop:
@@ -189,8 +201,32 @@ class _Chunk(NamedTuple):
     people: Sequence[str]
 
 
-def _photos(source: Path) -> tuple[list[_Photo], list[tuple[str, str]]]:
-    """List the photos in a folder or tar, sorted by name, and its other files, each with the reason."""
+def _is_list(source: Path) -> bool:
+    return source.suffix.lower() in LISTS and source.is_file()
+
+
+def _listed(path: Path) -> tuple[list[_Photo], list[str], list[tuple[str, str]]]:
+    """The photos of a list, as `_photos`."""
+    rows = [[cell.strip() for cell in cells] for _, cells in read_table(path)]
+    columns = [cell.lower() for cell in rows[0]] if rows else []
+    if "photo" in columns:
+        del rows[0]
+    else:
+        columns = ["photo"]
+    cells = [dict(zip(columns, row, strict=False)) for row in rows]
+    named = {cell["photo"]: cell.get("person", "") for cell in cells if cell.get("photo")}
+    reasons = {name: not_a_photo(path.parent / name) for name in named}
+    found = sorted(name for name, reason in reasons.items() if reason is None)
+    others = sorted((name, reason) for name, reason in reasons.items() if reason is not None)
+    if not found:
+        raise FeatureblendError(f"{path} names no photos" + (f"; {others[0][0]}: {others[0][1]}" if others else ""))
+    photos = [_Photo(name, (path.parent / name).stat().st_size, 0) for name in found]
+    people = [named[name] or person for name, person in zip(found, person_names(found), strict=True)]
+    return photos, people, others
+
+
+def _photos(source: Path) -> tuple[list[_Photo], list[str], list[tuple[str, str]]]:
+    """List the photos in a folder or tar, sorted by name; whom each shows; its other files, each with the reason."""
     found: dict[str, _Photo] = {}
     others: dict[str, str] = {}
     if source.is_dir():
@@ -221,11 +257,12 @@ def _photos(source: Path) -> tuple[list[_Photo], list[tuple[str, str]]]:
                 f"cannot read {source}: a folder or a tar without compression is due; unpack others first ({error})"
             ) from error
     else:
-        raise FeatureblendError(f"no such folder or tar: {source}")
+        raise FeatureblendError(f"no such folder, tar or list: {source}")
     if not found:
         why = f"; {readable_name(min(others))}: {others[min(others)]}" if others else ""
         raise FeatureblendError(f"{source} holds no photos{why}")
-    return sorted(found.values()), sorted(others.items())
+    photos = sorted(found.values())
+    return photos, person_names([photo.name for photo in photos]), sorted(others.items())
 
 
 def _is_hidden(name: str) -> bool:
@@ -246,19 +283,25 @@ def _open_parts(parts: Path, plan: str) -> None:
 
 
 def _prepare_chunks(
-    chunks: Sequence[_Chunk], source: Path, parts: Path, settings: PrepareSettings, jobs: int, quiet: bool
+    chunks: Sequence[_Chunk],
+    work: Callable[[_Chunk], int],
+    parts: Path,
+    hands: tuple[str, int | None, str | None],
+    quiet: bool,
 ) -> None:
     """Do the chunks that are not done yet."""
     todo = [chunk for chunk in chunks if not (parts / f"{chunk.number:05d}.csv").exists()]
-    work = partial(_prepare_chunk, source, parts, settings)
+    engine, jobs, address = hands
     total, left = (sum(len(chunk.photos) for chunk in some) for some in (chunks, todo))
     with (
         ExitStack() as stack,
         Progress(total=total, initial=total - left, desc="prepare", unit="photo", disable=quiet) as bar,
     ):
         run: Run = map
-        if jobs > 1 and len(todo) > 1:
-            run = stack.enter_context(processes(min(jobs, len(todo))))
+        if todo and engine != "local":
+            run = stack.enter_context(workers(engine, jobs, address))
+        elif (jobs := min(jobs or os.cpu_count() or 1, len(todo))) > 1:
+            run = stack.enter_context(workers(engine, jobs))
         for done in run(work, todo):
             bar.update(done)
 
@@ -286,11 +329,12 @@ def _prepare_chunk(source: Path, parts: Path, settings: PrepareSettings, chunk: 
     samples: list[FaceSample] = []
     told: list[tuple[str, str, str]] = []  # kind, photo and reason
     with ExitStack() as stack:
-        tar = stack.enter_context(open(source, "rb")) if source.is_file() else None
+        folder = source.parent if _is_list(source) else source
+        tar = stack.enter_context(open(source, "rb")) if folder.is_file() else None
         for photo, person in zip(chunk.photos, chunk.people, strict=True):
             try:
                 if tar is None:
-                    content = (source / photo.name).read_bytes()
+                    content = (folder / photo.name).read_bytes()
                 else:
                     tar.seek(photo.offset)
                     content = tar.read(photo.size)

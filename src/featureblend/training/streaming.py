@@ -37,7 +37,23 @@ PLACE = np.dtype(
 
 @dataclass(frozen=True)
 class StreamedFaces:
-    """Prepared faces on disk."""
+    """Prepared faces on disk.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from featureblend.training.shards import write_shard
+    >>> folder, picture = TemporaryDirectory(), BytesIO()
+    >>> Image.new("RGB", (40, 40)).save(picture, "WEBP")
+    >>> sample = FaceSample(picture.getvalue(), [[20.0, 20.0]] * 68, "ana.jpg", "Ana", "train", margin=1.25)
+    >>> write_shard(Path(folder.name, "faces.tar"), [sample])
+    1
+    >>> faces = StreamedFaces.open(Path(folder.name, "faces.tar"))
+    >>> len(faces), faces.chosen(np.array([0])).cropped(32).images.shape
+    (1, (1, 32, 32, 3))
+    """
 
     paths: tuple[Path, ...]
     """The shards."""

@@ -1,0 +1,318 @@
+"""Work in the workers of a Ray cluster: what a `map` gives, whoever dies or hangs meanwhile."""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import FeatureblendError
+from .extras import require
+from .onnx import CHOSEN
+from .processes import Run, processes
+from .tables import check_choice
+
+ENGINES = ("local", "ray")
+"""What hands out the work: processes or threads of this machine, or the workers of a Ray cluster."""
+
+ATTEMPTS = 3
+"""Work at which so many workers died or hung is given up."""
+
+SLOW = 300.0
+"""Seconds that any work may take. It is taken for hung where it takes longer, and also ..."""
+
+TIMES = 10
+"""... so many times as long as the slowest so far of its kind: then its worker is replaced."""
+
+PATIENCE = 1.0
+"""Seconds between two looks at what takes long."""
+
+AHEAD = 16
+"""Results a worker that may wait for an earlier one."""
+
+GivenUp = Callable[..., Any]
+"""Takes the arguments of work that is given up, and why, as ``reason``; gives what stands for its result."""
+
+
+def check_engine(engine: str, address: str | None = None) -> None:
+    """Check a choice of engine before any work.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no such engine, it is not installed, or an address is given for one that has none.
+
+    Examples
+    --------
+    >>> check_engine("local", "auto")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: --address auto: only --engine ray has one
+    """
+    check_choice(engine, "engine", ENGINES)
+    if engine == "ray":
+        require("cluster", "ray")
+    elif address is not None:
+        raise FeatureblendError(f"--address {address}: only --engine ray has one")
+
+
+@contextmanager
+def workers(
+    engine: str,
+    jobs: int | None,
+    address: str | None = None,
+    start: Callable[..., Any] | None = None,
+    *arguments: Any,
+) -> Iterator[Run]:
+    """Open what an engine has for a `map`: `ray_workers`, or this machine's `processes`, one a core if left out."""
+    if engine == "ray":
+        with ray_workers(jobs, address, start, *arguments) as run:
+            yield run
+    else:
+        with processes(jobs or os.cpu_count() or 1, start, *arguments) as run:
+            yield run
+
+
+@contextmanager
+def ray_workers(
+    jobs: int | None,
+    address: str | None,
+    start: Callable[..., Any] | None = None,
+    *arguments: Any,
+    ordered: bool = True,
+    given_up: GivenUp | None = None,
+) -> Iterator[Run]:
+    """Open the workers of a cluster for a `map`, as `featureblend.io.processes.processes` does on one machine.
+
+    Every worker is an actor: a process that is begun once and has one piece of work at a time, so that nothing heaps
+    up. Where a worker dies or hangs another takes its place, and its work is done again. All machines must see the
+    same files under the same names, and have this package.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        Workers; one a core of the cluster if left out.
+    address : str, optional
+        Of a running cluster, as `ray.init` takes it; a cluster of this machine alone if left out, which ends with the
+        block, or with this process.
+    start : callable, optional
+        Called in each worker before its work, with `arguments`; found by name.
+    ordered : bool
+        Whether results come in order, or as they are ready.
+    given_up : callable, optional
+        What to do about work that is given up after `ATTEMPTS`; an error if left out.
+
+    Yields
+    ------
+    callable
+        As `map`. On Ctrl-C the work in progress is finished first.
+
+    Raises
+    ------
+    FeatureblendError
+        If there is no such cluster, a worker can't be begun, or work is given up.
+    """
+    with _connected(jobs, address) as size:
+        # Of another machine's Python, this one's paths would be the wrong ones.
+        paths = [] if address else [os.path.abspath(path) for path in sys.path]
+        facts = (os.getcwd(), paths, os.environ.get(CHOSEN), pickle.dumps((start, arguments)))
+        workers = _Workers(size, facts, ordered, given_up)
+        try:
+            yield workers.map
+        finally:
+            workers.end()
+
+
+@contextmanager
+def _connected(jobs: int | None, address: str | None) -> Iterator[int]:
+    """Join a cluster, or begin one; give the number of workers."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # GPUs stay visible
+    import ray
+
+    with ExitStack() as stack:
+        if not ray.is_initialized():
+            settings: dict[str, Any] = {"address": address or "local", "log_to_driver": False, "logging_level": "ERROR"}
+            if address is None:
+                # Named as short as can be: paths of sockets have 107 bytes.
+                folder = tempfile.TemporaryDirectory(prefix="fb-", ignore_cleanup_errors=True)
+                settings |= {
+                    "num_cpus": jobs or os.cpu_count() or 1,
+                    "include_dashboard": False,
+                    "_temp_dir": stack.enter_context(folder),
+                }
+            main = threading.current_thread() is threading.main_thread()
+            before = signal.getsignal(signal.SIGTERM)
+            try:
+                ray.init(**settings)
+            except Exception as error:  # of many kinds
+                there = f"no Ray cluster at {address}" if address else "cannot begin a Ray cluster"
+                raise FeatureblendError(f"{there}: {' '.join(str(error).split())}") from error
+            finally:
+                if main:
+                    signal.signal(signal.SIGTERM, before)  # Ray's own would end the process at once
+            stack.callback(ray.shutdown)
+        cores = int(ray.cluster_resources().get("CPU", 1)) or 1
+        yield min(jobs or cores, cores)  # more would wait for a core for ever
+
+
+class _Worker:
+    """One worker's end: an actor.
+
+    What goes in and out is pickled here and not by Ray, whose arrays would be read-only views of its store, and hold
+    on to the whole result that they are part of.
+    """
+
+    def __init__(self, folder: str, paths: list[str], device: str | None, given: bytes) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)  # one worker a core already
+        sys.path += [path for path in paths if path not in sys.path]
+        os.chdir(folder)
+        if device is not None:
+            os.environ[CHOSEN] = device
+        start, arguments = pickle.loads(given)
+        if start is not None:
+            start(*arguments)
+
+    def ready(self) -> None:
+        """Tell that the worker has begun."""
+
+    def call(self, given: bytes) -> bytes:
+        """Do a piece of work."""
+        function, arguments = pickle.loads(given)
+        return pickle.dumps(function(*arguments))
+
+
+@dataclass
+class _Task:
+    """What a worker is at."""
+
+    number: int = -1
+    """The work's place in its `map`; -1 while the worker begins."""
+    given: bytes = b""
+    arguments: tuple[Any, ...] = ()
+    attempt: int = 1
+    worker: Any = None
+    since: float = 0.0
+    reason: str = "a worker died at it, perhaps for want of memory"
+    """What to say should it be lost."""
+
+
+class _Workers:
+    """The driver's end: who is at what."""
+
+    def __init__(self, size: int, facts: tuple[Any, ...], ordered: bool, given_up: GivenUp | None) -> None:
+        import ray
+
+        self.ray, self.size, self.ordered, self.given_up = ray, size, ordered, given_up
+        self.facts = [ray.put(fact) for fact in facts]
+        self.actor = ray.remote(_Worker).options(num_cpus=1)
+        self.idle: list[Any] = []
+        self.busy: dict[Any, _Task] = {}
+        for _ in range(size):
+            self._begin()
+
+    def _begin(self, attempt: int = 1) -> None:
+        worker: Any = self.actor.remote(*self.facts)
+        self.busy[worker.ready.remote()] = _Task(attempt=attempt, worker=worker)
+
+    def end(self) -> None:
+        """End all workers."""
+        for worker in [*self.idle, *(task.worker for task in self.busy.values())]:
+            self.ray.kill(worker)
+
+    def map(self, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
+        """As the built-in; of the columns no more is read than the workers can take."""
+        numbered = enumerate(zip(*columns, strict=False))
+        fresh = (_Task(number, pickle.dumps((function, arguments)), arguments) for number, arguments in numbered)
+        lost: list[_Task] = []
+        results: dict[int, Any] = {}
+        due, slowest, more = 0, 0.0, True
+        stop: KeyboardInterrupt | None = None
+        try:
+            while True:
+                while stop is None and self.idle and (lost or (more and len(results) < AHEAD * self.size)):
+                    task = lost.pop() if lost else next(fresh, None)
+                    if task is None:
+                        more = False
+                    else:
+                        self._give(task)
+                while results and (due in results or not self.ordered):
+                    yield results.pop(due if self.ordered else min(results))
+                    due += 1
+                if not self._at_work() and (stop is not None or not (lost or more)):
+                    break
+                try:
+                    task, result = self._next(max(SLOW, TIMES * slowest) if slowest else math.inf)
+                except KeyboardInterrupt as error:
+                    if stop is not None:  # a second one
+                        raise
+                    stop = error
+                    continue
+                if task is None:
+                    continue
+                if result is not None:
+                    slowest = max(slowest, time.monotonic() - task.since)
+                    results[task.number] = pickle.loads(result)
+                elif task.attempt < ATTEMPTS:
+                    lost.append(replace(task, attempt=task.attempt + 1, reason=_Task.reason))
+                else:
+                    results[task.number] = self._give_up(task)
+        finally:
+            if stop is None:
+                self._settle()
+        if stop is not None:
+            raise stop
+
+    def _at_work(self) -> list[Any]:
+        return [ref for ref, task in self.busy.items() if task.number >= 0]
+
+    def _give(self, task: _Task) -> None:
+        task.worker, task.since = self.idle.pop(), time.monotonic()
+        self.busy[task.worker.call.remote(task.given)] = task
+
+    def _next(self, limit: float) -> tuple[_Task | None, bytes | None]:
+        """Wait for any worker; give the work that it did and the result, None where the work was lost with it."""
+        for task in self.busy.values():
+            if task.number >= 0 and (took := time.monotonic() - task.since) > limit:
+                task.reason = f"it took more than {took:.0f} s"
+                self.ray.kill(task.worker)  # and so the wait finds it lost
+        ready, _ = self.ray.wait(list(self.busy), timeout=PATIENCE)
+        if not ready:
+            return None, None
+        task = self.busy.pop(ready[0])
+        begins = task.number < 0
+        try:
+            result = self.ray.get(ready[0])
+        except self.ray.exceptions.RayTaskError as error:  # the work's own error; the worker lives
+            self.idle.append(task.worker)
+            raise error.cause from error
+        except self.ray.exceptions.RayError as error:
+            if begins and task.attempt == ATTEMPTS:
+                why = (str(error).strip().splitlines() or ["it dies"])[-1].strip()
+                raise FeatureblendError(f"a worker of the cluster can't begin: {why}") from error
+            self._begin(task.attempt + 1 if begins else 1)
+            return (None, None) if begins else (task, None)
+        self.idle.append(task.worker)
+        return (None, None) if begins else (task, result)
+
+    def _give_up(self, task: _Task) -> Any:
+        reason = f"given up after {ATTEMPTS} attempts: {task.reason}"
+        if self.given_up is None:
+            raise FeatureblendError(f"work was {reason}; run the same again to go on, with fewer jobs (--jobs 1)")
+        return self.given_up(*task.arguments, reason=reason)
+
+    def _settle(self) -> None:
+        """Wait for what an error, or a reader that went away, left at work: its workers are still needed."""
+        if left := self._at_work():
+            self.ray.wait(left, num_returns=len(left), timeout=SLOW)
+        self.idle += [self.busy.pop(ref).worker for ref in left]
