@@ -48,7 +48,7 @@ def hair_choices(names: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def pair_picture(places: Sequence[int], side: int = 192) -> Image.Image:
-    """Example faces side by side."""
+    """Example faces side by side, small."""
     picture = Image.new("RGB", (side * len(places), side))
     for column, place in enumerate(places):
         picture.paste(Image.open(EXAMPLE_FILES[place]).resize((side, side)), (side * column, 0))
@@ -112,7 +112,7 @@ class Layout:
             )
             self.pairs = self._gallery([pair_picture(places) for places in EXAMPLE_PAIRS], "pairs")
             gr.HTML('<p class="fb-small">Or one more face:</p>', padding=False)
-            self.examples = self._gallery([Image.open(path) for path in EXAMPLE_FILES], "examples")
+            self.examples = self._gallery([pair_picture([place]) for place in range(len(EXAMPLE_FILES))], "examples")
         with gr.Accordion("Webcam", open=False, elem_id="webcam-box"):
             self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
 

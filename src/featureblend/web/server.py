@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
 from ..blend.blender import Blender
@@ -104,6 +106,7 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
         warnings.simplefilter("ignore")  # Gradio's are for those who write pages
         from starlette.middleware import Middleware
 
+        _import_gradio()
         from .app import build_page
         from .layout import HEAD, STYLE, theme
         from .studio import Studio
@@ -111,7 +114,8 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
         _keep_gradio_in_bounds()
         studio = Studio(blender)
         threading.Thread(target=studio.warm_up, daemon=True).start()
-        page = build_page(studio).queue(max_size=MOST_WAITING)
+        with _no_application_yet():
+            page = build_page(studio).queue(max_size=MOST_WAITING)
         try:
             page.launch(
                 server_name=host,
@@ -140,6 +144,48 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
         threading.Event().wait()
     finally:
         page.close(verbose=False)
+
+
+class _WithoutStubs(PathFinder):
+    """Finds Gradio's module of component classes, and keeps it from writing type stubs.
+
+    It writes those of all components anew at each import, into its own folder, which takes half of the import's time.
+    """
+
+    @classmethod
+    def find_spec(cls, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Find that module alone."""
+        spec = super().find_spec(fullname, path, target) if fullname == "gradio.component_meta" else None
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_without(module: Any) -> None:
+                run(module)
+                module.create_or_modify_pyi = lambda *_: None
+
+            spec.loader.exec_module = run_without  # type: ignore[method-assign]
+        return spec
+
+
+def _import_gradio() -> None:
+    sys.meta_path.insert(0, _WithoutStubs)
+    try:
+        import gradio  # noqa: F401
+    finally:
+        sys.meta_path.remove(_WithoutStubs)
+
+
+@contextmanager
+def _no_application_yet() -> Iterator[None]:
+    """Keep Gradio from making a web application three times while a page is built: `launch` makes the one that runs."""
+    from gradio.routes import App
+
+    made = App.create_app
+    App.create_app = staticmethod(lambda *_, **__: None)  # type: ignore[assignment,method-assign]
+    try:
+        yield
+    finally:
+        App.create_app = staticmethod(made)  # type: ignore[method-assign]
 
 
 def _keep_gradio_in_bounds() -> None:
