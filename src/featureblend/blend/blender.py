@@ -28,7 +28,7 @@ from ..model.folder import ModelConfig, find_model
 from ..model.networks import Networks
 from .balance import Balancing, even_shares, recognized_shares
 from .compositing.between import Meetings
-from .compositing.composing import best_source
+from .compositing.composing import best_source, output_side
 from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished, resolved
 from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
 from .recipes import Blend, Code, normalised_weights, recipe_of
@@ -380,16 +380,30 @@ class Blender:
         faces = as_seen(self.networks, faces, blend_options)
         blend_options = resolved(blend_options, faces, shares, self.image_size)
         made = blended(self.networks, faces, shares, blend_options, measures != "none", self._meetings)
-        picture = finished(made, blend_options)
         found: dict[str, Any] = {}
-        if measures != "none":
+        if measures == "none":
+            picture = finished(made, blend_options)
+            warnings = told([photo_warnings(face) for face in faces], names)
+        else:
             typical = self.config.metrics.get("psnr") or TYPICAL
             recognizer = self.recognizer if measures == "identity" else None
-            whole = blend_options.background != "blend" or len(picture) != self.image_size
-            crop = finished(made, blend_options, plain=True) if whole else picture
-            found, warnings = measure_quality(replace(made, image=crop), faces, names, typical, recognizer)
-        else:
-            warnings = told([photo_warnings(face) for face in faces], names)
+
+            def measured(crop: np.ndarray) -> tuple[dict[str, Any], tuple[str, ...]]:
+                return measure_quality(replace(made, image=crop), faces, names, typical, recognizer)
+
+            native = [face.native_size for face in faces]
+            side = output_side(blend_options.size, self.image_size, native, blend_options.onto)
+            if blend_options.background == "blend" and side == self.image_size:
+                picture = finished(made, blend_options)
+                found, warnings = measured(picture)
+            else:  # what is measured is another picture, the crop at the model's size
+                picture, (found, warnings) = side_by_side(
+                    lambda work: work(),
+                    [
+                        lambda: finished(made, blend_options),
+                        lambda: measured(finished(made, blend_options, plain=True)),
+                    ],
+                )
         parents = tuple(Image.fromarray(face.image) for face in faces)
         latent = blend_options.method == "latent"
         recipe = recipe_of(

@@ -19,6 +19,7 @@ from ...faces.alignment import AlignedFace, blurred
 from ...faces.masks import face_mask, region_masks, rescaled_points
 from ...faces.warp import lie_at, sample, warp_map
 from ...io.image import to_uint8
+from ...io.threads import side_by_side
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from .detail_weights import face_shares
 from .skin import skin_around, spread, tinted
@@ -171,7 +172,7 @@ def add_detail(
     gains = gaussian_pyramid(_enlarged(gain.astype(np.float32), size), levels)
     bands: list[np.ndarray] = []
     layers = [_scaled(np.asarray(blend, np.float32), size), detail, outside, *([] if alike else [outlines])]
-    pyramids = (laplacian_pyramid(image, levels) for image in layers)
+    pyramids = side_by_side(laplacian_pyramid, layers, [levels] * len(layers))
     for soft, fine, out, *clear, mask, local in zip(*pyramids, masks, gains, strict=True):
         if clear and len(out) >= OUTLINES_SIDE:
             (out,) = clear
