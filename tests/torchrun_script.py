@@ -1,6 +1,6 @@
 """What each process of tests/test_training_processes.py runs: a short run, then one that its slice of time ends.
 
-A worker is killed in the middle of the first, and torchrun starts both again.
+A worker is killed in the middle of the first, which the next start of the script goes on with.
 """
 
 import dataclasses
