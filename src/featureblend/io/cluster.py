@@ -136,6 +136,7 @@ def _connected(jobs: int | None, address: str | None) -> Iterator[int]:
     """Join a cluster, or begin one; give the number of workers."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anyone
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # GPUs stay visible
+    os.environ.setdefault("RAY_worker_niceness", "0")  # as this process; Ray's own 15 lets all other work go first
     import ray
 
     with ExitStack() as stack:
