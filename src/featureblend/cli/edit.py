@@ -95,7 +95,7 @@ class Continuum(FaceChoices, Source, Look, Warping, Output, Quiet):
 
 @dataclass(kw_only=True)
 class Average(FaceChoice, Source, Warping, Output, Quiet):
-    """Average the faces of a folder, hundreds or thousands, in constant memory.
+    """Average the faces of a folder, hundreds or thousands, read one at a time.
 
     Photos that can't be used are skipped and listed, here and in a .skipped.csv file beside the picture. So are
     pictures in the folder that featureblend made, unless it holds nothing else.

@@ -1,4 +1,4 @@
-"""Averages of hundreds of photos: two passes, and no more than one photo in memory.
+"""Averages of hundreds of photos: two passes, one photo in memory at a time, and .4 MB for each that went by.
 
 The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
 second warps each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
@@ -78,7 +78,7 @@ def average(
     blender: Blender | None = None,
     quiet: bool = True,
 ) -> Average:
-    """Average the faces of a folder, in its sorted order and in constant memory.
+    """Average the faces of a folder, in its sorted order, one photo at a time.
 
     Parameters
     ----------
