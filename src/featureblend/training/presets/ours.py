@@ -124,8 +124,10 @@ OUR_PRESETS: tuple[Experiment, ...] = (
     ),
     Experiment(
         name="taught",
-        description="Blends taught by a generator's triplets (--triplets): latents at several scales, 128 px",
+        description="Blends taught by a generator's triplets (--triplets): a global latent and one of 8 x 8, 128 px",
         model="hierarchical",
+        # Finer latents draw the parents sooner, and their mean shows both parents' outlines (docs/experiments.md).
+        model_options={"latent_channels": (0, 0, 48)},
         phases=(Phase("teach", "autoencoder"),),
         losses=LossWeights(l1=1.0, laplacian=1.0, lpips=1.0, kl=0.1),
         batch_size=24,
