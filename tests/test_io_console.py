@@ -113,6 +113,7 @@ def seen(capsys, steps, **settings):
 
 def test_a_log_gets_one_line_at_the_end(capsys):
     assert seen(capsys, 3) == "prepare: 3 photos in 00:00\n"
+    assert seen(capsys, 1) == "prepare: 1 photo in 00:00\n"
     assert seen(capsys, 3, delay=60) == ""
     assert seen(capsys, 3, disable=True) == ""
     with Progress(range(9), desc="average", unit="face") as bar:

@@ -210,9 +210,9 @@ class Replay(Quiet):
 
 @dataclass(kw_only=True)
 class Batch(Warping, Workers, Quiet):
-    """Make a blend for each row of a list, and a table of their measures. Stopped, it goes on where it was.
+    """Make a blend for each row of a list, and a table of their measures. Run again after a stop, it goes on.
 
-    The list's first line names its columns: photo1, photo2, ... (or photos, parted by ';'), and where wanted weights
+    The list's first line names its columns: photo1, photo2, ... (or photos, separated by ';'), and where wanted weights
     ('2 1') or alpha (the second photo's weight), name, method, faces, warp, surroundings, background, cut, onto,
     size, detail, shape_weights, texture_weights; other columns go into results.csv as they are. Photos are named from
     the list's folder. Numbers have a decimal point or comma, or are percentages, and spaces between them.

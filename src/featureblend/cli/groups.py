@@ -61,7 +61,7 @@ class Workers(Command):
     )
     address: str | None = option(
         "ADDRESS",
-        "Of a running Ray cluster, such as auto or head:6379; one of this machine alone if left out.",
+        "The running Ray cluster to use, such as auto or head:6379; if left out, one of this machine alone.",
         default=None,
     )
 

@@ -86,7 +86,7 @@ class Train(Quiet):
     set: Sequence[str] = option(
         "FIELD=VALUE ...", "Settings that differ from the preset, such as batch_size=16 losses.kl=0.1", default=()
     )
-    stream: bool = flag("Read the faces from their shards as they are needed: of more than memory holds.")
+    stream: bool = flag("Read the faces from their shards as they are needed, for more faces than memory holds.")
     triplets: Sequence[Path] = option(
         "FACES ...",
         "Prepared faces that preset 'taught' learns blends from: parents 00000a and 00000b, the middle 00000m.",

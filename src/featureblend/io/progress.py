@@ -29,4 +29,5 @@ class Progress(tqdm):  # type: ignore[type-arg]
         if tell and taken >= self._delay:
             done = self.format_sizeof(self.n) if self.unit_scale else self.n
             of = "" if self.total in (None, self.n) else f" of {self.total:,}"
-            sys.stderr.write(f"{self.desc}: {done}{of} {self.unit}s in {self.format_interval(taken)}\n")
+            units = self.unit if (self.total or self.n) == 1 else f"{self.unit}s"
+            sys.stderr.write(f"{self.desc}: {done}{of} {units} in {self.format_interval(taken)}\n")
