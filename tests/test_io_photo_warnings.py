@@ -142,10 +142,11 @@ def test_light_and_tints_by_hand():
 def test_one_by_name_and_many_by_number():
     low, soft = PhotoWarning("it is low", "are low"), PhotoWarning("it is soft", "are soft")
     assert told([[low, soft], [], [soft]], "abc") == ("a: it is low", "a: it is soft", "c: it is soft")
-    assert counted([[low, soft], [], [soft]]) == ("1 of 3 photos are low", "2 of 3 photos are soft")
+    assert counted([[low, soft], [], [soft]], "abc") == ("1 of 3 photos are low (a)", "2 of 3 photos are soft (a, c)")
+    assert counted([[soft]] * 5, "abcde") == ("5 of 5 photos are soft (a, b, c, and 2 more)",)
     # A photo without colours is a problem among others only.
     assert told([[MONOCHROME], [MONOCHROME, low]], "ab") == ("b: it is low",)
-    assert len(told([[MONOCHROME], []], "ab")) == len(counted([[MONOCHROME], []])) == 1
+    assert len(told([[MONOCHROME], []], "ab")) == len(counted([[MONOCHROME], []], "ab")) == 1
 
 
 def test_whoever_chose_a_face_is_not_told_of_the_others(blender, pair):

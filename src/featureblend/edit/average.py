@@ -204,7 +204,7 @@ def average(
         used,
         tuple(skipped),
         tuple(used[place] for place in mended),
-        counted(warnings),
+        counted(warnings, used),
     )
 
 

@@ -118,7 +118,7 @@ def transform(
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
     size = named_size(size)
     side = output_side(size, blender.image_size, [own.native_size])
-    ends, skipped = [], []
+    ends, used, skipped = [], [], []
     for source, what in ((start, "--from"), (end, "--to")):
         items, names, left_out = inputs_of(source)
         if not items:
@@ -127,6 +127,7 @@ def transform(
         if not found.faces or (found.skipped and len(items) == 1):
             raise FeatureblendError(f"{what}: {found.skipped[0].photo}: {found.skipped[0].reason}")
         skipped += [f"{what}: {one.photo} is left out: {one.reason}" for one in (*found.skipped, *left_out)]
+        used += [names[place] for place in found.places]
         ends.append(([items[place] for place in found.places], found))
     (before, old), (after, new) = ends
     try:
@@ -166,7 +167,7 @@ def transform(
         warp=warp,
     )
     made = _changed(image, own, recipe)
-    of_groups = counted(warnings[1:], "photos of both groups")
+    of_groups = counted(warnings[1:], used if amount else [], "photos of both groups")
     more = [f"and {len(skipped) - SHOWN} more are left out"] if len(skipped) > SHOWN else []
     return replace(made, warnings=(*made.warnings, *of_groups, *skipped[:SHOWN], *more))
 

@@ -14,6 +14,9 @@ NO_RESTORATION = "--no-mend, in Python mend=False, leaves it as it is"
 """What to do where a photo was restored that is meant to look so. The web page puts its own words in place of this and
 the next."""
 
+NAMED = 3
+"""So many photos are named in a warning of many; of the others, how many they are."""
+
 CHOOSE_FACE = "--faces, in Python which=, chooses another"
 """What to do where another face was meant."""
 
@@ -27,8 +30,8 @@ class PhotoWarning:
     >>> low = PhotoWarning("the face is only 40 pixels wide", "show faces under 48 pixels wide")
     >>> told([[low], []], ["ana.jpg", "ben.jpg"])
     ('ana.jpg: the face is only 40 pixels wide',)
-    >>> counted([[low], []])
-    ('1 of 2 photos show faces under 48 pixels wide',)
+    >>> counted([[low], []], ["ana.jpg", "ben.jpg"])
+    ('1 of 2 photos show faces under 48 pixels wide (ana.jpg)',)
     """
 
     one: str
@@ -107,12 +110,18 @@ def told(found: Sequence[Sequence[PhotoWarning]], names: Sequence[str]) -> tuple
     return tuple(f"{name}: {warning.one}" for name, warnings in pairs for warning in warnings)
 
 
-def counted(found: Sequence[Sequence[PhotoWarning]], what: str = "photos") -> tuple[str, ...]:
-    """Count the photos of many with each kind of warning; parameters as `told`."""
-    relevant = _relevant(found)
-    kinds = dict.fromkeys(warning.many for warnings in relevant for warning in warnings)
-    numbers = {kind: sum(any(one.many == kind for one in warnings) for warnings in relevant) for kind in kinds}
-    return tuple(f"{number} of {len(found)} {what} {kind}" for kind, number in numbers.items())
+def counted(found: Sequence[Sequence[PhotoWarning]], names: Sequence[str], what: str = "photos") -> tuple[str, ...]:
+    """Count the photos of many with each kind of warning, and name the first of them; parameters as `told`."""
+    kinds: dict[str, dict[int, str]] = {}
+    for place, (name, warnings) in enumerate(zip(names, _relevant(found), strict=True)):
+        for warning in warnings:
+            kinds.setdefault(warning.many, {})[place] = name
+    return tuple(f"{len(who)} of {len(found)} {what} {kind} ({_named([*who.values()])})" for kind, who in kinds.items())
+
+
+def _named(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED else []
+    return ", ".join([*names[:NAMED], *more])
 
 
 def _relevant(found: Sequence[Sequence[PhotoWarning]]) -> list[list[PhotoWarning]]:
