@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 
+import featureblend.edit.batch as edit_batch
 from featureblend.blend.blender import Blender
 from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
@@ -183,7 +184,7 @@ def test_a_table_that_cannot_be_written_ends_the_batch_in_one_line(place, blende
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(csv.DictWriter, "writerows", full)
+    monkeypatch.setattr(edit_batch, "atomic_path", full)
     with pytest.raises(FeatureblendError, match=r"^cannot write out/results\.csv: No space left on device$"):
         run_batch(every_pair(EXAMPLES, {"method": "pixel"}), "out", blender)
     assert os.listdir("out") == []

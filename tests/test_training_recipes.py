@@ -85,12 +85,12 @@ def toy(**last):
 
 @pytest.fixture
 def prepared(tmp_path, monkeypatch):
-    """A folder with two shards, which `FaceSet.read` knows; and what was exported."""
+    """A folder with a shard, which `read_faces` knows; and what was exported."""
     (tmp_path / "faces").mkdir()
     (tmp_path / "faces" / "photos.tar").touch()
     for drawing in ("draw_curves", "draw_samples"):
         monkeypatch.setattr(loop, drawing, lambda *given: None)
-    monkeypatch.setattr(staged.FaceSet, "read", lambda path: faces())
+    monkeypatch.setattr(staged, "read_faces", lambda path, stream: faces())
     done = []
     monkeypatch.setattr(staged, "export_model", lambda *given, **named: done.append((*given[:2], named)))
     return tmp_path / "faces", done

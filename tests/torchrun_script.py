@@ -60,11 +60,10 @@ def faces():
 class Killed(Trainer):
     """The second process is killed in its fourth step, once."""
 
-    killed = Path(sys.argv[1]) / "killed"
-
     def step(self):
-        if self.rank == 1 and self.clock.step == 3 and not self.killed.exists():
-            self.killed.touch()
+        killed = Path(sys.argv[1]) / "killed"
+        if self.rank == 1 and self.clock.step == 3 and not killed.exists():
+            killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().step()
 
