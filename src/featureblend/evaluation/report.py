@@ -187,8 +187,8 @@ def box_plot(title: str, scores: Mapping[str, Sequence[float]]) -> bytes:
         for name, values in scores.items()
     ]
     # A figure of its own, not pyplot's: a caller's notebook keeps its backend.
-    figure = Figure(figsize=(4.8, 0.6 + 0.2 * len(boxes)), layout="constrained")
-    axis = figure.subplots()
+    figure = Figure(figsize=(4, 0.2 + 0.2 * len(boxes)))
+    axis = figure.add_axes((0, 0, 1, 1))  # labels stand outside; a layout that is solved for differs in the last digits
     axis.bxp(
         boxes,
         orientation="horizontal",
@@ -208,5 +208,5 @@ def box_plot(title: str, scores: Mapping[str, Sequence[float]]) -> bytes:
     axis.spines[:].set_visible(False)
     stream = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "featureblend"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+        figure.savefig(stream, format="svg", metadata={"Date": None}, bbox_inches="tight", pad_inches=0.05)
     return stream.getvalue()
