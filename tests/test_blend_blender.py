@@ -214,7 +214,7 @@ def test_a_face_is_chosen_by_size_or_place(blender, two_faces):
     assert largest.tobytes() == right.tobytes()
     both = blender.blend([two_faces, two_faces], which=[1, 2])
     assert [parent.tobytes() for parent in both.parents] == [left.tobytes(), right.tobytes()]
-    with pytest.raises(FeatureblendError, match=r"photo 2 shows 2 face\(s\); there is no face number 3"):
+    with pytest.raises(FeatureblendError, match=r"photo 2 shows 2 faces; there is no face number 3"):
         blender.blend([two_faces, two_faces], which=[1, 3])
 
 

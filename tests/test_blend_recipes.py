@@ -48,10 +48,10 @@ def test_weights_that_do_not_fit():
         ([2, -1], "weights 2 -1: none may be negative"),
         ([1, float("nan")], "weights 1 nan: each must be a finite number"),
         ([1, float("inf")], "weights 1 inf: each must be a finite number"),
-        ([1, 2, 3], "weights 1 2 3: 3 for 2 photos; give one a photo"),
+        ([1, 2, 3], "weights 1 2 3: 3 for 2 photos; give one for each photo"),
         ([1], "weights 1: 1 for 2 photos"),
         (1, "weights 1: 1 for 2 photos"),
-        ([[1, 1]], "2 for 2 photos; give one a photo"),
+        ([[1, 1]], "2 for 2 photos; give one for each photo"),
         (["one", "two"], "each must be a number"),
         ([[1], [1, 2]], "each must be a number"),
     ]:

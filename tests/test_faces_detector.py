@@ -151,7 +151,7 @@ def test_several_faces_come_from_left_to_right_and_can_be_chosen(detector, found
         assert (image == scene).all()
     assert detector.find(path, "largest")[1].box == faces[1].box
     assert detector.find(path, np.int64(3))[1].box == faces[2].box
-    with pytest.raises(FeatureblendError, match=r"group photo\.png shows 3 face\(s\); there is no face number 4"):
+    with pytest.raises(FeatureblendError, match=r"group photo\.png shows 3 faces; there is no face number 4"):
         detector.find(path, 4)
 
 
@@ -170,7 +170,7 @@ def test_a_face_that_is_not_there():
     for which, words in [
         (0, "there is no face number 0"),
         (-1, "there is no face number -1"),
-        (2, r"a\.jpg shows 1 face\(s\); there is no face number 2"),
+        (2, r"a\.jpg shows 1 face; there is no face number 2"),
         ("smallest", "unknown face 'smallest': use 'largest', 'central' or a number from 1"),
         (True, "unknown face True"),
         (1.5, "unknown face 1.5"),

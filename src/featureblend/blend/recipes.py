@@ -137,7 +137,9 @@ def normalised_weights(weights: Sequence[float] | np.ndarray | None, count: int)
         raise FeatureblendError(f"weights {weights!r}: each must be a number") from error
     shown = " ".join(f"{value:g}" for value in np.ravel(values))
     if values.shape != (count,):
-        raise FeatureblendError(f"weights {shown or 'missing'}: {values.size} for {count} photos; give one a photo")
+        raise FeatureblendError(
+            f"weights {shown or 'missing'}: {values.size} for {count} photos; give one for each photo"
+        )
     if not np.isfinite(values).all():
         raise FeatureblendError(f"weights {shown}: each must be a finite number")
     if (values < 0).any():

@@ -137,11 +137,14 @@ class Train(Quiet):
             experiment = replace(experiment, lpips_weights=tuple(self.lpips_weights))
         if self.from_scratch:
             experiment = replace(experiment, from_scratch=True)
-        print(_json(to_dict(experiment)), end="")
+        resolved = _json(to_dict(experiment))
         if self.dry_run:
+            print(resolved, end="")
             return
         if self.data is None:
             raise FeatureblendError(PREPARED)
+        if self.folder is None and not self.profile:
+            raise FeatureblendError(f"--run is missing: name the folder to write, such as --run runs/{experiment.name}")
         require("train", "torch")
         from ..training.dataset import FaceTriplets
         from ..training.streaming import read_faces
@@ -149,13 +152,12 @@ class Train(Quiet):
         faces = read_faces(self.data, self.stream)
         triplets = FaceTriplets.read(self.triplets) if self.triplets else None
         taught: dict[str, Any] = {"triplets": triplets, "generator": self.generator}
-        if self.profile:
+        print(resolved, end="")  # not before an error, which would scroll away
+        if self.folder is None or self.profile:
             from ..training.profile import profile
 
             print(_json(profile(experiment, faces, **taught)), end="")
             return
-        if self.folder is None:
-            raise FeatureblendError(f"--run is missing: name the folder to write, such as --run runs/{experiment.name}")
         from ..training.loop import train
 
         settings: dict[str, Any] = {

@@ -214,7 +214,6 @@ def choose_face(
     if not isinstance(which, (int, np.integer)) or isinstance(which, bool):
         raise FeatureblendError(f"unknown face {which!r}: use 'largest', 'central' or a number from 1")
     if not 1 <= which <= len(faces):
-        raise FeatureblendError(
-            f"{name} shows {len(faces)} face(s); there is no face number {which} (from the left, from 1)"
-        )
+        many = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise FeatureblendError(f"{name} shows {many}; there is no face number {which} (counted from the left, from 1)")
     return faces[which - 1]
