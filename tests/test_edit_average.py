@@ -99,7 +99,7 @@ def test_weights_that_do_not_fit(blender, folder, tmp_path):
     for text, said in [
         ("", "holds no weights"),
         ("photo,weight\n", "holds no weights"),
-        ("a.png,1\nb.png\n", "line 2: a photo and its weight are due"),
+        ("a.png,1\nb.png\n", "line 2: expected a photo and its weight"),
         ("a.png,-1\n", "line 1: the weight of a.png must be"),
         ("a.png,nan\n", "line 1: the weight of a.png must be"),
         ("a.png,1\na.png,2\n", "line 2: a.png has a weight already"),
@@ -122,7 +122,7 @@ def test_a_heading_may_be_missing_and_signs_in_front_are_read_over(tmp_path):
 def test_a_first_row_that_names_a_photo_is_no_heading(tmp_path):
     table = tmp_path / "weights.csv"
     table.write_text("ana.jpg,1/2\nben.jpg,1\n")
-    with pytest.raises(FeatureblendError, match=r"line 1: a photo and its weight are due"):
+    with pytest.raises(FeatureblendError, match=r"line 1: expected a photo and its weight"):
         read_weights(table, ["sub/ana.jpg", "ben.jpg"])
     table.write_text("name,weight\nben.jpg,1\n")
     assert read_weights(table, ["sub/ana.jpg", "ben.jpg"]) == {"ben.jpg": 1}

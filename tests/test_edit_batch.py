@@ -103,7 +103,7 @@ def test_rows_that_fail_are_named_and_the_rest_goes_on(place, capsys):
     assert "1 made, 0 kept, 6 failed, of 7 rows" in shown.out
     lines = table("out")
     due = ["no such file: nowhere.png", "no face found in wall.png", "3 for 2 photos"]
-    due += ["weights 'much': numbers are due", "line 6: two or more photos", "unknown method 'magic'", ""]
+    due += ["weights 'much': expected numbers", "line 6: two or more photos", "unknown method 'magic'", ""]
     for line, message in zip(lines, due, strict=True):
         assert message in line["error"]
         assert line["status"] == ("failed" if message else "done")
@@ -221,7 +221,7 @@ def test_batches_that_are_refused(fails):
 
 def test_names_stay_in_the_folder(place):
     (place / "x.csv").write_text("a,b,name\nana.png,ben.jpg,../x\nana.png,ben.jpg,.x\n")
-    assert all("a plain name is due" in row.problem for row in read_rows("x.csv"))
+    assert all("expected a plain name" in row.problem for row in read_rows("x.csv"))
 
 
 def test_a_foreign_table_is_left_alone(place, blender):

@@ -196,7 +196,7 @@ def test_photos_that_cannot_be_read_say_why(place, blender):
         f"a,b\nana.png,dir.png\nana.png,ana.png/x.png\nana.png,{'x' * 300}.png\nana.png,no.png\n"
     )
     run_batch(read_rows("x.csv"), "out", blender)
-    reasons = ["dir.png is a folder; a photo is due here", "cannot read ana.png/x.png: Not a directory"]
+    reasons = ["dir.png is a folder; expected a photo", "cannot read ana.png/x.png: Not a directory"]
     reasons += [f"cannot read {'x' * 300}.png: File name too long", "no such file: no.png"]
     assert [line["error"] for line in table("out")] == reasons
 

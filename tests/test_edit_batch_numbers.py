@@ -34,14 +34,14 @@ def test_alpha_in_quotes_has_a_decimal_comma_too(one_row):
 def test_alpha_of_more_or_less_than_one_number_fails(one_row):
     for cell in ["0.5 0.9", "0,5 0,9", "0.5,0.9", "0,5,0,9", "1 000,5", "1.000,5", "half"]:
         row = one_row("alpha", cell)
-        assert row.problem == f"line 2: alpha {cell!r}: one number is due, such as 0.5"
+        assert row.problem == f"line 2: alpha {cell!r}: expected one number, such as 0.5"
         assert row.weights is None
 
 
 def test_alpha_outside_its_range_is_not_taken_for_a_percentage(one_row):
     for cell in ["50", "1,5", "-0.5", "120%", "nan"]:
         row = one_row("alpha", cell)
-        assert row.problem == f"line 2: alpha {cell!r}: a number from 0 to 1 is due, or a percentage such as 50%"
+        assert row.problem == f"line 2: alpha {cell!r}: expected a number from 0 to 1, or a percentage such as 50%"
         assert row.weights is None
 
 
@@ -77,7 +77,7 @@ def test_a_comma_that_may_be_either_fails(one_row):
 
 def test_weights_that_are_no_numbers_fail(one_row):
     for cell in ["0.5,0.5 1", "much", "1 2 x"]:
-        assert "numbers are due, parted by spaces" in one_row("weights", cell, "\t").problem
+        assert "expected numbers separated by spaces" in one_row("weights", cell, "\t").problem
 
 
 def test_a_list_with_a_nul_character_is_refused_in_one_line(tmp_path):

@@ -115,7 +115,7 @@ def test_published_files_need_no_hash_and_others_do(tmp_path):
         f"{path}": f"no published file of LPIPS .*its SHA-256 is {digest}; if it is the file you mean, give",
         f"{path}#sha256={'0' * 64}": f"damaged or another file: its SHA-256 is {digest}, not 000",
         f"{path}#sha256=12": "a SHA-256 has 64 hexadecimal digits",
-        f"{tmp_path / 'none.pth'}": "there is no such file; LPIPS weights are due",
+        f"{tmp_path / 'none.pth'}": "there is no such file; expected LPIPS weights",
         f"{tmp_path}": "there is no such file",
     }.items():
         with pytest.raises(FeatureblendError, match=message) as caught:
@@ -138,7 +138,7 @@ def test_files_of_another_kind_are_refused_in_one_line(tmp_path, both_file):
     torch.save({**tensors, "features.3.bias": torch.zeros(7)}, short)
     for path, kind, message in [
         (text, "inception", "holds no weights that torch can read"),
-        (numbers, "inception", "a state dict is due"),
+        (numbers, "inception", "expected a state dict"),
         (foreign, "inception", "holds no Inception v3 of FID: Conv2d_1a_3x3.conv.weight is missing"),
         (foreign, "lpips", "neither AlexNet nor VGG-16 of torchvision: features.0.weight is missing"),
         (short, "lpips", r"holds no LPIPS \(alex\): features.3.bias is \(7,\), not \(192,\)"),

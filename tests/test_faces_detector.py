@@ -182,7 +182,7 @@ def test_a_face_that_is_not_there():
 
 def test_other_arrays_are_refused(detector):
     for array in (np.zeros((64, 64)), np.zeros((64, 64, 3), np.float32), np.zeros((64, 64, 4), np.uint8)):
-        with pytest.raises(FeatureblendError, match="uint8 sRGB array is due"):
+        with pytest.raises(FeatureblendError, match="uint8 sRGB array"):
             detector.detect(array)
 
 

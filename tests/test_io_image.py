@@ -468,7 +468,7 @@ def test_arrays_of_another_shape_or_type_are_refused():
         np.zeros((1, 4, 4, 3), np.uint8),
         np.zeros((4, 4, 3), np.int64),
     ]:
-        with pytest.raises(FeatureblendError, match=r"photo 3: an \(H, W, 3\) uint8 sRGB array is due"):
+        with pytest.raises(FeatureblendError, match=r"photo 3: expected an \(H, W, 3\) uint8 sRGB array"):
             load_image(array, 3)
 
 

@@ -47,10 +47,10 @@ def test_what_does_not_fit_is_named_with_the_file():
     for values, words in [
         ({"learning_rat": 1}, "Experiment has no setting 'learning_rat'"),
         ({"losses": {"l2": 1.0}}, "LossWeights has no setting 'l2'"),
-        ({"losses": 3}, "LossWeights is due as named settings, not 3"),
+        ({"losses": 3}, "expected LossWeights as named settings, not 3"),
         ({"phases": [{"objective": "blend"}]}, "learner"),
         ({"phases": 3}, "phases of Experiment must be"),
-        ({"phases": ["blend"]}, "Phase is due as named settings"),
+        ({"phases": ["blend"]}, "expected Phase as named settings"),
         ({"batch_size": "32"}, "batch_size of Experiment must be int, not '32'"),
         ({"batch_size": 3.5}, "batch_size of Experiment must be int"),
         ({"batch_size": True}, "batch_size of Experiment must be int"),
@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_named_with_the_file():
 def test_a_missing_setting_and_a_file_without_settings():
     with pytest.raises(FeatureblendError, match="model"):
         from_dict(Experiment, {"name": "a", "description": "b"}, "run.json")
-    with pytest.raises(FeatureblendError, match=r"run\.json: CropTemplate is due as named settings"):
+    with pytest.raises(FeatureblendError, match=r"run\.json: expected CropTemplate as named settings"):
         from_dict(CropTemplate, [1, 2], "run.json")
 
 

@@ -102,7 +102,7 @@ def test_a_flag_is_true_or_false(blender, tmp_path, value):
         lambda: made.save(tmp_path / "a.png", metadata=value),
         lambda: Blender.from_pretrained(mend=value),
     ):
-        with pytest.raises(FeatureblendError, match="True or False is due"):
+        with pytest.raises(FeatureblendError, match="expected True or False"):
             call()
     assert not list(tmp_path.iterdir())
 

@@ -341,7 +341,7 @@ def test_pairs_are_of_two_people_and_never_come_twice(people, data):
     assert all(people[a] != people[b] for a, b in pairs)
     assert len({frozenset(pair) for pair in pairs.tolist()}) == count
     assert (pairs == face_pairs(np.array(people), count, seed)).all()
-    with pytest.raises(FeatureblendError, match=f"{total + 1} pairs of different people are due"):
+    with pytest.raises(FeatureblendError, match=f"{total + 1} pairs of different people are needed"):
         face_pairs(people, total + 1)
 
 

@@ -142,7 +142,7 @@ def test_latent_discriminator():
     assert critic(torch.zeros(4, 5)).shape == (4,)
     with torch.autocast("cpu", torch.bfloat16):
         assert critic(torch.zeros(4, 5)).dtype == torch.float32
-    with pytest.raises(FeatureblendError, match=r"codes of shape \(B, 5\) are due, not \(4, 6\)"):
+    with pytest.raises(FeatureblendError, match=r"expected codes of shape \(B, 5\), not \(4, 6\)"):
         critic(torch.zeros(4, 6))
     for wrong in ({"latent_dim": 0}, {"widths": ()}, {"widths": (3, 0)}):
         with pytest.raises(FeatureblendError, match="must be at least 1"):

@@ -231,7 +231,7 @@ def test_what_cannot_be_built_is_refused_with_a_reason(options, message):
 def test_images_of_another_size_are_refused(network, config):
     if network is PaperDiscriminator:
         config = PaperDiscriminatorConfig(config.image_size, padding=config.padding)
-    with pytest.raises(FeatureblendError, match=r"shape \(B, 3, 64, 64\) are due here, not \(2, 3, 32, 32\)"):
+    with pytest.raises(FeatureblendError, match=r"shape \(B, 3, 64, 64\), not \(2, 3, 32, 32\)"):
         build(config, network)(photos(32))
 
 

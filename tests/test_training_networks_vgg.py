@@ -117,7 +117,7 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path):
     refused({key: value for key, value in good.items() if key != "features.18.weight"}, r"lacks features\.18\.weight")
     refused({**good, "features.4.weight": torch.zeros(64)}, r"unexpected features\.4\.weight")
     refused({}, "lacks features")
-    refused([1, 2], "a state dict is due")
+    refused([1, 2], "expected a state dict")
     refused(VGG, "damaged, or not a file of weights alone")  # any pickled object: nothing of it is run
     for name in ("other.pth", "other.safetensors"):
         (tmp_path / name).write_bytes(b"not weights")

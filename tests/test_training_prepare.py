@@ -204,7 +204,7 @@ def test_compressed_tars_and_other_files_are_refused(folder, tmp_path):
     (tmp_path / "cut.tar").write_bytes(whole[: len(whole) // 2])
     for name in ("photos.tar.gz", "notes.tar", "cut.tar"):
         with pytest.raises(
-            FeatureblendError, match=rf"cannot read .*{name}: a folder or a tar without compression is due"
+            FeatureblendError, match=rf"cannot read .*{name}: expected a folder or a tar without compression"
         ):
             prepare(tmp_path / name, tmp_path / "out.tar", **QUICK)
     with pytest.raises(FeatureblendError, match="no such folder, tar or list"):
@@ -335,7 +335,7 @@ def test_settings_out_of_range_are_refused_before_any_work(changes):
 
 def test_bad_arguments(folder, tmp_path):
     for options in ({"jobs": 0}, {"jobs": -1}, {"shard_mb": 0}):
-        with pytest.raises(FeatureblendError, match="more than 0 is due"):
+        with pytest.raises(FeatureblendError, match="expected more than 0"):
             prepare(folder, tmp_path / "out.tar", **options)
     with pytest.raises(FeatureblendError, match=r"shards are tars; name it such as .*out\.tar"):
         prepare(folder, tmp_path / "out.zip", **QUICK)

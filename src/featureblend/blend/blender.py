@@ -255,7 +255,7 @@ class Blender:
     def check_code(self, code: Code, position: int = 1) -> None:
         """Raise `FeatureblendError` unless this model can decode that; `position` names what has no name."""
         if not isinstance(code, Code):
-            raise FeatureblendError(f"a code is due, such as `encode` gives, not {type(code).__name__}")
+            raise FeatureblendError(f"expected a code, such as `encode` gives, not {type(code).__name__}")
         if code.model != self.config.identity or code.latent.shape != (self.config.latent_dim,):
             raise FeatureblendError(
                 f"{code.name or f'code {position}'} was encoded by model {code.model}, not by {self.config.name} "
@@ -351,9 +351,9 @@ class Blender:
         The recipe names no inputs, since an aligned face does not know its photo; `names` are for warnings.
         """
         if not isinstance(faces, (list, tuple)) or not all(isinstance(face, AlignedFace) for face in faces):
-            raise FeatureblendError("a list of faces is due, such as `find` gives; `blend` takes photos")
+            raise FeatureblendError("expected a list of faces, such as `find` gives; `blend` takes photos")
         if names is not None and (not isinstance(names, (list, tuple)) or len(names) != len(faces)):
-            raise FeatureblendError("names: a list of one for each face is due")
+            raise FeatureblendError("names: expected a list of one for each face")
         blend_options = BlendOptions(method, **options)
         shares = _checked(len(faces), _weights(weights, alpha, len(faces)), blend_options)
         return self._blend(
@@ -450,7 +450,7 @@ def given_or_bundled(blender: Blender | None) -> Blender:
     """
     if blender is not None and not isinstance(blender, Blender):
         raise FeatureblendError(
-            f"blender: a Blender is due, such as Blender.from_pretrained() gives, not {type(blender).__name__}"
+            f"blender: expected a Blender, such as Blender.from_pretrained() gives, not {type(blender).__name__}"
         )
     return blender or Blender.from_pretrained()
 

@@ -136,7 +136,7 @@ def photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
     >>> from featureblend.faces.drawn import draw_face
     >>> photo, marks = draw_face(3, 64)
     >>> [warning.one for warning in photo_warnings(align_face(photo, marks, 128))]
-    ['the face is only 29 pixels wide; a larger photo shows more of it']
+    ['the face is only 29 pixels wide and will blend poorly; take a larger photo']
     """
     found: tuple[PhotoWarning, ...] = face.once("warnings", partial(_photo_warnings, face))
     return found
@@ -161,8 +161,8 @@ def _photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
         if width < SMALL:
             found.append(
                 PhotoWarning(
-                    f"the face is only {width:.0f} pixels wide; a larger photo shows more of it",
-                    f"show faces under {SMALL:.0f} pixels wide; larger photos show more of them",
+                    f"the face is only {width:.0f} pixels wide and will blend poorly; take a larger photo",
+                    f"show faces under {SMALL:.0f} pixels wide, which blend poorly; take larger photos",
                 )
             )
     if conditions.light_ratio(face.image, face.landmarks) > DARK:

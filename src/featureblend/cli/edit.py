@@ -213,7 +213,7 @@ class Encode(FaceChoices, Mending, Quiet):
             raise FeatureblendError(f"cannot write {len(photos)} codes to {out}: name a folder")
         folders = [photo for photo in photos if photo.is_dir()]
         if folders:
-            raise FeatureblendError(f"{folders[0]} is a folder; photos are due, such as {folders[0] / '*.jpg'}")
+            raise FeatureblendError(f"{folders[0]} is a folder; expected photos, such as {folders[0] / '*.jpg'}")
         if len(photos) == 1 and not single and not out.is_dir():
             raise FeatureblendError(f"cannot write {out}: a code's file ends in {suffix}")
         twice = [target.name for place, target in enumerate(targets) if target in targets[:place]]
@@ -255,7 +255,7 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
 
         picture_path(self.out)
         if (self.direction is None) != bool(self.start and self.end) or (self.direction and (self.start or self.end)):
-            raise FeatureblendError("what to change is due: --from and --to, or --direction")
+            raise FeatureblendError("say what to change: --from and --to, or --direction")
         common = self.given("warp", "keep_surroundings", "size", "detail")
         if self.direction is not None:
             self.check([self.photo, self.direction])
@@ -370,7 +370,7 @@ def _donor(region: str, words: Sequence[str], photos: Sequence[Path]) -> tuple[P
 
     name, share = words[0], 1.0
     if len(words) > 2:
-        raise FeatureblendError(f"--{region}-from {' '.join(words)}: a photo and a share are due")
+        raise FeatureblendError(f"--{region}-from {' '.join(words)}: expected a photo and a share")
     if len(words) == 2:
         try:
             share = parse_number(words[1])

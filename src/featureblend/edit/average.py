@@ -331,7 +331,7 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
                     photo, weight = titles.index("photo"), titles.index("weight")
                 continue
             raise FeatureblendError(
-                f"{shown}, line {line}: a photo and its weight are due, such as ana.jpg,2"
+                f"{shown}, line {line}: expected a photo and its weight, such as ana.jpg,2"
             ) from error
         if not math.isfinite(share) or share < 0:
             raise FeatureblendError(f"{shown}, line {line}: the weight of {name} must be a number of 0 or more")
@@ -339,7 +339,7 @@ def read_weights(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dic
             raise FeatureblendError(f"{shown}, line {line}: {name} has a weight already")
         found[name] = share
     if not found:
-        raise FeatureblendError(f"{shown} holds no weights: rows such as ana.jpg,2 are due")
+        raise FeatureblendError(f"{shown} holds no weights: expected rows such as ana.jpg,2")
     return found
 
 
@@ -362,7 +362,7 @@ def _weights_by_name(
     shares: list[float] = [math.nan] * len(names)
     for key, weight in table.items():
         if not isinstance(key, (str, os.PathLike)):
-            raise FeatureblendError(f"{where} names {key!r}: a photo's name is due")
+            raise FeatureblendError(f"{where} names {key!r}: expected a photo's name")
         places = [place for place, name in enumerate(whole) if name == _composed(os.fspath(key))]
         places = places or [place for place, name in enumerate(short) if name == _composed(os.fspath(key))]
         if len(places) != 1:

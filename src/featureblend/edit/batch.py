@@ -201,7 +201,7 @@ def _row(columns: Sequence[str], line: Sequence[str], number: int, folder: Path,
         if any(line[len(columns) :]):
             raise ValueError("it has more cells than the first line has columns")
         if name and (name != Path(name).name or name.startswith(".") or "\\" in name):
-            raise ValueError(f"name {name!r}: a plain name is due, without a folder")
+            raise ValueError(f"name {name!r}: expected a plain name, without a folder")
         if len(photos) < 2:
             raise ValueError("two or more photos are needed for a blend")
         given = {key: _OPTION[key](cells[key], key) for key in OPTIONS if cells.get(key)}
@@ -218,16 +218,16 @@ def _weights(cells: Mapping[str, str]) -> list[float] | None:
         try:
             alpha = parse_number(cells["alpha"])
         except ValueError:
-            raise ValueError(f"alpha {cells['alpha']!r}: one number is due, such as 0.5") from None
+            raise ValueError(f"alpha {cells['alpha']!r}: expected one number, such as 0.5") from None
         if not 0 <= alpha <= 1:
-            raise ValueError(f"alpha {cells['alpha']!r}: a number from 0 to 1 is due, or a percentage such as 50%")
+            raise ValueError(f"alpha {cells['alpha']!r}: expected a number from 0 to 1, or a percentage such as 50%")
         return [1 - alpha, alpha]
     return parse_numbers(cells["weights"], "weights") if cells.get("weights") else None
 
 
 def _yes(text: str, name: str) -> bool:
     if text.lower() not in ("yes", "no", "true", "false", "1", "0"):
-        raise ValueError(f"{name} {text!r}: yes or no is due")
+        raise ValueError(f"{name} {text!r}: expected yes or no")
     return text.lower() in ("yes", "true", "1")
 
 
@@ -427,7 +427,7 @@ def run_batch(
     settings = settings or BatchSettings()
     check_engine(engine, address)
     if jobs is not None and jobs < 1:
-        raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
+        raise FeatureblendError(f"--jobs {jobs}: expected at least 1")
     _columns(rows, settings.measures, ())  # before anything is written
     out = make_folder(out)
     picture_path(out / f"name{settings.suffix}")

@@ -97,7 +97,7 @@ class Continuum:
         """
         columns, metadata = whole(columns), flag(metadata, "metadata")
         if columns is not None and (not isinstance(columns, int) or isinstance(columns, bool) or columns < 1):
-            raise FeatureblendError(f"{columns!r} columns: at least 1 is due")
+            raise FeatureblendError(f"{columns!r} columns: expected at least 1")
         path = check_out(out, fps)
         for written in sorted(path.iterdir()) if path.is_dir() else [path]:
             keep_inputs(written, self.recipe)
@@ -205,7 +205,7 @@ def continuum(
         between = isinstance(surroundings, str) and surroundings == "blend"  # each two neighbours'
         check_source(surroundings, 2 if between else len(items))
     elif len(of_legs) != len(items) - 1 or any(who not in (leg, leg + 1) for leg, who in enumerate(of_legs, 1)):
-        raise FeatureblendError(f"surroundings {surroundings!r}: of each leg, one of its two photos' numbers is due")
+        raise FeatureblendError(f"surroundings {surroundings!r}: expected one of its two photos' numbers for each leg")
     choices = which_faces(which, len(items))
     bounce = flag(bounce, "bounce")
     blend_options = BlendOptions(method, warp, detail=detail)
@@ -260,7 +260,7 @@ def positions(count: int, steps: int, start: float, end: float, ease: str) -> li
     """
     steps = whole(steps)
     if not isinstance(steps, int) or not 2 <= steps <= MAX_STEPS:
-        raise FeatureblendError(f"{steps} steps: 2 to {MAX_STEPS} are due")
+        raise FeatureblendError(f"{steps} steps: expected 2 to {MAX_STEPS}")
     check_choice(ease, "ease", EASES)
     for name, value in (("from", start), ("to", end)):
         number(value, f"--{name}", -MAX_BEYOND, MAX_BEYOND)

@@ -46,7 +46,7 @@ class FaceStore(Sequence[AlignedFace]):
     def append(self, face: AlignedFace) -> None:
         """Add a face; its photo, where it carries one, is let go."""
         if self._faces and face.image.shape != self._shape:
-            raise FeatureblendError(f"faces of one size are due, not {face.image.shape} after {self._shape}")
+            raise FeatureblendError(f"expected faces of one size, not {face.image.shape} after {self._shape}")
         self._shape = face.image.shape
         self._file.seek(0, os.SEEK_END)
         self._file.write(face.image.tobytes())

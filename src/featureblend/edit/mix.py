@@ -178,7 +178,7 @@ def _donors(regions: Mapping[str, Any]) -> tuple[list[Input], dict[str, tuple[in
             continue
         said = regions[region]
         if isinstance(said, tuple) and len(said) != 2:
-            raise FeatureblendError(f"{region}: a photo, or a photo and a share, is due")
+            raise FeatureblendError(f"{region}: expected a photo, or a photo and a share")
         item, share = said if isinstance(said, tuple) else (said, 1.0)
         number(share, f"{region}: the share", 0, 1)
         place = next((n for n, known in enumerate(donors) if _same(known, item)), len(donors))

@@ -122,7 +122,7 @@ def transform(
     for source, what in ((start, "--from"), (end, "--to")):
         items, names, left_out = inputs_of(source)
         if not items:
-            raise FeatureblendError(f"{what}: one photo or more is due")
+            raise FeatureblendError(f"{what}: expected one photo or more")
         found = gather(blender, items, names, which, quiet, f"find faces of {what}")
         if not found.faces or (found.skipped and len(items) == 1):
             raise FeatureblendError(f"{what}: {found.skipped[0].photo}: {found.skipped[0].reason}")
@@ -224,7 +224,7 @@ def transform_along(
     way = direction if isinstance(direction, Code) else Code.load(direction)
     blender.check_code(way, 2)
     if way.landmarks is not None and np.abs(way.landmarks.mean(axis=0)).max() > blender.image_size / 4:
-        raise FeatureblendError(f"{way.name or 'the direction'} is a face's code: a difference of codes is due")
+        raise FeatureblendError(f"{way.name or 'the direction'} is a face's code: expected a difference of codes")
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
     size = named_size(size)
     side = output_side(size, blender.image_size, [own.native_size])

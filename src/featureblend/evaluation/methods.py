@@ -153,7 +153,7 @@ def parse_also(also: Sequence[str]) -> Mapping[str, str | os.PathLike[str]]:
     for word in also:
         name, equals, folder = word.partition("=")
         if not (equals and name and folder) or not name.replace("-", "").replace("_", "").isalnum():
-            raise FeatureblendError(f"--also {word}: NAME=MODEL_FOLDER is due, such as paper=models/paper")
+            raise FeatureblendError(f"--also {word}: expected NAME=MODEL_FOLDER, such as paper=models/paper")
         if any(name + variant in method_names(list(models)) for variant in VARIANTS):
             raise FeatureblendError(f"--also {word}: the name {name} is taken")
         models[name] = folder

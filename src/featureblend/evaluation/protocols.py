@@ -161,7 +161,7 @@ def draw(faces: FaceSet, protocol: Protocol, size: int) -> Drawn:
     parents, others = np.flatnonzero(is_parent), np.flatnonzero(is_other)
     if len(others) < LEAST_REFERENCE:
         raise FeatureblendError(
-            f"{where}: {LEAST_REFERENCE} real faces are due to compare with, there are {len(others)}"
+            f"{where}: {LEAST_REFERENCE} real faces are needed to compare with, there are {len(others)}"
         )
     try:
         pairs = parents[face_pairs(faces.people[parents], protocol.count, protocol.seed)]

@@ -157,7 +157,7 @@ def evaluate(
     if methods is not None:
         methods = check_methods(methods, known)
     if jobs is not None and jobs < 1:
-        raise FeatureblendError(f"jobs {jobs}: at least 1 is due")
+        raise FeatureblendError(f"jobs {jobs}: expected at least 1")
     check_engine(engine, address)
     require("evaluate", "jinja2", "matplotlib", "sklearn")
     networks = find_extractors(inception, lpips)

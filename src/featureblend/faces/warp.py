@@ -57,14 +57,14 @@ def mean_shape(landmarks: Sequence[np.ndarray], weights: Sequence[float] | np.nd
         raise FeatureblendError(f"{len(weights)} photos need {len(weights)} sets of landmarks, not {len(landmarks)}")
     shapes = [_check_landmarks(points, f"the landmarks of photo {n}") for n, points in enumerate(landmarks, 1)]
     if len({shape.shape for shape in shapes}) != 1:
-        raise FeatureblendError("the photos have different numbers of landmarks: the same points are due in each")
+        raise FeatureblendError("the photos have different numbers of landmarks: the same points are needed in each")
     return np.tensordot(np.asarray(weights, dtype=np.float64), np.stack(shapes), axes=1)
 
 
 def _check_landmarks(points: np.ndarray, name: str) -> np.ndarray:
     checked = np.asarray(points, dtype=np.float64)
     if checked.ndim != 2 or checked.shape[1] != 2 or len(checked) == 0:
-        raise FeatureblendError(f"{name}: a (68, 2) array of x and y is due, not {checked.shape}")
+        raise FeatureblendError(f"{name}: expected a (68, 2) array of x and y, not {checked.shape}")
     if not np.isfinite(checked).all():
         raise FeatureblendError(f"{name}: not all are finite numbers")
     return checked

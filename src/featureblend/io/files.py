@@ -26,14 +26,14 @@ def as_path(path: Any) -> Path:
     --------
     >>> as_path(3)
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: a file's name is due (str or Path), not int
+    featureblend.errors.FeatureblendError: expected a file's name (str or Path), not int
     """
     if isinstance(path, (str, os.PathLike)):
         try:
             return Path(path)
         except TypeError:
             pass
-    raise FeatureblendError(f"a file's name is due (str or Path), not {type(path).__name__}")
+    raise FeatureblendError(f"expected a file's name (str or Path), not {type(path).__name__}")
 
 
 def require_parent(path: str | os.PathLike[str]) -> Path:
@@ -119,7 +119,7 @@ def read_error(name: str, error: Exception, due: str) -> FeatureblendError:
     if isinstance(error, FileNotFoundError):
         return FeatureblendError(f"no such file: {name}")
     if isinstance(error, IsADirectoryError):
-        return FeatureblendError(f"{name} is a folder; {due} is due here")
+        return FeatureblendError(f"{name} is a folder; expected {due}")
     return FeatureblendError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}")
 
 

@@ -181,7 +181,7 @@ def load_photo(photo: Photo, position: int = 1) -> LoadedPhoto:
         return _decode(photo, name)
     if not isinstance(photo, (str, os.PathLike)):
         raise FeatureblendError(
-            f"{name}: a path, a PIL image or an (H, W, 3) uint8 array is due, not {type(photo).__name__}"
+            f"{name}: expected a path, a PIL image or an (H, W, 3) uint8 array, not {type(photo).__name__}"
         )
     if os.path.exists(photo) and not os.path.isfile(photo) and not os.path.isdir(photo):
         # A photo is read more than once, such as for its hash, and a pipe nobody writes to is waited for without end.
@@ -513,7 +513,7 @@ def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:
         If the shape or the type is another: value ranges are stated here, never guessed.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise FeatureblendError(f"{name}: an (H, W, 3) uint8 sRGB array is due, not {image.shape} {image.dtype}")
+        raise FeatureblendError(f"{name}: expected an (H, W, 3) uint8 sRGB array, not {image.shape} {image.dtype}")
     return image
 
 

@@ -45,7 +45,7 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str) -> T:
     featureblend.errors.FeatureblendError: config.json: CropTemplate has no setting 'eyes'
     """
     if not isinstance(values, dict):
-        raise FeatureblendError(f"{where}: {kind.__name__} is due as named settings, not {values!r:.40}")
+        raise FeatureblendError(f"{where}: expected {kind.__name__} as named settings, not {values!r:.40}")
     fields = {one.name: one for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in fields:

@@ -158,7 +158,7 @@ def parse_numbers(text: str, name: str) -> list[float]:
     try:
         return [parse_number(word) for word in words]
     except ValueError as error:
-        raise ValueError(f"{name} {text!r}: numbers are due, parted by spaces; {error}") from None
+        raise ValueError(f"{name} {text!r}: expected numbers separated by spaces; {error}") from None
 
 
 def number(value: Any, name: str, least: float = -math.inf, most: float = math.inf) -> float:
@@ -173,7 +173,7 @@ def number(value: Any, name: str, least: float = -math.inf, most: float = math.i
     --------
     >>> number(1.5, "alpha", 0, 1)
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: alpha 1.5: a number from 0 to 1 is due
+    featureblend.errors.FeatureblendError: alpha 1.5: expected a number from 0 to 1
     """
     try:
         found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
@@ -181,7 +181,7 @@ def number(value: Any, name: str, least: float = -math.inf, most: float = math.i
         found = math.inf
     if not math.isfinite(found) or not least <= found <= most:
         due = "a finite number" if math.isinf(most) else f"a number from {least:g} to {most:g}"
-        raise FeatureblendError(f"{name} {value}: {due} is due")
+        raise FeatureblendError(f"{name} {value}: expected {due}")
     return found
 
 
@@ -213,12 +213,12 @@ def flag(value: Any, name: str) -> bool:
     True
     >>> flag("no", "warp")
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: warp 'no': True or False is due
+    featureblend.errors.FeatureblendError: warp 'no': expected True or False
     """
     import numpy as np  # which the command line, when it reads numbers, does without: it takes 0.1 s
 
     if not isinstance(value, (bool, np.bool_)):
-        raise FeatureblendError(f"{name} {value!r}: True or False is due")
+        raise FeatureblendError(f"{name} {value!r}: expected True or False")
     return bool(value)
 
 

@@ -75,7 +75,7 @@ def check_out(out: str | os.PathLike[str], fps: float = 10) -> Path:
     most = MAX_GIF_FPS if path.suffix.lower() == ".gif" else MAX_FPS
     if not 0 < fps <= most:
         other = f" of a GIF; a video can have {MAX_FPS}" if most < MAX_FPS else ""
-        raise FeatureblendError(f"{fps:g} pictures a second: a number above 0, to {most}, is due{other}")
+        raise FeatureblendError(f"{fps:g} pictures a second: expected a number above 0, up to {most}{other}")
     if path.is_dir():
         others = sorted(entry.name for entry in path.iterdir() if not _OWN.fullmatch(entry.name))
         if others:

@@ -199,7 +199,7 @@ class ParentOutlines:
         self._check(blend, "the blend")
         height, width = blend.shape[:2]
         if mask is not None and np.shape(mask) != (height, width):
-            raise FeatureblendError(f"the mask is {np.shape(mask)} and the blend {(height, width)}: one size is due")
+            raise FeatureblendError(f"the mask is {np.shape(mask)} and the blend {(height, width)}: expected one size")
         gradient = _gradient(luma(_resized(blend, self._scale)))
         fits = [setting.fit(gradient) for setting in self._settings]
         better = fits[-1].explained > fits[0].explained
@@ -223,7 +223,7 @@ class ParentOutlines:
     def _check(self, image: np.ndarray, name: str) -> None:
         check_image(image, name)
         if image.shape != self._shape:
-            raise FeatureblendError(f"{name} is {image.shape} and parent 1 is {self._shape}: one size is due")
+            raise FeatureblendError(f"{name} is {image.shape} and parent 1 is {self._shape}: expected one size")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def as_stack(images: Pictures, name: str = "the pictures") -> np.ndarray:
         stack = images[None] if images.ndim == 3 else images
         if stack.dtype != np.uint8 or stack.ndim != 4 or stack.shape[3] != 3 or 0 in stack.shape:
             raise FeatureblendError(
-                f"{name}: an (N, H, W, 3) uint8 sRGB array is due, not {images.shape} {images.dtype}"
+                f"{name}: expected an (N, H, W, 3) uint8 sRGB array, not {images.shape} {images.dtype}"
             )
         return stack
     if len(images) == 0:
@@ -69,7 +69,7 @@ def as_rows(values: Pictures, name: str, minimum: int = 1) -> np.ndarray:
     """
     array = np.asarray(values)
     if array.ndim < 2 or len(array) < minimum or array[0].size == 0:
-        raise FeatureblendError(f"{name}: an (N, D) array with N of at least {minimum} is due, not {array.shape}")
+        raise FeatureblendError(f"{name}: expected an (N, D) array with N of at least {minimum}, not {array.shape}")
     rows = array.reshape(len(array), -1).astype(np.float64)
     if not np.isfinite(rows).all():
         raise FeatureblendError(f"{name}: not all values are finite numbers")
@@ -87,7 +87,7 @@ def check_pair(image: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np
     check_image(image, "the picture")
     check_image(reference, "the reference")
     if image.shape != reference.shape:
-        raise FeatureblendError(f"the picture is {image.shape} and its reference {reference.shape}: one size is due")
+        raise FeatureblendError(f"the picture is {image.shape} and its reference {reference.shape}: expected one size")
     return image, reference
 
 

@@ -62,7 +62,7 @@ def path_irregularity(lengths: Sequence[float] | np.ndarray) -> float:
     """
     steps = np.asarray(lengths, dtype=np.float64)
     if steps.ndim != 1 or steps.size == 0 or not (steps >= 0).all():
-        raise FeatureblendError("a path's steps are due: at least one number, none negative")
+        raise FeatureblendError("expected a path's steps: at least one number, none negative")
     mean = steps.mean()
     return float(steps.max() / mean) if mean > 0 else float("nan")
 

@@ -68,14 +68,14 @@ def find_weights(word: str, published: Mapping[str, str], what: str) -> WeightsF
     --------
     >>> find_weights("nowhere.pth", {}, "LPIPS")
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: cannot read nowhere.pth: there is no such file; LPIPS weights are due
+    featureblend.errors.FeatureblendError: cannot read nowhere.pth: there is no such file; expected LPIPS weights
     """
     name, given, digits = word.rpartition("#sha256=")
     path = Path(name if given else word)
     if given and not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
         raise FeatureblendError(f"{word}: a SHA-256 has 64 hexadecimal digits; `sha256sum {path}` prints it")
     if not path.is_file():
-        raise FeatureblendError(f"cannot read {path}: there is no such file; {what} weights are due")
+        raise FeatureblendError(f"cannot read {path}: there is no such file; expected {what} weights")
     try:
         found = sha256(path)
     except OSError as error:
@@ -133,7 +133,7 @@ def read_tensors(file: WeightsFile) -> dict[str, Tensor]:
     except Exception as error:  # a damaged pickle raises errors of any kind
         raise FeatureblendError(f"{file.path} holds no weights that torch can read") from error
     if not isinstance(values, Mapping) or not all(isinstance(value, torch.Tensor) for value in values.values()):
-        raise FeatureblendError(f"{file.path} holds no tensors by name: a state dict is due")
+        raise FeatureblendError(f"{file.path} holds no tensors by name: expected a state dict")
     return {str(name): value for name, value in values.items()}
 
 

@@ -155,7 +155,7 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
         values["crop"] = from_dict(CropTemplate, values["crop"], str(path))
     config = from_dict(ModelConfig, values, str(path))
     if config.value_range != (-1.0, 1.0):
-        raise FeatureblendError(f"{path}: value_range {list(config.value_range)} is not known here; [-1, 1] is due")
+        raise FeatureblendError(f"{path}: value_range {list(config.value_range)} is not known here; expected [-1, 1]")
     strange = sorted(set(config.files) - {"encoder.onnx", "decoder.onnx", CLEANER})
     if strange:
         raise FeatureblendError(f"{path} names {strange[0]}, which this version does not know: export the model again")

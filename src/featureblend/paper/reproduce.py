@@ -113,11 +113,11 @@ def reproduce(
     """
     figures = figures_named(only)
     if minutes is not None and minutes < 0:
-        raise FeatureblendError(f"--minutes {minutes}: 0 or more are due")
+        raise FeatureblendError(f"--minutes {minutes}: expected 0 or more")
     if images is not None and images < 1:
-        raise FeatureblendError(f"--images {images}: at least 1 is due")
+        raise FeatureblendError(f"--images {images}: expected at least 1")
     if jobs is not None and jobs < 1:
-        raise FeatureblendError(f"--jobs {jobs}: at least 1 is due")
+        raise FeatureblendError(f"--jobs {jobs}: expected at least 1")
     experiments = _experiments(figures, quick, size, weights)
     for name, experiment in experiments.items():
         if experiment.from_scratch and not quick:

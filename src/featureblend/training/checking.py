@@ -92,7 +92,7 @@ def _check_values(experiment: Experiment) -> None:
         raise _wrong(f"label_smoothing needs labels: use adversarial={' or '.join(adversarial.SMOOTHED)}")
     clip = experiment.critic_clip
     if clip is not None and (len(clip) != 2 or not clip[0] <= clip[1]):
-        raise _wrong(f"critic_clip is {clip!r}: a lower and an upper bound are due, such as [-0.01, 0.01]")
+        raise _wrong(f"critic_clip is {clip!r}: expected a lower and an upper bound, such as [-0.01, 0.01]")
     if experiment.surroundings == "auto" and experiment.model != "modern":
         raise _wrong("surroundings 'auto' needs a spatial latent: use the model 'modern', or surroundings 'mean'")
     if any(phase.objective == "clean" for phase in experiment.phases):

@@ -396,7 +396,7 @@ def face_pairs(people: Sequence[str] | np.ndarray, count: int, seed: int = 0) ->
     available = (len(people) ** 2 - int((sizes.astype(np.int64) ** 2).sum())) // 2
     if available < count:
         raise FeatureblendError(
-            f"{count} pairs of different people are due, but these {len(people)} faces make {available}"
+            f"{count} pairs of different people are needed, but these {len(people)} faces make {available}"
         )
     random = np.random.default_rng(seed)
     chosen: dict[tuple[int, int], None] = {}

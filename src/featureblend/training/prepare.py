@@ -66,7 +66,7 @@ class PrepareSettings:
     def __post_init__(self) -> None:
         if not (16 <= self.size <= 4096 and 1 <= self.margin <= 4 and 1 <= self.quality <= 100):
             given = f"size {self.size}, margin {self.margin}, quality {self.quality}"
-            raise FeatureblendError(f"{given}: 16 to 4096, 1 to 4 and 1 to 100 are due")
+            raise FeatureblendError(f"{given}: expected 16 to 4096, 1 to 4 and 1 to 100")
         if self.which not in ("central", "largest"):
             raise FeatureblendError(f"unknown face {self.which!r}: use 'central' or 'largest'")
 
@@ -155,7 +155,7 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     if shard_mb <= 0 or (jobs is not None and jobs < 1):
-        raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: more than 0 is due")
+        raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: expected more than 0")
     check_engine(engine, address)
     out, source = require_parent(out), Path(source)
     if out.suffix != ".tar":
@@ -254,7 +254,7 @@ def _photos(source: Path) -> tuple[list[_Photo], list[str], list[tuple[str, str]
                         others[name] = reason
         except (tarfile.TarError, OSError) as error:
             raise FeatureblendError(
-                f"cannot read {source}: a folder or a tar without compression is due; unpack others first ({error})"
+                f"cannot read {source}: expected a folder or a tar without compression; unpack others first ({error})"
             ) from error
     else:
         raise FeatureblendError(f"no such folder, tar or list: {source}")

@@ -129,7 +129,7 @@ class GeneratedTriplets:
             self.dtype = next(iter(self.generator.state_dict().values())).dtype
         except (RuntimeError, ValueError, AttributeError, StopIteration, OSError) as error:
             raise FeatureblendError(
-                f"cannot read {path}: a generator traced by tools/trace_generator.py is due ({type(error).__name__})"
+                f"cannot read {path}: expected a generator traced by tools/trace_generator.py ({type(error).__name__})"
             ) from error
 
     @torch.no_grad()

@@ -95,7 +95,7 @@ def read_passwords(path: str | os.PathLike[str]) -> dict[str, str]:
         if not line.strip():
             continue
         if not (name and colon and password):
-            raise FeatureblendError(f"{path}, line {place}: a name, a colon and a password are due")
+            raise FeatureblendError(f"{path}, line {place}: expected a name, a colon and a password")
         found[name] = password
     if not found:
         raise FeatureblendError(f"{path} names nobody: give it lines such as ana:PASSWORD")

@@ -216,7 +216,7 @@ def _say(line: str) -> None:
 def _free_port(host: str, port: int) -> int:
     """Check that the address is free, before any slow step."""
     if not 0 <= port <= 65535:
-        raise FeatureblendError(f"port {port}: a number from 0 to 65535 is due")
+        raise FeatureblendError(f"port {port}: expected a number from 0 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

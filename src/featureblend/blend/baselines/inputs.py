@@ -50,7 +50,7 @@ def check_inputs(images: Sequence[np.ndarray], weights: Sequence[float]) -> np.n
                 f"photo {position} is {_size(image)} and photo 1 is {_size(images[0])}: align them to one size first"
             )
     if min(images[0].shape[:2]) < MIN_SIDE:
-        raise FeatureblendError(f"the photos are {_size(images[0])}: at least {MIN_SIDE} pixels a side are due")
+        raise FeatureblendError(f"the photos are {_size(images[0])}: expected at least {MIN_SIDE} pixels a side")
     checked = np.asarray(weights, dtype=np.float64)
     if checked.shape != (len(images),):
         raise FeatureblendError(f"{len(images)} photos need {len(images)} weights, not {checked.size}")

@@ -57,7 +57,7 @@ class BenchmarkSettings:
         ('pixel', 'morph')
         >>> BenchmarkSettings(repeat=0).check()
         Traceback (most recent call last):
-        featureblend.errors.FeatureblendError: --repeat 0: a whole number from 1 to 100000 is due
+        featureblend.errors.FeatureblendError: --repeat 0: expected a whole number from 1 to 100000
         """
         methods = check_methods(TIMED_METHODS if self.methods is None else self.methods, TIMED_METHODS)
         for part in self.parts:
@@ -73,9 +73,9 @@ class BenchmarkSettings:
             ("--fresh", self.fresh, 1, 1000),
         ):
             if value is not None and not least <= value <= greatest:
-                raise FeatureblendError(f"{name} {value}: a whole number from {least} to {greatest} is due")
+                raise FeatureblendError(f"{name} {value}: expected a whole number from {least} to {greatest}")
         if not self.seconds > 0:
-            raise FeatureblendError(f"--seconds {self.seconds:g}: more than 0 is due")
+            raise FeatureblendError(f"--seconds {self.seconds:g}: expected more than 0")
         if self.train is not None:
             preset(self.train)
         return methods

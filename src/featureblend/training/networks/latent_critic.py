@@ -51,5 +51,5 @@ class LatentDiscriminator(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         """Map codes (B, latent_dim) to float32 logits (B,)."""
         if codes.ndim != 2 or codes.shape[1] != self.config.latent_dim:
-            raise FeatureblendError(f"codes of shape (B, {self.config.latent_dim}) are due, not {tuple(codes.shape)}")
+            raise FeatureblendError(f"expected codes of shape (B, {self.config.latent_dim}), not {tuple(codes.shape)}")
         return self.layers(codes).squeeze(1).float()

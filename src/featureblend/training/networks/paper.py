@@ -263,5 +263,5 @@ class PaperDiscriminator(nn.Module):
 def _to_unit(images: Tensor, size: int) -> Tensor:
     """Check the shape, and turn the project's [-1, 1] into the paper's [0, 1]."""
     if images.ndim != 4 or images.shape[1:] != (3, size, size):
-        raise FeatureblendError(f"images of shape (B, 3, {size}, {size}) are due here, not {tuple(images.shape)}")
+        raise FeatureblendError(f"expected images of shape (B, 3, {size}, {size}), not {tuple(images.shape)}")
     return (images + 1) / 2

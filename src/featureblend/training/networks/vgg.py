@@ -295,7 +295,7 @@ def _check_hash(path: Path, wanted: tuple[str, ...]) -> None:
     wanted = tuple(one.lower() for one in wanted)
     for one in wanted:
         if not 8 <= len(one) <= 64 or set(one) - set("0123456789abcdef"):
-            raise FeatureblendError(f"{one!r} is no SHA-256: 64 hexadecimal digits are due, or the first 8 or more")
+            raise FeatureblendError(f"{one!r} is no SHA-256: expected 64 hexadecimal digits, or the first 8 or more")
     digest = file_sha256(path)
     if not digest.startswith(wanted):
         raise FeatureblendError(
@@ -314,5 +314,5 @@ def _read_tensors(path: Path) -> Mapping[str, Tensor]:
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
         raise FeatureblendError(f"cannot read weights from {path}: damaged, or not a file of weights alone") from error
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise FeatureblendError(f"cannot use {path}: a state dict is due, names and tensors")
+        raise FeatureblendError(f"cannot use {path}: expected a state dict, names and tensors")
     return state

@@ -169,5 +169,5 @@ def _like(before: Any, text: str, setting: str) -> Any:
         value = int(value)
     kinds = (list, tuple) if isinstance(before, (list, tuple)) else type(before)
     if before is not None and (not isinstance(value, kinds) or isinstance(value, bool) != isinstance(before, bool)):
-        raise FeatureblendError(f"cannot set {setting!r}: a value like {json.dumps(before)} is due")
+        raise FeatureblendError(f"cannot set {setting!r}: expected a value like {json.dumps(before)}")
     return value
