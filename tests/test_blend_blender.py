@@ -278,7 +278,7 @@ def test_what_does_not_fit_is_refused(blender):
         ([FIRST, "nowhere.png"], {}, r"no such file: nowhere\.png"),
         ([FIRST, np.zeros((64, 64, 3), np.uint8)], {}, "no face found in photo 2"),
         ([FIRST, np.zeros((64, 64, 3))], {}, r"photo 2: expected an \(H, W, 3\) uint8 sRGB array"),
-        ([FIRST, None], {}, "photo 2: a path, a PIL image or an"),
+        ([FIRST, None], {}, "photo 2: expected a path, a PIL image or an"),
     ]:
         with pytest.raises(FeatureblendError, match=message) as raised:
             blender.blend(photos, **settings)

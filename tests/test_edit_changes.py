@@ -245,8 +245,8 @@ def test_mixes_that_make_no_sense(blender):
     for regions, said in (
         ({}, "nothing to mix"),
         ({"ears": SECOND}, "unknown region 'ears'"),
-        ({"eyes": (SECOND, 2)}, "the share 2: a number from 0 to 1"),
-        ({"eyes": (SECOND, "x")}, "the share x: a number from 0 to 1"),
+        ({"eyes": (SECOND, 2)}, "the share 2: expected a number from 0 to 1"),
+        ({"eyes": (SECOND, "x")}, "the share x: expected a number from 0 to 1"),
     ):
         with pytest.raises(FeatureblendError, match=said):
             mix(FIRST, blender=blender, **regions)

@@ -194,7 +194,7 @@ def test_an_animation_takes_as_long_as_it_should(tmp_path, walk):
 
 
 def test_a_gif_cannot_be_quicker_than_its_clock(tmp_path, walk):
-    with pytest.raises(FeatureblendError, match=r"60 pictures a second: expected a number above 0, up to 50, of a GIF"):
+    with pytest.raises(FeatureblendError, match=r"60 pictures a second: expected a number above 0, up to 50 of a GIF"):
         walk.save(tmp_path / "walk.gif", fps=60)
 
 

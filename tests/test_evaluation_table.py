@@ -95,7 +95,8 @@ def test_pasting_into_the_documents_twice_changes_nothing(document, tmp_path, ca
         assert re.search(r"\*Protocol `\w+`, data `[0-9a-f]{12}`", table)
     copy = tmp_path / document.name
     copy.write_text(text, encoding="utf-8")
-    every = [row(method, name, 0.25) for method in (REAL, "latent", "pixel") for name in FIGURES]
+    methods = (REAL, "latent", "pixel")
+    every = [row(method, name, 0.25, protocol="pairs1k_test") for method in methods for name in FIGURES]
     folder = results(tmp_path / "out", every)
     paste_table.main([folder, "--into", str(copy)])
     once = copy.read_bytes()
@@ -110,8 +111,8 @@ def test_the_document_explains_every_figure_and_has_a_place_for_it():
     text = DOCUMENT.read_text(encoding="utf-8")
     explained = {name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line)}
     assert set(FIGURES) <= explained
-    places = [place["what"] for place in PLACE.finditer(text) if "protocol=" not in place["what"]]
-    placed = [name for what in places for name in re.findall(r"[\w]+", what.split("=")[1])]
+    places = [place["what"] for place in PLACE.finditer(text) if "protocol=pairs" in place["what"]]
+    placed = [name for what in places for name in re.search(r"figures=(\S+)", what)[1].split(",")]
     assert sorted(placed) == sorted(FIGURES)
 
 

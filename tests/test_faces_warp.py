@@ -164,7 +164,7 @@ def test_a_morph_needs_landmarks_that_fit():
         ([points], "2 sets of landmarks, not 1"),
         ([points, points[:5]], "different numbers"),
         ([points, points * np.nan], "photo 2: not all are finite"),
-        ([points, points.ravel()], "photo 2: a .68, 2. array"),
+        ([points, points.ravel()], "photo 2: expected a .68, 2. array"),
     ):
         with pytest.raises(FeatureblendError, match=message):
             BASELINES["morph"](images, (0.5, 0.5), landmarks)

@@ -427,7 +427,7 @@ def test_what_is_no_picture_is_named(tmp_path):
         load_image("a\0b.jpg")
     with pytest.raises(FeatureblendError, match=r"cannot read .*Not a directory"):
         load_image(tmp_path / "notes.jpg" / "a.jpg")
-    with pytest.raises(FeatureblendError, match=r"photo 2: a path, a PIL image or .* not NoneType"):
+    with pytest.raises(FeatureblendError, match=r"photo 2: expected a path, a PIL image or .* not NoneType"):
         load_image(None, 2)
 
 

@@ -115,7 +115,7 @@ def test_what_counts_as_a_number_a_whole_one_or_a_choice():
 def test_excels_own_hint(tmp_path):
     for hint in ["sep=;", '"sep=;"', "SEP=;"]:
         (tmp_path / "x.csv").write_text(f"{hint}\na.jpg;0,5\nb.jpg;much\n")
-        with pytest.raises(FeatureblendError, match=r"line 3: a photo and its weight"):
+        with pytest.raises(FeatureblendError, match=r"line 3: expected a photo and its weight"):
             read_weights(tmp_path / "x.csv")
 
 

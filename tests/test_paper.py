@@ -316,7 +316,7 @@ def test_bad_requests_are_refused_before_anything_is_written(few, tmp_path):
     out = tmp_path / "out"
     for message, options in {
         "--only 9: there is no such figure; use some of 1, 2": {"only": ("9",)},
-        "--minutes -1: 0 or more": {"minutes": -1},
+        "--minutes -1: expected 0 or more": {"minutes": -1},
         "no such file: .*vgg11.pth": {"weights": (tmp_path / "vgg11.pth",), "quick": False},
     }.items():
         with pytest.raises(FeatureblendError, match=message):

@@ -409,10 +409,10 @@ def test_mixing_weights():
 def test_a_file_that_is_no_generator_is_named(tmp_path):
     path = tmp_path / "faces.pt"
     path.write_bytes(b"no module")
-    with pytest.raises(FeatureblendError, match=r"cannot read .*faces.pt: a generator"):
+    with pytest.raises(FeatureblendError, match=r"cannot read .*faces.pt: expected a generator"):
         GeneratedTriplets(path, SIDE, 4)
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(path))
-    with pytest.raises(FeatureblendError, match=r"cannot read .*faces.pt: a generator"):
+    with pytest.raises(FeatureblendError, match=r"cannot read .*faces.pt: expected a generator"):
         GeneratedTriplets(path, SIDE, 4)
 
 
