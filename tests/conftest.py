@@ -28,17 +28,6 @@ pi_heif.register_heif_opener()
 
 COUNT = 36
 
-LONGEST = (
-    *("evaluation", "docs", "web_page", "evaluation_failures", "web_static", "paper", "blend_source", "io_cluster"),
-    *("training_processes", "evaluation_networks", "types", "crash", "io_inputs", "web_guard", "training_loop"),
-)
-"""Files that take longest, which are begun first: last, one of them would be waited for alone."""
-
-
-def pytest_collection_modifyitems(items):
-    first = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: first.get(item.path.name, len(first)))
-
 
 @pytest.fixture(scope="session", params=["drawn", pytest.param("real", marks=pytest.mark.real_photos)])
 def face_source(request):
