@@ -13,23 +13,24 @@ from featureblend.evaluation.run import evaluate
 from featureblend.training.dataset import FaceSet
 
 TINY = Protocol("tiny", "test", 12, paths=2, steps=3)
+FEW = Protocol("few", "test", 6, paths=1, steps=2)
 MANY = Protocol("many", "test", 30, paths=1, steps=2)
 PEOPLE = 50
 
 
-def make_faces():
-    """50 people with two photos each, the second with other noise and light; and 12 to fit PCA on."""
-    drawn, points = draw_faces(range(PEOPLE + 12), 128)
-    noise = np.random.default_rng(0).integers(-9, 1, drawn[:PEOPLE].shape)
-    second = np.clip(drawn[:PEOPLE] + noise, 0, 255).astype(np.uint8)
-    images = np.concatenate([drawn[:PEOPLE], second, drawn[PEOPLE:]])
-    landmarks = np.concatenate([points[:PEOPLE], points])
-    people = [f"person {number}" for number in range(PEOPLE)] * 2 + [f"known {number}" for number in range(12)]
+def make_faces(count=PEOPLE):
+    """So many people with two photos each, the second with other noise and light; and 12 to fit PCA on."""
+    drawn, points = draw_faces(range(count + 12), 128)
+    noise = np.random.default_rng(0).integers(-9, 1, drawn[:count].shape)
+    second = np.clip(drawn[:count] + noise, 0, 255).astype(np.uint8)
+    images = np.concatenate([drawn[:count], second, drawn[count:]])
+    landmarks = np.concatenate([points[:count], points])
+    people = [f"person {number}" for number in range(count)] * 2 + [f"known {number}" for number in range(12)]
     return dataclasses.replace(
         FaceSet.from_images(images),
         landmarks=landmarks.astype(np.float32),
         people=np.array(people),
-        splits=np.array(["test"] * 2 * PEOPLE + ["train"] * 12),
+        splits=np.array(["test"] * 2 * count + ["train"] * 12),
     )
 
 

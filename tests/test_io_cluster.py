@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 import ray
 from cluster_work import fragile, interrupting
-from evaluation_faces import make_faces
+from evaluation_faces import FEW, make_faces
 from evaluation_faces import run as evaluated
 
 from featureblend.cli import main
 from featureblend.edit import batch
 from featureblend.errors import FeatureblendError
+from featureblend.evaluation import run as evaluating
 from featureblend.faces import EXAMPLES
 from featureblend.io import cluster
 from featureblend.io.cluster import ray_workers
@@ -31,9 +32,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are t
 
 @pytest.fixture(scope="module")
 def two_workers():
-    """A cluster that is there already, with room for two: beginning one takes seconds."""
+    """A cluster with room for two, and its address: beginning one takes seconds."""
     with cluster._connected(2, None):
-        yield
+        yield ray.get_runtime_context().gcs_address
     assert not ray.is_initialized()
 
 
@@ -104,17 +105,17 @@ def awaited(what, seconds=280):
 
 def test_a_batch_survives_its_driver_and_a_worker(tmp_path, two_workers, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    photos = [shutil.copy(path, tmp_path) for path in sorted(EXAMPLES.glob("*.jpg"))]
+    photos = [shutil.copy(path, tmp_path) for path in sorted(EXAMPLES.glob("*.jpg"))[:5]]
     pairs = enumerate(combinations(photos, 2))
     rows = [f"{Path(a).name},{Path(b).name},{'pixel' if place % 3 else 'latent'}\n" for place, (a, b) in pairs]
     Path("list.csv").write_text("photo1,photo2,method\n" + "".join(rows) + "nowhere.jpg,first.jpg,pixel\n")
     words = ["batch", "list.csv", "--size", "model", "--quiet"]
-    command = [sys.executable, "-m", "featureblend", *words, "--out", "ray", "--engine", "ray", "--jobs", "2"]
-    driver = subprocess.Popen(command)
+    ray_words = [*words, "--out", "ray", "--engine", "ray"]
+    driver = subprocess.Popen([sys.executable, "-m", "featureblend", *ray_words, "--address", two_workers])
     table = tmp_path / "ray" / "results.csv"
     try:
-        awaited(lambda: len(lines(table)) >= 3 or driver.poll() is not None)
-        workers = children(driver.pid, b"ray::_Worker")
+        awaited(lambda: len(lines(table)) >= 2 or driver.poll() is not None)
+        workers = children(os.getpid(), b"ray::_Worker")
         assert len(workers) == 2
     finally:
         driver.kill()
@@ -135,7 +136,7 @@ def test_a_batch_survives_its_driver_and_a_worker(tmp_path, two_workers, monkeyp
 
     monkeypatch.setattr(batch._Table, "add", kill_one)
     with pytest.raises(SystemExit):  # a row fails
-        main([*words, "--out", "ray", "--engine", "ray", "--jobs", "2"])
+        main([*ray_words, "--jobs", "2"])
     assert killed
     made, kept = map(int, re.findall(r"(\d+) (?:made|kept)", capsys.readouterr().out))
     assert (made + kept, kept) == (len(rows), done)
@@ -145,18 +146,14 @@ def test_a_batch_survives_its_driver_and_a_worker(tmp_path, two_workers, monkeyp
     assert made == {path.name: path.read_bytes() for path in Path("local").iterdir()}
 
 
-def test_shards_and_metrics_are_the_same_bytes(tmp_path, face_photos, two_workers, monkeypatch):
-    monkeypatch.setattr(preparing, "CHUNK", 4)
-    source = tmp_path / "photos"
-    source.mkdir()
-    for path in face_photos[:12]:
-        shutil.copy(path, source)
-    for engine in cluster.ENGINES:
-        (tmp_path / engine).mkdir()
-        preparing.prepare(source, tmp_path / engine / "out.tar", jobs=2, quiet=True, engine=engine)
-    faces = make_faces()
+def test_shards_and_metrics_are_the_same_bytes(tmp_path, two_workers, monkeypatch):
+    monkeypatch.setattr(preparing, "CHUNK", 2)
+    monkeypatch.setattr(evaluating, "CHUNK", 2)
+    faces = make_faces(12)
     for engine, jobs in (("local", 1), ("ray", 2)):
-        evaluated(faces, tmp_path / engine / "scores", ["pixel"], jobs=jobs, engine=engine)
+        (tmp_path / engine).mkdir()
+        preparing.prepare(EXAMPLES, tmp_path / engine / "out.tar", jobs=jobs, quiet=True, engine=engine)
+        evaluated(faces, tmp_path / engine / "scores", ["pixel"], FEW, jobs=jobs, engine=engine)
     for name in ("out.tar", "scores/metrics.jsonl", "scores/report.html"):
         assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "local" / name).read_bytes(), name
 
