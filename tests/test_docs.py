@@ -1,7 +1,6 @@
 """The documentation: its commands work, its examples run, and its pages are built without a warning."""
 
 import ast
-import importlib.util
 import os
 import re
 import shlex
@@ -12,6 +11,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+import run_examples
 from command_line import shared_detector  # noqa: F401
 from PIL import Image
 
@@ -27,17 +27,6 @@ PAGES = [README, *(page for folder in FOLDERS for page in sorted(folder.glob("*.
 NAMES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 HEAVY = {"prepare", "train", "export", "evaluate", "reproduce", "benchmark", "web", "demo"}
 """Commands with tests of their own: here they are read and not run."""
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-run_examples = load("run_examples")
 
 
 def blocks(path, language):

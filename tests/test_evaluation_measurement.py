@@ -1,9 +1,9 @@
 """Kept scores hold for the version that they were measured with: a change of the measurement must raise it."""
 
-import importlib.util
 import json
 from pathlib import Path
 
+import measurement
 import pytest
 from evaluation_faces import TINY, make_faces, run
 
@@ -12,9 +12,6 @@ from featureblend.blend.baselines import BASELINES
 from featureblend.evaluation.results import VERSIONS_FILE, measurement_versions
 
 ROOT = Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location("measurement", ROOT / "tools" / "measurement.py")
-measurement = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(measurement)
 
 KEPT = measurement.read(measurement.VALUES_FILE)
 

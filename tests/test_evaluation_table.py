@@ -1,10 +1,10 @@
 """The tables in the documents: pasted between markers, idempotent, and every score is explained."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
+import paste_table
 import pytest
 
 from featureblend.errors import FeatureblendError
@@ -13,10 +13,6 @@ from featureblend.evaluation.markdown import PLACE, markdown_table, pasted, read
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "evaluation.md"
-
-spec = importlib.util.spec_from_file_location("paste_table", ROOT / "tools" / "paste_table.py")
-paste_table = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(paste_table)
 
 
 def row(method, figure, value, **more):

@@ -1,6 +1,5 @@
 """Every figure and picture that documents show is of the bundled model, and of blends as they are made now."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -67,12 +66,11 @@ def test_tables_are_of_blends_as_they_are_made_now(record):
 
 def test_pictures_are_of_blends_as_they_are_made_now():
     """Where this fails: `make figures`."""
-    spec = importlib.util.spec_from_file_location("figures", ROOT / "tools" / "figures.py")
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert json.loads(tool.MADE.read_text(encoding="utf-8")) == dict.fromkeys(tool.COMMANDS, tool.stamp())
+    import figures
+
+    assert json.loads(figures.MADE.read_text(encoding="utf-8")) == dict.fromkeys(figures.COMMANDS, figures.stamp())
     documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
     shown = {
         name for page in documents for name in re.findall(r"images/([\w-]+\.\w+)\)", page.read_text(encoding="utf-8"))
     }
-    assert shown == {*tool.COMMANDS, "architecture.svg"}  # which test_architecture.py holds
+    assert shown == {*figures.COMMANDS, "architecture.svg"}  # which test_architecture.py holds

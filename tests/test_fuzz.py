@@ -1,18 +1,11 @@
 """The short form of `make fuzz`, and what it found."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
+import fuzz
 import pytest
 
 pytestmark = pytest.mark.extras
-
-spec = importlib.util.spec_from_file_location("fuzz", Path(__file__).parents[1] / "tools" / "fuzz.py")
-fuzz = importlib.util.module_from_spec(spec)
-sys.modules["fuzz"] = fuzz
-spec.loader.exec_module(fuzz)
 
 
 def test_no_reader_trips_over_damaged_files(tmp_path):

@@ -1,9 +1,9 @@
 """The paper's document: tables pasted between markers, figures beside it, and no pictures of people."""
 
-import importlib.util
 import json
 from pathlib import Path
 
+import paste_reproduction
 from PIL import Image
 
 from featureblend.paper.claims import CLAIMS
@@ -11,9 +11,6 @@ from featureblend.paper.plan import every_preset, figures_named
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "paper" / "verdicts.md"
-spec = importlib.util.spec_from_file_location("paste_reproduction", ROOT / "tools" / "paste_reproduction.py")
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 
 def reproduction(folder, ran_on="300 faces, drawn by featureblend"):
@@ -36,7 +33,7 @@ def reproduction(folder, ran_on="300 faces, drawn by featureblend"):
 def test_tables_and_figures_are_pasted_and_the_rest_stays(tmp_path):
     document = tmp_path / "README.md"
     document.write_text(DOCUMENT.read_text(encoding="utf-8"), encoding="utf-8")
-    tool.main([reproduction(tmp_path / "out"), str(document)])
+    paste_reproduction.main([reproduction(tmp_path / "out"), str(document)])
     text = document.read_text(encoding="utf-8")
     assert "| It is so. |  | **refuted** | 1 and 2 | – |  |  |" in text
     assert "| pixel | 0.050 | – | – | – | – | – | – |" in text
@@ -46,14 +43,14 @@ def test_tables_and_figures_are_pasted_and_the_rest_stays(tmp_path):
     assert {path.name for path in tmp_path.glob("figure-*")} == {"figure-1-pictures.jpg", "figure-1-psnr.png"}
     results = tmp_path / "out" / "results.json"
     results.write_text(results.read_text().replace("patch_kid", "kid"))  # as earlier versions wrote it
-    tool.main([str(tmp_path / "out"), str(document)])
+    paste_reproduction.main([str(tmp_path / "out"), str(document)])
     assert document.read_text(encoding="utf-8") == text
 
 
 def test_of_people_only_plots_are_put_there(tmp_path):
     document = tmp_path / "README.md"
     document.write_text(DOCUMENT.read_text(encoding="utf-8"), encoding="utf-8")
-    tool.main([reproduction(tmp_path / "out", "300 train faces from faces.tar"), str(document)])
+    paste_reproduction.main([reproduction(tmp_path / "out", "300 train faces from faces.tar"), str(document)])
     assert [path.name for path in tmp_path.glob("figure-*")] == ["figure-1-psnr.png"]
 
 

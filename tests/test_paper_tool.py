@@ -1,17 +1,12 @@
 """tools/train_paper.py on a toy plan: what is carried home is taken up again."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 import torch
+import train_paper
 
 from featureblend.training.state import RunFolder
-
-spec = importlib.util.spec_from_file_location("train_paper", Path(__file__).parents[1] / "tools" / "train_paper.py")
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 WORDS = ("--scale", "quick", "--only", "1", "--images", "16", "--jobs", "1", "--minutes", "60")
 
@@ -21,7 +16,7 @@ def carried(tmp_path_factory):
     out = tmp_path_factory.mktemp("gpu") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("featureblend.paper.faces.QUICK", {"train": 24, "validation": 8, "test": 8})
-        tool.main([*WORDS, "--out", str(out), "--megabytes", "0.5", "--files", "8"])
+        train_paper.main([*WORDS, "--out", str(out), "--megabytes", "0.5", "--files", "8"])
     return out
 
 
@@ -29,7 +24,7 @@ def test_files_are_small_and_hold_the_runs(carried, tmp_path):
     files = list(carried.glob("runs-*.bin"))
     assert 1 < len(files) <= 8
     assert all(file.stat().st_size <= 2**19 for file in files)
-    tool.main(["--join", str(carried), "--runs", str(tmp_path)])
+    train_paper.main(["--join", str(carried), "--runs", str(tmp_path)])
     work = carried.with_name("out-work") / "runs"
     for name in json.loads((carried / "results.json").read_text())["runs"]:
         came, was = RunFolder(tmp_path / name), RunFolder(work / name)
@@ -43,7 +38,7 @@ def test_files_are_small_and_hold_the_runs(carried, tmp_path):
 def test_the_next_time_goes_on(carried, tmp_path, monkeypatch):
     monkeypatch.setattr("featureblend.paper.faces.QUICK", {"train": 24, "validation": 8, "test": 8})
     words = [word if word != "16" else "24" for word in WORDS]
-    tool.main([*words, "--out", str(tmp_path / "out"), "--back", str(carried)])
+    train_paper.main([*words, "--out", str(tmp_path / "out"), "--back", str(carried)])
     history = RunFolder(tmp_path / "out-work" / "runs" / "paper-vae").history()
     assert [line["images"] for line in history] == [8, 16, 24]
 
@@ -51,7 +46,7 @@ def test_the_next_time_goes_on(carried, tmp_path, monkeypatch):
 def test_weights_without_room_are_named(carried, tmp_path):
     work = carried.with_name("out-work") / "runs"
     names = ["paper-vae-published", "paper-vae"]
-    assert tool.pack(tmp_path, work, names, 1, 1 << 16) == names
-    tool.main(["--join", str(tmp_path), "--runs", str(tmp_path / "runs")])
+    assert train_paper.pack(tmp_path, work, names, 1, 1 << 16) == names
+    train_paper.main(["--join", str(tmp_path), "--runs", str(tmp_path / "runs")])
     assert RunFolder(tmp_path / "runs" / "paper-vae").history()
     assert not RunFolder(tmp_path / "runs" / "paper-vae").checkpoint.exists()

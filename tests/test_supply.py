@@ -1,24 +1,15 @@
 """What is passed on: licences of all files and packages, and the contents of wheel and sdist."""
 
-import importlib.util
 from importlib import metadata
 from pathlib import Path
 
+import check_dist
+import licences
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 pytestmark = pytest.mark.extras
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-licences = tool("licences")
 
 
 def test_everything_that_ships_or_is_needed_may_be_passed_on():
@@ -95,5 +86,4 @@ def test_what_the_plain_install_needs_is_pinned_by_hash():
 
 def test_wheel_and_sdist_hold_the_package(tmp_path):
     """The short form of `make dist`."""
-    check = tool("check_dist")
-    assert check.missing(*check.built(tmp_path)) == []
+    assert check_dist.missing(*check_dist.built(tmp_path)) == []

@@ -1,7 +1,6 @@
 """Blends that a teacher shows: the network, the objective, triplets from files and from a generator, whole runs."""
 
 import dataclasses
-import importlib.util
 import io
 import json
 import subprocess
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import trace_generator
+import train_taught
 from PIL import Image
 from short_runs import same
 from training_faces import HIERARCHICAL, TAUGHT, TOY, faces, triplets
@@ -515,7 +516,7 @@ def test_the_command_needs_nothing_but_torch_accelerate_pillow_and_opencv(tmp_pa
         path.name for path in (tmp_path / "out").iterdir()
     }
     averaged = RunFolder(tmp_path / "run").load()["ema"]
-    tool("train_taught").main(["--join", str(tmp_path / "out"), "--run", str(tmp_path / "joined")])
+    train_taught.main(["--join", str(tmp_path / "out"), "--run", str(tmp_path / "joined")])
     joined = RunFolder(tmp_path / "joined")
     assert joined.load()["clock"] == RunFolder(tmp_path / "run").load()["clock"]
     trainer = Trainer(joined.experiment(), faces(), generator=drawer)
@@ -524,16 +525,9 @@ def test_the_command_needs_nothing_but_torch_accelerate_pillow_and_opencv(tmp_pa
         torch.testing.assert_close(value, averaged[name], atol=1e-4, rtol=1e-3)
 
 
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_weights_are_written_in_small_files(tmp_path):
     weights = {f"layer{number}": torch.randn(10_000, generator=seeded(number)) for number in range(7)}
-    paths = tool("train_taught").write_weights(weights, tmp_path, largest=80_000)
+    paths = train_taught.write_weights(weights, tmp_path, largest=80_000)
     assert len(paths) == 3
     assert all(path.stat().st_size <= 80_000 for path in paths)
     joined = {}
@@ -545,21 +539,22 @@ def test_weights_are_written_in_small_files(tmp_path):
 
 
 def test_the_plan_is_for_as_many_images_as_the_minutes_are_enough_for(tmp_path, drawer, monkeypatch):
-    command = tool("train_taught")
-    assert command.measured(TAUGHT, faces(), None, drawer, steps=1) > 0
-    monkeypatch.setattr(command, "measured", lambda *words: 1000.0)
-    monkeypatch.setattr(command.FaceSet, "read", lambda path: faces())
+    assert train_taught.measured(TAUGHT, faces(), None, drawer, steps=1) > 0
+    monkeypatch.setattr(train_taught, "measured", lambda *words: 1000.0)
+    monkeypatch.setattr(train_taught.FaceSet, "read", lambda path: faces())
     told = []
-    monkeypatch.setattr(command, "train", lambda experiment, *words, **settings: told.append((experiment, settings)))
-    monkeypatch.setattr(command, "finish", lambda out, run: None)
+    monkeypatch.setattr(
+        train_taught, "train", lambda experiment, *words, **settings: told.append((experiment, settings))
+    )
+    monkeypatch.setattr(train_taught, "finish", lambda out, run: None)
     words = ["--data", "faces.tar", "--generator", str(drawer), "--out", str(tmp_path / "out"), "--minutes", "2"]
-    command.main(words)
+    train_taught.main(words)
     (experiment, settings) = told.pop()
     assert experiment.images % 256 == 0
     assert 0.8 * 85_000 < experiment.images <= 0.85 * 120_000
     assert experiment.warmup == experiment.images // 20
     assert 1.8 < settings["minutes"] <= 2
-    command.main([*words, "--set", "images=5120"])
+    train_taught.main([*words, "--set", "images=5120"])
     assert told.pop()[0].images == 5120
 
 
@@ -590,7 +585,7 @@ def test_an_openvino_graph_runs_in_torch():
     add(17, "Reshape", [(12, 2), (16, 2)])
     add(18, "Result", [(17, 2)])
     xml = f"<net><layers>{''.join(layers)}</layers><edges>{''.join(edges)}</edges></net>"
-    network = tool("trace_generator").OpenVino(xml.encode(), blob)
+    network = trace_generator.OpenVino(xml.encode(), blob)
     for count in (1, 4):
         given = np.random.default_rng(count).normal(size=(count, 2)).astype(np.float32)
         linear = given @ weight.T + bias

@@ -2,13 +2,12 @@
 
 import asyncio
 import base64
-import importlib.util
 import json
 import socket
-import sys
 from pathlib import Path
 
 import httpx
+import load
 import pytest
 
 from featureblend.errors import FeatureblendError
@@ -18,11 +17,6 @@ from featureblend.web.server import serve
 
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.extras
-
-spec = importlib.util.spec_from_file_location("load", Path(__file__).parents[1] / "tools" / "load.py")
-load = importlib.util.module_from_spec(spec)
-sys.modules["load"] = load  # where its dataclasses look for their types
-spec.loader.exec_module(load)
 
 
 async def page(scope, receive, send):

@@ -1,14 +1,13 @@
 """What the web page does, without a page: the table, the sentences, the figures of the model, and the command."""
 
 import hashlib
-import importlib.util
 import json
 import shutil
 import socket
-from pathlib import Path
 
 import numpy as np
 import pytest
+import record_quality
 from example_photos import small_example
 from PIL import Image
 
@@ -26,12 +25,6 @@ from featureblend.web.quality import SHOWN, read_quality
 from featureblend.web.studio import MAX_PHOTOS, PREVIEW, Look, Studio
 
 pytestmark = pytest.mark.usefixtures("model_sized")
-
-spec = importlib.util.spec_from_file_location(
-    "record_quality", Path(__file__).parents[1] / "tools" / "record_quality.py"
-)
-recording = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(recording)
 
 NAMES = ("first.jpg", "second.jpg", "third.jpg")
 
@@ -161,7 +154,7 @@ def test_figures_go_into_the_model_folder_and_onto_the_page(tmp_path, studio):
     assert read_quality(folder) is None
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text(metrics_of(studio.blender.config.identity))
-    assert recording.record_quality(metrics, folder) == folder / "evaluation.json"
+    assert record_quality.record_quality(metrics, folder) == folder / "evaluation.json"
     quality = read_quality(folder)
     assert [row.method for row in quality.rows] == ["latent", "pixel", "real"]
     assert [column.name for column in quality.columns] == list(SHOWN)
@@ -187,10 +180,10 @@ def test_figures_of_another_model_are_refused(tmp_path):
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text(metrics_of("0123456789ab"))
     with pytest.raises(FeatureblendError, match="measured the model 0123456789ab"):
-        recording.record_quality(metrics, find_model())
+        record_quality.record_quality(metrics, find_model())
     metrics.write_text("{}")
     with pytest.raises(FeatureblendError, match=r"is no metrics\.jsonl"):
-        recording.record_quality(metrics, find_model())
+        record_quality.record_quality(metrics, find_model())
 
 
 def refusal(capsys, *words):
