@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import jinja2  # noqa: F401  (files that evaluate are no tests of the plain install)
@@ -34,9 +35,12 @@ def make_faces(count=PEOPLE):
     )
 
 
-def run(faces, out, methods=("latent", "pixel", "morph"), protocol=TINY, jobs=1, **options):
-    """Evaluate without a progress bar, and with no other networks than are given: what is installed takes its time."""
-    with patch("featureblend.evaluation.learned.installed_weights", lambda name: ""):
+def run(faces, out, methods=("latent", "pixel", "morph"), protocol=TINY, jobs=1, plots=False, **options):
+    """Evaluate without a progress bar, and without what takes its time unless it is asked for: networks and plots."""
+    with ExitStack() as patches:
+        patches.enter_context(patch("featureblend.evaluation.learned.installed_weights", lambda name: ""))
+        if not plots:
+            patches.enter_context(patch("featureblend.evaluation.report.box_plot", lambda title, scores: b"<svg/>"))
         return evaluate(faces, out, protocol, methods=methods, jobs=jobs, quiet=True, **options)
 
 

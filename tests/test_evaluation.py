@@ -37,7 +37,7 @@ def faces():
 @pytest.fixture(scope="module")
 def finished(faces, tmp_path_factory):
     out = tmp_path_factory.mktemp("evaluation")
-    run(faces, out, METHODS)
+    run(faces, out, METHODS, plots=True)
     return out
 
 
@@ -111,7 +111,7 @@ def test_the_report_holds_all_of_itself(finished):
 
 
 def test_processes_change_no_byte(faces, finished, tmp_path):
-    run(faces, tmp_path, METHODS, jobs=2)
+    run(faces, tmp_path, METHODS, jobs=2, plots=True)
     for name in ("metrics.jsonl", "report.html"):
         assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["methods", "metrics.jsonl", "report.html"]
@@ -120,7 +120,7 @@ def test_processes_change_no_byte(faces, finished, tmp_path):
 def test_only_a_further_method_is_measured(faces, finished, tmp_path, asked):
     """What is done is not measured again; and alone a method has the figures that it has among others."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    run(faces, tmp_path, METHODS)
+    run(faces, tmp_path, METHODS, plots=True)
     assert not asked
     assert (tmp_path / "report.html").read_bytes() == (finished / "report.html").read_bytes()
     (tmp_path / "methods" / "latent-unwarped.json").unlink()

@@ -186,9 +186,13 @@ def box_plot(title: str, scores: Mapping[str, Sequence[float]]) -> bytes:
         {"label": name, **dict(zip(places, np.percentile(values, [*places.values()]), strict=True))}
         for name, values in scores.items()
     ]
-    # A figure of its own, not pyplot's: a caller's notebook keeps its backend.
-    figure = Figure(figsize=(4, 0.2 + 0.2 * len(boxes)))
-    axis = figure.add_axes((0, 0, 1, 1))  # labels stand outside; a layout that is solved for differs in the last digits
+    # A figure of its own, not pyplot's: a caller's notebook keeps its backend. The room for labels is reckoned, since
+    # to solve for it takes a second drawing and differs in the last digits.
+    left, right, above, below = 0.1 + 0.065 * max(map(len, scores)), 0.2, 0.25, 0.25
+    width, height = 4.0, 0.2 * (1 + len(boxes))
+    figure = Figure(figsize=(left + width + right, above + height + below))
+    whole = figure.get_size_inches()
+    axis = figure.add_axes((left / whole[0], below / whole[1], width / whole[0], height / whole[1]))
     axis.bxp(
         boxes,
         orientation="horizontal",
@@ -208,5 +212,5 @@ def box_plot(title: str, scores: Mapping[str, Sequence[float]]) -> bytes:
     axis.spines[:].set_visible(False)
     stream = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "featureblend"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None}, bbox_inches="tight", pad_inches=0.05)
+        figure.savefig(stream, format="svg", metadata={"Date": None})
     return stream.getvalue()
