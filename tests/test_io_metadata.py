@@ -130,6 +130,8 @@ def test_video_entries_survive_an_mp4(tmp_path):
         assert IPTC + "trainedAlgorithmicMedia" in container.metadata["comment"]
         assert "Synthetic" in container.metadata["description"]
     assert video_entries(None) == {}
+    path.write_bytes(path.read_bytes().replace(b"Synthetic", b"Synth\xe9tic"))  # Latin-1, as old programs write
+    assert read_recipe(path) == RECIPE
     (tmp_path / "b.mp4").write_bytes(b"no video")
     with pytest.raises(FeatureblendError, match=r"b\.mp4: the file is damaged or no video"):
         read_recipe(tmp_path / "b.mp4")

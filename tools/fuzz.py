@@ -295,13 +295,15 @@ def readers(folder: Path) -> dict[str, Callable[[], Reader]]:
             path, _, body = data.partition(b"\n")
             shown = "/" + path.decode("latin-1").lstrip("/")
             if path.isdigit():
-                with suppress(ValueError):
+                try:
                     values = json.loads(body)
-                    try:
-                        asyncio.run(called(int(path[:9]), values if isinstance(values, list) else [values]))
-                    except Exception as error:  # Gradio refuses values in many ways; ours are told on the page
-                        if any("featureblend" in one for one in _frames(error)):
-                            raise
+                except (ValueError, RecursionError):  # no JSON, or nested too deep
+                    return
+                try:
+                    asyncio.run(called(int(path[:9]), values if isinstance(values, list) else [values]))
+                except Exception as error:  # Gradio refuses values in many ways; ours are told on the page
+                    if any("featureblend" in one for one in _frames(error)):
+                        raise
             elif shown.partition("?")[0] != "/":  # whose template wants a server that was started
                 with suppress(httpx.InvalidURL, UnicodeError):
                     asyncio.run(asked(shown, body))

@@ -319,7 +319,7 @@ def _video_comment(path: Path) -> str | None:
     except ImportError as error:
         raise FeatureblendError(f"{path} is a video, which needs the package av: pip install av") from error
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), metadata_errors="replace") as container:  # other programs write other encodings
             return {key.lower(): value for key, value in container.metadata.items()}.get("comment")
     except av.FFmpegError as error:
         raise FeatureblendError(f"cannot read {path}: the file is damaged or no video") from error
