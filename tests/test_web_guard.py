@@ -40,7 +40,9 @@ def ask(guard, path="/", method="GET", **options):
 
 @pytest.fixture
 def guard(tmp_path):
-    return Guard(page, "127.0.0.1", tmp_path)
+    from starlette.middleware.errors import ServerErrorMiddleware
+
+    return Guard(ServerErrorMiddleware(page), "127.0.0.1", tmp_path)  # as all of Gradio is
 
 
 @pytest.mark.parametrize(

@@ -140,20 +140,24 @@ class Guard:
         if refused:
             await _answer(send, *refused)
             return
-        started = False
+        started = failed = False
 
         async def noted(message: Any) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+            nonlocal started, failed
+            failed = failed or message.get("status") == 500
+            if not failed:  # starlette says "Internal Server Error" before it raises what was wrong
+                started = True
+                await send(message)
 
+        answer: tuple[int, str, tuple[bytes, bytes] | None] = (400, "the request makes no sense", None)
         self.open[client] += 1
         try:
             await self.app(scope, self._counted(scope, receive), noted)
+            if failed:
+                await _answer(send, *answer)
         except Exception as error:  # Gradio trips over what the page never sends, such as an unknown handler
             if started:
                 raise
-            answer = (400, "the request makes no sense", None)
             if not isinstance(error, _TooMuch) and type(error).__name__ != "ClientDisconnect":  # starlette's
                 logging.getLogger(__name__).warning("a request made no sense: %s", type(error).__name__)
             await _answer(send, *(error.answer if isinstance(error, _TooMuch) else answer))
