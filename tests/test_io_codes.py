@@ -82,6 +82,19 @@ def _pickled_inside(path):
     np.savez(path, format=np.int64(1), latent=values, model="a", name="b")
 
 
+def _encrypted(path):
+    np.savez(path, format=np.int64(1))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+
+
+def _no_array(path):
+    np.savez(path, format=np.int64(1))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("latent.npy", b"no array")
+
+
 @pytest.mark.parametrize(
     ("write", "said"),
     [
@@ -89,6 +102,8 @@ def _pickled_inside(path):
         (lambda path: path.write_bytes(b"PK\x03\x04 cut short"), "not a code"),
         (_pickled, "not a code"),
         (_pickled_inside, "not a code"),
+        (_encrypted, "encrypted"),
+        (_no_array, "not a code"),
         (lambda path: np.savez(path, x=np.zeros(3)), "format is missing"),
         (lambda path: np.savez(path, format=np.int64(1), model="a", name=""), "latent is missing"),
         (lambda path: np.savez(path, format=np.int64(9), latent=np.zeros(3, np.float32)), "format 9 is not known"),
