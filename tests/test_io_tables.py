@@ -20,14 +20,14 @@ from featureblend.edit.average import average, read_weights
 from featureblend.edit.batch import BatchSettings, finished_lines, read_rows, run_batch
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
-from featureblend.io.tables import check_choice, flag, number, parse_numbers, read_table, whole, write_table
+from featureblend.io.tables import as_on_disk, check_choice, flag, number, parse_numbers, read_table, whole, write_table
 from featureblend.model.folder import find_model
 
-ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be")
 
 
 def write(path, text, encoding):
-    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""  # as Excel writes it
+    mark = "\ufeff" if encoding.endswith(("-le", "-be")) else ""  # as Excel writes it
     path.write_bytes((mark + text).encode(encoding))
 
 
@@ -85,6 +85,7 @@ def test_numbers_as_people_write_them():
         **{"0.25,0.75": [0.25, 0.75], "0,25 0,75": [0.25, 0.75], "25 % 75 %": [0.25, 0.75], "25%,75%": [0.25, 0.75]},
         **{"1;3": [1, 3], "1:3": [1, 3], "1,2,3": [1, 2, 3], "0.5, 0.5": [0.5, 0.5], "0,5;0,5": [0.5, 0.5]},
         **{"-,5 +1,5": [-0.5, 1.5], "\N{MINUS SIGN}1 2": [-1, 2], " 7 ": [7], "1,5%  2": [0.015, 2]},
+        "1,2,3 4": [1, 2, 3, 4],
     }.items():
         assert parse_numbers(text, "weights") == due, text
     for wrong in ("0,5", "a 1", "", "%"):
@@ -119,6 +120,22 @@ def test_excels_own_hint(tmp_path):
             read_weights(tmp_path / "x.csv")
 
 
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("photo", ["photo"]),
+        ('"a;b",c', ["a;b", "c"]),
+        ('"a,b";"c"', ["a,b", "c"]),
+        ("aXb", ["aXb"]),
+        ("sep=\na\tb", ["a", "b"]),
+        ("sep=X\naXb", ["a", "b"]),
+    ],
+)
+def test_what_parts_cells(tmp_path, text, cells):
+    (tmp_path / "x.csv").write_text(text)
+    assert [row for _, row in read_table(tmp_path / "x.csv")] == [cells]
+
+
 def test_a_quote_that_is_never_closed_is_refused(tmp_path):
     (tmp_path / "x.csv").write_text('a,b\n"ana.png,ben.jpg\n')
     with pytest.raises(FeatureblendError, match=r"cannot read .*x\.csv: line 2"):
@@ -140,6 +157,7 @@ def test_an_accent_may_be_written_either_way(place, blender, on_disk, in_list):
     (place / "p.csv").write_text(f"a,b\n{listed},{folder}/b.png\n", "utf-8")
     [row] = read_rows("p.csv")
     assert row.photos == (Path(folder, name), Path(folder, "b.png"))
+    assert as_on_disk(place / listed) == place / folder / name
     (place / "w.csv").write_text(f"{Path(listed).name},1\nb.png,3\n", "utf-8")
     made = average(place / folder, weights="w.csv", method="pixel", blender=blender)
     assert made.recipe["weights"] == [0.75, 0.25] if made.used[0] == "b.png" else [0.25, 0.75]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure by skin tone, sex and age: detection, landmarks, reconstruction, restoration, warnings, the skin of blends.
+"""Measure by skin tone, sex and age: detection, landmarks, reconstruction, restoration, warnings, blends.
 
 ``python tools/fairness.py portraits`` takes a folder of portraits with a ``people.csv`` of columns file, sex and age,
 and prints a table for the model card. Skin tone is measured: the individual typology angle (ITA; Chardon et al. 1991)
@@ -26,6 +26,7 @@ from featureblend.blend.quality import photo_warnings
 from featureblend.errors import FeatureblendError
 from featureblend.faces.landmarks import LEFT_EYE, MIRRORED, RIGHT_EYE
 from featureblend.faces.masks import hull_mask
+from featureblend.faces.recognizers import RECOGNIZERS, Recognizer, open_recognizer
 from featureblend.io.image import load_image
 from featureblend.io.photo_warnings import MONOCHROME
 from featureblend.metrics.scores import psnr
@@ -44,6 +45,8 @@ COLUMNS: dict[str, tuple[str, Callable[[np.ndarray], float], str]] = {
     "covered": ("warned of glasses, hat or open mouth, %", lambda found: 100 * found.mean(), ".0f"),
     "beyond": ("blend's skin beyond its parents' chroma", np.mean, ".2f"),
     "shade": ("blend's skin off the mean shade, L", np.mean, ".2f"),
+    "dlib": ("blend's distance to the less like parent, dlib (one person: up to 0.6)", np.mean, ".2f"),
+    "sface": ("the same, SFace (up to 1.13)", np.mean, ".2f"),
 }
 POOR = (quality.HALF_DARK, quality.OUT_OF_FOCUS, quality.LIGHT_RESTORED, quality.TEXTURE_RESTORED, MONOCHROME)
 COVERING = (*quality.COVERED.values(), quality.OPEN_MOUTH)
@@ -89,14 +92,19 @@ def measured(path: Path, blender: Blender) -> tuple[dict[str, Any], Any]:
     return found, face
 
 
-def blended(first: Any, second: Any, blender: Blender) -> dict[str, float]:
-    """How the skin of an even blend compares with its parents': shade, and how far its chroma lies beyond theirs."""
+def blended(first: Any, second: Any, blender: Blender, recognizers: Sequence[Recognizer]) -> dict[str, float]:
+    """How an even blend compares with its parents: its shade, its chroma beyond theirs, and whose face it is."""
     made = np.asarray(blender.blend_faces([first, second], measures="none", size="model").image.convert("RGB"))
     points = (first.landmarks + second.landmarks) / 2
     skin = skin_colour(made, points)
     parents = np.array([skin_colour(one.restored, one.landmarks) for one in (first, second)])
     beyond = np.maximum(parents.min(0) - skin, skin - parents.max(0)).clip(0)[1:]
-    return {"beyond": float(np.linalg.norm(beyond)), "shade": float(abs(skin[0] - parents[:, 0].mean()))}
+    found = {"beyond": float(np.linalg.norm(beyond)), "shade": float(abs(skin[0] - parents[:, 0].mean()))}
+    for one in recognizers:
+        own = one.embedding(made, points)
+        others = [one.embedding(face.restored, face.landmarks) for face in (first, second)]
+        found[one.name] = float(max(np.linalg.norm(own - other) for other in others))
+    return found
 
 
 def table(people: Sequence[dict[str, Any]], kinds: Sequence[str]) -> str:
@@ -124,6 +132,7 @@ def main() -> int:
     with open(options.folder / "people.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))[: options.limit]
     blender, people, faces = Blender.from_pretrained(), [], []
+    recognizers = [open_recognizer(name) for name in RECOGNIZERS]
     for row in tqdm(rows):
         found, face = measured(options.folder / row["file"], blender)
         person = {"file": row["file"], "sex": row["sex"], "age": group(float(row["age"]), AGES), **found}
@@ -137,7 +146,7 @@ def main() -> int:
         like = (one for one in others if all(people[one].get(key) == person.get(key, "") for key in ("sex", "skin")))
         other = next(like, None)
         if other is not None:
-            person |= blended(faces[place], faces[other], blender)
+            person |= blended(faces[place], faces[other], blender, recognizers)
     if options.json:
         options.json.write_text(json.dumps(people, indent=1, default=float), encoding="utf-8")
     print(table(people, ("skin", "sex", "age")))

@@ -45,6 +45,16 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "training/losses/adversarial": ("training_losses",),
     "metrics/scores": ("metrics_scores",),
     "io/tables": ("io_tables",),
+    "metrics/skin": ("metrics_scores",),
+    "metrics/mirror": ("metrics_scores",),
+    "metrics/spectrum": ("metrics_scores",),
+    "metrics/measures": ("metrics_measures",),
+    "metrics/paths": ("metrics_paths",),
+    "metrics/distance": ("metrics_paths",),
+    "metrics/intervals": ("metrics_sets",),
+    "metrics/variety": ("metrics_sets",),
+    "metrics/distributions": ("metrics_sets",),
+    "metrics/critic": ("metrics_sets",),
 }
 """Modules, and the files of tests that are to find their faults."""
 
@@ -90,6 +100,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "open(temporary, 'w', newline='', encoding='utf-8', errors='surrogateescape') -> "
         "open(temporary, 'w', encoding='utf-8', errors='surrogateescape')": "line breaks are those of Linux",
         "encoding == 'utf-8' -> encoding != 'utf-8'": WORDS,
+        "encoding == 'utf-8' -> encoding == 'utf-8X'": WORDS,
+        "'a finite number' if math.isinf(most) else f'a number from {least:g} to {most:g}' -> 'a finite numberX' if "
+        "math.isinf(most) else f'a number from {least:g} to {most:g}'": WORDS,
+        """re.sub('"[^"]*"', '', line) -> re.sub('"[^"]*"', 'X', line)""": "neither parts cells",
         "'UTF-8 text' if encoding == 'utf-8' else f'the {encoding.upper()} text that its first bytes promise' -> "
         "'UTF-8 textX' if encoding == 'utf-8' else f'the {encoding.upper()} text that its first bytes promise'": WORDS,
     },

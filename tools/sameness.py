@@ -3,8 +3,9 @@
 
 Conditions are 2 and 8 threads, numpy and OpenCV without AVX-512, and without AVX2 as well, and every Python that
 ``--python`` names: one whose environment has other versions of what the package needs, or an emulator with a Python
-after it, such as ``--python "qemu-x86_64 -cpu Haswell python"``. ONNX Runtime asks the processor what it can do, and
-has no switch.
+after it. ONNX Runtime asks the processor what it can do, and has no switch: ``--python "qemu-x86_64 -cpu Haswell
+.venv/bin/python" --only qemu --every 4`` shows it a processor without AVX-512, for every fourth blend, since that
+takes long.
 
 ``python tools/sameness.py --python old/bin/python new/bin/python`` prints a table; it ends with 1 where values differ
 by more than `LARGEST`.
@@ -39,8 +40,8 @@ NO_AVX2 = {
 """Names of instruction sets, as older and newer versions have them."""
 
 
-def blends(threads: int) -> list[np.ndarray]:
-    """Ten pairs at the model's size; ten more by other methods, sizes, weights and backgrounds."""
+def blends(threads: int, every: int = 1) -> list[np.ndarray]:
+    """Ten pairs at the model's size; ten more by other methods, sizes, weights and backgrounds; or every so many."""
     import cv2
 
     from featureblend.blend.blender import Blender
@@ -59,13 +60,13 @@ def blends(threads: int) -> list[np.ndarray]:
     ways += [([0, 1, 2, 3, 4], [1, 1, 1, 1, 1], {})]
     return [
         np.asarray(blender.blend([photos[one] for one in which], weights, measures="none", **how).image.convert("RGB"))
-        for which, weights, how in ways
+        for which, weights, how in ways[::every]
     ]
 
 
-def made(python: str, threads: int, out: Path, settings: dict[str, str]) -> list[np.ndarray]:
+def made(python: str, threads: int, out: Path, settings: dict[str, str], every: int) -> list[np.ndarray]:
     """The blends of another process."""
-    command = [*shlex.split(python), __file__, "--make", str(out), "--threads", str(threads)]
+    command = [*shlex.split(python), __file__, "--make", str(out), "--threads", str(threads), "--every", str(every)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT / "src"), **settings}
     subprocess.run(command, check=True, env=environment)
     with np.load(out) as stored:
@@ -89,11 +90,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", nargs="+", default=[], help="other Pythons; featureblend is imported from here")
     parser.add_argument("--only", default="", help="conditions whose names hold this word")
+    parser.add_argument("--every", type=int, default=1, help="make every so many of the twenty")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
-        np.savez(options.make, *blends(options.threads))
+        np.savez(options.make, *blends(options.threads, options.every))
         return 0
     conditions: list[tuple[str, str, int, dict[str, str]]]
     conditions = [(f"{threads} threads", sys.executable, threads, {}) for threads in (2, 8)]
@@ -104,11 +106,11 @@ def main() -> int:
     largest = 0
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "blends.npz")
-        due = made(sys.executable, 1, out, {})
+        due = made(sys.executable, 1, out, {}, options.every)
         columns = ("condition", "the same bytes", "largest difference of 255", "values that differ", "mean difference")
         print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
         for name, python, threads, settings in conditions:
-            line, found = row(name, made(python, threads, out, settings), due)
+            line, found = row(name, made(python, threads, out, settings, options.every), due)
             print(line, flush=True)
             largest = max(largest, found)
     return int(largest > LARGEST)
