@@ -1,12 +1,14 @@
 """What each process of tests/test_training_processes.py runs: a short run, then one that its slice of time ends.
 
-A worker is killed in the middle of the first, which the next start of the script goes on with.
+A process is killed in the middle of the first, which then goes on.
 """
 
 import dataclasses
 import os
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +21,8 @@ from featureblend.training.dataset import FaceSet
 from featureblend.training.experiment import LossWeights, Phase
 from featureblend.training.presets import preset
 from featureblend.training.trainer import Trainer
+
+RANK = int(os.environ.get("RANK", "0"))
 
 EXPERIMENT = dataclasses.replace(
     preset("toy"),
@@ -46,7 +50,7 @@ EXPERIMENT = dataclasses.replace(
     learning_rate=1e-5,
     discriminator_learning_rate=1e-5,
     warmup=0,
-    images=16 * 6,
+    images=16 * 5,
 )
 
 
@@ -58,14 +62,18 @@ def faces():
 
 
 class Killed(Trainer):
-    """The second process is killed in its fourth step, once."""
+    """The second process is killed in its fourth step."""
 
     def step(self):
-        killed = Path(sys.argv[1]) / "killed"
-        if self.rank == 1 and self.clock.step == 3 and not killed.exists():
-            killed.touch()
+        if self.rank == 1 and self.clock.step == 3:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().step()
+
+
+def write_text(path, text):
+    """Whole or not at all."""
+    path.with_suffix(".part").write_text(text)
+    path.with_suffix(".part").rename(path)
 
 
 def main(out):
@@ -73,15 +81,28 @@ def main(out):
     loop.draw_curves = lambda history, path: None
     loop.TICK_SECONDS, loop.AGREE_SECONDS = -1, 0.0  # a line a step
     loop.SAVE_SECONDS = -1.0  # and a checkpoint
-    loop.Trainer = Killed
+    if not (child := os.fork()):  # what is killed has imported what goes on: that takes longer than the steps
+        loop.Trainer = Killed
+        loop.train(EXPERIMENT, faces(), out / "run", quiet=True)
+        os._exit(0)
+    ended = [out / f"ended-{rank}.txt" for rank in range(2)]
+    write_text(ended[RANK], str(os.waitpid(child, 0)[1]))
+    # As when all are started again: after all have ended, and with another place to meet at.
+    if RANK == 0:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            write_text(out / "port.txt", str(free.getsockname()[1]))
+    while not all(path.exists() for path in (*ended, out / "port.txt")):
+        time.sleep(0.05)
+    os.environ |= {"MASTER_PORT": (out / "port.txt").read_text(), "TORCHELASTIC_USE_AGENT_STORE": "False"}
     loop.train(EXPERIMENT, faces(), out / "run", resume=True, quiet=True)
-    loop.Trainer, loop.SAVE_SECONDS = Trainer, 240.0
+    loop.SAVE_SECONDS = 240.0
     # Run folders that are not the same one, as without a file system that all machines share.
     try:
-        loop.train(EXPERIMENT, faces(), out / ("run" if os.environ["RANK"] == "0" else "nothing"), resume=True)
+        loop.train(EXPERIMENT, faces(), out / ("run" if RANK == 0 else "nothing"), resume=True)
     except FeatureblendError as error:
-        (out / f"refused-{os.environ['RANK']}.txt").write_text(str(error))
-    loop.TICK_SECONDS, loop.AGREE_SECONDS = 1.0, 0.2
+        (out / f"refused-{RANK}.txt").write_text(str(error))
+    loop.TICK_SECONDS, loop.AGREE_SECONDS = 1.0, 0.4
     trainers, now = [], [0.0]
 
     class Kept(Trainer):
@@ -92,11 +113,12 @@ def main(out):
             trainers.append(self)
 
         def step(self):
-            now[0] += 0.1 * (1 + self.rank)
+            now[0] += 0.2 * (1 + self.rank)
             return super().step()
 
     loop.Trainer, loop.time = Kept, SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: now[0])
-    endless = dataclasses.replace(EXPERIMENT, images=10**9)
+    few = (Phase("reconstruct", "autoencoder"), Phase("discriminate", "discriminator"))
+    endless = dataclasses.replace(EXPERIMENT, images=10**9, phases=few)
     loop.train(endless, faces(), out / "slice", minutes=2 / 60, quiet=True)
     kept = trainers[0]
     state = {**{name: network.state_dict() for name, network in kept.networks.named().items()}, "step": kept.clock.step}
