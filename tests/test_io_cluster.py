@@ -55,7 +55,7 @@ def test_work_is_done_whoever_dies_or_hangs(tmp_path, two_workers, monkeypatch):
         taken.clear()
         some = run(work, (taken.append(number) or number for number in range(20, 40)))
         next(some)
-        assert len(taken) <= 5
+        assert len(taken) <= 7
         some.close()
         with pytest.raises(FeatureblendError, match=r"^eleven$"):
             list(run(work, [10, 11, 12]))
@@ -64,7 +64,7 @@ def test_work_is_done_whoever_dies_or_hangs(tmp_path, two_workers, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             found.extend(run(functools.partial(interrupting, os.getpid()), range(50)))
         assert found == list(range(len(found)))  # what was at work is finished
-        assert 4 <= len(found) <= 6
+        assert 4 <= len(found) <= 8
 
 
 def children(pid, name):

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import FeatureblendError
@@ -38,6 +38,9 @@ PATIENCE = 1.0
 
 AHEAD = 16
 """Results a worker that may wait for an earlier one."""
+
+DEPTH = 2
+"""Work that a worker is given at a time: the next waits where it is, so that no time goes by between the two."""
 
 GivenUp = Callable[..., Any]
 """Takes the arguments of work that is given up, and why, as ``reason``; gives what stands for its result."""
@@ -92,9 +95,9 @@ def ray_workers(
 ) -> Iterator[Run]:
     """Open the workers of a cluster for a `map`, as `featureblend.io.processes.processes` does on one machine.
 
-    Every worker is an actor: a process that is begun once and has one piece of work at a time, so that nothing heaps
-    up. Where a worker dies or hangs another takes its place, and its work is done again. All machines must see the
-    same files under the same names, and have this package.
+    Every worker is an actor: a process that is begun once, and does one piece of work while the next waits, so that
+    nothing heaps up. Where a worker dies or hangs another takes its place, and its work is done again. All machines
+    must see the same files under the same names, and have this package.
 
     Parameters
     ----------
@@ -193,19 +196,27 @@ class _Worker:
         return pickle.dumps(function(*arguments))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Task:
-    """What a worker is at."""
+    """What a worker is to do."""
 
     number: int = -1
     """The work's place in its `map`; -1 while the worker begins."""
     given: bytes = b""
     arguments: tuple[Any, ...] = ()
     attempt: int = 1
-    worker: Any = None
     since: float = 0.0
+    """When its turn came."""
     reason: str = "a worker died at it, perhaps for want of memory"
     """What to say should it be lost."""
+
+
+@dataclass(eq=False)
+class _Seat:
+    """A worker, and what it was given, in order: it is at the first."""
+
+    actor: Any
+    tasks: list[_Task] = field(default_factory=list)
 
 
 class _Workers:
@@ -216,20 +227,22 @@ class _Workers:
 
         self.ray, self.size, self.ordered, self.given_up = ray, size, ordered, given_up
         self.facts = [ray.put(fact) for fact in facts]
-        self.actor = ray.remote(_Worker).options(num_cpus=1)
-        self.idle: list[Any] = []
-        self.busy: dict[Any, _Task] = {}
+        # Of each call Ray would keep a record for its dashboard: 4 kB, for up to 100,000 calls.
+        self.actor = ray.remote(_Worker).options(num_cpus=1, enable_task_events=False)
+        self.seats: list[_Seat] = []
+        self.due: dict[Any, tuple[_Seat, _Task]] = {}
         for _ in range(size):
             self._begin()
 
     def _begin(self, attempt: int = 1) -> None:
-        worker: Any = self.actor.remote(*self.facts)
-        self.busy[worker.ready.remote()] = _Task(attempt=attempt, worker=worker)
+        seat = _Seat(self.actor.remote(*self.facts))
+        self.seats.append(seat)
+        self._put(_Task(attempt=attempt), seat, seat.actor.ready.remote())
 
     def end(self) -> None:
         """End all workers."""
-        for worker in [*self.idle, *(task.worker for task in self.busy.values())]:
-            self.ray.kill(worker)
+        for seat in self.seats:
+            self.ray.kill(seat.actor)
 
     def map(self, function: Callable[..., Any], *columns: Iterable[Any]) -> Iterator[Any]:
         """As the built-in; of the columns no more is read than the workers can take."""
@@ -241,12 +254,16 @@ class _Workers:
         stop: KeyboardInterrupt | None = None
         try:
             while True:
-                while stop is None and self.idle and (lost or (more and len(results) < AHEAD * self.size)):
+                while (
+                    stop is None
+                    and (lost or (more and len(results) < AHEAD * self.size))
+                    and (seat := self._free(1 if lost else DEPTH))
+                ):
                     task = lost.pop() if lost else next(fresh, None)
                     if task is None:
                         more = False
                     else:
-                        self._give(task)
+                        self._put(task, seat, seat.actor.call.remote(task.given))
                 while results and (due in results or not self.ordered):
                     yield results.pop(due if self.ordered else min(results))
                     due += 1
@@ -264,8 +281,9 @@ class _Workers:
                 if result is not None:
                     slowest = max(slowest, time.monotonic() - task.since)
                     results[task.number] = pickle.loads(result)
-                elif task.attempt < ATTEMPTS:
-                    lost.append(replace(task, attempt=task.attempt + 1, reason=_Task.reason))
+                elif task.attempt <= ATTEMPTS:
+                    task.reason = _Task.reason
+                    lost.append(task)
                 else:
                     results[task.number] = self._give_up(task)
         finally:
@@ -274,36 +292,51 @@ class _Workers:
         if stop is not None:
             raise stop
 
-    def _at_work(self) -> list[Any]:
-        return [ref for ref, task in self.busy.items() if task.number >= 0]
+    def _free(self, depth: int) -> _Seat | None:
+        """The worker that has least to do, if it has begun and that is less than so much work.
 
-    def _give(self, task: _Task) -> None:
-        task.worker, task.since = self.idle.pop(), time.monotonic()
-        self.busy[task.worker.call.remote(task.given)] = task
+        Work that was lost before is done alone: a worker that dies may take the result of its last work with it, so
+        that nobody knows which of two is to blame.
+        """
+        able = [seat for seat in self.seats if all(task.number >= 0 and task.attempt == 1 for task in seat.tasks)]
+        seat = min(able, key=lambda one: len(one.tasks), default=None)
+        return seat if seat is not None and len(seat.tasks) < depth else None
+
+    def _put(self, task: _Task, seat: _Seat, ref: Any) -> None:
+        task.since = time.monotonic()
+        seat.tasks.append(task)
+        self.due[ref] = (seat, task)
+
+    def _at_work(self) -> list[Any]:
+        return [ref for ref, (_, task) in self.due.items() if task.number >= 0]
 
     def _next(self, limit: float) -> tuple[_Task | None, bytes | None]:
         """Wait for any worker; give the work that it did and the result, None where the work was lost with it."""
-        for task in self.busy.values():
-            if task.number >= 0 and (took := time.monotonic() - task.since) > limit:
-                task.reason = f"it took more than {took:.0f} s"
-                self.ray.kill(task.worker)  # and so the wait finds it lost
-        ready, _ = self.ray.wait(list(self.busy), timeout=PATIENCE)
+        for seat in self.seats:
+            if seat.tasks and seat.tasks[0].number >= 0 and (took := time.monotonic() - seat.tasks[0].since) > limit:
+                seat.tasks[0].reason = f"it took more than {took:.0f} s"
+                self.ray.kill(seat.actor)  # and so the wait finds it lost
+        ready, _ = self.ray.wait(list(self.due), timeout=PATIENCE)
         if not ready:
             return None, None
-        task = self.busy.pop(ready[0])
+        seat, task = self.due.pop(ready[0])
+        seat.tasks.remove(task)
+        if seat.tasks:
+            seat.tasks[0].since = time.monotonic()
         begins = task.number < 0
         try:
             result = self.ray.get(ready[0])
         except self.ray.exceptions.RayTaskError as error:  # the work's own error; the worker lives
-            self.idle.append(task.worker)
             raise error.cause from error
         except self.ray.exceptions.RayError as error:
             if begins and task.attempt == ATTEMPTS:
                 why = (str(error).strip().splitlines() or ["it dies"])[-1].strip()
                 raise FeatureblendError(f"a worker of the cluster can't begin: {why}") from error
-            self._begin(task.attempt + 1 if begins else 1)
+            task.attempt += 1
+            if seat in self.seats:
+                self.seats.remove(seat)
+                self._begin(task.attempt if begins else 1)
             return (None, None) if begins else (task, None)
-        self.idle.append(task.worker)
         return (None, None) if begins else (task, result)
 
     def _give_up(self, task: _Task) -> Any:
@@ -316,4 +349,6 @@ class _Workers:
         """Wait for what an error, or a reader that went away, left at work: its workers are still needed."""
         if left := self._at_work():
             self.ray.wait(left, num_returns=len(left), timeout=SLOW)
-        self.idle += [self.busy.pop(ref).worker for ref in left]
+        for ref in left:
+            seat, task = self.due.pop(ref)
+            seat.tasks.remove(task)
