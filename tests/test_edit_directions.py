@@ -71,6 +71,11 @@ def test_what_is_no_direction_is_refused(blender, ends, direction, spoil, tmp_pa
         moved(blender, wrong[spoil], 1)
 
 
+def test_a_direction_is_no_photo(blender, direction):
+    with pytest.raises(FeatureblendError, match="to third is a difference"):
+        blender.blend([EXAMPLES / "first.jpg", direction])
+
+
 def test_the_command_writes_what_replay_makes_again(blender, direction, tmp_path, capsys):
     way = direction.save(tmp_path / "way.npz")
     out, photo = tmp_path / "out.png", str(EXAMPLES / "first.jpg")

@@ -252,8 +252,11 @@ class Blender:
             source = BlendOptions(surroundings=surroundings).source_index(len(latents))
             return self.networks.mixed(latents, shares, source)
 
-    def check_code(self, code: Code, position: int = 1) -> None:
-        """Raise `FeatureblendError` unless this model can decode that; `position` names what has no name."""
+    def check_code(self, code: Code, position: int = 1, difference: bool = False) -> None:
+        """Raise `FeatureblendError` unless it is a face's code, or a difference of such, of this model.
+
+        `position` names what has no name.
+        """
         if not isinstance(code, Code):
             raise FeatureblendError(f"expected a code, such as `encode` gives, not {type(code).__name__}")
         if code.model != self.config.identity or code.latent.shape != (self.config.latent_dim,):
@@ -261,6 +264,12 @@ class Blender:
                 f"{code.name or f'code {position}'} was encoded by model {code.model}, not by {self.config.name} "
                 f"({self.config.identity}): encode the photo again with this model"
             )
+        if code.landmarks is None:
+            return
+        of_face = bool(np.abs(code.landmarks.mean(axis=0)).max() > self.image_size / 4)
+        if of_face == difference:
+            kind, other = ("a face's code", "a difference of codes")[:: 1 if of_face else -1]
+            raise FeatureblendError(f"{code.name or f'code {position}'} is {kind}: expected {other}")
 
     def blend(
         self,

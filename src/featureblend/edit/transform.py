@@ -222,9 +222,7 @@ def transform_along(
     keep_surroundings = flag(keep_surroundings, "keep_surroundings")
     blender = given_or_bundled(blender)
     way = direction if isinstance(direction, Code) else Code.load(direction)
-    blender.check_code(way, 2)
-    if way.landmarks is not None and np.abs(way.landmarks.mean(axis=0)).max() > blender.image_size / 4:
-        raise FeatureblendError(f"{way.name or 'the direction'} is a face's code: expected a difference of codes")
+    blender.check_code(way, 2, difference=True)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
     size = named_size(size)
     side = output_side(size, blender.image_size, [own.native_size])

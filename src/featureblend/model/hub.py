@@ -170,10 +170,11 @@ def _safetensors(folder: Path, config: ModelConfig) -> bytes:
 
 @contextmanager
 def _asking(what: str) -> Iterator[None]:
-    """Turn what `huggingface_hub` raises into one line; it sends no telemetry."""
+    """Turn what `huggingface_hub` raises into one line; it sends no telemetry, and does not write of each retry."""
     require("hub", PACKAGE)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_UPDATE_CHECK", "1")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
