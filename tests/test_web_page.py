@@ -10,6 +10,7 @@ from accessibility import broken_rules
 from example_photos import small_example
 from PIL import Image
 
+from featureblend.edit.replay import replay
 from featureblend.evaluation.degradation import degrade
 from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
@@ -78,7 +79,7 @@ def test_a_photo_is_restored_or_left(tab, tmp_path, small):
     page.wait_for_selector("#measures .fb-warnings")
     said = page.inner_text("#measures .fb-warnings")
     assert "noise, blur or compression was taken out" in said
-    assert "the box below the picture" in said
+    assert "the box beside the picture" in said
     assert "--no-mend" not in said
     page.uncheck("#mend input")
     page.wait_for_function("!document.querySelector('#measures').innerText.includes('taken out')")
@@ -110,24 +111,57 @@ def test_what_cannot_be_blended_is_said_in_a_sentence(tab, tmp_path):
     assert one.errors_shown() == ["all weights are 0: move at least one slider up."]
 
 
-def test_two_faces_in_one_photo_which(tab, tmp_path):
+def test_cards_are_moved_their_faces_picked_and_their_photos_cropped(tab, tmp_path):
     pair = [np.asarray(Image.open(path).convert("RGB")) for path in (FIRST, SECOND)]
     Image.fromarray(np.concatenate(pair, axis=1)).resize((1024, 512)).save(tmp_path / "pair.png")
-    one = tab()
+    one = tab(bypass_csp=True)
+    page = one.page
     one.put(tmp_path / "pair.png", THIRD)
     one.picture()
-    assert "pair.png: 2 faces are in it" in one.page.inner_text("#message .fb-note")
-    face = one.page.get_attribute("#card-1 .fb-face", "src")
-    other = one.page.locator("#card-1 input[type=radio]:not(:checked)")
-    assert other.count() == 1
-    other.check()
-    one.page.wait_for_function("old => document.querySelector('#card-1 .fb-face').src !== old", arg=face)
+    assert "pair.png: 2 faces are in it" in page.inner_text("#message .fb-note")
+
+    def then_shown(act, first, other_face=True):
+        face = page.get_attribute("img[alt$='pair.png']", "src")
+        act()
+        page.wait_for_function(
+            "([first, other, face]) => document.querySelector('#picture figcaption').innerText.startsWith(first) && "
+            "(document.querySelector('.fb-grip + img[alt$=\"pair.png\"]').src !== face) === other",
+            arg=[first, other_face, face],
+        )
+
+    def drag():
+        boxes = [page.locator(".fb-grip").nth(place).bounding_box() for place in (0, 1)]
+        page.mouse.move(boxes[0]["x"] + 9, boxes[0]["y"] + 9)
+        page.mouse.down()
+        page.mouse.move(boxes[1]["x"] + 9, boxes[1]["y"] + 9, steps=3)
+        page.mouse.up()
+
+    then_shown(drag, "third.jpg", other_face=False)
+    then_shown(lambda: page.locator(".fb-grip").nth(1).press("ArrowUp"), "pair.png", other_face=False)
+    page.wait_for_function("document.activeElement.dataset.place === '1'")  # the handle stays in hand
+
+    page.click("#crop-1")
+    assert broken_rules(page) == []
+    then_shown(lambda: page.locator(".fb-pick[aria-pressed=false]").click(), "pair.png")
+    page.click("#crop-1")
+    for _ in range(30):  # the right edge, to where only the first face is left
+        page.locator(".fb-corner").nth(1).press("ArrowLeft")
+    page.locator(".fb-corner").nth(2).press("ArrowUp")
+    page.click(".fb-use")
+    page.wait_for_function("document.querySelector('#crop-1').innerText === 'Crop'")  # one face is left
+    with page.expect_download() as started:
+        page.click("#download")
+    started.value.save_as(tmp_path / "blend.png")
+    assert read_recipe(tmp_path / "blend.png")["inputs"][0]["crop"] == [0, 0, 410, 502]
+    replay(tmp_path / "blend.png", tmp_path / "again.png", [tmp_path / "pair.png", THIRD])
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "blend.png").read_bytes()
 
 
 def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     one = tab(color_scheme="dark", bypass_csp=True)
     page = one.page
     assert page.evaluate("document.body.classList.contains('dark')")
+    page.wait_for_selector(".loading", state="detached")
     assert broken_rules(page) == []
     page.locator("#examples button").nth(0).click()
     page.wait_for_selector("#card-1 .fb-face")
@@ -140,12 +174,13 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     assert page.evaluate("document.querySelector('.fb-compare').style.getPropertyValue('--cut')") == "100%"
 
     page.get_by_role("tab", name="Continuum").click()
+    page.wait_for_selector(".fb-player")  # made by itself
+    assert page.locator(".fb-frames img").count() == 11
     while page.locator("#steps input[type=number]").input_value() != "3":  # a slider that has just appeared may be deaf
         page.locator("#steps input[type=range]").press("Home")
         page.wait_for_timeout(50)
     page.click("#go")
-    page.wait_for_selector(".fb-player")
-    assert page.locator(".fb-frames img").count() == 3
+    page.wait_for_function("document.querySelectorAll('.fb-frames img').length === 3")
     page.wait_for_function("document.querySelector('.fb-player input').value !== '0'")  # it plays by itself
     page.locator(".fb-player input").press("End")  # and holds
     page.wait_for_timeout(300)
@@ -183,9 +218,8 @@ def test_a_pair_of_examples_whose_hair_swap_undo_and_formats(tab, tmp_path):
     one.page.wait_for_selector("#remove-2")
     one.page.wait_for_function("document.querySelector('#picture figcaption').innerText.startsWith('sixth.jpg')")
     hair = {}
-    for place, name in enumerate(("both photos'", "1: sixth.jpg", "2: third.jpg")):
-        one.page.locator("#hair input").click()
-        one.page.get_by_role("option", name=name).click()
+    for place in (0, 1, 2):
+        one.page.locator("#hair label").nth(place).click()
         one.page.wait_for_timeout(300)
         one.page.locator("#picture-format input").click()
         suffix, option = ((".png", "PNG"), (".jpg", "JPEG"), (".webp", "WebP"))[place]
@@ -205,11 +239,13 @@ def test_no_tab_moves_the_page(tab, small):
     one = tab(viewport={"width": 1280, "height": 800}, bypass_csp=True)
     one.put(*small)
     one.page.wait_for_selector("#measures .fb-verdict")
-    download = one.page.locator("#download").bounding_box()
-    assert download["y"] + download["height"] <= 800  # blend, weights and download in one look
+    for name in ("#download", "#picture figcaption", "#weight-2", "#hair", "#background", "#size"):
+        box = one.page.locator(name).bounding_box()
+        assert box["y"] + box["height"] <= 800, name  # in one look
     seen = set()
     for name in ("Blend", "Before / after", "Continuum", "Compare", "How good is it?"):
         one.page.get_by_role("tab", name=name).click()
+        one.page.wait_for_selector(".fb-player" if name == "Continuum" else "#card-1")
         one.page.wait_for_timeout(200)
         seen.add(tuple(one.page.locator("#card-1").first.bounding_box().values()))
         assert one.page.evaluate("document.documentElement.scrollWidth") <= 1280

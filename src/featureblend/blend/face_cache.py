@@ -32,6 +32,11 @@ class _Found:
     photo: np.ndarray | None
     cut: dict[Which, AlignedFace] = field(default_factory=dict)
 
+    @property
+    def search(self) -> Search:
+        assert self.photo is not None  # `FaceCache` has just read it
+        return Search(self.photo, self.faces, self.quarter_turns)
+
     def hold(self, photo: np.ndarray | None) -> None:
         """Take the upright photo, or let it go."""
         self.photo = photo
@@ -64,8 +69,8 @@ class FaceCache:
         self._busy: defaultdict[Hashable, threading.Lock] = defaultdict(threading.Lock)
         self._turn = threading.Lock()
 
-    def faces(self, key: Hashable, name: str, load: Callable[[], LoadedPhoto]) -> list[Face]:
-        """All faces of a photo, from the left.
+    def search(self, key: Hashable, name: str, load: Callable[[], LoadedPhoto]) -> Search:
+        """All faces of a photo, and the photo the way up in which they were found.
 
         Parameters
         ----------
@@ -82,16 +87,15 @@ class FaceCache:
             If it can't be read, or shows no face.
         """
         with self._lock_of(key):
-            return self._searched(key, name, load).faces
+            return self._searched(key, name, load).search
 
     def face(self, key: Hashable, which: Which, name: str, load: Callable[[], LoadedPhoto]) -> AlignedFace:
-        """One face of a photo, restored, as `Blender.find` and `Blender.cleaned` give it; parameters as `faces`."""
+        """One face of a photo, restored, as `Blender.find` and `Blender.cleaned` give it; parameters as `search`."""
         with self._lock_of(key):  # of two threads that want one face, one waits for the other's
             found = self._searched(key, name, load)
             if which not in found.cut:
-                assert found.photo is not None
-                search = Search(found.photo, found.faces, found.quarter_turns)
-                (found.cut[which],) = self.blender.cleaned([self.blender.face_in(search, which, name, found.warnings)])
+                face = self.blender.face_in(found.search, which, name, found.warnings)
+                (found.cut[which],) = self.blender.cleaned([face])
             return found.cut[which]
 
     def _lock_of(self, key: Hashable) -> threading.Lock:

@@ -71,7 +71,10 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
     cv2.fillConvexPoly(mask, cv2.convexHull(points), 1)
     reach = 2 * round(REACH * side) + 1
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))).astype(np.float32)
-    return cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
+    soft = cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
+    # Strands at the temples belong to nobody's eyes; hair over the brows does, or the brows would be missing.
+    hair = anyones_hair([face_parts(picture) for picture in pictures])
+    return soft * (1 - np.where(mask > 0, 0, hair)).astype(np.float32)
 
 
 def mix(

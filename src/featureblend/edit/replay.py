@@ -19,7 +19,7 @@ from ..blend.recipes import Blend
 from ..errors import FeatureblendError
 from ..io.codes import CODE_SUFFIX, Code
 from ..io.files import sha256
-from ..io.image import load_image, not_a_photo, picture_path
+from ..io.image import crop_image, load_image, not_a_photo, picture_path
 from ..io.metadata import SHOWN_TOGETHER, read_recipe, save_picture
 from ..io.video import ANIMATIONS, SHEETS, TABLE, VIDEOS, check_out
 from ..model.folder import BUNDLED, bundled_models, find_model, read_model_folder
@@ -29,7 +29,7 @@ from .mix import mix
 from .transform import symmetrize, transform, transform_along
 
 
-def _blend(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
+def _blend(recipe: Mapping[str, Any], inputs: Sequence[Any], blender: Blender) -> Blend:
     options = dict(recipe.get("options") or {})
     if options.get("background") in CUT_OUT:
         options.setdefault("cut", "face")  # a recipe that names none was made when only faces were cut out
@@ -45,7 +45,7 @@ def _blend(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) 
     )
 
 
-def _continuum(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Continuum:
+def _continuum(recipe: Mapping[str, Any], inputs: Sequence[Any], blender: Blender) -> Continuum:
     options = _with_size(recipe["options"])
     # Only 'latent' warps by choice; the recipe of another method says that it does not.
     settings = {"method": recipe["method"], "which": recipe["faces"], "warp": recipe["warp"], **_surroundings(recipe)}
@@ -53,7 +53,7 @@ def _continuum(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blend
     return continuum(inputs, blender=blender, **settings, **own)
 
 
-def _average(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Average:
+def _average(recipe: Mapping[str, Any], inputs: Sequence[Any], blender: Blender) -> Average:
     made = average(
         inputs,
         **_surroundings(recipe),
@@ -83,7 +83,7 @@ def _changed(recipe: Mapping[str, Any], blender: Blender) -> dict[str, Any]:
     return {"which": recipe["faces"][0], "warp": recipe["warp"], "blender": blender, **options}
 
 
-def _transform(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
+def _transform(recipe: Mapping[str, Any], inputs: Sequence[Any], blender: Blender) -> Blend:
     options = recipe["options"]
     if options.get("direction"):
         return transform_along(inputs[0], inputs[1], options["amount"], **_changed(recipe, blender))
@@ -91,17 +91,17 @@ def _transform(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blend
     return transform(inputs[0], inputs[1:ends], inputs[ends:], options["amount"], **_changed(recipe, blender))
 
 
-def _symmetrize(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
+def _symmetrize(recipe: Mapping[str, Any], inputs: Sequence[Any], blender: Blender) -> Blend:
     return symmetrize(inputs[0], recipe["options"]["amount"], **_changed(recipe, blender))
 
 
-def _mix(recipe: Mapping[str, Any], inputs: Sequence[Path], blender: Blender) -> Blend:
+def _mix(recipe: Mapping[str, Any], inputs: Sequence[Any], blender: Blender) -> Blend:
     named = recipe["options"]["regions"].items()
     regions: dict[str, Any] = {name: (inputs[place - 1], share) for name, (place, share) in named}
     return mix(inputs[0], **_changed(recipe, blender), **regions)
 
 
-EDITS: Mapping[str, Callable[[Mapping[str, Any], Sequence[Path], Blender], Any]] = {
+EDITS: Mapping[str, Callable[[Mapping[str, Any], Sequence[Any], Blender], Any]] = {
     "blend": _blend,
     "continuum": _continuum,
     "average": _average,
@@ -444,10 +444,15 @@ def _replayed(
         notes.append(
             f"featureblend {recipe['featureblend']} did not note whose hair and background it took: decided anew"
         )
-    result = EDITS[verb](recipe, inputs, blender)
+    result = EDITS[verb](recipe, [_part(*pair) for pair in zip(inputs, recipe["inputs"], strict=True)], blender)
     # The inputs' names may have changed since; the recipe, and so the file, stays what it was.
     result = replace(result, recipe={**result.recipe, "inputs": recipe["inputs"]})
     return Replayed(_written(result, Path(out), recipe, made, metadata), recipe, tuple(notes))
+
+
+def _part(path: Path, facts: Mapping[str, Any]) -> Path | np.ndarray:
+    """The input itself, or the part of the photo that was used: the web page crops."""
+    return crop_image(load_image(path), facts["crop"]) if facts.get("crop") else path
 
 
 def _written(result: Any, out: Path, recipe: Mapping[str, Any], made: Path | None, metadata: bool) -> Path:

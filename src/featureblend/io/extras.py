@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ..errors import FeatureblendError
 
@@ -24,10 +30,33 @@ def require(extra: str, *modules: str) -> None:
 
     Examples
     --------
-    >>> require("train", "no_such_module")
+    >>> require("train", "no_such_module")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: this needs no_such_module: pip install 'featureblend[train]'
+    featureblend.errors.FeatureblendError: this needs no_such_module: ...install ...[train]'
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise FeatureblendError(f"this needs {module}: pip install 'featureblend[{extra}]'")
+            raise FeatureblendError(f"this needs {module}: {install(extra)}")
+
+
+def install(extra: str) -> str:
+    """The command that adds an extra, by what installed featureblend: pip, pipx or uv, from a clone or not.
+
+    Examples
+    --------
+    >>> install("web").endswith("[web]'")
+    True
+    """
+    parts = Path(sys.prefix).parts
+    if "pipx" in parts:
+        return f"pipx install --force 'featureblend[{extra}]'"
+    if parts[-3:-1] == ("uv", "tools"):
+        return f"uv tool install 'featureblend[{extra}]'"
+    try:
+        source = json.loads(distribution("featureblend").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        source = {}
+    if source.get("dir_info", {}).get("editable"):  # a clone, whose environment the shell need not have found
+        folder = url2pathname(urlsplit(source["url"]).path)
+        return f"{sys.executable} -m pip install -e '{folder}[{extra}]'"
+    return f"pip install 'featureblend[{extra}]'"

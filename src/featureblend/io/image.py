@@ -10,7 +10,7 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -502,6 +502,35 @@ def _converted(
     except (ImageCms.PyCMSError, OSError, ValueError):
         converted = None
     return picture.convert("RGB") if converted is None else converted
+
+
+def crop_image(image: np.ndarray, box: Sequence[int]) -> np.ndarray:
+    """Cut a part out of a photo.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+    box : sequence of four int
+        left, top, right, bottom in pixels; right and bottom are the first that are left out.
+
+    Returns
+    -------
+    (bottom - top, right - left, 3) uint8 array
+
+    Raises
+    ------
+    ValueError
+        If the box is empty or reaches beyond the photo.
+
+    Examples
+    --------
+    >>> crop_image(np.zeros((40, 60, 3), np.uint8), (10, 0, 30, 40)).shape
+    (40, 20, 3)
+    """
+    left, top, right, bottom = box
+    if not (0 <= left < right <= image.shape[1] and 0 <= top < bottom <= image.shape[0]):
+        raise ValueError(f"the part {list(box)} of a photo of {image.shape[1]} x {image.shape[0]} pixels")
+    return np.ascontiguousarray(image[top:bottom, left:right])
 
 
 def check_image(image: np.ndarray, name: str = "the image") -> np.ndarray:

@@ -31,7 +31,9 @@ class PhotoWarning:
     >>> told([[low], []], ["ana.jpg", "ben.jpg"])
     ('ana.jpg: the face is only 40 pixels wide',)
     >>> counted([[low], []], ["ana.jpg", "ben.jpg"])
-    ('1 of 2 photos show faces under 48 pixels wide (ana.jpg)',)
+    ('ana.jpg: the face is only 40 pixels wide',)
+    >>> counted([[low], [], [low]], ["ana.jpg", "ben.jpg", "cem.jpg"])
+    ('2 of 3 photos show faces under 48 pixels wide (ana.jpg, cem.jpg)',)
     """
 
     one: str
@@ -111,12 +113,20 @@ def told(found: Sequence[Sequence[PhotoWarning]], names: Sequence[str]) -> tuple
 
 
 def counted(found: Sequence[Sequence[PhotoWarning]], names: Sequence[str], what: str = "photos") -> tuple[str, ...]:
-    """Count the photos of many with each kind of warning, and name the first of them; parameters as `told`."""
-    kinds: dict[str, dict[int, str]] = {}
+    """Count the photos of many with each kind of warning, and name the first of them; parameters as `told`.
+
+    What only one photo has is said of that one, as `told` does.
+    """
+    kinds: dict[str, dict[int, tuple[str, str]]] = {}
     for place, (name, warnings) in enumerate(zip(names, _relevant(found), strict=True)):
         for warning in warnings:
-            kinds.setdefault(warning.many, {})[place] = name
-    return tuple(f"{len(who)} of {len(found)} {what} {kind} ({_named([*who.values()])})" for kind, who in kinds.items())
+            kinds.setdefault(warning.many, {})[place] = (name, warning.one)
+    lines = []
+    for kind, who in kinds.items():
+        (name, one), *more = who.values()
+        named = _named([name, *(other for other, _ in more)])
+        lines.append(f"{len(who)} of {len(found)} {what} {kind} ({named})" if more else f"{name}: {one}")
+    return tuple(lines)
 
 
 def _named(names: Sequence[str]) -> str:

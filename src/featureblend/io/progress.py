@@ -1,4 +1,4 @@
-"""Progress bars: drawn on terminals, a line at the end elsewhere."""
+"""Progress bars: drawn on terminals; elsewhere a line at the end, and of what takes long one near the start."""
 
 from __future__ import annotations
 
@@ -8,22 +8,41 @@ from typing import Any
 
 from tqdm import tqdm
 
+LONG = 10.0
+"""Seconds of which one who waits without a bar is told."""
+
 
 class Progress(tqdm):  # type: ignore[type-arg]
-    """tqdm's bar on a terminal; elsewhere, such as in a log, one line at the end."""
+    """tqdm's bar on a terminal; elsewhere, such as in a log, a line at the end.
+
+    Of what will take longer than `LONG` a line says so as soon as that is known.
+    """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._delay = settings.pop("delay", 0.0)
-        super().__init__(*arguments, delay=self._delay if self._on_terminal else math.inf, **settings)
+        self._delay, self._foretold = settings.pop("delay", 0.0), False
+        super().__init__(*arguments, delay=self._delay, **settings)
 
     def display(self, *arguments: Any, **settings: Any) -> Any:
-        """Draw the bar where there is a terminal."""
-        return super().display(*arguments, **settings) if self._on_terminal else None
+        """Draw the bar where there is a terminal; elsewhere say once how long it will take, if that is long."""
+        if self._on_terminal:
+            return super().display(*arguments, **settings)
+        if self._foretold or not self.total or not self.initial < self.n < self.total:
+            return None
+        done, taken = self.n - self.initial, self.format_dict["elapsed"]
+        left = taken * (self.total - self.n) / done
+        if left > LONG:
+            self._foretold = True
+            total = self.format_sizeof(self.total) if self.unit_scale else f"{self.total:,}"
+            sys.stderr.write(f"{self.desc}: {total} {self.unit}s, some {self.format_interval(left)} to go\n")
+            sys.stderr.flush()
+        return None
 
     def close(self) -> None:
         """End the bar; where there is none, say in one line what was done, unless it took less than its delay."""
         tell = not getattr(self, "disable", True) and not self._on_terminal
+        if tell:
+            self.delay = math.inf  # nothing was drawn that would have to be cleared
         super().close()
         taken = self.format_dict["elapsed"] if tell else 0
         if tell and taken >= self._delay:

@@ -15,15 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import LocalContext
 from PIL import Image
 
 from ..errors import FeatureblendError
 from ..io.photo_warnings import told
 from . import fragments
-from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices
+from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices, strips
 from .quality import read_quality
 from .studio import LIVE, SHOWN, SIZES, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
+
+ALL = (0.0, 0.0, 1.0, 1.0)
+"""All of a photo, as a part of it."""
 
 PATIENCE = 0.15
 """Seconds that a slider must rest before the blend is measured: measuring would slow the next picture down."""
@@ -88,11 +92,15 @@ class _Page:
         shown = [at.message, at.picture, at.download]
         table = [
             at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.example_box, at.before, at.player,
-            at.sheet, at.hair, at.swap, at.undo, at.before_that,
+            at.sheet, at.hair, at.swap, at.undo, at.before_that, at.pictures, at.played, at.dialog,
             *(part for card in at.cards for name, part in card.items() if name != "remove"),
         ]  # fmt: skip
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
-        slow: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+        slow: dict[str, Any] = {
+            "show_progress": "minimal",
+            "show_progress_on": at.picture,
+            "api_visibility": "private",
+        }
 
         settled = (
             self._guard(self._settled),
@@ -100,8 +108,11 @@ class _Page:
             [at.message, at.picture, at.measures, at.sides],
         )
 
-        def then_measured(event: Any) -> None:
-            event.then(*settled, **quick)
+        def then_measured(event: Any) -> Any:
+            return event.then(*settled, **quick)
+
+        def then_all(event: Any) -> None:
+            then_measured(event).then(self._guard(self._tiled), self.inputs, [at.message, at.scenes], **quick)
 
         live = [
             *(weight.input for weight in weights),
@@ -109,23 +120,31 @@ class _Page:
         ]
         then_measured(gr.on(live, self._guard(self._blended), self.inputs, shown, **quick))
         at.before.input(*settled, **quick)
-        then_measured(at.drop.upload(self._guard(self._dropped), [at.drop, *self.inputs], table, **slow))
-        then_measured(at.webcam.input(self._guard(self._photographed), [at.webcam, *self.inputs], table, **slow))
+        then_all(at.drop.upload(self._guard(self._dropped), [at.drop, *self.inputs], table, **slow))
+        then_all(at.webcam.input(self._guard(self._photographed), [at.webcam, *self.inputs], table, **slow))
         alone = [[place] for place in range(len(EXAMPLE_FILES))]
-        then_measured(at.examples.select(self._example(alone), self.inputs, table, **slow))
-        then_measured(at.pairs.select(self._example(EXAMPLE_PAIRS, afresh=True), self.inputs, table, **slow))
-        then_measured(at.swap.click(self._guard(self._swapped), self.inputs, table, **slow))
-        then_measured(at.undo.click(self._guard(self._undone), [at.before_that, *self.inputs], table, **slow))
+        then_all(at.examples.select(self._example(alone), self.inputs, table, **slow))
+        then_all(at.pairs.select(self._example(EXAMPLE_PAIRS, afresh=True), self.inputs, table, **slow))
+        then_all(at.swap.click(self._guard(self._swapped), self.inputs, table, **slow))
+        then_all(at.undo.click(self._guard(self._undone), [at.before_that, *self.inputs], table, **slow))
         for place, card in enumerate(at.cards):
-            then_measured(card["remove"].click(self._guard(self._remover(place)), self.inputs, table, **slow))
-            chosen = [card["which"], *self.inputs]
-            then_measured(card["which"].input(self._guard(self._chooser(place)), chosen, table, **slow))
-        at.go.click(self._guard(self._continuum), [at.steps, *self.inputs], [at.message, at.player], **slow)
+            then_all(card["remove"].click(self._guard(self._remover(place)), self.inputs, table, **slow))
+            card["crop"].click(self._guard(self._opener(place)), self.inputs, [at.message, at.dialog], **slow).then(
+                fn=None, js=f"() => featureblendCropper({place + 1})", **quick
+            )
+        then_all(at.asked.click(self._guard(self._done), self.inputs, table, **slow))
+        film, played = [at.message, at.player, at.played], [at.played, at.steps, *self.inputs]
+        slow |= {"show_progress": "full", "show_progress_on": at.player}
+        at.go.click(self._guard(self._continuum), played, film, **slow)
+        at.continuum_tab.select(self._guard(self._continuum_once), played, film, **slow)
+        slow |= {"show_progress_on": at.sheet}
         at.compare.click(self._guard(self._compared), self.inputs, [at.message, at.sheet], **slow)
         save: dict[str, Any] = {"fn": None, "inputs": at.saved, "js": "(file) => featureblendSave(file)", **slow}
+        slow |= {"show_progress_on": at.picture}
         at.download.click(
             self._guard(self._saved), [at.picture_format, *self.inputs], [at.message, at.saved], **slow
         ).then(**save)
+        slow |= {"show_progress_on": at.player}
         at.save_continuum.click(
             self._guard(self._continuum_saved), [at.steps, at.format, *self.inputs], [at.message, at.saved], **slow
         ).then(**save)
@@ -181,6 +200,12 @@ class _Page:
         picture = fragments.figure(large.image, shares(names, weights), large.recipe)
         return {at.picture: picture, at.measures: drawn, at.sides: sides}
 
+    def _tiled(self, *values: Any) -> Update:
+        """Show the backgrounds to choose from, once the table has changed."""
+        table, _, look = _read(values)
+        shown = fragments.pictures("background", self.studio.backgrounds(table, look)) if len(table) > 1 else ""
+        return {self.at.scenes: shown}
+
     def _laid(
         self,
         table: Sequence[OnTable],
@@ -190,7 +215,13 @@ class _Page:
     ) -> Update:
         """Show what is on the table now, the cards and the live picture; `values` tell what was there, for "Undo"."""
         at = self.at
-        *former, look = _read(values)
+        request = LocalContext.request.get(None)
+        self.moves[request.session_hash if request else None] += (
+            1  # what is being measured is not what is shown any more
+        )
+        former, former_weights, look = _read(values)
+        look = replace(look, hair=_hair_of(former, look.hair, table))
+        faces = [Image.fromarray(self.studio.face(photo).image) for photo in table]
         said = "".join(fragments.notice(text, kind) for text, kind in notes)
         update = self._shown(table, weights, look, said)
         for place, card in enumerate(at.cards):
@@ -198,22 +229,25 @@ class _Page:
                 update |= {card["group"]: gr.update(visible=False), card["face"]: ""}
                 continue
             photo = table[place]
-            choices = list(range(1, photo.faces + 1))
             update |= {
                 card["group"]: gr.update(visible=True),
-                card["face"]: fragments.card(Image.fromarray(self.studio.face(photo).image), photo.name),
+                card["face"]: fragments.card(faces[place], photo.name, place + 1, len(table)),
                 card["weight"]: gr.update(label=photo.name, value=weights[place]),
-                card["which"]: gr.update(choices=choices, value=self.studio.place(photo), visible=photo.faces > 1),
+                card["crop"]: "Crop" if photo.faces == 1 else "Faces",
             }
         named = [(photo.name, place) for place, photo in enumerate(table)] or [("photo 1", 0)]
         waiting = fragments.empty(len(table), "Press the button to make it.")
+        whose = fragments.pictures("hair", [strips(faces), *faces]) if len(table) > 1 else ""
         return update | {
             at.table: tuple(table),
             at.example_box: gr.update(open=len(table) < 2),
-            at.hair: gr.update(choices=hair_choices([photo.name for photo in table]), value=0),
+            at.hair: gr.update(choices=hair_choices([photo.name for photo in table]), value=look.hair),
+            at.pictures: whose,
+            at.played: None,
+            at.dialog: "",
             at.swap: gr.update(visible=len(table) == 2),
-            at.before_that: tuple(former),
-            at.undo: gr.update(visible=bool(table) or bool(former[0])),
+            at.before_that: (former, former_weights),
+            at.undo: gr.update(visible=bool(table) or bool(former)),
             at.drop: None,
             at.webcam: None,
             at.before: gr.update(choices=named, value=0),
@@ -273,21 +307,43 @@ class _Page:
 
         return remove
 
-    def _chooser(self, place: int) -> Callable[..., Update]:
-        def choose(which: int, *values: Any) -> Update:
-            table, weights, _ = _read(values)
-            chosen = [replace(photo, which=which) if index == place else photo for index, photo in enumerate(table)]
-            return self._laid(chosen, weights, values)
+    def _opener(self, place: int) -> Callable[..., Update]:
+        def open_dialog(*values: Any) -> Update:
+            photo = values[0][place]
+            return {self.at.dialog: fragments.cropper(self.studio.whole(photo), photo.name, place + 1)}
 
-        return choose
+        return open_dialog
 
-    def _continuum(self, steps: float, *values: Any) -> Update:
+    def _done(self, event: gr.EventData, *values: Any) -> Update:
+        """Do to a card what page.js tells: move it, pick a face, crop its photo."""
+        table, weights, _ = _read(values)
+        wish, photos = event._data, list(table)
+        place = int(wish["place"]) - 1
+        if "to" in wish:
+            to = min(max(int(wish["to"]) - 1, 0), len(photos) - 1)
+            photos.insert(to, photos.pop(place))
+            weights.insert(to, weights.pop(place))
+        elif "which" in wish:
+            photos[place] = replace(self.studio.cropped(photos[place], ALL), which=int(wish["which"]))
+        else:
+            photos[place] = self.studio.cropped(photos[place], [min(max(float(side), 0), 1) for side in wish["part"]])
+        return self._laid(photos, weights, values)
+
+    def _continuum_once(self, played: Any, steps: float, *values: Any) -> Update:
+        """Make the continuum when its tab is opened, unless it is the one that is shown."""
+        table, _, look = _read(values)
+        if len(table) < 2 or played == _film(table, steps, look):
+            return {self.at.message: gr.skip()}
+        return self._continuum(played, steps, *values)
+
+    def _continuum(self, played: Any, steps: float, *values: Any) -> Update:
         table, _, look = _read(values)
         _two(table)
         made = self.studio.continuum(table, int(steps), look.method, look.mend, SHOWN)
         names = [photo.name for photo in table]
         captions = [_along(position, names) for position in made.positions]
-        return {self.at.message: "", self.at.player: fragments.player(made.frames, captions)}
+        film = fragments.player(made.frames, captions)
+        return {self.at.message: "", self.at.player: film, self.at.played: _film(table, steps, look)}
 
     def _continuum_saved(self, steps: float, format: str, *values: Any) -> Update:
         table, _, look = _read(values)
@@ -322,6 +378,19 @@ def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look
     table, method, background, size, hair, mend, *weights = values
     look = Look(method, background, SIZES[size], int(hair or 0), bool(mend))
     return tuple(table), [float(weight or 0) for weight in weights[: len(table)]], look
+
+
+def _hair_of(former: Sequence[OnTable], hair: int, table: Sequence[OnTable]) -> int:
+    """The place of the photo whose hair was chosen, on the table as it is now; 0 if it has gone."""
+    if not 1 <= hair <= len(former) or len(table) < 2:
+        return 0
+    chosen = former[hair - 1].sha256
+    return next((place for place, photo in enumerate(table, 1) if photo.sha256 == chosen), 0)
+
+
+def _film(table: Sequence[OnTable], steps: float, look: Look) -> tuple[Any, ...]:
+    """What a continuum on the page is made of."""
+    return tuple((photo.key, photo.which) for photo in table), int(steps), look.method, look.mend
 
 
 def _taken(path: str) -> tuple[str, bytes]:

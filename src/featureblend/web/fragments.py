@@ -16,6 +16,7 @@ from PIL import Image
 from ..io.metadata import save_options
 from ..io.templates import macros
 from .quality import Quality
+from .studio import Whole
 from .words import Bar
 
 OPAQUE_LIMIT = 300 * 300
@@ -52,9 +53,19 @@ def figure(picture: Image.Image, caption: str, recipe: Mapping[str, Any] | None 
     return str(_macros().figure(picture, caption, recipe))
 
 
-def card(picture: Image.Image, name: str) -> str:
-    """Show the face that was found in a photo."""
-    return str(_macros().card(picture, name))
+def card(picture: Image.Image, name: str, place: int = 1, count: int = 1) -> str:
+    """Show the face that was found in a photo, with the handle that moves it to another place."""
+    return str(_macros().card(picture, name, place, count))
+
+
+def pictures(element: str, shown: Sequence[Image.Image]) -> str:
+    """Show a picture above each choice of a `gradio.Radio`, which knows only words."""
+    return str(_macros().pictures(element, shown))
+
+
+def cropper(whole: Whole, name: str, place: int) -> str:
+    """Show all of the photo in a dialog, to pick a face or a part of it."""
+    return str(_macros().cropper(whole, name, place))
 
 
 def before_after(before: Image.Image, after: Image.Image, name: str) -> str:

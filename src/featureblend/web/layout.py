@@ -22,11 +22,11 @@ HEAD = f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>"
 EXAMPLE_FILES = [EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third", "fourth", "fifth", "sixth")]
 
 BACKGROUND_NAMES = {
-    "blend": "the blend's own",
-    "source": "the first photo (hair, body, scene)",
-    "transparent": "transparent",
+    "blend": "its own",
+    "source": "the first photo",
+    "transparent": "none",
     "black": "black",
-    "average": "average of the photos",
+    "average": "average",
 }
 
 EXAMPLE_PAIRS = [(0, 1), (2, 5), (3, 4)]
@@ -44,7 +44,16 @@ def hair_choices(names: Sequence[str]) -> list[tuple[str, int]]:
     if len(names) < 2:
         return [("both photos'", 0)]
     own = [(f"{place}: {name}", place) for place, name in enumerate(names, 1)]
-    return [("both photos'" if len(names) == 2 else "the best photo's", 0), *own]
+    return [("both photos'" if len(names) == 2 else "the best", 0), *own]
+
+
+def strips(pictures: Sequence[Image.Image]) -> Image.Image:
+    """One picture of several of the same size: each gives a strip, from left to right."""
+    whole = pictures[0].copy()
+    for place, picture in enumerate(pictures):
+        left, right = (round(whole.width * edge / len(pictures)) for edge in (place, place + 1))
+        whole.paste(picture.crop((left, 0, right, whole.height)), (left, 0))
+    return whole
 
 
 def pair_picture(places: Sequence[int], side: int = 192) -> Image.Image:
@@ -92,6 +101,16 @@ class Layout:
         """Photos and weights before the table last changed."""
         self.message = gr.HTML("", elem_id="message")
         self.saved = gr.File(visible="hidden", elem_id="saved")
+        self.asked = gr.HTML(
+            "", elem_id="asked", js_on_load="window.featureblendAsk = (wish) => trigger('click', wish)"
+        )
+        """What page.js tells of what was done to a card: moved, cropped, another face picked."""
+        self.dialog = gr.HTML("", elem_id="dialog", padding=False)
+        self.pictures = gr.HTML("", elem_id="pictures", padding=False)
+        self.scenes = gr.HTML("", elem_id="scenes", padding=False)
+        """Styles that show a picture above each choice of hair and of background."""
+        self.played = gr.State(None)
+        """What the continuum that is shown was made of."""
         with gr.Row():
             with gr.Column(scale=5, min_width=300, elem_classes="fb-left"):
                 self._photos()
@@ -132,54 +151,32 @@ class Layout:
         )
 
     def _card(self, place: int) -> dict[str, Any]:
-        with gr.Group(visible=False, elem_classes="fb-card", elem_id=f"card-{place + 1}") as group:
-            with gr.Row(elem_classes="fb-line"):
-                face = gr.HTML("", elem_classes="fb-thumb", padding=False)
-                weight = gr.Slider(
-                    0, 100, 50, step=1, label=f"Photo {place + 1}", buttons=[], elem_classes="fb-weight",
-                    elem_id=f"weight-{place + 1}", interactive=True,
-                )  # fmt: skip
-                remove = gr.Button("Remove", elem_classes="fb-remove", elem_id=f"remove-{place + 1}", min_width=70)
-            which = gr.Radio([1], value=1, visible=False, label="Which face, from the left", elem_classes="fb-which")
-        return {"group": group, "face": face, "weight": weight, "remove": remove, "which": which}
+        with (
+            gr.Group(visible=False, elem_classes="fb-card", elem_id=f"card-{place + 1}") as group,
+            gr.Row(elem_classes="fb-line"),
+        ):
+            face = gr.HTML("", elem_classes="fb-thumb", padding=False)
+            weight = gr.Slider(
+                0, 100, 50, step=1, label=f"Photo {place + 1}", buttons=[], elem_classes="fb-weight",
+                elem_id=f"weight-{place + 1}", interactive=True,
+            )  # fmt: skip
+            with gr.Column(elem_classes="fb-acts", min_width=64, scale=0):
+                crop = gr.Button("Crop", elem_id=f"crop-{place + 1}", size="sm", min_width=64)
+                remove = gr.Button("Remove", elem_id=f"remove-{place + 1}", size="sm", min_width=64)
+        return {"group": group, "face": face, "weight": weight, "crop": crop, "remove": remove}
 
     def _result(self) -> None:
         with gr.Tab("Blend", id="blend"):
-            self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
-            with gr.Row(elem_classes="fb-save"):
-                self.download = gr.Button(
-                    "Download at full size", variant="primary", interactive=False, elem_id="download", scale=4
-                )
-                self.picture_format = gr.Dropdown(
-                    list(PICTURE_FORMATS), value="PNG", show_label=False, label="Format of the download",
-                    container=False, min_width=90, scale=1, elem_id="picture-format",
-                )  # fmt: skip
-            with gr.Row(elem_classes="fb-look"):
-                self.hair = gr.Dropdown(
-                    hair_choices(()), value=0, label="Hair and scene", min_width=130, elem_id="hair"
-                )
-                self.method = gr.Dropdown(
-                    list(METHODS), value=METHODS[0], label="Method", min_width=130, elem_id="method"
-                )
-                named = [(BACKGROUND_NAMES.get(name, name), name) for name in BACKGROUNDS]
-                self.background = gr.Dropdown(
-                    named, value="blend", label="Background", min_width=150, elem_id="background"
-                )
-                self.size = gr.Dropdown(
-                    list(SIZES), value=next(iter(SIZES)), label="Size", min_width=130, elem_id="size"
-                )
-            self.mend = gr.Checkbox(
-                True,
-                label="Undo noise, blur, compression and weak light of the photos first",
-                visible=self.mends,
-                container=False,
-                elem_id="mend",
-            )
+            with gr.Row(elem_classes="fb-stage"):
+                with gr.Column(elem_classes="fb-main", min_width=280):
+                    self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
+                with gr.Column(elem_classes="fb-side", min_width=236, scale=0):
+                    self._look()
             self.measures = gr.HTML("", elem_id="measures")
         with gr.Tab("Before / after", id="before"):
             self.before = gr.Dropdown([("photo 1", 0)], value=0, label="Photo", elem_id="before-choice")
             self.sides = gr.HTML(fragments.empty(0), elem_id="sides")
-        with gr.Tab("Continuum", id="continuum"):
+        with gr.Tab("Continuum", id="continuum") as self.continuum_tab:
             with gr.Row():
                 self.steps = gr.Slider(
                     3, 31, 11, step=1, label="Steps from photo to photo", buttons=[], elem_id="steps"
@@ -194,3 +191,29 @@ class Layout:
             self.sheet = gr.HTML(fragments.empty(0), elem_id="sheet")
         with gr.Tab("How good is it?", id="quality"):
             gr.HTML(self.quality, elem_id="quality")
+
+    def _look(self) -> None:
+        with gr.Row(elem_classes="fb-save"):
+            self.download = gr.Button(
+                "Download", variant="primary", interactive=False, elem_id="download", scale=3, min_width=110
+            )
+            self.picture_format = gr.Dropdown(
+                list(PICTURE_FORMATS), value="PNG", show_label=False, label="Format of the download",
+                container=False, min_width=84, scale=1, elem_id="picture-format",
+            )  # fmt: skip
+        self.hair = gr.Radio(hair_choices(()), value=0, label="Hair and scene", elem_id="hair", elem_classes="fb-tiles")
+        named = [(BACKGROUND_NAMES.get(name, name), name) for name in BACKGROUNDS]
+        self.background = gr.Radio(
+            named, value="blend", label="Background", elem_id="background", elem_classes="fb-tiles"
+        )
+        self.size = gr.Radio(
+            list(SIZES), value=next(iter(SIZES)), label="Size", elem_id="size", elem_classes="fb-tiles"
+        )
+        self.method = gr.Dropdown(list(METHODS), value=METHODS[0], label="Method", elem_id="method")
+        self.mend = gr.Checkbox(
+            True,
+            label="Undo noise, blur and weak light first",
+            visible=self.mends,
+            container=False,
+            elem_id="mend",
+        )

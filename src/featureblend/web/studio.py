@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 from PIL import Image
 
 from ..blend.baselines import pixel
@@ -22,9 +23,9 @@ from ..blend.face_cache import FaceCache
 from ..edit.continuum import Continuum, continuum
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
-from ..faces.detector import choose_face
+from ..faces.detector import Search, choose_face
 from ..io.files import short_name
-from ..io.image import LoadedPhoto, decode_photo
+from ..io.image import LoadedPhoto, Photo, crop_image, decode_photo
 from ..metrics.measures import blend_measures
 
 MAX_PHOTOS = 6
@@ -39,17 +40,30 @@ LIVE = 256
 PREVIEW = 640
 """... and once it rests: the download has the size that was asked for."""
 
+WHOLE = 1024
+"""Longest side of a photo that is shown to be cropped, in pixels."""
+
+SMALLEST_PART = 32
+"""Shortest side of what may be used of a photo, in pixels."""
+
 SHOWN = 384
 """Side of each of several pictures that are shown together, in pixels."""
 
 SIZES: dict[str, int | str] = {
-    "the photos' own": "photos",
-    "the model's own": "model",
-    "512": 512,
-    "1024": 1024,
-    "the first photo's own": "source",
+    "as the photos": "photos",
+    "as the model": "model",
+    "512 px": 512,
+    "1,024 px": 1024,
+    "as the first": "source",
 }
 """Sizes that the page offers, by what they are called there."""
+
+
+TINY = 96
+"""Side of the pictures among which a background is chosen."""
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""left, top, right, bottom, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,23 @@ class OnTable:
     """How many faces it shows."""
     which: Which = "largest"
     """The face that is blended: a number, from the left, from 1, once somebody has chosen."""
+    crop: Box | None = None
+    """The part of the photo that is used, as `featureblend.io.image.crop_image`; None for all of it."""
+
+    @property
+    def key(self) -> tuple[str, Box | None]:
+        """What its faces are kept under."""
+        return self.sha256, self.crop
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a recipe says of it."""
+        return {"name": self.name, "sha256": self.sha256} | ({"crop": list(self.crop)} if self.crop else {})
+
+    def load(self) -> LoadedPhoto:
+        """Read the part that is used."""
+        whole = decode_photo(self.content, self.name)
+        return whole if self.crop is None else replace(whole, pixels=crop_image(whole.pixels, self.crop))
 
 
 @dataclass(frozen=True)
@@ -95,6 +126,20 @@ class Look:
         if self.background == "source" and not isinstance(self.size, int):  # the whole photo
             size = at_most
         return {**self.options(len(faces)), "size": min(size, at_most)}
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole photo, to choose from. Boxes are left, top, right, bottom as shares of its width and height."""
+
+    picture: Image.Image
+    """Upright, at most `WHOLE` pixels."""
+    faces: list[tuple[float, ...]]
+    """The faces, from the left."""
+    chosen: int | None
+    """The face that is blended, from 1; None where only a part of the photo is used."""
+    part: tuple[float, ...]
+    """That part."""
 
 
 class Studio:
@@ -161,21 +206,58 @@ class Studio:
         if len(table) >= MAX_PHOTOS:
             raise FeatureblendError(f"{name} was left out: {MAX_PHOTOS} photos are blended at most; remove one first")
         photo = OnTable(name, content, hashlib.sha256(content).hexdigest(), 0)
-        faces = self.cache.faces(photo.sha256, name, self._load(photo))
-        return (*table, replace(photo, faces=len(faces)))
+        return (*table, replace(photo, faces=len(self._search(photo).faces)))
 
-    def _load(self, photo: OnTable) -> Callable[[], LoadedPhoto]:
-        return partial(decode_photo, photo.content, photo.name)
+    def _search(self, photo: OnTable) -> Search:
+        return self.cache.search(photo.key, photo.name, photo.load)
 
     def face(self, photo: OnTable) -> AlignedFace:
         """The aligned crop of the face that is chosen in a photo, restored."""
-        return self.cache.face(photo.sha256, photo.which, photo.name, self._load(photo))
+        return self.cache.face(photo.key, photo.which, photo.name, photo.load)
 
-    def place(self, photo: OnTable) -> int:
-        """The number of the face that is blended, from the left, from 1."""
-        faces = self.cache.faces(photo.sha256, photo.name, self._load(photo))
-        chosen = choose_face(faces, (0, 0), photo.which, photo.name)
-        return next(place for place, face in enumerate(faces, 1) if face is chosen)
+    def whole(self, photo: OnTable) -> Whole:
+        """All of a photo, upright, with its faces and what is used of it, to choose a face or a part."""
+        found = self._search(replace(photo, crop=None))
+        height, width = found.image.shape[:2]
+        picture = Image.fromarray(found.image)
+        picture.thumbnail((WHOLE, WHOLE))
+        chosen = choose_face(found.faces, (0, 0), photo.which if photo.crop is None else "largest", photo.name)
+        faces = [_shares(face.box, width, height) for face in found.faces]
+        part: tuple[float, ...] = (0.0, 0.0, 1.0, 1.0)
+        if photo.crop is not None:
+            size = (height, width) if found.quarter_turns % 2 else (width, height)
+            part = _turned(_shares(photo.crop, *size), found.quarter_turns)
+        place = next(place for place, face in enumerate(found.faces, 1) if face is chosen)
+        return Whole(picture, faces, None if photo.crop else place, part)
+
+    def cropped(self, photo: OnTable, part: Sequence[float]) -> OnTable:
+        """Use only a part of a photo; what its largest face is, is decided in that part.
+
+        Parameters
+        ----------
+        photo : OnTable
+        part : sequence of four float
+            left, top, right, bottom as shares of the whole photo, upright; 0, 0, 1, 1 is all of it.
+
+        Raises
+        ------
+        FeatureblendError
+            If that part shows no face.
+        """
+        found = self._search(replace(photo, crop=None))
+        left, top, right, bottom = _turned(part, -found.quarter_turns % 4)
+        height, width = np.rot90(found.image, -found.quarter_turns).shape[:2]
+        box = (round(left * width), round(top * height), round(right * width), round(bottom * height))
+        if box[2] - box[0] < SMALLEST_PART or box[3] - box[1] < SMALLEST_PART:
+            raise FeatureblendError(f"that part of {photo.name} is too small: draw a larger frame")
+        part_of = replace(photo, crop=None if box == (0, 0, width, height) else box, which="largest")
+        faces = self.cache.search(part_of.key, f"that part of {photo.name}", part_of.load).faces
+        return replace(part_of, faces=len(faces))
+
+    def backgrounds(self, table: Sequence[OnTable], look: Look) -> list[Image.Image]:
+        """An even blend on each background, small."""
+        even = [1.0] * len(table)
+        return [self.preview(table, even, replace(look, background=name), TINY).image for name in BACKGROUNDS]
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
         """The faces of all photos on the table, in order."""
@@ -196,8 +278,8 @@ class Studio:
     ) -> Blend:
         faces = self.faces(table)
         made = self._blender(look.mend).blend_faces(faces, _some(weights), **more, **look.options_for(faces, at_most))
-        inputs = [{"name": photo.name, "sha256": photo.sha256} for photo in table]
-        return replace(made, recipe={**made.recipe, "inputs": inputs, "faces": [photo.which for photo in table]})
+        which = [photo.which for photo in table]
+        return replace(made, recipe={**made.recipe, "inputs": [photo.facts for photo in table], "faces": which})
 
     def measured(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> tuple[Blend, dict[str, Any]]:
         """Blend and measure what is on the table.
@@ -225,9 +307,10 @@ class Studio:
 
     def blend(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:
         """Blend what is on the table as ``featureblend blend`` does, at full size and with the whole recipe."""
-        with self._files(table) as paths:
+        with self._files(table) as files:
             which = [photo.which for photo in table]
-            return self._blender(look.mend).blend(paths, _some(weights), which=which, **look.options(len(table)))
+            made = self._blender(look.mend).blend(files, _some(weights), which=which, **look.options(len(table)))
+        return replace(made, recipe={**made.recipe, "inputs": [photo.facts for photo in table]})
 
     def continuum(
         self, table: Sequence[OnTable], steps: int, method: str, mend: bool = True, at_most: int | None = None
@@ -247,21 +330,38 @@ class Studio:
             Side of the pictures in pixels, where the photos' own scale is larger.
         """
         size = "photos" if at_most is None else Look().options_for(self.faces(table), at_most)["size"]
-        with self._files(table) as paths:
+        with self._files(table) as files:
             which, blender = [photo.which for photo in table], self._blender(mend)
-            return continuum(paths, steps=steps, method=method, which=which, size=size, blender=blender, quiet=True)
+            made = continuum(files, steps=steps, method=method, which=which, size=size, blender=blender, quiet=True)
+        return replace(made, recipe={**made.recipe, "inputs": [photo.facts for photo in table]})
 
     @contextmanager
-    def _files(self, table: Sequence[OnTable]) -> Iterator[list[Path]]:
-        """Lay the photos out as files under their own names: recipes name them so."""
+    def _files(self, table: Sequence[OnTable]) -> Iterator[list[Photo]]:
+        """Lay the photos out as files under their own names: warnings name them so. Parts of photos stay pixels."""
         with tempfile.TemporaryDirectory(prefix="featureblend-") as folder:
-            paths = []
+            found: list[Photo] = []
             for place, photo in enumerate(table, 1):
+                if photo.crop is not None:
+                    found.append(photo.load().pixels)
+                    continue
                 path = Path(folder, str(place), short_name(Path(photo.name).name or "photo"))
                 path.parent.mkdir()
                 path.write_bytes(photo.content)
-                paths.append(path)
-            yield paths
+                found.append(path)
+            yield found
+
+
+def _shares(box: Sequence[float], width: int, height: int) -> tuple[float, ...]:
+    left, top, right, bottom = box
+    return left / width, top / height, right / width, bottom / height
+
+
+def _turned(box: Sequence[float], quarter_turns: int) -> tuple[float, ...]:
+    """Where a box of shares of a photo lies once `numpy.rot90` has turned it."""
+    left, top, right, bottom = box
+    for _ in range(quarter_turns):
+        left, top, right, bottom = top, 1 - right, bottom, 1 - left
+    return left, top, right, bottom
 
 
 def _some(weights: Sequence[float]) -> list[float]:

@@ -9,8 +9,8 @@ from typing import Any
 from ..io.photo_warnings import CHOOSE_FACE, NO_RESTORATION
 
 HINTS = {
-    NO_RESTORATION: "the box below the picture leaves it as it is",
-    CHOOSE_FACE: "choose another below its picture",
+    NO_RESTORATION: "the box beside the picture leaves it as it is",
+    CHOOSE_FACE: "its button “Faces” shows all of them",
 }
 """What the page says where warnings name an option of the command line."""
 
@@ -85,7 +85,7 @@ def on_page(warnings: Sequence[str]) -> list[str]:
     Examples
     --------
     >>> on_page([f"ana.jpg: 3 faces are in it; the largest is taken ({CHOOSE_FACE})"])
-    ['ana.jpg: 3 faces are in it; the largest is taken (choose another below its picture)']
+    ['ana.jpg: 3 faces are in it; the largest is taken (its button “Faces” shows all of them)']
     """
     found = []
     for line in warnings:
