@@ -165,6 +165,13 @@ def test_the_whole_page_is_small(folder):
     assert sum(path.stat().st_size for path in folder.rglob("*")) < 30e6
 
 
+def test_another_page_is_not_written_over(tmp_path):
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(FeatureblendError, match="another page is there"):
+        static_page.write_static_page(tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+
+
 def test_a_runtime_that_is_missing_or_changed_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(static_page, "RUNTIME", tmp_path)
     with pytest.raises(FeatureblendError, match="onnxruntime-web is missing"):

@@ -94,6 +94,8 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     FeatureblendError
         If it can't be made.
     """
+    if Path(path).is_file():
+        raise FeatureblendError(f"cannot write into {path}: it is a file; name a folder")
     with writing(path):
         Path(path).mkdir(parents=True, exist_ok=True)
     return Path(path)

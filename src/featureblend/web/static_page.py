@@ -63,6 +63,9 @@ def write_static_page(folder: str | os.PathLike[str], model: str | os.PathLike[s
     config = read_model_folder(source)
     if "fine" not in config.latent_layout:
         raise FeatureblendError(f"the page mixes latents with a fine part, which {config.name} has not: use lfw-128")
+    page = Path(folder)
+    if (page / "index.html").exists() and not (page / "files" / "settings.js").exists():
+        raise FeatureblendError(f"cannot write {page / 'index.html'}: another page is there; name a folder of its own")
     packed = {name: _runtime(*one) for name, one in RUNTIME_FILES.items()}
     networks = {
         "blazeface_short": finder.NETWORKS / "blazeface_short.onnx",
@@ -85,7 +88,7 @@ def write_static_page(folder: str | os.PathLike[str], model: str | os.PathLike[s
         "constants": {module.__name__.rpartition(".")[2]: _constants(module) for module in CONSTANTS},
         "note": _note(),
     }
-    page = make_folder(folder)
+    make_folder(page)
     files = make_folder(page / "files")
     with writing(page):
         for path in PAGE.iterdir():
