@@ -39,7 +39,7 @@ def main(words: list[str]) -> None:
                 browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
                 page = browser.new_page(viewport={"width": 1280, "height": 800})
                 page.goto(found[1])
-                faces = [str(EXAMPLES / f"{name}.jpg") for name in ("second", "third")]
+                faces = [str(EXAMPLES / f"{name}.jpg") for name in ("second", "sixth")]
                 page.set_input_files("#drop input[type=file]", faces)
                 page.wait_for_selector("#measures .fb-bars li", timeout=60_000)
                 page.wait_for_selector("#scenes style", state="attached")  # the backgrounds to choose from
