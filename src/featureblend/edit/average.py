@@ -1,4 +1,4 @@
-"""Averages of hundreds of photos: two passes, one photo in memory at a time, and .4 MB for each that went by.
+"""Averages of hundreds of photos: two passes, one photo in memory at a time, and .5 MB for each that went by.
 
 The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
 second warps each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
