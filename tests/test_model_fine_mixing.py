@@ -119,6 +119,9 @@ def test_sums_take_no_lines_away_and_double_none():
     np.testing.assert_allclose(away, two[1], atol=1e-4)
     added = sum_fine(two, np.array([1.0, -0.5, 0.5]))
     assert abs(np.corrcoef((added - broad(added)).ravel(), lines[1].ravel())[0, 1]) < 0.2
+    twice = two[[0, 0, 1]]  # each of the two is as much as both are on average
+    due = mixed_by(twice, everywhere([1, 0.5, 0.5]), everywhere([0.375, 0.375, 0.25]))
+    np.testing.assert_allclose(sum_fine(twice, np.array([1, 0.5, 0.5])), due, atol=1e-5)
 
 
 def test_shares_of_lines_sum_to_one_and_vanish_with_the_weight():
@@ -157,6 +160,11 @@ def test_shares_of_lines_by_hand(energies, lead, power):
     shares = line_shares(lines, everywhere([1 / count] * count), np.array(lead)[:, None, None])
     pull = (np.array(energies) + 0.05 * np.mean(energies) + 1e-4) * np.exp(3 * np.array(lead))
     np.testing.assert_allclose(shares[:, 8, 8], pull**power / (pull**power).sum(), rtol=1e-5)
+
+
+def test_of_equal_lines_the_larger_share_gets_the_more():
+    shares = line_shares(np.ones((2, 1, 8, 8)), everywhere([0.75, 0.25], 8))
+    np.testing.assert_allclose(shares[0], 0.75**2 / (0.75**2 + 0.25**2), rtol=1e-5)
 
 
 def test_maps_without_lines_mix_by_weight():

@@ -77,6 +77,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "np.square(lines, dtype=np.float32).sum -> np.square(lines).sum": DIGITS,
         "pull.max(axis=0) -> pull.min(axis=0)": "a factor at each place, which the shares' sum takes out again",
         "shares * pull / pull.max(axis=0) -> shares * pull * pull.max(axis=0)": "likewise",
+        "shares * pull / pull.max(axis=0) -> shares * pull / pull.max()": "likewise",
+        "alike @ np.asarray(shares, np.float64) / alike.sum(axis=1) -> "
+        "alike @ np.asarray(shares, np.float64) / alike.sum()": "a factor, which the sum takes out again",
+        "-2: -> 2:": "parts have four axes",
     },
     "training/losses/reconstruction": {
         f"{one} - functional.interpolate(reduced, scale_factor=2.0, mode='nearest') -> "
