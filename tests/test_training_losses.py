@@ -110,6 +110,7 @@ def test_feature_l1_by_hand_and_in_half_precision():
     output = [torch.tensor([[1.0, 3.0]]), torch.tensor([[0.0]])]
     target = [torch.tensor([[2.0, 2.0]]), torch.tensor([[4.0]])]
     assert float(reconstruction.feature_l1(output, target)) == pytest.approx((1 / 2 + 4 / 4) / 2, rel=1e-5)
+    assert float(reconstruction.feature_l1([torch.ones(4)], [torch.zeros(4)])) == pytest.approx(1e6)
     # 1e4 terms of bfloat16: the sum of differences must not be rounded to three digits.
     a = torch.full((10_001,), 1.0, dtype=torch.bfloat16)
     a[0] = 0.0

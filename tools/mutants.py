@@ -82,7 +82,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "alike @ np.asarray(shares, np.float64) / alike.sum()": "a factor, which the sum takes out again",
         "-2: -> 2:": "parts have four axes",
     },
-    "training/losses/reconstruction": {
+    "training/losses/reconstruction": {"-1 -> -2": SQUARE}
+    | {
         f"{one} - functional.interpolate(reduced, scale_factor=2.0, mode='nearest') -> "
         f"{one} - functional.interpolate(reduced, scale_factor=2.0)": SAME
         for one in ("difference", "images")
@@ -93,12 +94,17 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         for one, other in (("", ", dim=1"), (", dim=1", ""))
     },
     "metrics/scores": {
+        "cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var -> "
+        "cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F).var": SAME,
+        "as_stack(reference_images, 'the reference pictures') -> "
+        "as_stack(reference_images, 'the reference picturesX')": WORDS,
         "checked[0] -> checked[1]": "both have one size",
         "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var(dtype=np.float64)) -> "
         "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var())": DIGITS,
     },
     "training/losses/adversarial": {
         "torch.autocast(logits.device.type, enabled=False) -> torch.autocast(logits.device.type)": "on GPUs only",
+        "enabled=False -> enabled=True": "on GPUs only",
     },
     "io/tables": {
         "open(temporary, 'w', newline='', encoding='utf-8', errors='surrogateescape') -> "
