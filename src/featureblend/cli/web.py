@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..io.console import leave
 from ..io.extras import require
 from .groups import Mending
 from .options import flag, option
@@ -53,12 +55,18 @@ class Web(Mending):
         require("web", "gradio")
         from ..web import serve
 
-        serve(
-            self.model,
-            self.host,
-            self.port,
-            self.browser,
-            mend=self.mend,
-            passwords=self.auth,
-            open_to_all=self.no_auth,
-        )
+        code = 0
+        try:
+            serve(
+                self.model,
+                self.host,
+                self.port,
+                self.browser,
+                mend=self.mend,
+                passwords=self.auth,
+                open_to_all=self.no_auth,
+            )
+        except KeyboardInterrupt:
+            print("featureblend: stopped", file=sys.stderr)
+            code = 130
+        leave(code)

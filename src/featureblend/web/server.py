@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -51,6 +52,9 @@ def serve(
     open_to_all: bool = False,
 ) -> None:
     """Serve the page until Ctrl-C, SIGTERM or a closed terminal (SIGHUP); each removes the folder of uploads.
+
+    What is being computed then goes on in threads, and its answer is lost: end the process with
+    `featureblend.io.console.leave`, as the command does.
 
     Parameters
     ----------
@@ -141,7 +145,8 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     say(f"http://{shown}:{port}  (open it in a browser; Ctrl-C stops)")
     try:
-        threading.Event().wait()
+        while True:  # a lock would never be told of a signal that another thread took
+            time.sleep(0.5)
     finally:
         page.close(verbose=False)
 

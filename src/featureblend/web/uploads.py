@@ -29,8 +29,8 @@ def upload_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        tempfile.tempdir = before
         _remove(folder, lock)
+        tempfile.tempdir = before  # last: what still computes must lay nothing elsewhere
 
 
 def _locked_folder() -> tuple[Path, FileLock]:
