@@ -344,7 +344,8 @@ def as_shown(
     side = output_side(options.size, model, [face.native_size for face in faces], options.onto)
     meeting = (meetings or Meetings()).of(faces, int(np.clip(side, model, LARGEST_MEETING)))
     shape = None if options.shape_weights is None else normalised_weights(options.shape_weights, 2)
-    return meeting.at(shares, shape), replace(options, surroundings=1)
+    # Of one of them at all weights, so that the other's lines go first into the face, where each keeps its own.
+    return meeting.at(shares, shape), replace(options, surroundings=meeting.stronger + 1)
 
 
 def blended(

@@ -36,8 +36,8 @@ STIFFNESS = 2e-3
 """Of the warp: a little softer than for landmarks, since outlines are found less exactly."""
 BORDER = 0.01
 """Share of the side by which an outline lies within the crop where it is seen."""
-FOREHEAD = 0.1
-"""How far each keeps its own face above the brows, as in `face_mask`: foreheads differ by fringe and hairline."""
+FRINGE = 0.01
+"""Standard deviation, as a share of the side, of the blur of what is hair in either photo: no face is its own there."""
 BALD = 0.02
 """Share of the crop under which hair is too little to take its colour from."""
 DEFOCUS = 1 / 24
@@ -85,7 +85,8 @@ class Meeting:
     def __init__(self, faces: Sequence[AlignedFace], side: int) -> None:
         self.faces, self.side = faces, side
         self._photos = side_by_side(_seen, faces, [side] * 2)
-        self._stronger = int(suitability(faces[1]) > suitability(faces[0]))
+        self.stronger = int(suitability(faces[1]) > suitability(faces[0]))
+        """Whose lines hair and background have half way: the place of one of the faces, from 0."""
         alike = _corresponding(self._photos)
         self._points = [np.concatenate([photo.landmarks, photo.outline[alike]]) for photo in self._photos]
 
@@ -104,8 +105,8 @@ class Meeting:
         Returns
         -------
         list of two AlignedFace
-            Both with the landmarks of their mean shape; what is around the face is the same in both, and at the shares
-            (1, 0) the first photo's own.
+            Both with the landmarks of their mean shape. Each keeps its own face, as far as neither has hair there; all
+            else is the same in both, and at the shares (1, 0) the first photo's own.
         """
         share, side = np.asarray(shares, np.float64), self.side
         target = mean_shape(self._points, share if shape is None else shape)
@@ -116,10 +117,11 @@ class Meeting:
             return sample(photo.image, where), masks
 
         images, masks = zip(*side_by_side(warped, self._photos, self._points), strict=True)
-        near = self._stronger if share[0] == share[1] else int(share[1] > share[0])
+        near = self.stronger if share[0] == share[1] else int(share[1] > share[0])
         around = _around(images, masks, share, near)
         landmarks = target[: len(self._photos[0].landmarks)]
-        own = face_mask(landmarks, side, forehead=FOREHEAD)[..., None]
+        hair = blurred(np.maximum(*(mask[..., 2] for mask in masks)), FRINGE * side)
+        own = (face_mask(landmarks, side) * (1 - np.minimum(1.5 * hair, 1)))[..., None]
         return [
             self._met(face, to_uint8(around + (image - around) * own), landmarks)
             for face, image in zip(self.faces, images, strict=True)
