@@ -11,6 +11,7 @@ from command_line import place, shared_detector  # noqa: F401
 from featureblend.blend.blender import Blender
 from featureblend.blend.compositing.between import Meeting, Meetings
 from featureblend.blend.compositing.composing import best_source
+from featureblend.blend.pipeline import BlendOptions, as_shown
 from featureblend.cli import main
 from featureblend.edit.continuum import continuum
 from featureblend.edit.replay import replay
@@ -18,7 +19,7 @@ from featureblend.errors import FeatureblendError
 from featureblend.evaluation.methods import Model
 from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import AlignedFace
-from featureblend.faces.masks import face_mask
+from featureblend.faces.masks import face_mask, hull_mask
 from featureblend.faces.parser import face_parts
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
@@ -98,6 +99,17 @@ def test_half_way_the_lines_are_those_of_the_better_photo(faces):
     for pair, other in (((worse, faces[1]), 0.51), ((faces[1], worse), 0.49)):
         half, beyond = (Meeting(pair, SIDE).at([1 - share, share])[0].photo.astype(int) for share in (0.5, other))
         assert np.abs(half - beyond).mean() < 1.5
+
+
+@pytest.mark.parametrize("owner", [0, 1])
+def test_each_keeps_its_own_face_and_lines_go_first_to_whose_hair_is_not_shown(faces, owner):
+    """The face was that of whose hair is shown, but for eyes, nose and mouth; and these were always the second's."""
+    pair = [replace(face, suitability=float(place == owner)) for place, face in enumerate(faces)]
+    for share in (0.3, 0.5, 0.7):
+        met, options = as_shown(pair, np.array([1 - share, share]), BlendOptions(surroundings="blend", size=SIDE))
+        assert options.surroundings == 1 + owner  # as in an even blend, where the other leads in the face
+        brows = hull_mask(met[0].at(SIDE).landmarks[17:27], (SIDE, SIDE))
+        assert (met[0].photo != met[1].photo)[brows].mean() > 0.9
 
 
 def test_a_continuum_takes_them_and_its_recipe_says_so(blender, tmp_path):

@@ -36,6 +36,9 @@ STIFFNESS = 2e-3
 """Of the warp: a little softer than for landmarks, since outlines are found less exactly."""
 BORDER = 0.01
 """Share of the side by which an outline lies within the crop where it is seen."""
+FOREHEAD = 0.2
+"""How far each keeps its own face above the eyes, as in `face_mask`: brows are in it. Above them foreheads have other
+wrinkles, and end at other hairlines."""
 FRINGE = 0.01
 """Standard deviation, as a share of the side, of the blur of what is hair in either photo: no face is its own there."""
 BALD = 0.02
@@ -121,7 +124,7 @@ class Meeting:
         around = _around(images, masks, share, near)
         landmarks = target[: len(self._photos[0].landmarks)]
         hair = blurred(np.maximum(*(mask[..., 2] for mask in masks)), FRINGE * side)
-        own = (face_mask(landmarks, side) * (1 - np.minimum(1.5 * hair, 1)))[..., None]
+        own = (face_mask(landmarks, side, forehead=FOREHEAD) * (1 - np.minimum(1.5 * hair, 1)))[..., None]
         return [
             self._met(face, to_uint8(around + (image - around) * own), landmarks)
             for face, image in zip(self.faces, images, strict=True)
