@@ -33,7 +33,8 @@ def photos(face_photos):
 def test_every_method_is_on_the_sheet(tmp_path, blender, photos):
     found = compare(photos, tmp_path / "sheet.png", blender).measures
     assert tuple(found) == COMPARED_METHODS
-    assert {"latent", "latent-network", "latent-plain-mean", "latent-unwarped", *BASELINES} == set(COMPARED_METHODS)
+    variants = {f"latent{ending}" for ending in ("", "-between", "-network", "-plain-mean", "-unwarped")}
+    assert variants | {*BASELINES} == set(COMPARED_METHODS)
     for measures in found.values():
         assert {"sharpness", "ghosting", "ghosting_inside_face", "balance"} <= set(measures)
     with Image.open(tmp_path / "sheet.png") as sheet:
@@ -54,8 +55,10 @@ def test_the_sheet_says_what_it_is_and_is_not_replayed(tmp_path, blender, photos
 
 
 def test_the_measures_are_those_of_the_blend(tmp_path, blender, photos):
-    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "latent-plain-mean", "latent-unwarped"]).measures
+    methods = ["pixel", "latent-between", "latent-plain-mean", "latent-unwarped"]
+    found = compare(photos, tmp_path / "a.png", blender, methods).measures
     assert found["pixel"] == blender.blend(photos, method="pixel").measures
+    assert found["latent-between"] == blender.blend(photos, surroundings="blend").measures
     assert found["latent-unwarped"] == blender.blend(photos, warp=False, detail=False).measures
     assert found["latent-plain-mean"] == blender.blend(photos, surroundings="mean", detail=False).measures
 

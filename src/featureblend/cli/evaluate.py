@@ -15,8 +15,8 @@ from .options import argument, flag, option
 from .train import PREPARED, presets
 
 METHODS = (
-    "Some of latent, latent-network, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, fourier, poisson, "
-    "gaussian-poisson, morph; all if left out."
+    "Some of latent, latent-between, latent-network, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, "
+    "fourier, poisson, gaussian-poisson, morph; all if left out."
 )
 
 

@@ -47,7 +47,12 @@ VARIANTS = {
     "": Variant(
         "faces warped to the mean shape, encoded, mixed, decoded; with the photos' own fine detail", detail=True
     ),
-    "-network": Variant("the same without that detail: what the networks make"),
+    "-between": Variant(
+        "the same with hair and background between both photos', as on the web page and in continua",
+        surroundings="blend",
+        detail=True,
+    ),
+    "-network": Variant("as the first without that detail: what the networks make"),
     "-plain-mean": Variant(
         "networks alone, with the mean of the latents everywhere, hair and background too", surroundings="mean"
     ),
@@ -79,7 +84,7 @@ def method_names(also: Sequence[str] = ()) -> tuple[str, ...]:
     Examples
     --------
     >>> method_names(["paper"])[:4]
-    ('latent', 'latent-network', 'latent-plain-mean', 'latent-unwarped')
+    ('latent', 'latent-between', 'latent-network', 'latent-plain-mean')
     """
     learned = [model + variant for model in ("latent", *also) for variant in VARIANTS]
     return (*learned, "pca", *BASELINES)
@@ -96,7 +101,7 @@ def default_methods(models: Mapping[str, Blender]) -> tuple[str, ...]:
     Examples
     --------
     >>> default_methods({"latent": Blender.from_pretrained()})[:3]
-    ('latent', 'latent-network', 'latent-plain-mean')
+    ('latent', 'latent-between', 'latent-network')
     """
     same = {f"{name}-plain-mean" for name, model in models.items() if "spatial" not in model.config.latent_layout}
     return tuple(name for name in method_names([name for name in models if name != "latent"]) if name not in same)

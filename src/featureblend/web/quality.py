@@ -31,6 +31,7 @@ SHOWN = (
 TITLES = {
     "real": "real photos",
     "latent": "featureblend",
+    "latent-between": "featureblend, hair between both",
     "latent-network": "featureblend, networks alone",
     "latent-unwarped": "networks alone, faces not warped",
     "latent-plain-mean": "networks alone, plain mean",
