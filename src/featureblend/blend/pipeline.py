@@ -11,8 +11,8 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
-from ..faces.parser import FaceParts, anyones_hair, face_parts
-from ..faces.warp import mean_shape, warp_to_mean, warp_to_shape
+from ..faces.parser import PARTS, FaceParts, anyones_hair, face_parts
+from ..faces.warp import lie_at, mean_shape, warp_to_mean, warp_to_shape
 from ..io.image import to_uint8
 from ..io.tables import check_choice, flag, whole
 from ..io.threads import side_by_side
@@ -208,7 +208,12 @@ class EncodedFaces:
     @cached_property
     def parts(self) -> list[FaceParts]:
         """Where each of the images shows skin and hair."""
-        return side_by_side(face_parts, self.images)
+        return side_by_side(self._parts, self.faces, self.images)
+
+    def _parts(self, face: AlignedFace, image: np.ndarray) -> FaceParts:
+        if self.target is None or lie_at(face.landmarks, self.target):  # it was not warped
+            return face.once(PARTS, lambda: face_parts(image))  # type: ignore[no-any-return]
+        return face_parts(image)
 
     def lies_at(self, target: np.ndarray | None) -> bool:
         """Whether the faces have that shape."""

@@ -36,6 +36,8 @@ EDGE = 0.02
 HAIR_REACH, SURE_HAIR = 0.012, (0.3, 0.8)
 """Hair reaches so far beyond where it is seen, as a share of the side, and its edge is as soft; and the probabilities
 that count as none, and as hair."""
+PARTS = "parts"
+"""What `AlignedFace.once` keeps the parts of a face by, as its restored crop shows them."""
 ABOVE_EYES = 0.35
 """Height above which clothes are headwear, as a share of the side from above."""
 

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from ...faces.alignment import AlignedFace, blurred, rescaling, resized, transform_points
-from ...faces.masks import face_mask
-from ...faces.parser import face_parts
+from ...faces.masks import face_mask, rescaled_points
+from ...faces.parser import PARTS, FaceParts, face_parts
 from ...faces.warp import mean_shape, sample, warp_map
 from ...io.image import to_uint8
 from ...io.threads import side_by_side
@@ -59,8 +59,8 @@ class _Photo:
     """(S, S, 3) float32, 0 to 255."""
     landmarks: np.ndarray
     """(68, 2)."""
-    masks: np.ndarray
-    """(S, S, 3) float32, 0 to 1: background, skin, hair."""
+    parts: np.ndarray
+    """(S, S, 4) float32: `FaceParts.probabilities`."""
     outline: np.ndarray
     """(RAYS, 2)."""
 
@@ -114,28 +114,30 @@ class Meeting:
         share, side = np.asarray(shares, np.float64), self.side
         target = mean_shape(self._points, share if shape is None else shape)
 
-        def warped(photo: _Photo, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def warped(photo: _Photo, own: np.ndarray) -> tuple[np.ndarray, FaceParts]:
             where = warp_map((side, side), own, target, stiffness=STIFFNESS)
-            masks = cv2.remap(photo.masks, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
-            return sample(photo.image, where), masks
+            parts = cv2.remap(photo.parts, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
+            return sample(photo.image, where), FaceParts(parts)
 
-        images, masks = zip(*side_by_side(warped, self._photos, self._points), strict=True)
+        images, parts = zip(*side_by_side(warped, self._photos, self._points), strict=True)
         near = self.stronger if share[0] == share[1] else int(share[1] > share[0])
-        around = _around(images, masks, share, near)
+        around = _around(images, parts, share, near)
         landmarks = target[: len(self._photos[0].landmarks)]
-        hair = blurred(np.maximum(*(mask[..., 2] for mask in masks)), FRINGE * side)
-        own = (face_mask(landmarks, side, forehead=FOREHEAD) * (1 - np.minimum(1.5 * hair, 1)))[..., None]
+        own = cv2.resize(_own(landmarks, [one.hair for one in parts]), (side, side))[..., None]
+        others = parts[near].probabilities
         return [
-            self._met(face, to_uint8(around + (image - around) * own), landmarks)
-            for face, image in zip(self.faces, images, strict=True)
+            self._met(
+                face, to_uint8(around + (image - around) * own), others + (its.probabilities - others) * own, landmarks
+            )
+            for face, image, its in zip(self.faces, images, parts, strict=True)
         ]
 
-    def _met(self, face: AlignedFace, photo: np.ndarray, landmarks: np.ndarray) -> AlignedFace:
+    def _met(self, face: AlignedFace, photo: np.ndarray, parts: np.ndarray, landmarks: np.ndarray) -> AlignedFace:
         size = face.image.shape[0]
         scaling = rescaling(size / self.side)
         image = resized(photo, size)
         clean = face.cleaned is not None or face.latent is not None
-        return AlignedFace(
+        met = AlignedFace(
             image,
             transform_points(landmarks, scaling),
             scaling[:2],
@@ -144,6 +146,8 @@ class Meeting:
             degradation=np.zeros(2, np.float32) if clean else None,
             suitability=face.suitability,
         )
+        met.once(PARTS, lambda: FaceParts(cv2.resize(parts, (size, size), interpolation=cv2.INTER_AREA)))
+        return met
 
 
 class Meetings:
@@ -175,8 +179,7 @@ def _seen(face: AlignedFace, side: int) -> _Photo:
     if face.cleaned is not None and face.degradation is not None and face.degradation.any():
         image = restore_photo(image, face.cleaned, face.degradation)
     parts = face_parts(to_uint8(image))
-    masks = np.ascontiguousarray(np.dstack([parts.background, parts.skin, parts.hair]))
-    return _Photo(image, crop.landmarks, masks, _outline(parts.head, crop.landmarks))
+    return _Photo(image, crop.landmarks, parts.probabilities, _outline(parts.head, crop.landmarks))
 
 
 def _outline(head: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -208,15 +211,22 @@ def _corresponding(photos: Sequence[_Photo]) -> np.ndarray:
     return alike
 
 
-def _around(images: Sequence[np.ndarray], masks: Sequence[np.ndarray], share: np.ndarray, near: int) -> np.ndarray:
+def _own(landmarks: np.ndarray, hair: Sequence[np.ndarray]) -> np.ndarray:
+    """(COARSE, COARSE) float32: where each keeps its own face."""
+    points = rescaled_points(landmarks, COARSE / len(hair[0]))
+    covered = blurred(np.maximum(*(resized(one, COARSE) for one in hair)), FRINGE * COARSE)
+    return face_mask(points, COARSE, forehead=FOREHEAD) * (1 - np.minimum(1.5 * covered, 1))
+
+
+def _around(images: Sequence[np.ndarray], parts: Sequence[FaceParts], share: np.ndarray, near: int) -> np.ndarray:
     """(S, S, 3) float32: one photo's surroundings in the colours between both."""
     around = images[near]
-    for part, least in ((1, 0.0), (2, BALD)):
-        around = _coloured(around, images, [mask[..., part] for mask in masks], share, near, least)
-    blurred = side_by_side(_blurred_in, images, [mask[..., 0] for mask in masks])
+    for masks, least in (([one.skin for one in parts], 0.0), ([one.hair for one in parts], BALD)):
+        around = _coloured(around, images, masks, share, near, least)
+    blurred = side_by_side(_blurred_in, images, [one.background for one in parts])
     background = np.float32(share[0]) * blurred[0] + np.float32(share[1]) * blurred[1]
     background += np.float32(2 * share[near] - 1) * (images[near] - blurred[near])
-    return around + (background - around) * masks[near][..., :1]
+    return around + (background - around) * parts[near].background[..., None]
 
 
 def _blurred_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
