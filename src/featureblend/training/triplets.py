@@ -22,8 +22,8 @@ CODE = 512
 """Length of a generator's codes."""
 THREE = 0.25
 """Share of the generated blends that are of three parents; the others are of two."""
-AT_ONCE = 48
-"""Faces that the generator makes at a time: its maps are large."""
+AT_ONCE = {"cuda": 48, "cpu": 4}
+"""Faces that the generator makes at a time: its maps take half a gigabyte each in single precision."""
 
 
 class TripletSource(Protocol):
@@ -150,7 +150,7 @@ class GeneratedTriplets:
     def _drawn(self, codes: Tensor, left: int, top: int) -> Tensor:
         size, shift = self.image_size, self.shift
         done = []
-        for part in codes.to(self.dtype).split(AT_ONCE):
+        for part in codes.to(self.dtype).split(AT_ONCE.get(self.device.type, AT_ONCE["cpu"])):
             faces = self._faces(part).float()
             if faces.shape[-1] != size:
                 faces = functional.interpolate(faces, (size, size), mode="bicubic", antialias=True)
