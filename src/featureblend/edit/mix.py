@@ -74,7 +74,7 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
     soft = cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
     # Strands at the temples belong to nobody's eyes; hair over the brows does, or the brows would be missing.
     hair = anyones_hair([face_parts(picture) for picture in pictures])
-    return soft * (1 - np.where(mask > 0, 0, hair)).astype(np.float32)
+    return soft * np.clip(1 - np.where(mask > 0, 0, hair), 0, 1).astype(np.float32)
 
 
 def mix(
