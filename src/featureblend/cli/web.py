@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..io.console import leave
+from ..io.console import Ended, leave
 from ..io.extras import require
 from .groups import Mending
 from .options import flag, option
@@ -66,6 +66,8 @@ class Web(Mending):
                 passwords=self.auth,
                 open_to_all=self.no_auth,
             )
+        except Ended:  # before there was a server
+            raise
         except KeyboardInterrupt:
             print("featureblend: stopped", file=sys.stderr)
             code = 130
