@@ -213,7 +213,7 @@ def test_batches_that_are_refused(fails):
         (["batch", "x.csv", "--all-pairs", "."], "name either a CSV file"),
         (["batch", "x.csv"], "no such file: x.csv"),
         (["batch", "--all-pairs", "nowhere"], "no such folder: nowhere"),
-        (["batch", "--all-pairs", ".", "-o", "ana.png"], "cannot write ana.png"),
+        (["batch", "--all-pairs", ".", "-o", "ana.png"], "ana.png: it is a file"),
         (["batch", "--all-pairs", ".", "--jobs", "0"], "--jobs 0"),
     ]:
         assert message in fails(*words)
