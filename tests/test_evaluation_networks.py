@@ -12,7 +12,7 @@ from featureblend.evaluation.protocols import Protocol
 from featureblend.metrics.inception import Inception
 from featureblend.metrics.lpips import Lpips
 
-FEW = Protocol("few", "test", 6, paths=1, steps=2, reference=8)
+FEW = Protocol("few", "test", 10, paths=1, steps=2, reference=10)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_figures_of_networks_name_their_features(faces, weights, tmp_path):
         assert name in page
     assert ("real", "inception_fid") in found
     assert found["latent", "inception_fid"]["value"] > 0
-    assert found["latent", "lpips_balance"]["count"] == 6
+    assert found["latent", "lpips_balance"]["count"] == 10
     assert found["latent", "lpips_path_length"]["count"] == 1
     assert ("pixel", "reconstruction_lpips") not in found
     assert "not measured: LPIPS" not in page
