@@ -43,9 +43,9 @@ def test_reconstruction_error_is_psnr_here_and_inside():
 
 
 def test_a_balance_by_pictures(blender):
-    even, half = (blender.blend([FIRST, SECOND], balance=by) for by in ("pictures", None))
+    even, half = (blender.blend([FIRST, SECOND], balance=by, size="model") for by in ("pictures", None))
     assert even.measures["balance"] <= max(0.02, half.measures["balance"] / 3)
-    turned = blender.blend([SECOND, FIRST], balance="pictures", measures="none")
+    turned = blender.blend([SECOND, FIRST], balance="pictures", measures="none", size="model")
     assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1], abs=0.02)
     for photos, weights in (([FIRST, SECOND, FIRST], None), ([FIRST, SECOND], [1, 1])):
         with pytest.raises(FeatureblendError, match="a balance is searched for two photos, and in place of weights"):

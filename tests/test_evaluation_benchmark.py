@@ -226,13 +226,13 @@ def test_a_peer_that_is_missing_is_named():
             {"blending": "import os; os.write(2, b'last words'); os._exit(7)"},
             "its process ended with exit code 7: last words",
         ),
-        ({"blending": "import time; time.sleep(60)"}, "no answer in 8 s"),
+        ({"blending": "import time; time.sleep(60)"}, "no answer in 5 s"),
     ],
 )
 def test_a_peer_that_fails_is_named_and_the_rest_goes_on(peer, body, reason):
     peer(**body)
     parts = ("blend", "whole") if "averaging" in body else ("blend",)
-    report = quick("pixel", "facemorpher", parts=parts, fresh=1, patience=8.0 if "sleep" in str(body) else 60.0)
+    report = quick("pixel", "facemorpher", parts=parts, fresh=1, patience=5.0 if "sleep" in str(body) else 60.0)
     assert names(report["blend"]) == ["pixel"]
     assert reason in left_out(report)[("blend", "facemorpher")]
     if "averaging" in body:  # a peer that writes nothing is not called quick
