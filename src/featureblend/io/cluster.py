@@ -319,16 +319,19 @@ class _Workers:
         ready, _ = self.ray.wait(list(self.due), timeout=PATIENCE)
         if not ready:
             return None, None
-        seat, task = self.due.pop(ready[0])
+        seat, task = self.due[ready[0]]
+        try:  # before it is taken off the list: Ctrl-C while it is fetched would lose it
+            result, error = self.ray.get(ready[0]), None
+        except self.ray.exceptions.RayError as caught:
+            result, error = None, caught
+        del self.due[ready[0]]
         seat.tasks.remove(task)
         if seat.tasks:
             seat.tasks[0].since = time.monotonic()
         begins = task.number < 0
-        try:
-            result = self.ray.get(ready[0])
-        except self.ray.exceptions.RayTaskError as error:  # the work's own error; the worker lives
+        if isinstance(error, self.ray.exceptions.RayTaskError):  # the work's own error; the worker lives
             raise error.cause from error
-        except self.ray.exceptions.RayError as error:
+        if error is not None:
             if begins and task.attempt == ATTEMPTS:
                 why = (str(error).strip().splitlines() or ["it dies"])[-1].strip()
                 raise FeatureblendError(f"a worker of the cluster can't begin: {why}") from error
