@@ -63,8 +63,8 @@ def test_work_is_done_whoever_dies_or_hangs(tmp_path, two_workers, monkeypatch):
         found = []
         with pytest.raises(KeyboardInterrupt):
             found.extend(run(functools.partial(interrupting, os.getpid()), range(50)))
-        assert found == list(range(len(found)))
-        assert len(found) <= 8  # what is at work is finished, unless the signal comes while a result is handed on
+        assert found == list(range(len(found)))  # what was at work is finished
+        assert 4 <= len(found) <= 8
 
 
 def children(pid, name):

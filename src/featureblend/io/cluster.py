@@ -219,6 +219,24 @@ class _Seat:
     tasks: list[_Task] = field(default_factory=list)
 
 
+def _interrupts_noted() -> tuple[list[int], ExitStack]:
+    """A list that the first Ctrl-C is noted in, wherever it finds this process, until the stack is closed.
+
+    Raised as an error, it could come while a result is between two places, and lose it. The second one is raised.
+    """
+    pressed: list[int] = []
+    listening = ExitStack()
+
+    def note(number: int, frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    if threading.current_thread() is threading.main_thread():  # Python gives signals to no other thread
+        listening.callback(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, note))
+    return pressed, listening
+
+
 class _Workers:
     """The driver's end: who is at what."""
 
@@ -252,8 +270,11 @@ class _Workers:
         results: dict[int, Any] = {}
         due, slowest, more = 0, 0.0, True
         stop: KeyboardInterrupt | None = None
+        pressed, listening = _interrupts_noted()
         try:
             while True:
+                if pressed and stop is None:
+                    stop = KeyboardInterrupt()
                 while (
                     stop is None
                     and (lost or (more and len(results) < AHEAD * self.size))
@@ -287,6 +308,7 @@ class _Workers:
                 else:
                     results[task.number] = self._give_up(task)
         finally:
+            listening.close()
             if stop is None:
                 self._settle()
         if stop is not None:
