@@ -23,11 +23,8 @@ from ..io.photo_warnings import told
 from . import fragments
 from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices, strips
 from .quality import read_quality
-from .studio import LIVE, SHOWN, SIZES, Look, OnTable, Studio
+from .studio import ALL, LIVE, SHOWN, SIZES, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
-
-ALL = (0.0, 0.0, 1.0, 1.0)
-"""All of a photo, as a part of it."""
 
 PATIENCE = 0.15
 """Seconds that a slider must rest before the blend is measured: measuring would slow the next picture down."""
@@ -216,9 +213,8 @@ class _Page:
         """Show what is on the table now, the cards and the live picture; `values` tell what was there, for "Undo"."""
         at = self.at
         request = LocalContext.request.get(None)
-        self.moves[request.session_hash if request else None] += (
-            1  # what is being measured is not what is shown any more
-        )
+        # What is being measured is not what is shown any more.
+        self.moves[request.session_hash if request else None] += 1
         former, former_weights, look = _read(values)
         look = replace(look, hair=_hair_of(former, look.hair, table))
         faces = [Image.fromarray(self.studio.face(photo).image) for photo in table]

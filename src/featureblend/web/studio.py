@@ -40,6 +40,9 @@ LIVE = 256
 PREVIEW = 640
 """... and once it rests: the download has the size that was asked for."""
 
+ALL = (0.0, 0.0, 1.0, 1.0)
+"""All of a photo, as a part of it: left, top, right, bottom as shares of its width and height."""
+
 WHOLE = 1024
 """Longest side of a photo that is shown to be cropped, in pixels."""
 
@@ -223,7 +226,7 @@ class Studio:
         picture.thumbnail((WHOLE, WHOLE))
         chosen = choose_face(found.faces, (0, 0), photo.which if photo.crop is None else "largest", photo.name)
         faces = [_shares(face.box, width, height) for face in found.faces]
-        part: tuple[float, ...] = (0.0, 0.0, 1.0, 1.0)
+        part: tuple[float, ...] = ALL
         if photo.crop is not None:
             size = (height, width) if found.quarter_turns % 2 else (width, height)
             part = _turned(_shares(photo.crop, *size), found.quarter_turns)
