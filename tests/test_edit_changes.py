@@ -100,13 +100,36 @@ def test_where_hair_hangs_into_a_face_sums_keep_it(blender):
     assert np.abs(kept - own).max() < 1e-5
 
 
-def test_hair_counts_by_the_share_of_each_group_that_has_it(monkeypatch):
-    hair = np.eye(4, dtype=np.float32)[np.array([[CLASSES.index("skin"), CLASSES.index("hair")]]).repeat(2, axis=0)]
-    monkeypatch.setattr(rendering, "face_parts", lambda picture: FaceParts(hair if picture.any() else hair[:, ::-1]))
-    seen = np.stack([np.full((2, 2, 3), value, np.uint8) for value in (0, 255, 255, 0)])
-    monkeypatch.setattr(rendering, "anyones_hair", lambda parts: parts[0].hair)
-    assert rendering.hair_kept(seen, [1, 0, 0, 0]).tolist() == [[1, 0], [1, 0]]
-    assert rendering.hair_kept(seen, [0, 3, 0, 1], [0, 0, 0, 1]).tolist() == [[1, 0.75], [1, 0.75]]
+def test_what_covers_a_face_counts_by_the_share_of_each_group(monkeypatch):
+    """Clothes over a face, a scarf's brim, as well as hair: what stays is as much as the group has it."""
+    hair, skin, clothes = (CLASSES.index(name) for name in ("hair", "skin", "clothes"))
+    shown = {
+        value: FaceParts(np.eye(4, dtype=np.float32)[np.full((2, 2), part)])
+        for value, part in enumerate((hair, skin, clothes))
+    }
+    monkeypatch.setattr(rendering, "face_parts", lambda picture: shown[int(picture[0, 0, 0])])
+    covers = rendering.covers_of(np.stack([np.full((2, 2, 3), value, np.uint8) for value in (0, 1, 2, 1)]))
+    assert covers[:, 0, 0].tolist() == [1, 0, 1, 0]
+    assert rendering.kept(covers, [0, 1, 0, 0]).max() == 0
+    assert rendering.kept(covers, [0, 3, 1, 0], [0, 0, 0, 1]).tolist() == [[0.25] * 2] * 2
+
+
+def test_of_a_covered_face_a_group_shows_what_its_others_show(blender):
+    """One scarf among several faces is no part of their mean: neither of the latents nor of the colours."""
+    latents = np.stack([blender.encode(photo).latent for photo in (FIRST, SECOND, THIRD)])
+    seen = np.stack([np.full((128, 128, 3), value, np.uint8) for value in (10, 20, 200)])
+    covers = np.zeros((3, 128, 128), np.float32)
+    covers[2, :64] = 1
+    filled, colours = rendering.uncovered(blender, latents, seen, covers, slice(1, 3))
+    assert (colours[2, :64] == 20).all()
+    assert (colours[2, 64:] == 200).all()
+    assert (colours[:2] == seen[:2]).all()
+    for where, shape in rendering.placed_parts(blender):
+        own, others, made = (part[where].reshape(shape) for part in (latents[2], latents[1], filled[2]))
+        middle = shape[-1] // 2
+        assert np.abs(made - others)[:, :middle].max() < 1e-5
+        assert np.abs(made - own)[:, middle:].max() < 1e-5
+    assert (filled[:2] == latents[:2]).all()
 
 
 def test_folders_and_lists_count_by_their_mean(blender, tmp_path):

@@ -35,7 +35,7 @@ from ..io.tables import check_choice, flag, number, parse_number, read_table, wh
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
-from .rendering import combined, edit_recipe, hair_kept, latents_in_shape, progress, recorded_size, summed
+from .rendering import combined, covers_of, edit_recipe, kept, latents_in_shape, progress, recorded_size, summed
 
 COARSE = 2
 """Pixels of the model's pictures from which on an average is the networks': what they draw in single pixels is softer
@@ -162,7 +162,7 @@ def average(
             if surroundings == "auto":
                 surroundings = found.faces.best_source()
             around = resolve_source_weights(found.faces, taken, surroundings)
-            hair = None if surroundings == "mean" else hair_kept(seen, around, taken)
+            hair = None if surroundings == "mean" else kept(covers_of(seen), around, taken)
             decoded = blender.networks.pictures(combined(blender, latents, taken, surroundings, hair=hair)[None])[0]
             points = mean_shape(found.faces.landmarks, taken) if target is None else target
             soft = with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points, hair=hair)

@@ -26,7 +26,17 @@ from ..io.photo_warnings import told
 from ..io.tables import check_choice, flag, number, whole
 from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
-from .rendering import combined, edit_recipe, finished, hair_kept, latents_in_shape, progress, recorded_size, summed
+from .rendering import (
+    combined,
+    covers_of,
+    edit_recipe,
+    finished,
+    kept,
+    latents_in_shape,
+    progress,
+    recorded_size,
+    summed,
+)
 
 EASES: Mapping[str, Callable[[float], float]] = {
     "linear": lambda t: t,
@@ -315,7 +325,7 @@ def _between(
     latents, seen = latents_in_shape(blender, pair, target)
     if isinstance(surroundings, str) and surroundings == "blend":
         surroundings = home + 1
-    hair = None if surroundings == "mean" else hair_kept(seen, [1, 0], [0, 1])
+    hair = None if surroundings == "mean" else kept(covers_of(seen), [1, 0], [0, 1])
     latent = combined(blender, latents, shares, surroundings, home, hair)
     mean = summed(seen, shares)
     around = mean if surroundings == "mean" else summed(seen[home : home + 1], [1])

@@ -15,7 +15,7 @@ from ..blend.pipeline import BlendOptions, cleaned, encoded
 from ..blend.recipes import recipe_of
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
-from ..faces.parser import anyones_hair, face_parts
+from ..faces.parser import covered, face_parts
 from ..faces.warp import warp_to_shape
 from ..io.image import to_uint8
 from ..io.inputs import Input
@@ -126,13 +126,18 @@ def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray
     return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
-def hair_kept(seen: np.ndarray, *groups: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Where hair hangs into the face, which is to be that of the surroundings, as blends have it.
+def covers_of(seen: np.ndarray) -> np.ndarray:
+    """(N, S, S) float32 in [0, 1]: where hair, a hat or a scarf covers each of the (N, S, S, 3) uint8 faces."""
+    return np.stack([covered(face_parts(picture)) for picture in seen])
+
+
+def kept(covers: np.ndarray, *groups: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Where what covers a face stays, which is to be that of the surroundings, as hair does in blends.
 
     Parameters
     ----------
-    seen : (N, S, S, 3) uint8 array
-        Faces in one shape.
+    covers : (N, S, S) array
+        Of faces in one shape (`covers_of`).
     *groups : (N,) arrays
         Weights of the faces, at least 0, once for each of what is told apart: whose hair is shown, what is added, what
         is taken away.
@@ -140,14 +145,52 @@ def hair_kept(seen: np.ndarray, *groups: Sequence[float] | np.ndarray) -> np.nda
     Returns
     -------
     (S, S) float32 array in [0, 1]
-        Of the groups' shares of faces that have hair there, the largest.
+        Of the groups' shares of faces that are covered there, the largest.
+
+    Examples
+    --------
+    >>> covers = np.array([[[0.0, 1.0]], [[0.0, 0.0]]])
+    >>> kept(covers, [1, 0]).tolist(), kept(covers, [0, 1], [1, 3]).tolist()
+    ([[0.0, 1.0]], [[0.0, 0.25]])
     """
-    found = np.zeros((len(groups), *seen.shape[1:3]), np.float32)
-    weights = np.array([np.divide(group, max(np.sum(group), 1e-9)) for group in groups], np.float32)
-    for picture, of_groups in zip(seen, weights.T, strict=True):
-        if of_groups.any():
-            found += of_groups[:, None, None] * anyones_hair([face_parts(picture)])
-    return np.asarray(found.max(axis=0))
+    weights = np.array([np.divide(group, max(np.sum(group), 1e-9)) for group in groups])
+    return np.asarray(np.tensordot(weights, covers, axes=1).max(axis=0), np.float32)
+
+
+def uncovered(
+    blender: Blender, latents: np.ndarray, seen: np.ndarray, covers: np.ndarray, group: slice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give what is covered in a face what others of its group show there: one's scarf would be a patch on a forehead.
+
+    Parameters
+    ----------
+    blender : Blender
+    latents, seen
+        As from `latents_in_shape`.
+    covers : (N, S, S) array
+        As from `covers_of`.
+    group : slice
+        Which of the faces. Where all of them are covered there is nothing to give.
+
+    Returns
+    -------
+    latents, seen
+        With the group's changed.
+    """
+    latents, seen = latents.copy(), seen.copy()
+    own, pictures = latents[group], seen[group].astype(np.float32)
+    for where, shape in placed_parts(blender):
+        parts = own[:, where].reshape(len(own), *shape)
+        over = np.stack([resized(cover, shape[-1]) for cover in covers[group]])[:, None]
+        latents[group, where] = _filled(parts, over).reshape(len(own), -1)
+    seen[group] = to_uint8(_filled(pictures, covers[group][..., None]))
+    return latents, seen
+
+
+def _filled(values: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """Replace (N, ...) values where they are covered by the mean of those that are not."""
+    shown = (values * (1 - over)).sum(axis=0) / np.maximum((1 - over).sum(axis=0), 1e-3)
+    return np.asarray(values + (shown - values) * over)
 
 
 def _warped(image: np.ndarray, landmarks: np.ndarray, target: np.ndarray | None, scale: float = 1.0) -> np.ndarray:
@@ -173,7 +216,7 @@ def combined(
 ) -> np.ndarray:
     """Make one (D,) latent of (N, D): mixed as blends are where no share is negative, else their weighted sum.
 
-    Sums keep `home`'s surroundings (unless 'mean'), and its `hair` (`hair_kept`): what two strangers' backgrounds
+    Sums keep `home`'s surroundings (unless 'mean'), and its `hair` (`kept`): what two strangers' backgrounds
     differ in is nothing to add.
     """
     if (shares >= 0).all():

@@ -30,13 +30,15 @@ from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import (
     combined,
+    covers_of,
     edit_recipe,
     finished,
-    hair_kept,
+    kept,
     latents_in_shape,
     progress,
     recorded_size,
     summed,
+    uncovered,
     with_source,
 )
 
@@ -143,7 +145,13 @@ def transform(
         taken = shares[: len(latents)]
         home = np.arange(len(taken)) == 0
         groups = home, np.where(home, 0, np.maximum(taken, 0)), np.maximum(-taken, 0)
-        hair = hair_kept(seen, *groups) if keep_surroundings else None
+        hair = None
+        if keep_surroundings:
+            covers = covers_of(seen)
+            hair = kept(covers, *groups)
+            ends_of = slice(1, 1 + len(before)), slice(1 + len(before), len(taken))
+            for group in ends_of if amount else ():
+                latents, seen = uncovered(blender, latents, seen, covers, group)
         latent = combined(blender, latents, taken, surroundings, hair=hair)
         mean = summed(seen, taken)
         around = summed(seen[:1], [1]) if keep_surroundings else mean
@@ -233,7 +241,7 @@ def transform_along(
     latent = latents[0] + np.float32(amount) * way.latent
     hair = None
     if keep_surroundings and amount:
-        hair = hair_kept(seen, np.ones(1))
+        hair = kept(covers_of(seen), np.ones(1))
         latent = with_source(blender, latent, latents[0], hair)
     # No photo tells the colours of the changed face: it is the decoded change that is added to its own.
     before, after = blender.networks.pictures(np.stack([latents[0], latent])).astype(np.float32)
@@ -331,7 +339,7 @@ def symmetrize(
     latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
     theirs, hair = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32), None
     if keep_surroundings:
-        hair = hair_kept(seen, [1, 0], [0, 1])
+        hair = kept(covers_of(seen), [1, 0], [0, 1])
         latent = with_source(blender, latent, latents[0], hair)
         theirs *= 1 - np.maximum(outside_face(blender.image_size), hair)
     parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]

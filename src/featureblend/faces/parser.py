@@ -159,11 +159,30 @@ def anyones_hair(parts: Sequence[FaceParts]) -> np.ndarray:
     >>> anyones_hair([one, one]).max().item(), anyones_hair([one, other]).min().item()
     (0.0, 1.0)
     """
-    hair = np.max([one.hair for one in parts], axis=0)
-    sure = np.clip((hair - SURE_HAIR[0]) / (SURE_HAIR[1] - SURE_HAIR[0]), 0, 1)
-    reach = max(1, round(HAIR_REACH * len(hair)))
+    return _and_beyond(np.max([one.hair for one in parts], axis=0))
+
+
+def covered(parts: FaceParts) -> np.ndarray:
+    """Where hair or clothes cover a face, a scarf or a hat for one, and a little beyond.
+
+    Returns
+    -------
+    (S, S) float32 array in [0, 1]
+
+    Examples
+    --------
+    >>> [covered(FaceParts(np.eye(4, dtype=np.float32)[np.full((9, 9), part)])).max().item() for part in range(4)]
+    [0.0, 0.0, 1.0, 1.0]
+    """
+    return _and_beyond(parts.hair + parts.clothes)
+
+
+def _and_beyond(probability: np.ndarray) -> np.ndarray:
+    """Where something is for sure, and as far beyond as its edge may reach."""
+    sure = np.clip((probability - SURE_HAIR[0]) / (SURE_HAIR[1] - SURE_HAIR[0]), 0, 1)
+    reach = max(1, round(HAIR_REACH * len(sure)))
     grown = cv2.dilate(sure, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    return blurred(grown, max(0.5, HAIR_REACH * len(hair)))
+    return blurred(grown, max(0.5, HAIR_REACH * len(sure)))
 
 
 def guided_filter(
