@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 import featureblend
-from featureblend.blend.blender import METHODS, Blender
+from featureblend.blend.blender import Blender
 from featureblend.blend.compositing.composing import best_source
-from featureblend.blend.pipeline import BlendOptions, blended, encoded
+from featureblend.blend.pipeline import METHODS, BlendOptions, blended, encoded
 from featureblend.blend.quality import MEANINGS
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES

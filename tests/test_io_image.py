@@ -23,8 +23,6 @@ from featureblend.io.image import (
     decode_image,
     decode_photo,
     from_network,
-    grid,
-    labelled_row,
     load_image,
     load_photo,
     not_a_photo,
@@ -32,6 +30,7 @@ from featureblend.io.image import (
     save_image,
     to_network,
 )
+from featureblend.io.sheets import grid, labelled_row
 
 SMOOTH = np.add.outer(np.arange(60) * 2, np.arange(90))[..., None].repeat(3, axis=2).astype(np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)

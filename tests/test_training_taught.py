@@ -19,11 +19,12 @@ from training_faces import HIERARCHICAL, TAUGHT, TOY, faces, triplets
 from featureblend.errors import FeatureblendError
 from featureblend.training import loop
 from featureblend.training.batches import seeded
-from featureblend.training.dataset import FaceSample, FaceTriplets, write_shard
+from featureblend.training.dataset import FaceTriplets
 from featureblend.training.experiment import LossWeights
 from featureblend.training.loop import train
 from featureblend.training.networks import AUTOENCODERS, build
 from featureblend.training.objective import OBJECTIVES, Batch, TrainingNetworks
+from featureblend.training.shards import FaceSample, write_shard
 from featureblend.training.starting import read_start
 from featureblend.training.state import RunFolder
 from featureblend.training.trainer import Trainer

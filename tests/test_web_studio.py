@@ -13,8 +13,9 @@ import record_quality
 from example_photos import small_example
 from PIL import Image
 
-from featureblend.blend.blender import METHODS, Blender
+from featureblend.blend.blender import Blender
 from featureblend.blend.compositing import BACKGROUNDS
+from featureblend.blend.pipeline import METHODS
 from featureblend.cli import main
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import degrade

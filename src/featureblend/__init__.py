@@ -27,12 +27,14 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .blend.blender import Blend, Blender, Code
+    from .blend.blender import Blender
+    from .blend.recipes import Blend
     from .edit.average import average
     from .edit.continuum import continuum
     from .edit.mix import mix
     from .edit.transform import symmetrize, transform
     from .errors import FeatureblendError
+    from .io.codes import Code
 
 
 _HOMES = {

@@ -29,14 +29,12 @@ from ..model.networks import Networks
 from .balance import Balancing, even_shares, recognized_shares
 from .compositing.between import Meetings
 from .compositing.composing import best_source, output_side
-from .pipeline import METHODS, BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished, resolved
+from .pipeline import BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished, resolved
 from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
 from .recipes import Blend, Code, normalised_weights, recipe_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-__all__ = ["METHODS", "Blend", "Blender", "Code", "normalised_weights"]
 
 Which = int | str
 """Which face of a photo: 'largest', 'central', or a number from the left, from 1."""

@@ -28,8 +28,6 @@ from ..io.tables import flag
 from ..model.mixing import Source
 from ..model.networks import Networks
 
-__all__ = ["Blend", "Code", "input_facts", "normalised_weights", "recipe_of"]
-
 
 @dataclass(frozen=True)
 class Blend:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..blend.blender import Blend, Blender
+from ..blend.blender import Blender
+from ..blend.recipes import Blend
 from ..faces import EXAMPLES
 from ..io.files import make_folder, require_parent
 from ..io.metadata import save_picture

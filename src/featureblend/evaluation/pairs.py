@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..faces.masks import hull_mask
 from ..faces.parser import face_parts
 from ..faces.warp import warp_to_mean
 from ..metrics.distance import balance_of_distances, lab_levels, levels_distance
-from ..metrics.ghosts import ParentOutlines, hull_mask
+from ..metrics.ghosts import ParentOutlines
 from ..metrics.inputs import Pictures
 from ..metrics.mirror import symmetry
 from ..metrics.patch_statistics import SIDE, image_features

@@ -22,28 +22,6 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from ..errors import FeatureblendError
 from .files import atomic_path, read_error, readable_name, require_parent, writing
 from .photo_warnings import FIRST_OF_SEVERAL, PhotoWarning, cut_short
-from .sheets import grid, labelled_row
-
-__all__ = [
-    "MAX_PIXELS",
-    "PHOTO_FORMATS",
-    "LoadedPhoto",
-    "Photo",
-    "check_image",
-    "decode_image",
-    "decode_photo",
-    "from_network",
-    "grid",
-    "labelled_row",
-    "load_image",
-    "load_photo",
-    "not_a_photo",
-    "photo_name",
-    "picture_path",
-    "save_image",
-    "to_network",
-    "to_uint8",
-]
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:

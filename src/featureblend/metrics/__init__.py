@@ -1,9 +1,10 @@
 """Measures of pictures and of sets of them: pure functions of arrays."""
 
+from ..faces.masks import hull_mask
 from .critic import auc, fresh_critic_auc
 from .distance import Distance, balance, balance_of_distances, picture_distance
 from .distributions import NeighbourAccuracy, fid, kid, nearest_neighbour_accuracy
-from .ghosts import Ghosting, ghosting, hull_mask
+from .ghosts import Ghosting, ghosting
 from .intervals import bootstrap_interval
 from .mirror import symmetry
 from .patch_statistics import FEATURES_NAME, image_features

@@ -21,8 +21,6 @@ from ..faces.warp import mean_shape, warp_map
 from ..io.image import check_image
 from .inputs import luma
 
-__all__ = ["Ghosting", "ParentOutlines", "ghosting", "hull_mask"]
-
 SIDE = 128
 """The pictures are measured at this many pixels on their longer side; the lengths below are in these pixels."""
 

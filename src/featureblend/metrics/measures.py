@@ -8,9 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..faces.masks import outside_face
+from ..faces.masks import hull_mask, outside_face
 from .distance import balance_of_distances, picture_distance
-from .ghosts import ghosting, hull_mask
+from .ghosts import ghosting
 from .scores import sharpness
 
 MEANINGS = {

@@ -23,19 +23,7 @@ from ..errors import FeatureblendError
 from ..io.files import sha256
 from ..io.image import load_image, not_a_photo
 from ..io.tables import check_choice
-from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning, write_shard
-
-__all__ = [
-    "SPLITS",
-    "FaceSample",
-    "FaceSet",
-    "FaceTriplets",
-    "face_pairs",
-    "person_split",
-    "read_shard",
-    "shard_paths",
-    "write_shard",
-]
+from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning
 
 HELD_OUT_TRIPLETS = 60
 """At most so many triplets are kept for validation."""

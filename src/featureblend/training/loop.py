@@ -30,8 +30,6 @@ from .state import RunFolder
 from .streaming import Faces
 from .trainer import Trainer, adversarial_ramp
 
-__all__ = ["Trainer", "train"]
-
 TICK_SECONDS = 15.0
 """How often the log gets a line; only then does the host wait for the device."""
 SCORING = 0.05

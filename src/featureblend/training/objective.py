@@ -28,9 +28,6 @@ from .networks.cleaning import SIGNS
 from .step import Batch, TrainingNetworks
 from .warping import warp_to_group_means
 
-__all__ = ["LEARNERS", "OBJECTIVES", "Batch", "TrainingNetworks", "remade"]
-
-
 Result = dict[str, Any]
 Objective = Callable[[TrainingNetworks, Batch, Experiment], Result]
 

@@ -10,7 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from ..io.files import atomic_path
-from ..io.image import from_network, grid, save_image
+from ..io.image import from_network, save_image
+from ..io.sheets import grid
 
 NOT_DRAWN = ("step", "images", "seconds")
 

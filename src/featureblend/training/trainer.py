@@ -30,9 +30,9 @@ from .losses.adversarial import clip_weights
 from .machine import compile_networks, compiles, computes_in_bf16
 from .networks import AUTOENCODERS, DISCRIMINATORS, LATENT_DISCRIMINATORS, VGGFeatures, build, channels_last
 from .networks.vgg import vgg_weights
-from .objective import OBJECTIVES, Batch, TrainingNetworks, remade
+from .objective import OBJECTIVES, remade
 from .starting import begin_fine_skip, take_over
-from .step import Triplets
+from .step import Batch, TrainingNetworks, Triplets
 from .streaming import Faces
 from .triplets import GeneratedTriplets, TripletBatches, TripletSource, triplet_count
 

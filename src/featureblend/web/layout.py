@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from ..blend.blender import METHODS
 from ..blend.compositing import BACKGROUNDS
+from ..blend.pipeline import METHODS
 from ..faces import EXAMPLES
 from . import fragments
 from .studio import MAX_PHOTOS, SIZES

@@ -16,10 +16,12 @@ import numpy as np
 from PIL import Image
 
 from ..blend.baselines import pixel
-from ..blend.blender import METHODS, Blend, Blender, Which
+from ..blend.blender import Blender, Which
 from ..blend.compositing import BACKGROUNDS
 from ..blend.compositing.composing import output_side
 from ..blend.face_cache import FaceCache
+from ..blend.pipeline import METHODS
+from ..blend.recipes import Blend
 from ..edit.continuum import Continuum, continuum
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace

@@ -26,22 +26,6 @@ from .detail_weights import busyness, edge_sharpness
 from .paste import paste
 from .restoration import broad, restore_photo
 
-__all__ = [
-    "BACKGROUNDS",
-    "CUTS",
-    "CUT_OUT",
-    "LARGEST",
-    "SIZES",
-    "best_source",
-    "check_options",
-    "check_source",
-    "compose",
-    "named_size",
-    "output_side",
-    "resolve_source_weights",
-    "suitability",
-]
-
 BACKGROUNDS = ("blend", "source", "transparent", "black", "average")
 """What is around the face: the blend's own crop, the whole first photo, nothing (an alpha channel), black, or the mean
 of the parents warped to the blend's shape."""

@@ -31,16 +31,6 @@ from .latent import GaussianPosterior
 from .paper_layers import PaperDecoder, PaperTrunk, check_choice, paper_sizes, paper_widths
 from .vgg import VGG11Decoder, VGGConvolutions, vgg_sizes, vgg_width
 
-__all__ = [
-    "PaperAutoencoder",
-    "PaperConfig",
-    "PaperDecoder",
-    "PaperDiscriminator",
-    "PaperDiscriminatorConfig",
-    "PaperTrunk",
-    "paper_sizes",
-]
-
 
 @dataclass(frozen=True)
 class PaperConfig:
