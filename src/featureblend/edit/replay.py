@@ -463,7 +463,7 @@ def _written(result: Any, out: Path, recipe: Mapping[str, Any], made: Path | Non
     if made is not None and made.suffix.lower() == ".png" and out.suffix.lower() in SHEETS:
         like, frames = load_image(made), [np.asarray(frame) for frame in result.frames]
         if like.shape == frames[0].shape:  # a contact sheet is larger
-            # The nearest, since another machine may differ by a grey level; the recipe does not say which one it was.
+            # The nearest, since another processor may differ by some grey levels; the recipe does not say which it was.
             frame = min(frames, key=lambda frame: int(np.abs(frame.astype(int) - like).sum()))
             return save_picture(out, frame, result.recipe_for(**file) if metadata else None)
     return result.save(out, **file, metadata=metadata)
