@@ -14,6 +14,7 @@ from featureblend.errors import FeatureblendError
 from featureblend.evaluation.compare import COMPARED_METHODS, compare
 from featureblend.io.files import sha256
 from featureblend.io.metadata import read_recipe
+from featureblend.io.progress import heard_by
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
@@ -68,7 +69,10 @@ def test_a_method_that_fails_is_named_and_the_rest_goes_on(tmp_path, blender, ph
         raise FeatureblendError("no luck")
 
     monkeypatch.setitem(BASELINES, "pixel", failing)
-    found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"]).measures
+    steps = []
+    with heard_by(lambda *step: steps.append(step)):
+        found = compare(photos, tmp_path / "a.png", blender, ["pixel", "morph"]).measures
+    assert steps == [(0, 2), (1, 2), (2, 2)]
     assert found["pixel"] == {"failed": "no luck"}
     assert found["morph"]["ghosting"] > 0
     assert (tmp_path / "a.png").is_file()

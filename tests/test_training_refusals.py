@@ -161,6 +161,9 @@ def test_folders_that_are_no_runs(tmp_path):
         folder.experiment()
     with pytest.raises(FeatureblendError, match="holds no checkpoint"):
         folder.load()
+    with pytest.raises(FeatureblendError, match="is no run folder"):
+        folder.data_path()
+    folder.begin(SHORT["toy"])
     with pytest.raises(FeatureblendError, match="does not say which faces"):
         folder.data_path()
     (tmp_path / "experiment.json").write_text("{")

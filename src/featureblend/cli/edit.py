@@ -175,11 +175,11 @@ class Encode(FaceChoices, Mending, Quiet):
     def run(self) -> None:
         """Encode all photos, then write the codes."""
         from ..blend.quality import photo_warnings
-        from ..edit.rendering import progress
         from ..io.codes import CODE_SUFFIX, Code
         from ..io.files import make_folder
         from ..io.inputs import read_input
         from ..io.photo_warnings import told
+        from ..io.progress import progress
 
         targets = self._targets(CODE_SUFFIX)
         blender = self.blender()
@@ -241,7 +241,9 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
     )
     end: Sequence[Path] = option("PHOTO_OR_FOLDER ...", "C, as --from.", default=(), name="to")
     direction: Path | None = option(
-        "FILE", "Instead of --from and --to: a code's file that holds the difference C - B.", default=None
+        "FILE",
+        "Instead of --from and --to: a code's file that holds the difference C - B (docs/how-to/latents.md).",
+        default=None,
     )
     amount: float = option(
         "NUMBER", "1 adds the whole difference; more than 1, and less than 0, are allowed.", default=0.5

@@ -132,7 +132,7 @@ class Compare(FaceChoices, Mending):
         "Also write the photos' names, the model, the warnings and each method's measures to this file.",
         default=None,
     )
-    quiet: bool = flag("Print only where the sheet is.")
+    quiet: bool = flag("Print only where the sheet is; show no progress bar.")
 
     def run(self) -> None:
         """Blend by each method, write the sheet and print the measures."""
@@ -145,7 +145,9 @@ class Compare(FaceChoices, Mending):
         blender = self.blender()
         with ExitStack() as together:  # no measures are left without a sheet
             file = None if self.json is None else together.enter_context(atomic_path(self.json))
-            found = compare(self.photos, self.out, blender, self.methods or None, self.for_each(2), self.size)
+            found = compare(
+                self.photos, self.out, blender, self.methods or None, self.for_each(2), self.size, self.quiet
+            )
             if file is not None:
                 facts = {
                     "photos": [readable_name(photo.name) for photo in self.photos],

@@ -31,11 +31,12 @@ from ..faces.warp import mean_shape, warp_to_shape
 from ..io.image import to_uint8
 from ..io.inputs import Input, Skipped
 from ..io.photo_warnings import PhotoWarning, counted
+from ..io.progress import progress
 from ..io.tables import check_choice, flag, number, parse_number, read_table, whole, write_table
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
 from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
-from .rendering import combined, covers_of, edit_recipe, kept, latents_in_shape, progress, recorded_size, summed
+from .rendering import combined, covers_of, edit_recipe, kept, latents_in_shape, recorded_size, summed
 
 COARSE = 2
 """Pixels of the model's pictures from which on an average is the networks': what they draw in single pixels is softer

@@ -23,6 +23,7 @@ from ..faces.warp import mean_shape
 from ..io.files import keep_inputs
 from ..io.inputs import Input, input_name
 from ..io.photo_warnings import told
+from ..io.progress import progress
 from ..io.tables import check_choice, flag, number, whole
 from ..io.video import check_out, write_pictures
 from ..model.mixing import Source
@@ -33,7 +34,6 @@ from .rendering import (
     finished,
     kept,
     latents_in_shape,
-    progress,
     recorded_size,
     summed,
 )

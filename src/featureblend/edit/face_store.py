@@ -22,7 +22,7 @@ from ..io.files import readable_name
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, Skipped, input_name, read_folder
 from ..io.photo_warnings import PhotoWarning
-from .rendering import progress
+from ..io.progress import progress
 
 
 class FaceStore(Sequence[AlignedFace]):

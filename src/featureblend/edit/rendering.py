@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,23 +19,11 @@ from ..faces.parser import covered, face_parts
 from ..faces.warp import warp_to_shape
 from ..io.image import to_uint8
 from ..io.inputs import Input
-from ..io.progress import Progress
-from ..io.tables import flag
 from ..model.fine_mixing import sum_fine
 from ..model.mixing import Source
 
 BATCH = 16
 """Faces that are encoded at once."""
-
-PATIENCE = 1.0
-"""Seconds before a progress bar shows: what is done sooner needs none."""
-
-T = TypeVar("T")
-
-
-def progress(steps: Iterable[T], what: str, unit: str, quiet: bool, total: int | None = None) -> Iterable[T]:
-    """Show a bar on stderr while `steps` are done, if that takes more than a second."""
-    return Progress(steps, desc=what, unit=unit, disable=flag(quiet, "quiet"), delay=PATIENCE, total=total)
 
 
 def finished(

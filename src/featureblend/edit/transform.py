@@ -23,6 +23,7 @@ from ..faces.warp import mean_shape
 from ..io.codes import Code
 from ..io.inputs import Input
 from ..io.photo_warnings import PhotoWarning, counted, told
+from ..io.progress import progress
 from ..io.tables import flag, number
 from ..metrics.mirror import symmetry
 from ..metrics.scores import sharpness
@@ -35,7 +36,6 @@ from .rendering import (
     finished,
     kept,
     latents_in_shape,
-    progress,
     recorded_size,
     summed,
     uncovered,

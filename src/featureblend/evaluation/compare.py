@@ -20,6 +20,7 @@ from ..errors import FeatureblendError
 from ..io.files import keep_inputs, require_parent
 from ..io.image import Photo, photo_name
 from ..io.metadata import save_picture
+from ..io.progress import progress
 from ..io.sheets import labelled_sheet
 from .methods import VARIANTS, check_methods, default_methods, method_names, variant_of
 
@@ -60,6 +61,7 @@ def compare(
     methods: Sequence[str] | None = None,
     which: Sequence[int | str] = ("largest", "largest"),
     size: int | str | None = "photos",
+    quiet: bool = True,
 ) -> Comparison:
     """Blend two photos half and half by several methods, and lay the blends side by side.
 
@@ -80,6 +82,8 @@ def compare(
     size : int or str
         Side of each picture in pixels, or one of `featureblend.blend.compositing.SIZES`: the scale of the photo with
         the larger face, at most `CELL` pixels ('photos'), the model's, or the first photo's.
+    quiet : bool
+        Show no progress bar.
 
     Returns
     -------
@@ -108,7 +112,7 @@ def compare(
     names = [Path(photo_name(photo, place)).name for place, photo in enumerate(photos, 1)]
     found: dict[str, dict[str, Any]] = {}
     warnings: dict[str, None] = {}
-    for method in chosen:
+    for method in progress(chosen, "compare", "method", quiet):
         try:
             base, variant = variant_of(method)
             way = VARIANTS[variant]

@@ -4,12 +4,70 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from .tables import flag
+
+PATIENCE = 1.0
+"""Seconds before a progress bar shows: what is done sooner needs none."""
 LONG = 10.0
 """Seconds of which one who waits without a bar is told."""
+
+T = TypeVar("T")
+Listener = Callable[[int, int], None]
+"""Is told how many steps are done, and of how many."""
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def heard_by(listener: Listener | None) -> Iterator[None]:
+    """Tell a listener of each step that `progress` counts meanwhile in this thread, quiet or not.
+
+    Examples
+    --------
+    >>> with heard_by(lambda done, total: print(done, "of", total)):
+    ...     for _ in progress("ab", "read", "letter", quiet=True):
+    ...         pass
+    0 of 2
+    1 of 2
+    2 of 2
+    """
+    before = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(before)
+
+
+def progress(steps: Iterable[T], what: str, unit: str, quiet: bool, total: int | None = None) -> Iterable[T]:
+    """Show a bar on stderr while `steps` are done, if that takes more than a second.
+
+    Parameters
+    ----------
+    steps : iterable
+    what, unit : str
+        What is done, and what a step is called.
+    quiet : bool
+        Show none.
+    total : int, optional
+        How many steps there are, where `steps` can't tell.
+    """
+    bar = Progress(steps, desc=what, unit=unit, disable=flag(quiet, "quiet"), delay=PATIENCE, total=total)
+    listener = _listener.get()
+    return bar if listener is None or bar.total is None else _heard(bar, listener)
+
+
+def _heard(bar: Progress, listener: Listener) -> Iterator[Any]:
+    listener(0, bar.total)
+    for done, step in enumerate(bar, 1):
+        yield step
+        listener(done, bar.total)
 
 
 class Progress(tqdm):  # type: ignore[type-arg]

@@ -113,12 +113,15 @@ class RunFolder:
         Raises
         ------
         FeatureblendError
-            If the run does not know them.
+            If the folder holds no run, or the run does not know them.
         """
+        self.experiment()
         try:
             return Path(parse_json(self.data_file.read_text())["path"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FeatureblendError(f"{self.path} does not say which faces it was trained on: name them") from error
+            raise FeatureblendError(
+                f"{self.path} does not say which faces it was trained on: name them with --data"
+            ) from error
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint whole or not at all.

@@ -19,7 +19,8 @@ from gradio.context import LocalContext
 from PIL import Image
 
 from ..errors import FeatureblendError
-from ..io.photo_warnings import told
+from ..io.photo_warnings import told as warned
+from ..io.progress import Listener, heard_by
 from . import fragments
 from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices, strips
 from .quality import read_quality
@@ -28,6 +29,9 @@ from .words import bars, on_page, shares, verdict
 
 PATIENCE = 0.15
 """Seconds that a slider must rest before the blend is measured: measuring would slow the next picture down."""
+
+TOLD = gr.Progress()
+"""Default of handlers that count their steps, by which Gradio knows them: the page shows how far they are."""
 
 Update = dict[Any, Any]
 """New values by component; those that are not named stay as they are."""
@@ -93,11 +97,7 @@ class _Page:
             *(part for card in at.cards for name, part in card.items() if name != "remove"),
         ]  # fmt: skip
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
-        slow: dict[str, Any] = {
-            "show_progress": "minimal",
-            "show_progress_on": at.picture,
-            "api_visibility": "private",
-        }
+        slow = _slow(at.picture)
 
         settled = (
             self._guard(self._settled),
@@ -131,20 +131,18 @@ class _Page:
             )
         then_all(at.asked.click(self._guard(self._done), self.inputs, table, **slow))
         film, played = [at.message, at.player, at.played], [at.played, at.steps, *self.inputs]
-        slow |= {"show_progress": "full", "show_progress_on": at.player}
-        at.go.click(self._guard(self._continuum), played, film, **slow)
-        at.continuum_tab.select(self._guard(self._continuum_once), played, film, **slow)
-        slow |= {"show_progress_on": at.sheet}
-        at.compare.click(self._guard(self._compared), self.inputs, [at.message, at.sheet], **slow)
-        save: dict[str, Any] = {"fn": None, "inputs": at.saved, "js": "(file) => featureblendSave(file)", **slow}
-        slow |= {"show_progress_on": at.picture}
+        filming = _slow(at.player, "full")
+        at.go.click(self._guard(self._continuum), played, film, **filming)
+        at.continuum_tab.select(self._guard(self._continuum_once), played, film, **filming)
+        compared = [at.message, at.sheet]
+        at.compare.click(self._guard(self._compared), self.inputs, compared, **_slow(at.sheet, "full"))
+        save: dict[str, Any] = {"fn": None, "inputs": at.saved, "js": "(file) => featureblendSave(file)"}
         at.download.click(
             self._guard(self._saved), [at.picture_format, *self.inputs], [at.message, at.saved], **slow
-        ).then(**save)
-        slow |= {"show_progress_on": at.player}
+        ).then(**save, **slow)
         at.save_continuum.click(
-            self._guard(self._continuum_saved), [at.steps, at.format, *self.inputs], [at.message, at.saved], **slow
-        ).then(**save)
+            self._guard(self._continuum_saved), [at.steps, at.format, *self.inputs], [at.message, at.saved], **filming
+        ).then(**save, **slow)
 
     def _guard(self, work: Callable[..., Update]) -> Callable[..., Update]:
         return guarded(work, self.at.message)
@@ -262,7 +260,7 @@ class _Page:
                 notes.append((f"{error}.", "error"))
                 continue
             weights = [*weights, 50.0]
-            at_once = told([self.studio.face(table[-1]).warnings], [name])
+            at_once = warned([self.studio.face(table[-1]).warnings], [name])
             notes += [(f"{line}.", "note") for line in on_page(at_once)]
         return self._laid(table, weights, values, notes)
 
@@ -325,30 +323,35 @@ class _Page:
             photos[place] = self.studio.cropped(photos[place], [min(max(float(side), 0), 1) for side in wish["part"]])
         return self._laid(photos, weights, values)
 
-    def _continuum_once(self, played: Any, steps: float, *values: Any) -> Update:
+    def _continuum_once(self, told: gr.Progress = TOLD, *values: Any) -> Update:
         """Make the continuum when its tab is opened, unless it is the one that is shown."""
-        table, _, look = _read(values)
+        played, steps, *inputs = values
+        table, _, look = _read(inputs)
         if len(table) < 2 or played == _film(table, steps, look):
             return {self.at.message: gr.skip()}
-        return self._continuum(played, steps, *values)
+        return self._continuum(told, *values)
 
-    def _continuum(self, played: Any, steps: float, *values: Any) -> Update:
-        table, _, look = _read(values)
+    def _continuum(self, told: gr.Progress = TOLD, *values: Any) -> Update:
+        _, steps, *inputs = values
+        table, _, look = _read(inputs)
         _two(table)
-        made = self.studio.continuum(table, int(steps), look.method, look.mend, SHOWN)
+        with heard_by(_listener(told, "pictures")):
+            made = self.studio.continuum(table, int(steps), look.method, look.mend, SHOWN)
         names = [photo.name for photo in table]
         captions = [_along(position, names) for position in made.positions]
         film = fragments.player(made.frames, captions)
         return {self.at.message: "", self.at.player: film, self.at.played: _film(table, steps, look)}
 
-    def _continuum_saved(self, steps: float, format: str, *values: Any) -> Update:
-        table, _, look = _read(values)
+    def _continuum_saved(self, told: gr.Progress = TOLD, *values: Any) -> Update:
+        steps, format, *inputs = values
+        table, _, look = _read(inputs)
         _two(table)
         path = _file_for(table, "continuum", FORMATS[format])
-        self.studio.continuum(table, int(steps), look.method, look.mend).save(path)
+        with heard_by(_listener(told, "pictures")):
+            self.studio.continuum(table, int(steps), look.method, look.mend).save(path)
         return {self.at.message: "", self.at.saved: str(path)}
 
-    def _compared(self, *values: Any) -> Update:
+    def _compared(self, told: gr.Progress = TOLD, *values: Any) -> Update:
         table, weights, look = _read(values)
         _two(table)
         faces = self.studio.faces(table)
@@ -356,9 +359,10 @@ class _Page:
         found: list[tuple[str, Image.Image, dict[str, Any]]] = [
             (photo.name, Image.fromarray(face.at(side).image), {}) for photo, face in zip(table, faces, strict=True)
         ]
-        found += [
-            (method, made.image, made.measures) for method, made in self.studio.compared(table, weights, look.mend)
-        ]
+        with heard_by(_listener(told, "methods")):
+            found += [
+                (method, made.image, made.measures) for method, made in self.studio.compared(table, weights, look.mend)
+            ]
         return {self.at.message: "", self.at.sheet: fragments.methods_sheet(found)}
 
     def _saved(self, format: str, *values: Any) -> Update:
@@ -367,6 +371,15 @@ class _Page:
         path = _file_for(table, "blend", PICTURE_FORMATS[format])
         self.studio.blend(table, weights, look).save(path)
         return {self.at.message: "", self.at.saved: str(path)}
+
+
+def _slow(box: Any, shown: str = "minimal") -> dict[str, Any]:
+    """Settings of an event that may take long: over which part of the page that is shown, and how."""
+    return {"show_progress": shown, "show_progress_on": box, "api_visibility": "private"}
+
+
+def _listener(told: gr.Progress, unit: str) -> Listener:
+    return lambda done, total: told((done, total), unit=unit)
 
 
 def _read(values: Sequence[Any]) -> tuple[tuple[OnTable, ...], list[float], Look]:

@@ -28,6 +28,7 @@ from ..faces.alignment import AlignedFace
 from ..faces.detector import Search, choose_face
 from ..io.files import short_name
 from ..io.image import LoadedPhoto, Photo, crop_image, decode_photo
+from ..io.progress import progress
 from ..metrics.measures import blend_measures
 
 MAX_PHOTOS = 6
@@ -307,7 +308,7 @@ class Studio:
     ) -> Iterator[tuple[str, Blend]]:
         """Blend what is on the table by every method, one after the other, at most `SHOWN` pixels each."""
         faces, shares = self.faces(table), _some(weights)
-        for method in METHODS:
+        for method in progress(METHODS, "compare", "method", quiet=True):
             yield method, self._blender(mend).blend_faces(faces, shares, **Look(method).options_for(faces, SHOWN))
 
     def blend(self, table: Sequence[OnTable], weights: Sequence[float], look: Look) -> Blend:

@@ -141,7 +141,7 @@ OUR_PRESETS: tuple[Experiment, ...] = (
     ),
     Experiment(
         name="toy",
-        description="Seconds on any machine: both objectives at 32 px, to try the machinery",
+        description="A minute on any machine: both objectives at 32 px, to try the machinery",
         model="modern",
         model_options={
             "image_size": 32,
