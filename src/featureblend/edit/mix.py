@@ -134,6 +134,7 @@ def mix(
     """
     donors, chosen = _donors(regions)
     warp, detail = flag(warp, "warp"), flag(detail, "detail")
+    size = named_size(size)
     blender = given_or_bundled(blender)
     parts = placed_parts(blender)
     if not parts:
@@ -142,7 +143,6 @@ def mix(
         )
     items = [base, *donors]
     faces = blender.cleaned([blender.find(item, which, place) for place, item in enumerate(items, 1)])
-    size = named_size(size)
     side = output_side(size, blender.image_size, [face.native_size for face in faces])
     image = _mixed(blender, faces, chosen, parts, warp, side, detail)
     recipe = edit_recipe(

@@ -116,9 +116,9 @@ def transform(
     amount = _amount(amount)
     warp, detail = flag(warp, "warp"), flag(detail, "detail")
     keep_surroundings = flag(keep_surroundings, "keep_surroundings")
-    blender = given_or_bundled(blender)
-    (own,) = blender.cleaned([blender.find(photo, which, 1)])
     size = named_size(size)
+    blender = given_or_bundled(blender)
+    own = blender.find(photo, which, 1)
     side = output_side(size, blender.image_size, [own.native_size])
     ends, used, skipped = [], [], []
     for source, what in ((start, "--from"), (end, "--to")):
@@ -133,6 +133,7 @@ def transform(
         ends.append(([items[place] for place in found.places], found))
     (before, old), (after, new) = ends
     try:
+        (own,) = blender.cleaned([own])
         shares = np.concatenate(
             [[1.0], np.full(len(before), -amount / len(before)), np.full(len(after), amount / len(after))]
         )
@@ -228,11 +229,11 @@ def transform_along(
     amount = _amount(amount)
     warp, detail = flag(warp, "warp"), flag(detail, "detail")
     keep_surroundings = flag(keep_surroundings, "keep_surroundings")
+    size = named_size(size)
     blender = given_or_bundled(blender)
     way = direction if isinstance(direction, Code) else Code.load(direction)
     blender.check_code(way, 2, difference=True)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
-    size = named_size(size)
     side = output_side(size, blender.image_size, [own.native_size])
     target = None
     if warp:
@@ -328,9 +329,9 @@ def symmetrize(
     amount = _amount(amount)
     warp, detail = flag(warp, "warp"), flag(detail, "detail")
     keep_surroundings = flag(keep_surroundings, "keep_surroundings")
+    size = named_size(size)
     blender = given_or_bundled(blender)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
-    size = named_size(size)
     side = output_side(size, blender.image_size, [own.native_size])
     other = _mirrored(own)
     shares = np.array([1 - amount / 2, amount / 2])
