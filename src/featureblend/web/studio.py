@@ -18,9 +18,10 @@ from PIL import Image
 from ..blend.baselines import pixel
 from ..blend.blender import Blender, Which
 from ..blend.compositing import BACKGROUNDS
+from ..blend.compositing.between import Meetings
 from ..blend.compositing.composing import output_side
 from ..blend.face_cache import FaceCache
-from ..blend.pipeline import METHODS
+from ..blend.pipeline import METHODS, BlendedCrop, BlendOptions, as_seen, blended, finished, resolved
 from ..blend.recipes import Blend
 from ..edit.continuum import Continuum, continuum
 from ..errors import FeatureblendError
@@ -262,8 +263,19 @@ class Studio:
 
     def backgrounds(self, table: Sequence[OnTable], look: Look) -> list[Image.Image]:
         """An even blend on each background, small."""
-        even = [1.0] * len(table)
-        return [self.preview(table, even, replace(look, background=name), TINY).image for name in BACKGROUNDS]
+        networks, faces = self._blender(look.mend).networks, self.faces(table)
+        even, meetings = np.full(len(faces), 1 / len(faces)), Meetings()
+        made: dict[bool, BlendedCrop] = {}
+        pictures = []
+        for name in BACKGROUNDS:
+            options = BlendOptions(**replace(look, background=name).options_for(faces, TINY))
+            seen = as_seen(networks, faces, options)
+            options = resolved(options, seen, even, self.blender.image_size)
+            own = name == "source"  # all others lay the same blend on something else
+            if own not in made:
+                made[own] = blended(networks, seen, even, options, meetings=meetings)
+            pictures.append(Image.fromarray(finished(made[own], options)))
+        return pictures
 
     def faces(self, table: Sequence[OnTable]) -> list[AlignedFace]:
         """The faces of all photos on the table, in order."""
