@@ -59,7 +59,6 @@ def test_pictures_have_the_photos_own_size(blender, photos, native):
     for name in EDITS:
         edit, which = EDITS[name]
         assert edit(photos, blender=blender).size == (which(native[1:]),) * 2
-        assert edit(photos, blender=blender, size="model").size == (blender.image_size,) * 2
         assert edit(photos, blender=blender, size=150).size == (150, 150)
 
 

@@ -174,7 +174,7 @@ def chroma_beyond(image, pair):
 
 
 def test_ears_and_neck_follow_the_face(blender):
-    for pair in PAIRS[:3]:
+    for pair in PAIRS[:2]:
         points = np.mean([face.landmarks for face in pair], axis=0)
         jaw, chin = points[8], points[8] - points[36:48].mean(axis=0)
         x, y = np.rint(jaw + 0.22 * chin).astype(int)
@@ -195,7 +195,7 @@ def test_a_blend_has_a_skin_between_its_parents_at_every_weight(blender):
         for pair in PAIRS if detail and warp else PAIRS[:1]:
             before = None
             parents = [skin_colour(face.image, face.landmarks) for face in pair]
-            for weight in WEIGHTS:
+            for weight in WEIGHTS if detail and warp and pair is PAIRS[0] else WEIGHTS[1::2]:
                 made = blender.blend_faces(pair, [1 - weight, weight], detail=detail, warp=warp, measures="none")
                 points = (1 - weight) * pair[0].landmarks + weight * pair[1].landmarks
                 colour = skin_colour(np.asarray(made.image), points)
@@ -229,22 +229,21 @@ def test_every_edit_keeps_skin_between_its_parents(blender, tmp_path):
     paths = files(tmp_path)
     assert between(blender, average(paths, blender=blender).image, paths)
     assert between(blender, average(paths, surroundings="auto", blender=blender).image, paths)
-    for frame in continuum(paths, steps=5, blender=blender).frames:
+    for frame in continuum(paths, steps=3, blender=blender).frames:
         assert between(blender, frame, paths)
     for base, other in (paths, paths[::-1]):
         # The other's eyes and mouth bring a trace of colour along: 2.2 in b.
         assert between(blender, mix(base, eyes=other, mouth=other, blender=blender).image, paths, 2.5)
         assert between(blender, mix(base, hair=other, blender=blender).image, paths)
-        assert between(blender, transform(base, base, other, 0.5, blender=blender).image, paths)
+    assert between(blender, transform(paths[0], *paths, 0.5, blender=blender).image, paths)
     assert between(blender, symmetrize(paths[0], blender=blender).image, paths[:1] * 2, 3)
 
 
 def test_the_bundled_faces_too(blender):
     faces = [blender.find(path) for path in sorted(EXAMPLES.glob("*.jpg"))]
-    for at, one in enumerate(faces):
-        for other in faces[at + 1 :]:
-            made = blender.blend_faces([one, other], measures="none")
-            assert skin_between(np.asarray(made.image), [one.image, other.image], [one.landmarks, other.landmarks]) == 1
+    for one, other in itertools.pairwise(faces):
+        made = blender.blend_faces([one, other], measures="none")
+        assert skin_between(np.asarray(made.image), [one.image, other.image], [one.landmarks, other.landmarks]) == 1
 
 
 @pytest.mark.real_photos

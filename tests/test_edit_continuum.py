@@ -258,9 +258,9 @@ def test_names_that_cannot_be_written(tmp_path):
 
 
 def test_a_recipe_makes_the_same_file_again(tmp_path, blender, monkeypatch):
+    monkeypatch.setattr(blender_module, "FaceDetector", lambda: blender.detector)
+    made = continuum([FIRST, SECOND], steps=3, start=-0.5, bounce=True, ease="in", size=64, blender=blender)
     for name in ["walk.mp4", "walk.gif", "walk.webp", "walk.png"]:
-        monkeypatch.setattr(blender_module, "FaceDetector", lambda: blender.detector)
-        made = continuum([FIRST, SECOND], steps=3, start=-0.5, bounce=True, ease="in", size=64, blender=blender)
         path = made.save(tmp_path / name, fps=7)
         recipe = read_recipe(path)
         assert (recipe["verb"], recipe["options"]["fps"], recipe["faces"]) == ("continuum", 7, ["largest", "largest"])

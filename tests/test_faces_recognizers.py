@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawn_faces import draw_face
 
+from featureblend.blend import balance
 from featureblend.blend.balance import least_sure, surest
 from featureblend.blend.blender import Blender
 from featureblend.blend.quality import identity_distances
@@ -93,8 +94,10 @@ def test_identity_is_measured_on_demand(blender):
     assert made.measures["identity_balance"] > 0.3
 
 
-def test_a_balance_by_identity(blender):
+def test_a_balance_by_identity(blender, monkeypatch):
     """Whose hair, weights and shape are those that the recipe says; turned round, the same blend is found."""
+    monkeypatch.setattr(balance, "WEIGHT_STEPS", (0.16,))  # each step takes two blends, and two networks look at each
+    monkeypatch.setattr(balance, "SHAPE_STEPS", (0.2,))
     even, half = (blender.blend([FIRST, SECOND], balance=by, size="model") for by in ("identity", None))
     crops = [blender.find(photo) for photo in (FIRST, SECOND)]
     shape = even.recipe["options"]["shape_weights"]
@@ -113,7 +116,8 @@ def test_a_balance_by_identity(blender):
     assert {turned.recipe["surroundings"], even.recipe["surroundings"]} == {1, 2}
 
 
-def test_what_is_fixed_is_not_searched(blender):
+def test_what_is_fixed_is_not_searched(blender, monkeypatch):
+    monkeypatch.setattr(balance, "WEIGHT_STEPS", (0.16,))
     made = blender.blend(
         [FIRST, SECOND], balance="identity", measures="none", size="model", surroundings=2, shape_weights=[1, 3]
     )

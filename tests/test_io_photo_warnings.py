@@ -155,7 +155,7 @@ def test_whoever_chose_a_face_is_not_told_of_the_others(blender, pair):
     assert blender.blend([pair, THIRD], which=[2, "largest"]).warnings == ()
 
 
-def test_every_edit_says_the_same(blender, pair, grey, tmp_path):
+def test_every_edit_says_the_same(blender, pair, grey, tmp_path, model_sized):
     photos = [pair, grey]
     wanted = blender.blend(photos).warnings
     assert ["2 faces" in wanted[0], "no colours" in wanted[1], len(wanted)] == [True, True, 2]
@@ -164,16 +164,16 @@ def test_every_edit_says_the_same(blender, pair, grey, tmp_path):
     assert continuum(photos, steps=2, blender=blender).warnings == wanted
     assert mix(pair, eyes=grey, blender=blender).warnings == wanted
     assert compare(photos, tmp_path / "sheet.png", blender, ["latent", "pixel"]).warnings == wanted
-    for verb in (lambda photo: symmetrize(photo, blender=blender), lambda photo: transform(photo, FIRST, SECOND)):
-        assert verb(pair).warnings == wanted[:1]
-        assert verb(grey).warnings == ()  # alone it is no worse for having no colours
+    for verb, more in ((symmetrize, ()), (transform, (FIRST, SECOND))):
+        assert verb(pair, *more, blender=blender).warnings == wanted[:1]
+        assert verb(grey, *more, blender=blender).warnings == ()  # alone it is no worse for having no colours
     for method in ("latent", "morph", "pixel"):
         lines = average([*photos, THIRD], method=method, blender=blender).warnings
         assert lines == wanted  # each has one photo only
     assert transform(THIRD, photos, [SECOND], blender=blender).warnings == wanted
 
 
-def test_commands_and_tables_say_it_too(blender, pair, grey, tmp_path, capsys):
+def test_commands_and_tables_say_it_too(blender, pair, grey, tmp_path, capsys, model_sized):
     photos, out = [str(pair), str(grey)], str(tmp_path / "out.png")
     wanted = blender.blend(photos).warnings
     printed = [f"featureblend: warning: {line}" for line in wanted]

@@ -262,7 +262,7 @@ def test_two_visitors_with_the_same_photo(server):
 
 def test_several_visitors_get_their_own_pictures():
     """The short form of `make load`."""
-    found = load.served(3, 6, 0.5)
+    found = load.served(3, 3, 0.3)
     assert found["pictures"] >= 3
     assert (found["of_others"], found["failures"]) == (0, {})
     assert (found["uploads_left"], found["after_sigterm"], found["exit"]) == (0, 0, 0)

@@ -106,12 +106,29 @@ def browser():
         started.close()
 
 
+@pytest.fixture(scope="module")
+def context_of(browser):
+    """A browser context of some options, which is kept: its second tab has the page's scripts already."""
+    opened = {}
+
+    def context(**options):
+        key = tuple(sorted(options.items()))
+        if key not in opened:
+            opened[key] = browser.new_context(**options)
+        return opened[key]
+
+    yield context
+    for one in opened.values():
+        one.close()
+
+
 class Watched:
     """A tab of the browser that writes down whom it asked, and what went wrong."""
 
-    def __init__(self, browser, server, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        self.page = self.context.new_page()
+    def __init__(self, context, server, viewport=(1280, 900), color_scheme="light"):
+        self.page = context.new_page()
+        self.page.set_viewport_size(dict(zip(("width", "height"), viewport, strict=True)))
+        self.page.emulate_media(color_scheme=color_scheme)
         self.page.set_default_timeout(30_000)
         self.hosts, self.errors = [], []
         self.page.on("request", lambda request: self._asked(request.url, server.address))
@@ -137,16 +154,16 @@ class Watched:
 
 
 @pytest.fixture
-def tab(browser, server):
+def tab(context_of, server):
     """Open a tab: `tab(viewport=..., color_scheme=...)`; nothing may be asked of another host, nor go wrong."""
     opened = []
 
-    def open_tab(**options):
-        opened.append(Watched(browser, server, **options))
+    def open_tab(bypass_csp=False, has_touch=False, **options):
+        opened.append(Watched(context_of(bypass_csp=bypass_csp, has_touch=has_touch), server, **options))
         return opened[-1]
 
     yield open_tab
     for one in opened:
-        one.context.close()
+        one.page.close()
         assert one.hosts == []
         assert one.errors == []
