@@ -1,9 +1,11 @@
-"""Averages of hundreds of photos: two passes, one photo in memory at a time, and .5 MB for each that went by.
+"""Averages of thousands of photos: two passes, and some kilobytes of memory for each photo that went by.
 
 The first pass finds each face and keeps its landmarks and its small aligned crop; then the mean shape is known, and the
 second warps each crop to it and takes the mean, of latents or of pixels (Benson & Perrett 1993, "Extracting
 prototypical facial images from expressions"). Where the average is larger than the model's pictures, each photo is read
 again, and the mean of the large crops gives what is finer.
+
+Latents are added up as they come where their mean is what a blend would be (`is_plain_mean`); else all are kept.
 """
 
 from __future__ import annotations
@@ -35,12 +37,24 @@ from ..io.progress import progress
 from ..io.tables import check_choice, flag, number, parse_number, read_table, whole, write_table
 from ..metrics.scores import sharpness
 from ..model.mixing import Source
-from .face_store import cleaned_one_by_one, gather, inputs_of, noted, with_photo
-from .rendering import combined, covers_of, edit_recipe, kept, latents_in_shape, recorded_size, summed
+from .face_store import PictureStore, cleaned_one_by_one, gather, inputs_of, noted, with_photo
+from .rendering import (
+    batches_in_shape,
+    combined,
+    covers_of,
+    edit_recipe,
+    kept,
+    latents_in_shape,
+    recorded_size,
+    summed,
+)
 
 COARSE = 2
 """Pixels of the model's pictures from which on an average is the networks': what they draw in single pixels is softer
 than the average of many photos."""
+
+MANY = 4
+"""Faces that count alike, of which a mix is their mean (`featureblend.model.fine_mixing`)."""
 
 AVERAGE_METHODS = ("latent", "morph", "pixel")
 """What is averaged: latents of faces in the mean shape, their pixels, or the pixels of the faces as they are."""
@@ -134,6 +148,7 @@ def average(
     found = gather(blender, [items[place] for place in wanted], [names[place] for place in wanted], which, quiet)
     mended: list[int] = []
     warnings: list[tuple[PhotoWarning, ...]] = []
+    pictures = PictureStore()
     try:
         places = [wanted[place] for place in found.places]
         skipped = sorted((*unweighted, *found.skipped), key=lambda one: names.index(one.photo))
@@ -159,27 +174,39 @@ def average(
         if method == "latent":
             degradations: list[np.ndarray | None] = []
             restored = noted(cleaned_one_by_one(blender, faces, mended), warnings)
-            latents, seen = latents_in_shape(blender, _degradations_noted(restored, degradations), target)
-            if surroundings == "auto":
-                surroundings = found.faces.best_source()
-            around = resolve_source_weights(found.faces, taken, surroundings)
-            hair = None if surroundings == "mean" else kept(covers_of(seen), around, taken)
-            decoded = blender.networks.pictures(combined(blender, latents, taken, surroundings, hair=hair)[None])[0]
+            restored = _degradations_noted(restored, degradations)
+            seen: Sequence[np.ndarray] | np.ndarray = pictures
+            around, hair = taken, None
+            if is_plain_mean(taken, surroundings):
+                latent, mean = _means_as_they_come(batches_in_shape(blender, restored, target), taken, pictures)
+                colours = mean, mean
+            else:
+                latents, warped = latents_in_shape(blender, restored, target)
+                seen = warped
+                if surroundings == "auto":
+                    surroundings = found.faces.best_source()
+                around = resolve_source_weights(found.faces, taken, surroundings)
+                hair = None if surroundings == "mean" else kept(covers_of(warped), around, taken)
+                latent = combined(blender, latents, taken, surroundings, hair=hair)
+                colours = summed(warped, taken), summed(warped, around)
+            decoded = blender.networks.pictures(latent[None])[0]
             points = mean_shape(found.faces.landmarks, taken) if target is None else target
-            soft = with_mean_colour(decoded, summed(seen, taken), summed(seen, around), points, hair=hair)
-            known = list(zip(seen, degradations, strict=True))
+            soft = with_mean_colour(decoded, *colours, points, hair=hair)
             if side == blender.image_size:
                 picture = to_uint8(soft)
                 detail = sum(share * sharpness(face.image) for share, face in zip(taken, found.faces, strict=True))
             else:
-                (inside, outside), detail = _means(large, [taken, around], target, side, blender.image_size, known)
+                (inside, outside), detail = _means(
+                    large, [taken, around], target, side, blender.image_size, seen, degradations
+                )
                 picture = _with_detail(soft, inside, outside, points, hair)
         else:
             shown = noted(found.faces if side == blender.image_size else large, warnings)
-            (mean,), detail = _means(shown, [taken], target, side, blender.image_size)
-            picture = to_uint8(mean)
+            (whole_mean,), detail = _means(shown, [taken], target, side, blender.image_size)
+            picture = to_uint8(whole_mean)
     finally:
         found.faces.close()
+        pictures.close()
     recipe = edit_recipe(
         blender,
         "average",
@@ -213,6 +240,33 @@ def _is_same_file(folder: Any, name: str, other: str | os.PathLike[str]) -> bool
     return os.path.realpath(os.path.join(folder, name)) == os.path.realpath(other)
 
 
+def is_plain_mean(weights: np.ndarray, surroundings: Source) -> bool:
+    """Whether mixing gives just the weighted mean: everyone's surroundings, and so many faces that lines too are mixed.
+
+    Examples
+    --------
+    >>> is_plain_mean(np.full(4, 0.25), "mean"), is_plain_mean(np.full(4, 0.25), "auto")
+    (True, False)
+    >>> is_plain_mean(np.array([0.4, 0.2, 0.2, 0.2]), "mean")
+    False
+    """
+    return surroundings == "mean" and bool(1 / np.square(weights).sum() >= MANY)
+
+
+def _means_as_they_come(
+    batches: Iterable[tuple[np.ndarray, np.ndarray]], weights: np.ndarray, store: PictureStore
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weighted means of latents and of the pictures that they are of, which go to a file."""
+    latent: Any = np.float32(0)
+    colour: Any = np.float32(0)
+    for latents, seen in batches:
+        shares = np.asarray(weights[len(store) : len(store) + len(seen)], np.float32)
+        latent, colour = latent + shares @ latents, colour + summed(seen, shares)
+        for picture in seen:
+            store.append(picture)
+    return latent, colour
+
+
 def _degradations_noted(faces: Iterable[AlignedFace], found: list[np.ndarray | None]) -> Iterator[AlignedFace]:
     for face in faces:
         found.append(face.degradation)
@@ -225,7 +279,8 @@ def _means(
     target: np.ndarray | None,
     side: int,
     model: int,
-    known: Sequence[tuple[np.ndarray, np.ndarray | None]] = (),
+    seen: Sequence[np.ndarray] | np.ndarray = (),
+    degradations: Sequence[np.ndarray | None] = (),
 ) -> tuple[list[np.ndarray], float]:
     """Sum pictures in one shape by shares, and the sharpness of the pictures by the first of these.
 
@@ -238,8 +293,8 @@ def _means(
         The shape, in pixels of the model's size; None leaves the faces as they are.
     side, model : int
         Sides of the sums and of the model's pictures.
-    known : sequence of N (picture, degradation), optional
-        Each as it was encoded, and how far it was restored: what is larger is restored alike.
+    seen, degradations : sequences of N, optional
+        The pictures as they were encoded, and how far each was restored: what is larger is restored alike.
 
     Returns
     -------
@@ -254,9 +309,9 @@ def _means(
         crop = face.at(side)
         detail += float(shares[0][place]) * sharpness(crop.image)
         warped = crop.image if points is None else warp_to_shape(crop.image, crop.landmarks, points)
-        seen, degradation = known[place] if known else (None, None)
-        if seen is not None and degradation is not None and degradation.any():
-            warped = restore_photo(warped, seen, degradation)
+        degradation = degradations[place] if degradations else None
+        if degradation is not None and degradation.any():
+            warped = restore_photo(warped, seen[place], degradation)
         for total, row in zip(sums, shares, strict=True):
             if row[place]:
                 total += row[place] * warped.astype(np.float64)

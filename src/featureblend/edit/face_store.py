@@ -25,6 +25,52 @@ from ..io.photo_warnings import PhotoWarning
 from ..io.progress import progress
 
 
+class PictureStore(Sequence[np.ndarray]):
+    """Pictures of one size, in order, in a temporary file that has no name.
+
+    Examples
+    --------
+    >>> store = PictureStore()
+    >>> store.append(np.full((8, 8, 3), 7, np.uint8))
+    >>> len(store), int(store[0][0, 0, 0])
+    (1, 7)
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="featureblend-")  # noqa: SIM115  lives as long as the store
+        self._shape: tuple[int, ...] = ()
+        self._count = 0
+
+    def append(self, picture: np.ndarray) -> None:
+        """Add a picture, uint8."""
+        if self._count and picture.shape != self._shape:
+            raise FeatureblendError(f"expected faces of one size, not {picture.shape} after {self._shape}")
+        self._shape = picture.shape
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(picture.tobytes())
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        size = int(np.prod(self._shape))
+        self._file.seek(int(index) % len(self) * size)
+        return np.frombuffer(self._file.read(size), np.uint8).reshape(self._shape)
+
+    def close(self) -> None:
+        """Let go of the file, which vanishes."""
+        self._file.close()
+
+
 class FaceStore(Sequence[AlignedFace]):
     """Aligned faces of one size, in order; of each only landmarks, matrix and a code's latent stay in memory.
 
@@ -37,19 +83,14 @@ class FaceStore(Sequence[AlignedFace]):
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="featureblend-")  # noqa: SIM115  lives as long as the store
+        self._pictures = PictureStore()
         self._faces: list[AlignedFace] = []
-        self._shape: tuple[int, ...] = ()
         self.native_sizes: list[int] = []
         """Sides of the crops at their photos' own scale."""
 
     def append(self, face: AlignedFace) -> None:
         """Add a face; its photo, where it carries one, is let go."""
-        if self._faces and face.image.shape != self._shape:
-            raise FeatureblendError(f"expected faces of one size, not {face.image.shape} after {self._shape}")
-        self._shape = face.image.shape
-        self._file.seek(0, os.SEEK_END)
-        self._file.write(face.image.tobytes())
+        self._pictures.append(face.image)
         kept = AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings)
         self._faces.append(replace(kept, suitability=suitability(face), quarter_turns=face.quarter_turns))
         self.native_sizes.append(face.native_size)
@@ -64,12 +105,7 @@ class FaceStore(Sequence[AlignedFace]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        size = int(np.prod(self._shape))
-        self._file.seek(int(index) % len(self) * size)
-        pixels = np.frombuffer(self._file.read(size), np.uint8).reshape(self._shape)
-        return replace(self._faces[index], image=pixels)
+        return replace(self._faces[index], image=self._pictures[index])
 
     @property
     def landmarks(self) -> list[np.ndarray]:
@@ -81,8 +117,8 @@ class FaceStore(Sequence[AlignedFace]):
         return best_source(self._faces)
 
     def close(self) -> None:
-        """Let go of the temporary file, which has no name and vanishes."""
-        self._file.close()
+        """Let go of the pictures."""
+        self._pictures.close()
 
 
 _NO_PIXELS = np.zeros((0, 0, 3), np.uint8)

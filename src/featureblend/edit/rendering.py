@@ -87,26 +87,35 @@ def _scaled(image: np.ndarray, side: int) -> np.ndarray:
     return resized(image.astype(np.float32), side)
 
 
-def latents_in_shape(
+def batches_in_shape(
     blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Encode faces warped to one shape, some at a time.
 
     Parameters
     ----------
     blender : Blender
-    faces : iterable of N AlignedFace
+    faces : iterable of AlignedFace
     target : (68, 2) array or None
         Where the landmarks shall lie; None leaves the faces as they are, and codes exactly so.
 
-    Returns
-    -------
-    latents : (N, D) float32 array
-    seen : (N, S, S, 3) uint8 array
+    Yields
+    ------
+    latents : (B, D) float32 array
+    seen : (B, S, S, 3) uint8 array
         What was encoded: the restored faces, warped.
     """
-    found = [encoded(blender.networks, batch, target) for batch in _batches(faces)]
-    return np.concatenate([one.latents for one in found]), np.concatenate([np.stack(one.images) for one in found])
+    for batch in _batches(faces):
+        found = encoded(blender.networks, batch, target)
+        yield found.latents, np.stack(found.images)
+
+
+def latents_in_shape(
+    blender: Blender, faces: Iterable[AlignedFace], target: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """All that `batches_in_shape` gives: (N, D) float32 latents, and the (N, S, S, 3) uint8 faces."""
+    latents, seen = zip(*batches_in_shape(blender, faces, target), strict=True)
+    return np.concatenate(latents), np.concatenate(seen)
 
 
 def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray:
