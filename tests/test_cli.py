@@ -17,6 +17,7 @@ from PIL import Image
 
 import featureblend
 from featureblend.blend import blender as blender_module
+from featureblend.blend.pipeline import METHODS
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
 from featureblend.cli.options import options_of, summary
@@ -69,7 +70,7 @@ def test_help_of_blend_names_every_method(capsys):
     with pytest.raises(SystemExit):
         main(["blend", "--help"])
     shown = capsys.readouterr().out
-    assert all(method in shown for method in blender_module.METHODS)
+    assert all(method in shown for method in METHODS)
 
 
 # --- blend
