@@ -207,7 +207,6 @@ WRONG = {
     "label_smoothing must be between": {"adversarial": "bce", "label_smoothing": 2.0},
     "label_smoothing needs labels: use adversarial=bce": {"label_smoothing": 0.1},
     "critic_clip is .0.1, -0.1.: expected a lower": {"critic_clip": (0.1, -0.1)},
-    "diff_augment names 'colour'": {"diff_augment": "colour"},
     "'joint' can be done once a step": {"phases": (Phase("joint", "autoencoder", times=2),)},
     "'discriminate' cannot be done 0 times": {
         "phases": (Phase("joint", "autoencoder"), Phase("discriminate", "discriminator", times=0))

@@ -39,7 +39,6 @@ EXPERIMENT = dataclasses.replace(
     adversarial="relativistic",
     adversarial_start=40,  # at first the blend phase teaches nothing
     gradient_penalty_every=2,
-    diff_augment="color,translation,cutout",
     match_turn=True,
     parents=4,
     surroundings="auto",

@@ -49,7 +49,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "global-latent": ("model_options.spatial_channels=1", "surroundings=mean", "model_options.global_dim=1152"),
     "spatial-latent": ("model_options.global_dim=0",),
     "no-feature-matching": ("losses.feature_matching=0",),
-    "diffaugment": ("diff_augment=color,translation,cutout",),
     "hinge": ("adversarial=hinge",),
     "bce": ("adversarial=bce",),
     "no-texture": ("losses.texture=0",),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import FeatureblendError
-from .diff_augment import parse_policy
 from .experiment import Experiment, Phase
 from .losses import adversarial
 from .networks.vgg import vgg_weights
@@ -102,7 +101,6 @@ def _check_values(experiment: Experiment) -> None:
             raise _wrong("the phase 'clean' needs degraded inputs: set degrade")
     if experiment.parents < 2:
         raise _wrong(f"a blend is of 2 parents or more, not {experiment.parents}")
-    parse_policy(experiment.diff_augment)
 
 
 def _check_vgg(experiment: Experiment) -> None:

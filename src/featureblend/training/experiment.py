@@ -94,8 +94,6 @@ class Experiment:
     """Cut the adversary's gradient to the autoencoder, as the published Wasserstein runs: its loss is only logged."""
     critic_clip: tuple[float, float] | None = None
     """Bounds that the discriminator's weights are clipped to after each of its steps (Arjovsky et al. 2017)."""
-    diff_augment: str = ""
-    """Random changes of all that the discriminator sees: any of 'color,translation,cutout' (Zhao et al. 2020)."""
     perceptual_options: dict[str, Any] = field(default_factory=dict)
     """Of the VGG behind `losses.perceptual`: `name` ('vgg16'; 'vgg11', ...) and `width`, its channels over VGG's."""
     vgg_weights: str = ""
@@ -169,7 +167,7 @@ class Experiment:
     """Fixes the first weights, the order of the data and every random draw."""
 
 
-DROPPED: dict[str, tuple[Any, ...]] = {"frozen": ([], ()), "every": (1,)}
+DROPPED: dict[str, tuple[Any, ...]] = {"frozen": ([], ()), "every": (1,), "diff_augment": ("",)}
 """Former settings of an experiment and of its phases, with the values at which they did nothing."""
 
 

@@ -83,7 +83,6 @@ def _adversarial_terms(
     shares = {"reconstruction": weights.adversarial_reconstruction, "blend": weights.adversarial_blend}
     photos: Any = None  # what the critic says of them, asked once
     terms: dict[str, Tensor] = {}
-    augment = batch.augment(experiment.diff_augment, "generator")
     for name, images in made.items():
         share = ramp * shares[name]
         matching = weights.feature_matching if name == "reconstruction" else 0.0
@@ -92,14 +91,14 @@ def _adversarial_terms(
             continue
         with torch.no_grad():
             if photos is None and ((share and kind == "relativistic") or (matching and target is batch.images)):
-                photos = networks.discriminator.judge(augment(batch.images))
+                photos = networks.discriminator.judge(batch.images)
             if matching:  # features are compared place by place, so that a warped face is compared with itself
-                own = photos if target is batch.images else networks.discriminator.judge(augment(target))
+                own = photos if target is batch.images else networks.discriminator.judge(target)
         shown = images.detach() if experiment.detach_adversary else images.view_as(images)
         if shown.requires_grad:
             shown.retain_grad()
         batch.judged.append(shown)
-        logits, mixed, maps = networks.discriminator.judge(augment(shown))
+        logits, mixed, maps = networks.discriminator.judge(shown)
         if share:
             terms[f"adversarial_{name}"] = share * adversarial.generator_loss(kind, logits, photos and photos[0])
         if matching:
@@ -271,8 +270,7 @@ def discriminate(networks: TrainingNetworks, batch: Batch, experiment: Experimen
     """Teach the critic real photos from what the generator made in this step, and how far blends are mixed."""
     critic, fakes = networks.discriminator, batch.fakes
     names = [name for name in ("reconstruction", "blend") if name in fakes]
-    augment = batch.augment(experiment.diff_augment, "discriminator")
-    shown = [augment(pictures) for pictures in (batch.images, *(fakes[name] for name in names))]
+    shown = [batch.images, *(fakes[name] for name in names)]
     judged = dict(zip(["real", *names], _judged(critic, shown), strict=True))
     real = judged["real"][0]
     kind, smoothing = experiment.adversarial, experiment.label_smoothing
@@ -283,14 +281,14 @@ def discriminate(networks: TrainingNetworks, batch: Batch, experiment: Experimen
         error = (_estimates(judged["blend"][1]) - target).square().mean()
         terms["mixing_error"] = error + _estimates(judged["real"][1]).square().mean()
     if batch.penalise:
-        terms["gradient_penalty"] = _penalty(critic, batch, experiment, augment)
+        terms["gradient_penalty"] = _penalty(critic, batch, experiment)
     result = _summed(terms, real)
     for name, (logits, _) in judged.items():
         result[f"{name}_logit"] = logits.detach().mean()
     return result
 
 
-def _penalty(critic: Any, batch: Batch, experiment: Experiment, augment: Callable[[Tensor], Tensor]) -> Tensor:
+def _penalty(critic: Any, batch: Batch, experiment: Experiment) -> Tensor:
     """The weighted gradient penalty; of generated pictures, blends are the harder kind, where there are both."""
     fake = batch.fakes["blend" if "blend" in batch.fakes else "reconstruction"]
 
@@ -298,7 +296,7 @@ def _penalty(critic: Any, batch: Batch, experiment: Experiment, augment: Callabl
         # The class's own method: a compiled one, which may stand in its place, has no second derivative.
         # Of a critic of places the mean logit is penalised: places look at the same pixels, so that the sum of their
         # penalties is a hundred times that of one logit, and a critic under it learns nothing.
-        return type(critic).judge(critic, augment(images))[0].reshape(len(images), -1).mean(dim=1)
+        return type(critic).judge(critic, images)[0].reshape(len(images), -1).mean(dim=1)
 
     with torch.autocast(fake.device.type, enabled=False):  # its gradient's gradient underflows in bf16
         if experiment.gradient_penalty_form == "wgan-gp":

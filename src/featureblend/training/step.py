@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from .batches import moved, seeded, seeded_on
-from .diff_augment import DiffAugment
 
 
 @dataclass(frozen=True)
@@ -126,10 +125,6 @@ class Batch:
     def chances(self, name: str, count: int) -> Tensor:
         """Draw a number between 0 and 1 for each of the (count,) groups of faces that this process has."""
         return self.chance(name, self.world * count)[self.rank * count :][:count]
-
-    def augment(self, policy: str, phase: str) -> DiffAugment:
-        """Draw how all pictures that the critic sees in a phase are changed."""
-        return DiffAugment(policy, lambda name, count: self.uniform(f"{phase} {name}", count))
 
     def _share(self, drawn: Tensor) -> Tensor:
         # Drawn for the whole batch and cut as FaceBatches cuts it: the number of processes changes nothing.
