@@ -95,11 +95,9 @@ class Blend(FaceChoices, Source, Look, Warping, Output, Quiet):
     def run(self) -> None:
         """Blend, write and print."""
         from ..io.files import atomic_path
-        from ..io.image import picture_path
 
         shares = _numbers(self.weights, "weights")
         measures: Any = "identity" if self.identity else "pictures"
-        picture_path(self.out, self.background == "transparent")
         self.check(self.photos, self.json)
         if self.balance and (shares is not None or self.alpha is not None):
             raise FeatureblendError("--balance finds the weights: leave out --weights and --alpha")

@@ -78,7 +78,7 @@ class Continuum(FaceChoices, Source, Look, Warping, Output, Quiet):
             raise FeatureblendError(
                 f"cannot write frames into {self.out}: the photo {within[0]} is there; name another folder"
             )
-        self.check(self.photos)
+        self.check(self.photos, picture=False)
         made = continuum(
             self.photos,
             detail=self.detail if self.method == "latent" else None,
@@ -131,9 +131,7 @@ class Average(FaceChoice, Source, Warping, Output, Quiet):
         from ..edit.average import average
         from ..edit.face_store import inputs_of
         from ..io.files import require_parent
-        from ..io.image import picture_path
 
-        picture_path(self.out)
         source = self.folder[0] if len(self.folder) == 1 and self.folder[0].is_dir() else list(self.folder)
         missing = [path for path in self.folder if not path.exists()]
         if missing:
@@ -253,9 +251,7 @@ class Transform(FaceChoice, Look, Warping, Output, Quiet):
     def run(self) -> None:
         """Transform, write and print."""
         from ..edit.transform import transform, transform_along
-        from ..io.image import picture_path
 
-        picture_path(self.out)
         if (self.direction is None) != bool(self.start and self.end) or (self.direction and (self.start or self.end)):
             raise FeatureblendError("say what to change: --from and --to, or --direction")
         common = self.given("warp", "keep_surroundings", "size", "detail")
@@ -295,9 +291,7 @@ class Symmetrize(FaceChoice, Look, Warping, Output):
     def run(self) -> None:
         """Symmetrize, write and print."""
         from ..edit.transform import symmetrize
-        from ..io.image import picture_path
 
-        picture_path(self.out)
         self.check([self.photo])
         made = symmetrize(
             self.photo,
@@ -336,9 +330,7 @@ class Mix(FaceChoice, Look, Warping, Output):
     def run(self) -> None:
         """Mix, write and print."""
         from ..edit.mix import mix
-        from ..io.image import picture_path
 
-        picture_path(self.out)
         if not self.photos:
             raise FeatureblendError("missing: the photo that all else is of; it comes before the options")
         said = {"eyes": self.eyes_from, "nose": self.nose_from, "mouth": self.mouth_from, "hair": self.hair_from}

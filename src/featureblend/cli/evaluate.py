@@ -11,37 +11,13 @@ from pathlib import Path
 
 from ..errors import FeatureblendError
 from .groups import FaceChoices, Mending, Model, Quiet, Workers, keep_photos, print_warnings
-from .options import argument, flag, option
+from .options import argument, flag, option, words_of
 from .train import PREPARED, presets
 
 METHODS = (
     "Some of latent, latent-between, latent-network, latent-plain-mean, latent-unwarped, pixel, gaussian, laplacian, "
     "fourier, poisson, gaussian-poisson, morph; all if left out."
 )
-
-
-def _all_methods() -> Sequence[str]:
-    from ..evaluation.methods import method_names
-
-    return method_names()
-
-
-def _compared_methods() -> Sequence[str]:
-    from ..evaluation.compare import COMPARED_METHODS
-
-    return COMPARED_METHODS
-
-
-def _timed_methods() -> Sequence[str]:
-    from ..evaluation.benchmark.settings import TIMED_METHODS
-
-    return TIMED_METHODS
-
-
-def _protocols() -> Sequence[str]:
-    from ..evaluation.protocols import PROTOCOLS
-
-    return tuple(PROTOCOLS)
 
 
 @dataclass(kw_only=True)
@@ -59,10 +35,13 @@ class Evaluate(Model, Workers, Quiet):
         "NAME",
         "pairs1k_test, pairs200_test, pairs50_test (quick), pairs200_validation; studio34, portraits (256 pixels).",
         default="pairs1k_test",
-        words=_protocols,
+        words=words_of("evaluation.protocols", "PROTOCOLS"),
     )
     methods: Sequence[str] = option(
-        "NAME ...", METHODS.replace("pixel", "pca, pixel", 1), default=(), words=_all_methods
+        "NAME ...",
+        METHODS.replace("pixel", "pca, pixel", 1),
+        default=(),
+        words=words_of("evaluation.methods", "method_names"),
     )
     also: Sequence[str] = option(
         "NAME=FOLDER ...",
@@ -93,18 +72,11 @@ class Evaluate(Model, Workers, Quiet):
         report = evaluate(
             self.data,
             self.out,
-            self.protocol,
-            self.model,
-            self.methods or None,
-            self.also,
-            self.identity,
-            self.jobs,
-            self.quiet,
-            self.inception_weights,
-            self.lpips_weights,
+            methods=self.methods or None,
+            inception=self.inception_weights,
+            lpips=self.lpips_weights,
             say=lambda line: print(line, file=sys.stderr),
-            engine=self.engine,
-            address=self.address,
+            **self.given("protocol", "model", "also", "identity", "jobs", "quiet", "engine", "address"),
         )
         print(report.with_name("metrics.jsonl"))
         print(report)
@@ -119,7 +91,9 @@ class Compare(FaceChoices, Mending):
 
     photos: Sequence[Path] = argument("PHOTO PHOTO", "Two photos with a face.", default=())
     out: Path = option("FILE", "Picture to write (.png, .jpg, .webp).", short="-o")
-    methods: Sequence[str] = option("NAME ...", METHODS, default=(), words=_compared_methods)
+    methods: Sequence[str] = option(
+        "NAME ...", METHODS, default=(), words=words_of("evaluation.compare", "COMPARED_METHODS")
+    )
     size: int | str = option(
         "PIXELS",
         "Side of each picture in pixels; 'photos' for the scale of the photo with the larger face, at most 512; "
@@ -182,7 +156,7 @@ class Benchmark(FaceChoices, Model, Quiet):
         "NAME ...",
         METHODS.replace("morph;", "morph, opencv-seamless-clone, facemorpher;"),
         default=(),
-        words=_timed_methods,
+        words=words_of("evaluation.benchmark.settings", "TIMED_METHODS"),
     )
     parts: Sequence[str] = option(
         "PART ...",
@@ -203,7 +177,10 @@ class Benchmark(FaceChoices, Model, Quiet):
     )
     seconds: float = option("SECONDS", "Begin no further round after so long; one is always done.", default=120.0)
     reference: str | None = option(
-        "NAME", "The method whose time is 1; latent if left out.", default=None, words=_timed_methods
+        "NAME",
+        "The method whose time is 1; latent if left out.",
+        default=None,
+        words=words_of("evaluation.benchmark.settings", "TIMED_METHODS"),
     )
     train: str | None = option(
         "PRESET", "Also time the training step of this preset (needs the extra 'train').", default=None, words=presets
@@ -226,17 +203,8 @@ class Benchmark(FaceChoices, Model, Quiet):
         from ..evaluation.benchmark.settings import BenchmarkSettings
         from ..evaluation.benchmark.table import as_text
 
-        settings = BenchmarkSettings(
-            tuple(self.methods) or None,
-            tuple(self.parts),
-            self.size,
-            self.photo_size,
-            self.repeat,
-            self.fresh,
-            self.seconds,
-            self.reference,
-            self.train,
-        )
+        more = self.given("parts", "size", "photo_size", "repeat", "fresh", "seconds", "reference", "train")
+        settings = BenchmarkSettings(self.methods or None, **more)
         report = benchmark(pair, self.model, settings, which, self.quiet)
         text = as_text(report)
         with ExitStack() as both:  # the two files appear together or not at all

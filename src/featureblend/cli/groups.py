@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..errors import FeatureblendError
-from .options import Command, flag, option
+from .options import Command, flag, option, words_of
 
 if TYPE_CHECKING:
     from ..blend.blender import Blender
@@ -26,11 +26,7 @@ SHOWN = 30
 FACE_WORDS = ("largest", "central")
 
 
-def methods() -> Sequence[str]:
-    """Methods of a blend."""
-    from ..blend.pipeline import METHODS
-
-    return METHODS
+methods = words_of("blend.pipeline", "METHODS")
 
 
 # --- groups
@@ -203,10 +199,13 @@ class Output(Command):
     )
     metadata: bool = flag(off="Leave the recipe, and the note that it is synthetic, out of the file.", default=True)
 
-    def check(self, inputs: Sequence[Path], *more: Path | None) -> None:
-        """Refuse to write over what is read, before any work."""
+    def check(self, inputs: Sequence[Path], *more: Path | None, picture: bool = True) -> None:
+        """Refuse to write over what is read, or a picture in no known format, before any work."""
         from ..io.files import require_parent
+        from ..io.image import picture_path
 
+        if picture:
+            picture_path(self.out, getattr(self, "background", "") == "transparent")
         keep_photos(inputs, [path for path in (self.out, self.recipe, *more) if path is not None])
         for path in (self.recipe, *more):
             if path is not None:

@@ -14,6 +14,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, TypeVar
 
@@ -67,6 +68,16 @@ def flag(help: str = "", *, off: str = "", default: bool | None = False) -> Any:
     With `off`, ``--no-NAME`` sets False; the help shows the forms that have a text, and both are understood.
     """
     return field(default=default, metadata={"option": Option(help, flag=True, off=off)})
+
+
+def words_of(module: str, name: str) -> Callable[[], Sequence[str]]:
+    """Give what is to be offered at the Tab key: looked up when it is pressed, since modules take time to import."""
+
+    def words() -> Sequence[str]:
+        found = getattr(import_module(f"featureblend.{module}"), name)
+        return tuple(found() if callable(found) else found)
+
+    return words
 
 
 def with_default(group: type, name: str, default: Any) -> Any:

@@ -79,16 +79,10 @@ class Reproduce(Quiet):
         minutes = QUICK_MINUTES if self.minutes is None and quick else self.minutes
         written = reproduce(
             self.out or Path("out", "reproduce-quick" if quick else "reproduce"),
-            self.only,
-            minutes,
-            quick,
-            self.data,
-            self.size,
-            self.vgg_weights,
-            self.jobs,
-            self.quiet,
-            images=self.images,
-            plan=self.plan,
+            minutes=minutes,
+            quick=quick,
+            weights=self.vgg_weights,
+            **self.given("only", "data", "size", "jobs", "quiet", "images", "plan"),
         )
         if not self.plan:
             print(written.with_name("results.json"))

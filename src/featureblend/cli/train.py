@@ -10,23 +10,12 @@ from typing import Any, Literal
 from ..errors import FeatureblendError
 from ..io.extras import require
 from .groups import Quiet, Workers, print_warnings
-from .options import Command, argument, flag, option
+from .options import Command, argument, flag, option, words_of
 
 PREPARED = "--data is missing: make it with `featureblend prepare FOLDER_OR_TAR --out faces.tar`"
 
 
-def presets() -> Sequence[str]:
-    """Names of all presets."""
-    from ..training.presets import PRESETS
-
-    return tuple(PRESETS)
-
-
-def recipes() -> Sequence[str]:
-    """Names of all recipes."""
-    from ..training.presets import RECIPES
-
-    return tuple(RECIPES)
+presets = words_of("training.presets", "PRESETS")
 
 
 @dataclass(kw_only=True)
@@ -54,7 +43,7 @@ class Prepare(Workers, Quiet):
 
         settings = PrepareSettings(size=self.size, which=self.which)
         report = prepare(
-            self.source, self.out, settings, self.shard_mb, self.jobs, self.quiet, self.engine, self.address
+            self.source, self.out, settings, **self.given("shard_mb", "jobs", "quiet", "engine", "address")
         )
         for path in report.shards:
             print(path)
@@ -74,7 +63,7 @@ class Train(Quiet):
         "NAME",
         "In place of a preset: all stages of a model, from a folder of prepared faces to the model folder in --run.",
         default=None,
-        words=recipes,
+        words=words_of("training.presets", "RECIPES"),
     )
     data: Path | None = option("FACES", "Prepared faces.", default=None)
     folder: Path | None = option("FOLDER", "The run folder to write.", default=None, name="run")
@@ -160,14 +149,8 @@ class Train(Quiet):
             return
         from ..training.loop import train
 
-        settings: dict[str, Any] = {
-            "minutes": self.minutes,
-            "resume": self.resume,
-            "init": self.init,
-            "quiet": self.quiet,
-            "data": self.data,
-        }
-        print(train(experiment, faces, self.folder, on_collapse=self.on_collapse, **settings, **taught))
+        settings = self.given("minutes", "resume", "init", "quiet", "data", "on_collapse")
+        print(train(experiment, faces, self.folder, **settings, **taught))
 
     def _follow(self, name: str) -> None:
         """Train a model's stages, or print them."""
@@ -189,13 +172,8 @@ class Train(Quiet):
         require("train", "torch", "onnxscript")
         from ..training.staged import follow
 
-        settings: dict[str, Any] = {
-            "minutes": self.minutes,
-            "resume": self.resume,
-            "quiet": self.quiet,
-            "stream": self.stream,
-        }
-        print(follow(recipe(name), self.data, self.folder, on_collapse=self.on_collapse, say=print, **settings))
+        settings = self.given("minutes", "resume", "quiet", "stream", "on_collapse")
+        print(follow(recipe(name), self.data, self.folder, say=print, **settings))
 
 
 @dataclass(kw_only=True)
@@ -231,16 +209,8 @@ class Export(Quiet):
 
         data = self.data or RunFolder(self.folder).data_path()
         faces = read_faces(data, stream=bool(shard_paths(data)))  # of which it needs few
-        export_model(
-            self.folder,
-            self.out,
-            faces,
-            name=self.name,
-            data=self.data_note,
-            average_with=self.average_with,
-            cleaner_from=self.cleaner_from,
-            say=print,
-        )
+        more = self.given("name", "average_with", "cleaner_from")
+        export_model(self.folder, self.out, faces, data=self.data_note, say=print, **more)
         print(self.out)
 
 

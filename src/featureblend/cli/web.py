@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..io.console import Ended, leave
-from ..io.extras import require
 from .groups import Mending
 from .options import flag, option
 
@@ -52,19 +51,12 @@ class Web(Mending):
                 webbrowser.open(page.resolve().as_uri())
             print(page)
             return
-        require("web", "gradio")
         from ..web import serve
 
         code = 0
         try:
             serve(
-                self.model,
-                self.host,
-                self.port,
-                self.browser,
-                mend=self.mend,
-                passwords=self.auth,
-                open_to_all=self.no_auth,
+                passwords=self.auth, open_to_all=self.no_auth, **self.given("model", "host", "port", "browser", "mend")
             )
         except Ended:  # before there was a server
             raise
