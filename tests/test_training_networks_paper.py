@@ -217,9 +217,9 @@ def test_any_size_from_the_smallest_comes_back_exactly(encoder, padding, smalles
         ({"image_size": 31, "encoder": "vgg11"}, "image_size 31 is too small for a VGG: use 32"),
         ({"latent_dim": 0}, "latent_dim must be at least 1"),
         ({"feature_dim": 0}, "feature_dim must be at least 1"),
-        ({"output": "tanh"}, "output must be 'sigmoid' or 'relu_sigmoid', not 'tanh'"),
-        ({"encoder": "vgg16"}, "encoder must be 'paper' or 'vgg11' or 'vgg11_bn' or 'vgg16_st'"),
-        ({"padding": "valid"}, "padding must be 'paper' or 'same'"),
+        ({"output": "tanh"}, "unknown output 'tanh': use one of sigmoid, relu_sigmoid"),
+        ({"encoder": "vgg16"}, "unknown encoder 'vgg16': use one of paper, vgg11"),
+        ({"padding": "valid"}, "unknown padding 'valid': use one of paper, same"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_a_reason(options, message):

@@ -113,15 +113,16 @@ def test_weights_that_do_not_fit_are_refused_and_change_nothing(tmp_path):
         encoder.load_weights(tmp_path / "missing.pth")
     refused(good, "is not the file that was asked for", sha256="0" * 64)
     refused(good, "is no SHA-256", sha256="8a7")
-    refused({**good, "features.0.bias": torch.zeros(3)}, r"another shape of features\.0\.bias")
-    refused({key: value for key, value in good.items() if key != "features.18.weight"}, r"lacks features\.18\.weight")
-    refused({**good, "features.4.weight": torch.zeros(64)}, r"unexpected features\.4\.weight")
-    refused({}, "lacks features")
+    refused({**good, "features.0.bias": torch.zeros(3)}, r"features\.0\.bias is")
+    refused(
+        {key: value for key, value in good.items() if key != "features.18.weight"}, r"features\.18\.weight is missing"
+    )
+    refused({}, "is missing")
     refused([1, 2], "expected a state dict")
-    refused(VGG, "damaged, or not a file of weights alone")  # any pickled object: nothing of it is run
+    refused(VGG, "no weights that torch can read")  # any pickled object: nothing of it is run
     for name in ("other.pth", "other.safetensors"):
         (tmp_path / name).write_bytes(b"not weights")
-        with pytest.raises(FeatureblendError, match=r"cannot read weights from .*other"):
+        with pytest.raises(FeatureblendError, match=r"other\..* holds no weights"):
             encoder.load_weights(tmp_path / name)
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
     small = PaperConfig(image_size=8, latent_dim=2, feature_dim=2, padding="same")

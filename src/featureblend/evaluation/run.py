@@ -220,21 +220,17 @@ class _Builder:
         return f"{self.pca_width} components of {PCA_FACES}" if name == "pca" else ""
 
 
+@dataclass(frozen=True)
 class _Evaluation:
     """One run: what is not kept is measured, kept, and all of it laid side by side."""
 
-    def __init__(
-        self,
-        drawn: Drawn,
-        results: Results,
-        build: _Builder,
-        identity: bool,
-        networks: Extractors,
-        hands: _Hands,
-        quiet: bool,
-    ) -> None:
-        self.drawn, self.results, self.build = drawn, results, build
-        self.identity, self.networks, self.hands, self.quiet = identity, networks, hands, quiet
+    drawn: Drawn
+    results: Results
+    build: _Builder
+    identity: bool
+    networks: Extractors
+    hands: _Hands
+    quiet: bool
 
     def run(self, names: Sequence[str]) -> Path:
         """Measure and write the report."""
@@ -335,13 +331,7 @@ class _Evaluation:
         with atomic_path(out / "metrics.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows))
         methods = [
-            ReportMethod(
-                name,
-                measured.record,
-                measured.pictures,
-                [row for row in rows if row["method"] == name],
-                measured.sheets,
-            )
+            ReportMethod(name=name, rows=[row for row in rows if row["method"] == name], **vars(measured))
             for name, measured in found.items()
         ]
         return write_report(out / "report.html", self.drawn, methods)

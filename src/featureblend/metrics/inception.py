@@ -190,7 +190,7 @@ def load_inception(file: WeightsFile) -> Inception:
         If the file can't be read, or holds another network.
     """
     network = Inception()
-    fit_weights(network, read_tensors(file), file.path, "Inception v3 of FID")
+    fit_weights(network, read_tensors(file.path), file.path, "Inception v3 of FID")
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

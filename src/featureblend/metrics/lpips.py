@@ -163,10 +163,10 @@ def find_lpips(words: Sequence[str]) -> tuple[WeightsFile, ...]:
     if len(words) > 2:
         raise FeatureblendError(f"LPIPS takes the classifier's file and the heads', not {len(words)} files")
     files = [find_weights(word, PUBLISHED, "LPIPS") for word in words]
-    names = {name for file in files for name in map(known_name, read_tensors(file))}
+    names = {name for file in files for name in map(known_name, read_tensors(file.path))}
     if any(name.startswith("lin") for name in names):
         return tuple(files)
-    kind = _kind({name: value for file in files for name, value in read_tensors(file).items()}, files[0].path)
+    kind = _kind({name: value for file in files for name, value in read_tensors(file.path).items()}, files[0].path)
     spec = importlib.util.find_spec("torchmetrics")
     heads = Path(spec.origin).parent / f"functional/image/lpips_models/{kind}.pth" if spec and spec.origin else None
     if heads is None or not heads.is_file():
@@ -185,7 +185,7 @@ def load_lpips(files: Sequence[WeightsFile]) -> Lpips:
     FeatureblendError
         If a file can't be read, or they hold another network.
     """
-    tensors = {known_name(name): value for file in files for name, value in read_tensors(file).items()}
+    tensors = {known_name(name): value for file in files for name, value in read_tensors(file.path).items()}
     source = " and ".join(file.path for file in files)
     kind = _kind(tensors, source)
     network = Lpips(kind)

@@ -7,6 +7,7 @@ any other must be vouched for by its hash, written behind its name: ``FILE#sha25
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,8 +117,8 @@ def installed_weights(name: str) -> str:
     return next((str(path) for path in found if path.is_file()), "")
 
 
-def read_tensors(file: WeightsFile) -> dict[str, Tensor]:
-    """Read the tensors of a file written by `torch.save`, without running code from it.
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Read the tensors of a file written by `torch.save`, without running code from it, or of a ``.safetensors``.
 
     Raises
     ------
@@ -127,17 +128,27 @@ def read_tensors(file: WeightsFile) -> dict[str, Tensor]:
     try:
         import torch
     except ImportError as error:
-        raise FeatureblendError(f"{file.path} needs torch: pip install 'featureblend[train]'") from error
+        raise FeatureblendError(f"{path} needs torch: pip install 'featureblend[train]'") from error
     try:
-        values = torch.load(file.path, map_location="cpu", weights_only=True)
+        if os.fspath(path).endswith(".safetensors"):
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises errors of any kind
-        raise FeatureblendError(f"{file.path} holds no weights that torch can read") from error
+        raise FeatureblendError(f"{path} holds no weights that torch can read") from error
     if not isinstance(values, Mapping) or not all(isinstance(value, torch.Tensor) for value in values.values()):
-        raise FeatureblendError(f"{file.path} holds no tensors by name: expected a state dict")
+        raise FeatureblendError(f"{path} holds no tensors by name: expected a state dict")
     return {str(name): value for name, value in values.items()}
 
 
 def fit_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str, what: str) -> None:
+    """Load tensors as `load_fitting` does into a network that will learn nothing more."""
+    load_fitting(network, tensors, source, what)
+    network.eval().requires_grad_(False)
+
+
+def load_fitting(network: nn.Module, tensors: Mapping[str, Tensor], source: str, what: str) -> None:
     """Load tensors into a network by name; others, such as the classifier's, are ignored.
 
     Raises
@@ -154,4 +165,3 @@ def fit_weights(network: nn.Module, tensors: Mapping[str, Tensor], source: str, 
                 f"{source} holds no {what}: {name} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
             )
     network.load_state_dict({name: tensors[name].float() for name in due}, strict=False)
-    network.eval().requires_grad_(False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import FeatureblendError
 from ..faces.drawn import draw_faces
-from ..training.dataset import FaceSet
+from ..training.dataset import COLUMNS, FaceSet
 
 QUICK = {"train": 300, "validation": 40, "test": 80}
 """Faces of each split in a quick run: the first ones of the data, or so many drawn ones."""
@@ -76,14 +76,8 @@ def _some(data: FaceSet | str | os.PathLike[str], split: str, limit: int) -> Fac
 
 
 def _joined(parts: list[FaceSet]) -> FaceSet:
-    return replace(
-        parts[0],
-        images=np.concatenate([part.images for part in parts]),
-        landmarks=np.concatenate([part.landmarks for part in parts]),
-        people=np.concatenate([part.people for part in parts]),
-        sources=np.concatenate([part.sources for part in parts]),
-        splits=np.concatenate([part.splits for part in parts]),
-    )
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return replace(parts[0], **columns)
 
 
 def _drawn(counts: dict[str, int], size: int) -> Subjects:

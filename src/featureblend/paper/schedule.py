@@ -7,17 +7,15 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import FeatureblendError
 from ..training.dataset import FaceSet
 from ..training.experiment import Experiment
 from ..training.machine import keep_freed_memory, wait_for
-from ..training.profile import flop_per_image
+from ..training.profile import OperationCounter, flop_per_image
 from ..training.state import RunFolder
 from ..training.trainer import Trainer
 
@@ -110,7 +108,7 @@ def _rates(experiment: Experiment, faces: FaceSet) -> tuple[float, float]:
     try:
         trainer = Trainer(replace(experiment, phases=phases), faces)
         flop = flop_per_image(trainer)
-        with _Operations() as counted:
+        with OperationCounter() as counted:
             trainer.step()
         clock = time.perf_counter if trainer.device.type == "cuda" else time.process_time
         wait_for(trainer.device)
@@ -122,18 +120,8 @@ def _rates(experiment: Experiment, faces: FaceSet) -> tuple[float, float]:
         rate = steps * experiment.batch_size / (clock() - begin)
     finally:
         torch.set_num_threads(threads)
-    step = max(OPERATION_SECONDS * counted.count, flop * experiment.batch_size / GPU_RATE)
+    step = max(OPERATION_SECONDS * counted.operations, flop * experiment.batch_size / GPU_RATE)
     return rate, experiment.batch_size / step
-
-
-class _Operations(TorchDispatchMode):
-    """Counts the operations that the host starts."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += 1
-        return func(*args, **(kwargs or {}))
 
 
 def plan_table(plan: Iterable[Planned]) -> str:

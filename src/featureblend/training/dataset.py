@@ -25,6 +25,9 @@ from ..io.image import load_image, not_a_photo
 from ..io.tables import check_choice
 from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning
 
+COLUMNS = ("images", "landmarks", "people", "sources", "splits")
+"""What a `FaceSet` has of each face."""
+
 HELD_OUT_TRIPLETS = 60
 """At most so many triplets are kept for validation."""
 
@@ -115,8 +118,7 @@ class FaceSet:
 
     def chosen(self, which: np.ndarray) -> FaceSet:
         """Keep the faces that an index or mask array names."""
-        fields = ("images", "landmarks", "people", "sources", "splits")
-        return replace(self, **{name: getattr(self, name)[which] for name in fields})
+        return replace(self, **{name: getattr(self, name)[which] for name in COLUMNS})
 
     def split(self, name: str) -> FaceSet:
         """Keep the faces of one split."""

@@ -63,8 +63,8 @@ def profile(experiment: Experiment, faces: Faces, steps: int = 20, **taught: Any
     }
 
 
-class _FlopCounter(TorchDispatchMode):
-    """Counts as `torch.utils.flop_counter.FlopCounterMode` does.
+class OperationCounter(TorchDispatchMode):
+    """Counts the operations that the host starts, and their arithmetic as torch's own `FlopCounterMode` does.
 
     That class also notes the module of each operation, with hooks that fail in the gradient penalty's
     second derivative.
@@ -72,9 +72,10 @@ class _FlopCounter(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flop = 0
+        self.flop = self.operations = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operations += 1
         result = func(*args, **(kwargs or {}))
         count = flop_registry.get(func._overloadpacket)
         if count is not None:
@@ -99,7 +100,7 @@ def flop_per_image(trainer: Trainer) -> float:
     """
     counts = []
     for _ in range(2):  # step 0 has the penalty, if there is one; step 1 has none
-        with _FlopCounter() as counter:
+        with OperationCounter() as counter:
             trainer.step()
         counts.append(counter.flop)
     every = trainer.experiment.gradient_penalty_every

@@ -256,14 +256,14 @@ class Trainer:
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
         experiment = self.experiment
-        settings = {
-            "autoencoder": (experiment.learning_rate, experiment.betas),
+        own: dict[str, Any] = {"lr": experiment.learning_rate, "betas": experiment.betas}
+        critics: dict[str, Any] = {
+            "lr": experiment.discriminator_learning_rate,
+            "betas": experiment.discriminator_betas,
         }
-        for name in ("discriminator", "latent_discriminator"):
-            settings[name] = (experiment.discriminator_learning_rate, experiment.discriminator_betas)
         fused = self.device.type in ("cpu", "cuda")  # one pass over the weights, in a third of the time
         return {
-            name: torch.optim.Adam(network.parameters(), lr=settings[name][0], betas=settings[name][1], fused=fused)
+            name: torch.optim.Adam(network.parameters(), **(own if name == "autoencoder" else critics), fused=fused)
             for name, network in self.networks.named().items()
         }
 

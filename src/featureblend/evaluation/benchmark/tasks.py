@@ -11,6 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +89,10 @@ def latent_blend(spec: Mapping[str, Any]) -> Call:
     from ..methods import Model
 
     images, landmarks = _faces(spec)
-    opened: list[Any] = []
+    opened = cache(lambda: Model(Blender.from_pretrained(spec["model"]), spec["size"], [spec["name"]]))
 
     def call() -> None:
-        if not opened:
-            opened.append(Model(Blender.from_pretrained(spec["model"]), spec["size"], [spec["name"]]))
-        opened[0].blend(images, landmarks, (0.5, 0.5))
+        opened().blend(images, landmarks, (0.5, 0.5))
 
     return call
 
@@ -139,12 +139,10 @@ def whole_blend(spec: Mapping[str, Any]) -> Call:
     """Blend two photo files into a picture file, as the command ``blend`` does, by one method."""
     from ...blend.blender import Blender
 
-    opened: list[Blender] = []
+    opened = cache(lambda: Blender.from_pretrained(spec["model"]))
 
     def call() -> None:
-        if not opened:
-            opened.append(Blender.from_pretrained(spec["model"]))
-        made = opened[0].blend(spec["photos"], method=spec["name"], which=spec["which"], size="model")
+        made = opened().blend(spec["photos"], method=spec["name"], which=spec["which"], size="model")
         made.save(spec["out"])
 
     return call
@@ -189,12 +187,10 @@ def blender_call(spec: Mapping[str, Any]) -> Call:
     """Blend two photo files at a size, with measures, and write nothing."""
     from ...blend.blender import Blender
 
-    opened: list[Blender] = []
+    opened = cache(lambda: Blender.from_pretrained(spec["model"]))
 
     def call() -> None:
-        if not opened:
-            opened.append(Blender.from_pretrained(spec["model"]))
-        opened[0].blend(spec["photos"], which=spec["which"], size=spec["size"])
+        opened().blend(spec["photos"], which=spec["which"], size=spec["size"])
 
     return call
 
@@ -203,16 +199,17 @@ def slider_step(spec: Mapping[str, Any]) -> Call:
     """Blend known faces at other weights than the last time, unmeasured, as the page does while its slider moves."""
     from ...blend.blender import Blender
 
-    opened: list[Any] = []
-    share = [0.5]
+    shares = count(0.5, 0.07)
+
+    @cache
+    def opened() -> tuple[Blender, list[Any]]:
+        blender = Blender.from_pretrained(spec["model"])
+        return blender, blender.cleaned(list(map(blender.find, spec["photos"], spec["which"])))
 
     def call() -> None:
-        if not opened:
-            blender = Blender.from_pretrained(spec["model"])
-            found = [blender.find(photo, which) for photo, which in zip(spec["photos"], spec["which"], strict=True)]
-            opened.extend([blender, blender.cleaned(found)])
-        share[0] = (share[0] + 0.07) % 0.9
-        opened[0].blend_faces(opened[1], alpha=0.05 + share[0], measures="none", surroundings="blend", size=LIVE)
+        blender, faces = opened()
+        alpha = 0.05 + next(shares) % 0.9
+        blender.blend_faces(faces, alpha=alpha, measures="none", surroundings="blend", size=LIVE)
 
     return call
 
@@ -267,15 +264,17 @@ def stages(spec: Mapping[str, Any]) -> Call:
         mixed = noting("mix", Networks.mixed)
         pictures = noting("decode", Networks.pictures)
 
-    opened: list[Blender] = []
+    @cache
+    def opened() -> Blender:
+        blender = Blender(spec["model"])
+        blender.networks = Noting(spec["model"])
+        return blender
+
     shares, photos, names = np.array([0.5, 0.5]), list(spec["photos"]), ["photo 1", "photo 2"]
 
     def call() -> Laps:
         spent.clear()
-        if not opened:
-            opened.append(Blender(spec["model"]))
-            opened[0].networks = Noting(spec["model"])
-        blender = opened[0]
+        blender = opened()
         images = noting("load", lambda: [load_image(photo, place) for place, photo in enumerate(photos, 1)])()
         found = noting("detect", lambda: [blender.detector.search(image) for image in images])()
         chosen = list(zip(found, spec["which"], names, strict=True))

@@ -19,15 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import FeatureblendError
+from ...io.tables import check_choice
 
 KINDS = ("bce", "bce_sigmoid", "hinge", "relativistic", "wgan")
 """The forms of the adversarial loss."""
 SMOOTHED = ("bce", "bce_sigmoid")
 """Those with labels that can be smoothed."""
-
-
-def _unknown(kind: str) -> FeatureblendError:
-    return FeatureblendError(f"unknown adversarial loss {kind!r}: use one of {', '.join(KINDS)}")
 
 
 def generator_loss(kind: str, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -54,17 +51,16 @@ def generator_loss(kind: str, fake: Tensor, real: Tensor | None = None) -> Tenso
     >>> round(float(generator_loss("bce", torch.zeros(4))), 4)  # log 2: the critic can't tell
     0.6931
     """
+    check_choice(kind, "adversarial loss", KINDS)
     if kind == "bce":
         return functional.softplus(-fake).mean()
     if kind == "bce_sigmoid":
         return _bce_after_sigmoid(fake, 1.0)
-    if kind in ("hinge", "wgan"):
-        return -fake.mean()
     if kind == "relativistic":
         if real is None:
             raise FeatureblendError("the relativistic loss compares with the logits of real pictures")
         return functional.softplus(real - fake).mean()
-    raise _unknown(kind)
+    return -fake.mean()
 
 
 def discriminator_loss(kind: str, fake: Tensor, real: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -90,6 +86,7 @@ def discriminator_loss(kind: str, fake: Tensor, real: Tensor, smoothing: float =
     >>> float(discriminator_loss("hinge", torch.tensor([-1.0]), torch.tensor([2.0])))
     0.0
     """
+    check_choice(kind, "adversarial loss", KINDS)
     if kind == "bce":
         # -t log s(x) - (1 - t) log(1 - s(x)), with t the label of a real picture
         return functional.softplus(fake).mean() + (functional.softplus(real) - (1 - smoothing) * real).mean()
@@ -99,9 +96,7 @@ def discriminator_loss(kind: str, fake: Tensor, real: Tensor, smoothing: float =
         return functional.relu(1 + fake).mean() + functional.relu(1 - real).mean()
     if kind == "relativistic":
         return functional.softplus(fake - real).mean()
-    if kind == "wgan":
-        return fake.mean() - real.mean()
-    raise _unknown(kind)
+    return fake.mean() - real.mean()
 
 
 def _bce_after_sigmoid(logits: Tensor, label: float) -> Tensor:

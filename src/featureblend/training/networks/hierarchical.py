@@ -12,7 +12,6 @@ the coarsest to the finest.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch.nn import functional
 
 from ...errors import FeatureblendError
 from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
-from .latent import GaussianPosterior
+from .latent import FixedWidthAutoencoder
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class HierarchicalConfig:
             raise FeatureblendError(f"model options: noise {self.noise} must not be negative")
 
 
-class HierarchicalAutoencoder(nn.Module):
+class HierarchicalAutoencoder(FixedWidthAutoencoder):
     """Latents at several scales, mixed as one flat vector; the decoder makes one picture of them.
 
     Examples
@@ -134,11 +133,6 @@ class HierarchicalAutoencoder(nn.Module):
         self.to_pixels = conv3x3(details[-1], 3)
         nn.init.normal_(self.to_pixels.weight, std=0.02)
 
-    @property
-    def image_size(self) -> int:
-        """Side of the pictures in pixels."""
-        return self.config.image_size
-
     def encode(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1] to the (B, latent_dim) mean of the posterior."""
         values = functional.pixel_unshuffle(images, self.config.patch)
@@ -149,11 +143,6 @@ class HierarchicalAutoencoder(nn.Module):
                 maps.append(to_map(activation(values)).flatten(1))
         whole = self.to_global(activation(values).mean(dim=(2, 3)))
         return torch.cat([whole, *reversed(maps)], dim=1)
-
-    def posterior(self, images: Tensor) -> GaussianPosterior:
-        """Map (B, 3, S, S) in [-1, 1] to a Gaussian of fixed width around the code (Ghosh et al. 2020)."""
-        mean, noise = self.encode(images), self.config.noise
-        return GaussianPosterior(mean, torch.full_like(mean, 2 * math.log(noise)) if noise else None)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Map (B, latent_dim) to (B, 3, S, S); nearly in [-1, 1], the output is linear."""
@@ -173,10 +162,6 @@ class HierarchicalAutoencoder(nn.Module):
             values = _through(layers, values, style)
         assert values is not None
         return self.to_pixels(activation(values))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Reconstruct (B, 3, S, S)."""
-        return self.decode(self.encode(images))
 
 
 def _through(layers: Any, values: Tensor | None, style: Tensor) -> Tensor | None:

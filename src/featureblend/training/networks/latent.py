@@ -6,11 +6,13 @@ divergence; the paper's reference 1).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import FeatureblendError
 
@@ -89,3 +91,29 @@ class GaussianPosterior:
             return mean.new_zeros(len(mean))
         log_variance = self.log_variance.to(mean.dtype)
         return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1)
+
+
+class FixedWidthAutoencoder(nn.Module):
+    """What autoencoders share whose posterior has one width everywhere, `config.noise`.
+
+    With a fixed variance the divergence from N(0, I) is half the squared code plus a constant:
+    it keeps the latents' scale, and the noise keeps neighbours alike (Ghosh et al. 2020).
+    """
+
+    config: Any
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures in pixels."""
+        return int(self.config.image_size)
+
+    def posterior(self, images: Tensor) -> GaussianPosterior:
+        """Map (B, 3, S, S) in [-1, 1] to a Gaussian of fixed width around the code."""
+        mean, noise = self.encode(images), self.config.noise
+        return GaussianPosterior(mean, torch.full_like(mean, 2 * math.log(noise)) if noise else None)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Reconstruct (B, 3, S, S)."""
+        return self.decode(self.encode(images))

@@ -13,7 +13,6 @@ Razavi et al. 2019, VQ-VAE-2, without their quantisation).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -23,7 +22,7 @@ from torch.nn import functional
 from ...errors import FeatureblendError
 from .blocks import Downsample, ResidualBlock, Upsample, activation, conv3x3
 from .cleaning import Cleaner
-from .latent import GaussianPosterior
+from .latent import FixedWidthAutoencoder
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class ModernConfig:
             raise FeatureblendError("model options: cleaner_widths halve the size too often")
 
 
-class ModernAutoencoder(nn.Module):
+class ModernAutoencoder(FixedWidthAutoencoder):
     """A residual autoencoder whose blends are decoded weighted means of flat latents.
 
     Examples
@@ -146,11 +145,6 @@ class ModernAutoencoder(nn.Module):
         self.to_pixels = conv3x3((config.widths[0], *config.detail_widths)[-1], 3 * config.head_patch**2)
         nn.init.normal_(self.to_pixels.weight, std=0.02)
 
-    @property
-    def image_size(self) -> int:
-        """Side of the pictures in pixels."""
-        return self.config.image_size
-
     def encode(self, images: Tensor) -> Tensor:
         """Map (B, 3, S, S) in [-1, 1], restored first, to the (B, latent_dim) mean of the posterior."""
         return self.encode_cleaned(images if self.cleaner is None else self.cleaner(images))
@@ -168,15 +162,6 @@ class ModernAutoencoder(nn.Module):
             seen = activation(near)
             parts.append(self.to_fine(torch.cat([seen, pixels], 1) if self.config.fine_skip else seen).flatten(1))
         return torch.cat(parts, dim=1)
-
-    def posterior(self, images: Tensor) -> GaussianPosterior:
-        """Map (B, 3, S, S) in [-1, 1] to a Gaussian of fixed width around the code.
-
-        With a fixed variance the divergence from N(0, I) is half the squared code plus a constant:
-        it keeps the latents' scale, and the noise keeps neighbours alike (Ghosh et al. 2020).
-        """
-        mean, noise = self.encode(images), self.config.noise
-        return GaussianPosterior(mean, torch.full_like(mean, 2 * math.log(noise)) if noise else None)
 
     def decode(self, latent: Tensor) -> Tensor:
         """Map (B, latent_dim) to (B, 3, S, S); nearly in [-1, 1], the output is linear."""
@@ -196,10 +181,6 @@ class ModernAutoencoder(nn.Module):
         if self.fine_to_pixels is not None:
             image = image + functional.pixel_shuffle(self.fine_to_pixels(fine), config.patch)
         return image
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Reconstruct (B, 3, S, S)."""
-        return self.decode(self.encode(images))
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import FeatureblendError
+from ...io.tables import check_choice
 from .blocks import MinibatchDiscrimination
 from .latent import GaussianPosterior
-from .paper_layers import PaperDecoder, PaperTrunk, check_choice, paper_sizes, paper_widths
+from .paper_layers import PaperDecoder, PaperTrunk, paper_sizes, paper_widths
 from .vgg import VGG11Decoder, VGGConvolutions, vgg_sizes, vgg_width
 
 
@@ -80,8 +81,8 @@ class PaperConfig:
     """Concatenate each convolution's output with that of the layer before it (section 4)."""
 
     def __post_init__(self) -> None:
-        check_choice("output", self.output, ("sigmoid", "relu_sigmoid"))
-        check_choice("encoder", self.encoder, ("paper", "vgg11", "vgg11_bn", "vgg16_st"))
+        check_choice(self.output, "output", ("sigmoid", "relu_sigmoid"))
+        check_choice(self.encoder, "encoder", ("paper", "vgg11", "vgg11_bn", "vgg16_st"))
         for name, value in (("latent_dim", self.latent_dim), ("feature_dim", self.feature_dim)):
             if value is not None and value < 1:
                 raise FeatureblendError(f"{name} must be at least 1, not {value}")
@@ -162,11 +163,8 @@ class PaperAutoencoder(nn.Module):
         self.trunk: nn.Module
         self.decoder: nn.Module
         if config.encoder == "paper":
-            options = (config.width, config.extra, config.multi_scale)
-            self.trunk = PaperTrunk(config.padding, True, *options)
-            self.decoder = PaperDecoder(
-                config.latent_dim, config.image_size, config.padding, config.final_batch_norm, *options
-            )
+            self.trunk = PaperTrunk(config)
+            self.decoder = PaperDecoder(config)
         else:
             self.trunk = VGGConvolutions(config.encoder, config.imagenet_statistics, config.width)
             self.decoder = VGG11Decoder(config.latent_dim, config.image_size, config.final_batch_norm, config.width)
@@ -221,7 +219,7 @@ class PaperDiscriminator(nn.Module):
         self.image_size = config.image_size
         kernels = config.minibatch_kernels
         self.mixes_samples = config.batch_norm or kernels > 0  # a logit then depends on the rest of the batch
-        self.trunk = PaperTrunk(config.padding, config.batch_norm, config.width, config.extra, config.multi_scale)
+        self.trunk = PaperTrunk(config, config.batch_norm)
         features = self.trunk.channels * paper_sizes(config.image_size, config.padding)[-1] ** 2
         self.hidden1 = nn.Linear(features, 250)
         self.minibatch = MinibatchDiscrimination(250, kernels) if kernels else nn.Identity()

@@ -7,9 +7,12 @@ convolution (section 4).
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from ...errors import FeatureblendError
+from ...io.tables import check_choice
 from .blocks import MultiScale
 
 
@@ -28,7 +31,7 @@ def paper_sizes(image_size: int, padding: str = "paper") -> tuple[int, ...]:
     >>> paper_sizes(64, "same")
     (64, 64, 64, 32, 32, 32, 16, 16, 16, 8)
     """
-    check_choice("padding", padding, ("paper", "same"))
+    check_choice(padding, "padding", ("paper", "same"))
     sizes = [image_size]
     for first, second in ((4, 6), (8, 8), (8, 8)):
         for loss in (first, second) if padding == "paper" else (0, 0):
@@ -59,23 +62,17 @@ class PaperTrunk(nn.Module):
 
     Parameters
     ----------
-    padding, batch_norm, width, extra, multi_scale
-        As in `PaperConfig` and `PaperDiscriminatorConfig`.
+    config : PaperConfig or PaperDiscriminatorConfig
+    batch_norm : bool
+        Normalise over the batch in each chunk.
     """
 
-    def __init__(
-        self,
-        padding: str = "paper",
-        batch_norm: bool = True,
-        width: float = 1.0,
-        extra: int = 0,
-        multi_scale: bool = False,
-    ) -> None:
+    def __init__(self, config: Any, batch_norm: bool = True) -> None:
         super().__init__()
         norm = nn.BatchNorm2d if batch_norm else nn.Identity
-        first, p7, p9 = (1, 0, 0) if padding == "paper" else (3, 3, 4)
-        one, two, three = paper_widths(width)
-        pair = _Pairs(nn.Conv2d, extra, multi_scale)
+        first, p7, p9 = (1, 0, 0) if config.padding == "paper" else (3, 3, 4)
+        one, two, three = paper_widths(config.width)
+        pair = _Pairs(nn.Conv2d, config.extra, config.multi_scale)
         self.layers = nn.Sequential(
             *pair(3, one, one, 7, first, p7),  # 250 -> 246 -> 240
             norm(pair.channels),
@@ -114,26 +111,16 @@ class PaperDecoder(nn.Module):
 
     Parameters
     ----------
-    latent_dim, image_size, padding, final_batch_norm, width, extra, multi_scale
-        As in `PaperConfig`.
+    config : PaperConfig
     """
 
-    def __init__(
-        self,
-        latent_dim: int,
-        image_size: int,
-        padding: str = "paper",
-        final_batch_norm: bool = True,
-        width: float = 1.0,
-        extra: int = 0,
-        multi_scale: bool = False,
-    ) -> None:
+    def __init__(self, config: Any) -> None:
         super().__init__()
-        sizes = paper_sizes(image_size, padding)
-        p9, p7, last = (0, 0, 1) if padding == "paper" else (4, 3, 3)
-        one, two, three = paper_widths(width)
-        pair = _Pairs(nn.ConvTranspose2d, extra, multi_scale)
-        self.expand = nn.Linear(latent_dim, three * sizes[9] ** 2)
+        sizes = paper_sizes(config.image_size, config.padding)
+        p9, p7, last = (0, 0, 1) if config.padding == "paper" else (4, 3, 3)
+        one, two, three = paper_widths(config.width)
+        pair = _Pairs(nn.ConvTranspose2d, config.extra, config.multi_scale)
+        self.expand = nn.Linear(config.latent_dim, three * sizes[9] ** 2)
         self.shape = (three, sizes[9], sizes[9])
         self.layers = nn.Sequential(
             nn.Upsample(size=sizes[8]),  # 18 -> 36
@@ -146,7 +133,7 @@ class PaperDecoder(nn.Module):
             nn.ReLU(),
             nn.Upsample(size=sizes[2]),  # -> 240
             *pair(pair.channels, one, 3, 7, p7, last, image=True),  # -> 246 -> 250
-            nn.BatchNorm2d(3) if final_batch_norm else nn.Identity(),
+            nn.BatchNorm2d(3) if config.final_batch_norm else nn.Identity(),
         )
 
     def forward(self, latent: Tensor) -> Tensor:
@@ -179,9 +166,3 @@ class _Pairs:
             else:
                 both += [nn.ReLU(), nn.Conv2d(self.channels, self.channels, 3, padding=1)]
         return both
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a setting that is none of its choices."""
-    if value not in choices:
-        raise FeatureblendError(f"{name} must be {' or '.join(map(repr, choices))}, not {value!r}")

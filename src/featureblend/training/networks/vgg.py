@@ -21,7 +21,6 @@ size, so that every later map is a pixel larger. It holds no fifth pooling; as a
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 from ...errors import FeatureblendError
 from ...io.files import sha256 as file_sha256
 from ...metrics.lpips import Blur, known_name
-from ...metrics.weights import installed_weights
+from ...metrics.weights import installed_weights, load_fitting, read_tensors
 
 _CONFIGURATION_A = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 """Output channels of each 3 x 3 convolution; M is a 2 x 2 maximum pooling."""
@@ -167,22 +166,8 @@ class VGGConvolutions(nn.Module):
             raise FeatureblendError(f"no such weights file: {path}")
         if sha256 is not None:
             _check_hash(path, VGG_HASHES[self.name] if sha256 == "torchvision" else (sha256,))
-        tensors = {known_name(name): tensor for name, tensor in _read_tensors(path).items()}
-        # A blur's kernel is no weight: it is the same in every file.
-        found = {name: one for name, one in tensors.items() if name.startswith("features.") and "filt" not in name}
-        own = self.state_dict()
-        for key in sorted(own.keys() | found.keys()):
-            # Files from before PyTorch 0.4.1 lack this counter, which changes no output.
-            if key.endswith("num_batches_tracked") and key not in found:
-                found[key] = own.get(key, torch.tensor(0))
-            if key not in own or key not in found or own[key].shape != found[key].shape:
-                kind = (
-                    "lacks" if key not in found else "has an unexpected" if key not in own else "has another shape of"
-                )
-                raise FeatureblendError(
-                    f"{path} does not hold the weights of {_publisher(self.name)} {self.name}: it {kind} {key}"
-                )
-        self.load_state_dict(found, strict=True)
+        tensors = {known_name(name): tensor for name, tensor in read_tensors(path).items()}
+        load_fitting(self, tensors, str(path), f"weights of {_publisher(self.name)} {self.name}")
 
 
 class VGGFeatures(nn.Module):
@@ -301,18 +286,3 @@ def _check_hash(path: Path, wanted: tuple[str, ...]) -> None:
         raise FeatureblendError(
             f"{path} is not the file that was asked for: its SHA-256 is {digest}, not {' or '.join(wanted)}"
         )
-
-
-def _read_tensors(path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
-        raise FeatureblendError(f"cannot read weights from {path}: damaged, or not a file of weights alone") from error
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise FeatureblendError(f"cannot use {path}: expected a state dict, names and tensors")
-    return state
