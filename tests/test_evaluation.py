@@ -14,7 +14,7 @@ import featureblend.evaluation.run
 from featureblend.blend.blender import Blender
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.degradation import DEGRADATIONS
-from featureblend.evaluation.figures import FIGURES, badness, sections
+from featureblend.evaluation.figures import FIGURES, SECTIONS, badness
 from featureblend.evaluation.measuring import Measurer
 from featureblend.evaluation.methods import Model
 from featureblend.evaluation.pairs import Face, Pair
@@ -71,7 +71,7 @@ def test_every_line_says_what_was_measured(finished, faces):
     assert models["pixel"] == ""
     assert len(models["latent"]) == len(models["pca"]) == 12
     figures = {method: {line["figure"] for line in found if line["method"] == method} for method in METHODS}
-    of_identity = {figure.name for figure in sections()["Who is recognised"]}
+    of_identity = {figure.name for figure in SECTIONS["Who is recognised"]}
     assert figures["latent"] == {name for name, one in FIGURES.items() if not one.network} - of_identity
     reconstruction = {"reconstruction_psnr", "reconstruction_ssim", "reconstruction_ms_ssim", "cycle_error"}
     assert figures["latent-network"] - figures["pixel"] == figures["pca"] - figures["pixel"] == reconstruction

@@ -425,9 +425,7 @@ def run_batch(
         When stopped, after the rows at work are finished.
     """
     settings = settings or BatchSettings()
-    check_engine(engine, address)
-    if jobs is not None and jobs < 1:
-        raise FeatureblendError(f"--jobs {jobs}: expected at least 1")
+    check_engine(engine, address, jobs)
     _columns(rows, settings.measures, ())  # before anything is written
     out = make_folder(out)
     picture_path(out / f"name{settings.suffix}")

@@ -64,9 +64,8 @@ class Figure:
     """Whether it is of continua, which only the protocol's first pairs have."""
 
 
-FIGURES = {
-    figure.name: figure
-    for figure in (
+SECTIONS: dict[str, tuple[Figure, ...]] = {
+    "How real the blends are": (
         Figure(
             "patch_kid",
             "patch-KID",
@@ -119,6 +118,8 @@ FIGURES = {
         Figure("ghosting_skin", "ghosting skin", "the same where both parents show skin, by the face parser", "low"),
         Figure("ghosting_hair", "ghosting hair", "the same where either has hair, in the face too", "low"),
         Figure("ghosting_elsewhere", "ghosting elsewhere", "the same in background, clothes and outlines", "low"),
+    ),
+    "How evenly they lie between their parents, and how various they are": (
         Figure(
             "balance",
             "balance",
@@ -128,13 +129,7 @@ FIGURES = {
         Figure("balance_inside", "balance inside", "the same from the brows to the chin", "low"),
         Figure("skin", "skin", "share of pairs whose skin lies between the parents' in L, a and b; 1 ideal", "high"),
         Figure("skin_lightness", "skin L", "how much lighter the skin is than the parents' mean, in CIE L", "zero", 1),
-        Figure(
-            "skin_chroma",
-            "skin chroma",
-            "the same in chroma: how much more colour it has",
-            "zero",
-            1,
-        ),
+        Figure("skin_chroma", "skin chroma", "the same in chroma: how much more colour it has", "zero", 1),
         Figure("lpips_balance", "LPIPS balance", f"as balance, by LPIPS, {LPIPS_NOTE}", "low", network="lpips"),
         Figure("diversity", "diversity", "spread of the blends, the parents' = 1; 0 all alike", "one", 3, True),
         Figure("symmetry", "symmetry", "likeness to the mirror image; best is what real faces have", "real"),
@@ -146,6 +141,8 @@ FIGURES = {
             "real",
             2,
         ),
+    ),
+    "The way from one parent to the other": (
         Figure(
             "path_irregularity",
             "irregularity",
@@ -201,6 +198,8 @@ FIGURES = {
             network="lpips",
             of_path=True,
         ),
+    ),
+    "What the autoencoder loses": (
         Figure("reconstruction_psnr", "PSNR dB", "of the parents encoded and decoded", "high", 1),
         Figure("reconstruction_ssim", "SSIM", "of the parents encoded and decoded", "high"),
         Figure("reconstruction_ms_ssim", "MS-SSIM", "of the parents encoded and decoded", "high"),
@@ -212,10 +211,14 @@ FIGURES = {
             network="lpips",
         ),
         Figure("cycle_error", "cycle", "share of the blend's latent lost by decoding and encoding it again", "low"),
+    ),
+    "What it makes of degraded photos": (
         *(
             Figure(f"psnr_{kind}", f"{kind} dB", f"PSNR to the clean face of what is made of one: {words}", "high", 1)
             for kind, words in DEGRADATION_NAMES.items()
         ),
+    ),
+    "Who is recognised": (
         Figure("mmpmr", "MMPMR", "share that matches both people's other photos, at FMR 0.1 %", "high"),
         Figure(
             "weaker_parent", "weaker parent", "identity similarity to the parent less like it, 1 - distance", "high"
@@ -226,9 +229,12 @@ FIGURES = {
         Figure("weaker_dlib", "weaker, dlib", "dlib's distance to the other photo that is less like it", "low"),
         Figure("both_sface", "both, SFace", "the same as by dlib, by SFace's cosine above .363", "high"),
         Figure("weaker_sface", "weaker, SFace", "SFace's cosine to the other photo that is less like it", "high"),
-    )
+    ),
 }
-"""Every figure by name, in the order of the table."""
+"""The figures of each table, by its heading."""
+
+FIGURES = {figure.name: figure for figures in SECTIONS.values() for figure in figures}
+"""Every figure by name, in the order of the tables."""
 
 FORMER_NAMES = {"kid": "patch_kid", "fid": "patch_fid"}
 """Names of figures in files of earlier versions. 'kid' was never Inception's KID, which others mean by it."""
@@ -243,33 +249,6 @@ def current_name(figure: str) -> str:
     ('patch_kid', 'inception_kid')
     """
     return FORMER_NAMES.get(figure, figure)
-
-
-SECTIONS = {
-    "patch_kid": "How real the blends are",
-    "balance": "How evenly they lie between their parents, and how various they are",
-    "path_irregularity": "The way from one parent to the other",
-    "reconstruction_psnr": "What the autoencoder loses",
-    "psnr_clean": "What it makes of degraded photos",
-    "mmpmr": "Who is recognised",
-}
-"""Heads of the tables by the first figure of each."""
-
-
-def sections() -> dict[str, list[Figure]]:
-    """The figures of each table, by its heading.
-
-    Examples
-    --------
-    >>> [figure.name for figure in sections()["Who is recognised"]][:2]
-    ['mmpmr', 'weaker_parent']
-    """
-    found: dict[str, list[Figure]] = {}
-    for figure in FIGURES.values():
-        if figure.name in SECTIONS:
-            found[SECTIONS[figure.name]] = current = []
-        current.append(figure)
-    return found
 
 
 def badness(figure: Figure, value: float, real: float | None = None) -> float | None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .degradation import CLEAN, DEGRADATIONS
-from .figures import CEILING, FIGURES, REAL, Figure, sections
+from .figures import CEILING, FIGURES, REAL, SECTIONS, Figure
 from .learned import feature_lines
 from .pages import data_url, write_page
 from .protocols import Drawn
@@ -129,7 +129,7 @@ def write_report(path: str | os.PathLike[str], drawn: Drawn, methods: Sequence[R
 def _tables(shown: Sequence[Figure], methods: Sequence[ReportMethod]) -> list[tuple[str, list[Figure], dict[str, Any]]]:
     """Each table's head, figures, and the methods that have any of them with their lines."""
     tables = []
-    for head, figures in sections().items():
+    for head, figures in SECTIONS.items():
         if measured := [figure for figure in figures if figure in shown]:
             values = {method.name: method.values for method in methods}
             names = {figure.name for figure in measured}

@@ -156,9 +156,7 @@ def evaluate(
     known = method_names(list(further))
     if methods is not None:
         methods = check_methods(methods, known)
-    if jobs is not None and jobs < 1:
-        raise FeatureblendError(f"jobs {jobs}: expected at least 1")
-    check_engine(engine, address)
+    check_engine(engine, address, jobs)
     require("evaluate", "jinja2", "matplotlib", "sklearn")
     networks = find_extractors(inception, lpips)
     blenders = {"latent": Blender.from_pretrained(model)}

@@ -46,13 +46,14 @@ GivenUp = Callable[..., Any]
 """Takes the arguments of work that is given up, and why, as ``reason``; gives what stands for its result."""
 
 
-def check_engine(engine: str, address: str | None = None) -> None:
-    """Check a choice of engine before any work.
+def check_engine(engine: str, address: str | None = None, jobs: int | None = None) -> None:
+    """Check a choice of engine and of how many workers before any work.
 
     Raises
     ------
     FeatureblendError
-        If there is no such engine, it is not installed, or an address is given for one that has none.
+        If there is no such engine, it is not installed, an address is given for one that has none, or there is to be
+        no worker.
 
     Examples
     --------
@@ -60,6 +61,8 @@ def check_engine(engine: str, address: str | None = None) -> None:
     Traceback (most recent call last):
     featureblend.errors.FeatureblendError: --address auto: only --engine ray has one
     """
+    if jobs is not None and jobs < 1:
+        raise FeatureblendError(f"--jobs {jobs}: expected at least 1")
     check_choice(engine, "engine", ENGINES)
     if engine == "ray":
         require("cluster", "ray")

@@ -182,10 +182,7 @@ CLAIMS: tuple[Claim, ...] = (
         _shares("20"),
         rules.collapse("20"),
         "explained: momentum and rate are too high as published",
-        (
-            CONFIRMED,
-            EXPLAINED,
-        ),
+        (CONFIRMED, EXPLAINED),
     ),
     Claim(
         "collapse-50",
@@ -195,10 +192,7 @@ CLAIMS: tuple[Claim, ...] = (
         _shares("50"),
         rules.collapse("50"),
         "confirmed: half of the loss adversarial is too much for the form as meant, too",
-        (
-            CONFIRMED,
-            EXPLAINED,
-        ),
+        (CONFIRMED, EXPLAINED),
     ),
     Claim(
         "critic-too-fast",
@@ -218,10 +212,7 @@ CLAIMS: tuple[Claim, ...] = (
         _shares("10", "20", "50"),
         rules.oscillates,
         "explained: large steps overshoot",
-        (
-            CONFIRMED,
-            EXPLAINED,
-        ),
+        (CONFIRMED, EXPLAINED),
     ),
     Claim(
         "rise-and-fall",

@@ -154,9 +154,9 @@ def prepare(
         When stopped; what is done waits in the folder of parts, if that is anything.
     """
     settings = settings or PrepareSettings()
-    if shard_mb <= 0 or (jobs is not None and jobs < 1):
-        raise FeatureblendError(f"shard_mb {shard_mb}, jobs {jobs}: expected more than 0")
-    check_engine(engine, address)
+    if shard_mb <= 0:
+        raise FeatureblendError(f"shard_mb {shard_mb}: expected more than 0")
+    check_engine(engine, address, jobs)
     out, source = require_parent(out), Path(source)
     if out.suffix != ".tar":
         raise FeatureblendError(f"cannot write {out}: shards are tars; name it such as {out.with_suffix('.tar')}")
