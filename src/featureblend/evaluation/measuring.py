@@ -159,14 +159,16 @@ class Measurer:
         protocol = self.drawn.protocol
         if number >= protocol.paths:
             return []
-        continuum = attempt(system.continuum, pair, np.linspace(0, 1, protocol.steps).tolist(), name)
-        if isinstance(continuum, str):
-            result.gaps.append(f"no continuum: {continuum}")
+
+        def scored() -> tuple[list[np.ndarray], dict[str, float | None]]:
+            made = system.continuum(pair, np.linspace(0, 1, protocol.steps).tolist(), name)
+            return made, score_path(made, pair, real)
+
+        found = attempt(scored)
+        if isinstance(found, str):
+            result.gaps.append(f"no continuum: {found}")
             return []
-        scores = attempt(score_path, continuum, pair, real)
-        if isinstance(scores, str):
-            result.gaps.append(f"no continuum: {scores}")
-            return []
+        continuum, scores = found
         result.scores |= {figure: _finite(value) for figure, value in scores.items()}
         return continuum
 

@@ -306,11 +306,11 @@ class Model(Autoencoder):
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Encode pictures, restored."""
-        return self.networks.latents(_scaled(images, self.inner))
+        return self.networks.latents(scaled(images, self.inner))
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """Decode latents."""
-        return _scaled(self.networks.pictures(latents), self.size)
+        return scaled(self.networks.pictures(latents), self.size)
 
     def made(self, pair: Pair, shares: np.ndarray, name: str) -> Made:
         """Blend a pair; variants that differ in their detail alone share the rest."""
@@ -369,5 +369,6 @@ def _opened_model(folder: str, mend: bool, size: int, notes: Mapping[str, str]) 
     return model
 
 
-def _scaled(images: np.ndarray, side: int) -> np.ndarray:
+def scaled(images: np.ndarray, side: int) -> np.ndarray:
+    """Scale (N, S, S, 3) pictures to another side."""
     return np.stack([resized(image, side) for image in images])

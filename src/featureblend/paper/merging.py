@@ -12,12 +12,11 @@ import numpy as np
 from ..blend.baselines import BASELINES
 from ..blend.blender import Blender
 from ..evaluation.figures import REAL, figure_rows
-from ..evaluation.methods import Autoencoder, Baseline, Made, Model, Pca, System
+from ..evaluation.methods import Autoencoder, Baseline, Made, Model, Pca, System, scaled
 from ..evaluation.pairs import Pair
 from ..evaluation.pca import fit_components
 from ..evaluation.protocols import Drawn, Protocol, draw, find_protocol
 from ..evaluation.summary import Measured, Reference, measure_all, measure_real
-from ..faces.alignment import resized
 from ..metrics.distributions import kid
 from ..metrics.patch_statistics import image_features
 from ..training.dataset import FaceSet
@@ -146,9 +145,6 @@ class _BlurredAverage(System):
 
 def _trained(name: str, coder: Coder, size: int) -> System:
     """Wrap a trained network: encode both faces as they are, average, decode, as the paper meant to."""
-
-    def scaled(images: np.ndarray, side: int) -> np.ndarray:
-        return np.stack([resized(image, side) for image in images])
 
     def encode(images: np.ndarray) -> np.ndarray:
         return coder.encode(scaled(images, coder.image_size))

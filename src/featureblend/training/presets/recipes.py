@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ...io.tables import check_choice
 from ..experiment import Experiment
@@ -71,6 +72,7 @@ _FINE = (
 )
 _LARGE = ("batch_size=192", "warmup=2000", "ema_half_life=20000")
 _PHOTOS = "lfw.tar"
+_on_photos = partial(Stage, shard=_PHOTOS)
 
 LFW_128 = Recipe(
     name="lfw-128",
@@ -81,30 +83,22 @@ LFW_128 = Recipe(
     photos=_PHOTOS,
     stages=(
         # In place of the first bundled model, which was trained by another version of these networks.
-        Stage("first", "modern-reconstruct", ("images=78944",), shard=_PHOTOS),
-        Stage(
-            "reconstruct",
-            "modern-reconstruct",
-            ("batch_size=16", "images=60000", "learning_rate=5e-4", "warmup=1000"),
-            shard=_PHOTOS,
+        _on_photos("first", "modern-reconstruct", ("images=78944",)),
+        _on_photos(
+            "reconstruct", "modern-reconstruct", ("batch_size=16", "images=60000", "learning_rate=5e-4", "warmup=1000")
         ),
-        Stage("joint", "modern", until=11_072, shard=_PHOTOS),
-        Stage("finish", "modern-finish", until=8_192, shard=_PHOTOS, mean_with="reconstruct"),
-        Stage(
-            "fine-1",
-            "modern-reconstruct",
-            (*_FINE, "images=14000", "warmup=1000", "losses.texture=0.05"),
-            until=4_688,
-            shard=_PHOTOS,
+        _on_photos("joint", "modern", until=11_072),
+        _on_photos("finish", "modern-finish", until=8_192, mean_with="reconstruct"),
+        _on_photos(
+            "fine-1", "modern-reconstruct", (*_FINE, "images=14000", "warmup=1000", "losses.texture=0.05"), until=4_688
         ),
-        Stage(
+        _on_photos(
             "fine-2",
             "modern-reconstruct",
             (*_FINE, "images=10000", "warmup=200", "losses.texture=0.2", "losses.laplacian=1.0", "losses.kl=0.1"),
             until=4_992,
-            shard=_PHOTOS,
         ),
-        Stage(
+        _on_photos(
             "fine-3",
             "modern-fine",
             (
@@ -115,9 +109,8 @@ LFW_128 = Recipe(
                 "model_options.fine_skip=false",
             ),
             until=3_672,
-            shard=_PHOTOS,
         ),
-        Stage(
+        _on_photos(
             "straight",
             "modern-reconstruct",
             (
@@ -133,12 +126,11 @@ LFW_128 = Recipe(
                 "losses.laplacian=1.0",
                 "losses.kl=0.05",
             ),
-            shard=_PHOTOS,
         ),
-        Stage("clean-1", "modern-clean", ("images=46000",), shard=_PHOTOS),
-        Stage("clean-2", "modern-clean", ("images=46000", "learning_rate=1e-3"), shard=_PHOTOS),
-        Stage("clean-3", "modern-clean", ("images=34000", "learning_rate=1e-3"), shard=_PHOTOS),
-        Stage("clean-4", "modern-clean", ("images=14000", "learning_rate=1e-3"), shard=_PHOTOS),
+        _on_photos("clean-1", "modern-clean", ("images=46000",)),
+        _on_photos("clean-2", "modern-clean", ("images=46000", "learning_rate=1e-3")),
+        _on_photos("clean-3", "modern-clean", ("images=34000", "learning_rate=1e-3")),
+        _on_photos("clean-4", "modern-clean", ("images=14000", "learning_rate=1e-3")),
         Stage("clean-5", "modern-clean", (*_LARGE, "images=496704", "final_learning_rate=1.5e-3")),
         Stage("clean-6", "modern-clean", (*_LARGE, "images=561600", "final_learning_rate=1e-5")),
     ),
