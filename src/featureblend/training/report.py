@@ -52,17 +52,22 @@ def draw_curves(history: Sequence[Mapping[str, Any]], path: str | os.PathLike[st
     names = sorted({name for line in history for name in line} - set(NOT_DRAWN))
     columns = 4
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(4 * columns, 2.4 * rows))
+    width, height = 4 * columns, 2.4 * rows
+    figure = Figure(figsize=(width, height))
     axes = figure.subplots(rows, columns, squeeze=False)
+    # In inches, since a tight layout takes as long as the drawing; and of the texts at ticks, a few will do.
+    figure.subplots_adjust(
+        left=0.5 / width, right=1 - 0.15 / width, bottom=0.45 / height, top=1 - 0.3 / height, wspace=0.2, hspace=0.5
+    )
     for axis, name in zip(axes.flat, names, strict=False):
         points = [(line["images"] / 1000, line[name]) for line in history if name in line]
         axis.plot(*zip(*points, strict=True), linewidth=1)
         axis.set_title(name.replace("_", " "), fontsize=9)
-        axis.set_xlabel("thousand images", fontsize=7)
+        axis.set_xlabel("thousand images", fontsize=7, labelpad=1)
+        axis.locator_params(nbins=4)
         axis.tick_params(labelsize=7)
         axis.grid(alpha=0.3)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=80, format="png")
