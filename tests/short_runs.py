@@ -2,14 +2,24 @@
 
 import dataclasses
 
+import pytest
 import torch
 from training_faces import PAPER, TOY, faces
 
+from featureblend.training import loop
 from featureblend.training.loop import train
 from featureblend.training.state import RunFolder
 
 SHORT = {"toy": dataclasses.replace(TOY, images=16 * 8), "paper": dataclasses.replace(PAPER, images=4 * 5)}
 TIMES = ("seconds", "images_per_second")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_curves():
+    """For modules that import it: runs draw no curves, which takes longer than a few steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "draw_curves", lambda history, path: None)
+        yield
 
 
 def run(folder, name="toy", of=None, **settings):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from short_runs import no_curves  # noqa: F401
 from training_faces import faces as training_faces
 
 from featureblend.cli import main

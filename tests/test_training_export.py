@@ -13,7 +13,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from short_runs import SHORT, run
+from short_runs import SHORT, no_curves, run  # noqa: F401
 from training_faces import PAPER, faces
 
 from featureblend.blend.blender import Blender

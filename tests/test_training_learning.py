@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from short_runs import no_curves  # noqa: F401
 from training_faces import PAPER, TOY, faces
 
 from featureblend.training.machine import computes_in_bf16, matrix_rate
