@@ -1,5 +1,6 @@
 """Scores of single pictures, against scikit-image, torchmetrics and sums done by hand."""
 
+import functools
 import math
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from drawn_faces import draw_face
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from featureblend import FeatureblendError
@@ -24,7 +26,14 @@ from featureblend.metrics import (
     symmetry,
 )
 from featureblend.metrics.scores import MS_SSIM_WEIGHTS
-from featureblend.metrics.skin import TOLERANCE, colour_between, skin_colour
+from featureblend.metrics.skin import TOLERANCE, colour_between, skin_between, skin_colour
+
+CHEEKS_AND_NOSE = (
+    [(178, 289), (188, 347), (208, 340), (229, 299), (193, 249), (179, 246)],
+    [(344, 288), (333, 346), (307, 339), (280, 299), (318, 248), (332, 245)],
+    [(252, 246), (229, 299), (280, 299)],
+)
+"""Corners (x, y) in a drawn face of 512 pixels: jaw, mouth, nostril and lid; bridge and wings."""
 
 
 def noisy_pair(height, width, seed=0):
@@ -178,6 +187,49 @@ def test_skin_is_the_colour_of_cheeks_and_nose_and_lies_between_or_not():
                 own = (low + high) / 2
                 own[coordinate] = end[coordinate] + sign * beyond
                 assert colour_between(own, [high, low]) == due
+
+
+def test_skin_is_seen_in_the_cheeks_and_on_the_nose():
+    size, rng = 512, np.random.default_rng(0)
+    points = draw_face(0, size)[1]
+    places = np.zeros((size, size), np.uint8)
+    for outline in CHEEKS_AND_NOSE:
+        cv2.fillConvexPoly(places, np.array(outline, np.int32), 1)
+    image = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+    image[places > 0] //= np.array([1, 2, 3], np.uint8)
+    colours = cv2.cvtColor(np.float32(image) / 255, cv2.COLOR_RGB2LAB)
+    np.testing.assert_allclose(skin_colour(image, points), np.median(colours[places > 0], axis=0), atol=1e-6)
+    swapped = 255 - image
+    assert skin_between(image, [image, swapped], [points, points]) == 1
+    assert skin_between(swapped, [image, image], [points, points]) == 0
+    with pytest.raises(FeatureblendError):
+        skin_colour(image, points + 2 * size)
+    with pytest.raises(FeatureblendError):
+        skin_between(image, [image, image[:-1]], [points, points])
+    with pytest.raises(ValueError, match="shorter"):
+        skin_between(image, [image, swapped], [points])
+
+
+def local_contrast(picture, scale):
+    blurred = functools.partial(gaussian_filter, mode="mirror")
+    detail = blurred(picture, 1.5 * scale) - blurred(picture, 12 * scale)
+    return detail / np.sqrt(blurred(detail**2, 12 * scale) + 4)
+
+
+def test_symmetry_is_the_correlation_of_local_contrast():
+    """The same with scipy: where the picture is faint, the 4 that is added to the spread counts."""
+    for height, width, seed in ((128, 128, 0), (150, 111, 1), (111, 150, 2)):
+        rng = np.random.default_rng(seed)
+        noise = gaussian_filter(rng.normal(0, 15, (height, width)), 2)
+        grey = np.clip(120 + noise + 0.3 * noise[:, ::-1] + 30 * np.linspace(-1, 1, width), 0, 255)
+        image = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+        scale = max(height, width) / 128
+        rows, columns = np.mgrid[:height, :width]
+        inside = np.hypot((columns - (width - 1) / 2) / (0.3 * width), (rows - (height - 1) / 2) / (0.4 * height)) <= 1
+        values = image[..., 0].astype(float)
+        first, second = (local_contrast(one, scale)[inside] for one in (values, values[:, ::-1]))
+        assert symmetry(image) == pytest.approx((1 + np.corrcoef(first, second)[0, 1]) / 2, abs=2e-3)
+    assert symmetry(np.full((32, 32, 3), 90, np.uint8)) == 1
 
 
 def test_mirror_table_fits_the_drawn_geometry():
