@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, align_face
+from ..faces.crown import with_crown
 from ..faces.detector import FaceDetector, Search, choose_face
 from ..faces.parser import parser
 from ..faces.recognizers import Recognizer, further_recognizers, open_recognizer
@@ -176,7 +177,9 @@ class Blender:
             If there is none, or not that one.
         """
         chosen = choose_face(found.faces, found.image.shape, which, name, warnings)
-        face = align_face(found.image, chosen.landmarks, self.image_size, template=self.config.crop, mesh=chosen.mesh)
+        face = with_crown(
+            align_face(found.image, chosen.landmarks, self.image_size, template=self.config.crop, mesh=chosen.mesh)
+        )
         warnings = (*warnings, *found.warnings)
         if len(found.faces) > 1 and isinstance(which, str):  # by its number, a user chose it
             warnings = (*warnings, several_faces(len(found.faces), which))

@@ -91,7 +91,9 @@ class FaceStore(Sequence[AlignedFace]):
     def append(self, face: AlignedFace) -> None:
         """Add a face; its photo, where it carries one, is let go."""
         self._pictures.append(face.image)
-        kept = AlignedFace(_NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings)
+        kept = AlignedFace(
+            _NO_PIXELS, face.landmarks, face.matrix, face.latent, warnings=face.warnings, crown=face.crown
+        )
         self._faces.append(replace(kept, suitability=suitability(face), quarter_turns=face.quarter_turns))
         self.native_sizes.append(face.native_size)
 

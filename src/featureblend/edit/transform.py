@@ -378,7 +378,8 @@ def _mirrored(face: AlignedFace) -> AlignedFace:
     matrix = (flips[0] @ np.vstack([face.matrix, [0, 0, 1]]) @ flips[1])[:2]
     # Cleaned anew, the mirror image would differ a little: the cleaner knows left from right.
     image, restored = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.restored))
-    return AlignedFace(image, turned, matrix, photo=photo, cleaned=restored, degradation=face.degradation)
+    crown = None if face.crown is None else replace(face.crown, x=width - 1 - face.crown.x)
+    return AlignedFace(image, turned, matrix, photo=photo, cleaned=restored, degradation=face.degradation, crown=crown)
 
 
 def _amount(amount: float) -> float:

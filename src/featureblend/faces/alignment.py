@@ -43,6 +43,45 @@ class CropTemplate:
 
 
 @dataclass(frozen=True)
+class Crown:
+    """The top of a head that the photo's upper edge cuts off: a part of a circle, in the photo's pixels."""
+
+    x: float
+    """Middle of what the edge cuts."""
+    half: float
+    """Half its width."""
+    radius: float
+    """Of the circle; at least `half`."""
+
+    def above(self, columns: np.ndarray, heights: np.ndarray) -> np.ndarray:
+        """Which column of the photo's first row goes on at a place above the photo.
+
+        Parameters
+        ----------
+        columns : (W,) array
+        heights : (H,) array
+            Above the photo, from 0.
+
+        Returns
+        -------
+        (H, W) float array
+            Within the circle the head's columns, drawn together; beside it, those next to the head, mirrored.
+
+        Examples
+        --------
+        >>> Crown(x=10, half=4, radius=4).above(np.array([3, 8, 10, 13]), np.array([0, 4])).tolist()
+        [[3.0, 8.0, 10.0, 13.0], [3.0, 4.0, 18.0, 15.0]]
+        """
+        away = np.asarray(columns, np.float64) - self.x
+        middle = np.sqrt(self.radius**2 - self.half**2)
+        left = np.sqrt(np.maximum(self.radius**2 - (middle + np.asarray(heights, np.float64)[:, None]) ** 2, 0))
+        within = np.abs(away) < left
+        drawn = away * (self.half / np.maximum(left, 1e-9))
+        mirrored = np.where(away < 0, -1, 1) * (2 * self.half - np.abs(away))
+        return self.x + np.where(within, drawn, np.where(np.abs(away) < self.half, mirrored, away))
+
+
+@dataclass(frozen=True)
 class AlignedFace:
     """A face turned, scaled and cropped to the template."""
 
@@ -68,6 +107,8 @@ class AlignedFace:
     """How well the photo serves for hair and background, once `featureblend.blend.pipeline.cleaned` has looked."""
     mesh: np.ndarray | None = field(default=None, repr=False)
     """(468, 3) float64: x, y and depth in the crop; None where only the landmarks are known."""
+    crown: Crown | None = None
+    """How the head goes on above the photo, where its upper edge cuts it (`featureblend.faces.crown`)."""
     _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The last crop of another size, the last with a frame, and what else blends of this face ask for again."""
 
@@ -124,7 +165,7 @@ class AlignedFace:
             kind = cv2.INTER_AREA if size < side else cv2.INTER_CUBIC
             image = cv2.resize(self.image, (size, size), interpolation=kind)
         else:
-            image = _cut(self.photo, matrix, size)
+            image = _cut(self.photo, matrix, size, self.crown)
         marks, mesh = transform_points(self.landmarks, scaling), _transformed_mesh(self.mesh, scaling)
         return replace(self, image=image, landmarks=marks, mesh=mesh, matrix=matrix, cleaned=None, degradation=None)
 
@@ -160,7 +201,7 @@ class AlignedFace:
         if self.photo is None:
             return cv2.copyMakeBorder(self.image, frame, frame, frame, frame, cv2.BORDER_REFLECT_101)
         side = self.image.shape[0]
-        wide = _cut(self.photo, np.add(self.matrix, [[0, 0, frame], [0, 0, frame]]), side + 2 * frame)
+        wide = _cut(self.photo, np.add(self.matrix, [[0, 0, frame], [0, 0, frame]]), side + 2 * frame, self.crown)
         wide[frame : frame + side, frame : frame + side] = self.image
         return wide
 
@@ -340,6 +381,12 @@ def align_face(
     return AlignedFace(crop, marks, matrix, photo=image, mesh=_transformed_mesh(mesh, matrix))
 
 
+def crowned(face: AlignedFace, crown: Crown) -> AlignedFace:
+    """The face cut anew from its photo, with the top of its head above the photo's edge."""
+    assert face.photo is not None
+    return replace(face, image=_cut(face.photo, face.matrix, len(face.image), crown), crown=crown)
+
+
 def _transformed_mesh(mesh: np.ndarray | None, matrix: np.ndarray) -> np.ndarray | None:
     """Apply a similarity to a mesh; depth is scaled."""
     if mesh is None:
@@ -347,14 +394,21 @@ def _transformed_mesh(mesh: np.ndarray | None, matrix: np.ndarray) -> np.ndarray
     return np.column_stack([transform_points(mesh[:, :2], matrix), mesh[:, 2] * np.hypot(*matrix[:, 0])])
 
 
-def _cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def _cut(image: np.ndarray, matrix: np.ndarray, size: int, crown: Crown | None = None) -> np.ndarray:
     """Cut a square crop from a photo whose edge goes on softly: mirrored, a head would stand on a head."""
     # Only the part of the photo that the crop shows: faster, and OpenCV refuses to warp more than 32,766 columns.
     seen = transform_points(corners(size, size), invert_matrix(matrix))
     left, right = _seen_range(seen[:, 0], image.shape[1], matrix)
     top, bottom = _seen_range(seen[:, 1], image.shape[0], matrix)
     part = np.column_stack([matrix[:, :2], matrix[:, :2] @ (left, top) + matrix[:, 2]])
-    crop = warped(image[top:bottom, left:right], part, (size, size), cv2.BORDER_REPLICATE)
+    shown = image[top:bottom, left:right]
+    if crown is not None and seen[:, 1].min() < 0:
+        above = crown.above(np.arange(left, right), np.arange(int(np.ceil(-seen[:, 1].min())) + 1)) - left
+        where = np.clip(above, 0, right - left - 1)[::-1].astype(np.float32)
+        going_on = cv2.remap(shown[:1], where, np.zeros_like(where), cv2.INTER_LINEAR)
+        shown, top = np.concatenate([going_on, shown]), top - len(going_on)
+        part[:, 2] = matrix[:, :2] @ (left, top) + matrix[:, 2]
+    crop = warped(shown, part, (size, size), cv2.BORDER_REPLICATE)
     room = [seen.min(axis=0), image.shape[1::-1] - seen.max(axis=0)]
     return crop if np.min(room) >= 0 else _softened(crop, image.shape[:2], matrix)
 
