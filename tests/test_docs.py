@@ -15,6 +15,7 @@ import run_examples
 from command_line import shared_detector  # noqa: F401
 from PIL import Image
 
+import featureblend
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
 from featureblend.cli.options import options_of, parse, summary
@@ -104,6 +105,20 @@ def test_the_python_of_the_readme_runs(desk):
     for block in code:
         exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
     assert (desk / "blend.png").is_file()
+
+
+def test_the_version_is_the_same_wherever_it_is_said():
+    """In package, project file and citation; the list of changes begins with it, or with what is not released."""
+    said = [
+        re.search(pattern, (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)[1]
+        for name, pattern in (
+            ("pyproject.toml", r'^version = "(.+)"$'),
+            ("CITATION.cff", r"^version: (.+)$"),
+            ("CHANGELOG.md", r"^## (\S+)"),
+        )
+    ]
+    assert said[:2] == [featureblend.__version__] * 2
+    assert said[2] in ("Unreleased", featureblend.__version__)
 
 
 def test_links_of_the_readme_lead_somewhere():

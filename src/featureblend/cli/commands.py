@@ -52,6 +52,8 @@ class Demo(Model):
 class Completion(Command):
     """Print what completes commands and options at the Tab key, for your shell to read.
 
+    Make the folder first where it is missing (mkdir -p).
+
     Example: featureblend completion bash > ~/.local/share/bash-completion/completions/featureblend
     Example: featureblend completion zsh > ~/.zfunc/_featureblend
     Example: featureblend completion fish > ~/.config/fish/completions/featureblend.fish

@@ -123,18 +123,18 @@ def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray
     return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
-def covers_of(seen: np.ndarray) -> np.ndarray:
-    """(N, S, S) float32 in [0, 1]: where hair, a hat or a scarf covers each of the (N, S, S, 3) uint8 faces."""
-    return np.stack([covered(face_parts(picture)) for picture in seen])
+def covers_of(seen: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Of each (S, S, 3) uint8 face, (S, S) float32 in [0, 1]: where hair, a hat or a scarf covers it."""
+    return (covered(face_parts(picture)) for picture in seen)
 
 
-def kept(covers: np.ndarray, *groups: Sequence[float] | np.ndarray) -> np.ndarray:
+def kept(covers: Iterable[np.ndarray], *groups: Sequence[float] | np.ndarray) -> np.ndarray:
     """Where what covers a face stays, which is to be that of the surroundings, as hair does in blends.
 
     Parameters
     ----------
-    covers : (N, S, S) array
-        Of faces in one shape (`covers_of`).
+    covers : iterable of N (S, S) arrays
+        Of faces in one shape (`covers_of`); no two are in memory at once.
     *groups : (N,) arrays
         Weights of the faces, at least 0, once for each of what is told apart: whose hair is shown, what is added, what
         is taken away.
@@ -150,8 +150,9 @@ def kept(covers: np.ndarray, *groups: Sequence[float] | np.ndarray) -> np.ndarra
     >>> kept(covers, [1, 0]).tolist(), kept(covers, [0, 1], [1, 3]).tolist()
     ([[0.0, 1.0]], [[0.0, 0.25]])
     """
-    weights = np.array([np.divide(group, max(np.sum(group), 1e-9)) for group in groups])
-    return np.asarray(np.tensordot(weights, covers, axes=1).max(axis=0), np.float32)
+    weights = np.array([np.divide(group, max(np.sum(group), 1e-9)) for group in groups], np.float32)
+    total = sum(of[:, None, None] * cover for of, cover in zip(weights.T, covers, strict=True))
+    return np.asarray(np.max(total, axis=0), np.float32)
 
 
 def uncovered(
@@ -165,7 +166,7 @@ def uncovered(
     latents, seen
         As from `latents_in_shape`.
     covers : (N, S, S) array
-        As from `covers_of`.
+        As of `covers_of`.
     group : slice
         Which of the faces. Where all of them are covered there is nothing to give.
 
