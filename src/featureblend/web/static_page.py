@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import __version__
-from ..blend.compositing import composing, detail, detail_weights, skin
+from ..blend.compositing import composing, detail, detail_weights, fusion, skin
 from ..errors import FeatureblendError
 from ..faces import finder, landmarks, masks, parser, warp
 from ..io.files import make_folder, writing
@@ -35,7 +35,7 @@ RUNTIME_FILES = {
 }
 """What is taken of it: its name in the page, in the npm package, and its SHA-256."""
 
-CONSTANTS = (finder, warp, masks, parser, fine_mixing, skin, detail, detail_weights, composing)
+CONSTANTS = (finder, warp, masks, parser, fine_mixing, skin, detail, detail_weights, fusion, composing)
 """The modules whose numbers the page takes over."""
 
 

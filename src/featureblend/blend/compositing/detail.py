@@ -3,8 +3,9 @@
 A model of 128 pixels knows what the blend looks like, softly; its parents' photos know what skin, hair and eyes look
 like, sharply. Both are cut into bands (P. J. Burt and E. H. Adelson, "A multiresolution spline with application to
 image mosaics", ACM Trans. Graphics 2(4), 1983) after the parents were warped to the blend's shape. Inside the face the
-coarse bands are the blend's and the fine ones of the parent that wins the region; around it, where no landmark aligns
-hair or background, all bands are one parent's, whose skin takes on the face's colour.
+coarse bands are the blend's and the fine ones of the parent that wins the region, but where the parents' lines match
+they are the mean of all (`fusion`); around it, where no landmark aligns hair or background, all bands are one parent's,
+whose skin takes on the face's colour.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ...io.image import to_uint8
 from ...io.threads import side_by_side
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from .detail_weights import face_shares
+from .fusion import toward_mean
 from .skin import skin_around, spread, tinted
 
 GUIDE = 128
@@ -40,6 +42,9 @@ OUTLINES = 3.0
 one about the other is seen less than its outlines ..."""
 OUTLINES_SIDE = 30
 """... which are in the bands of pyramid levels of this side or more."""
+
+WHOLE_SOFT = 0.012
+"""Standard deviation of the edge of the face in which all parents' lines are, as a share of the side."""
 
 FRAME = 6
 """One over this share of the crop's side is looked at around it, at most, where faces are warped ..."""
@@ -140,16 +145,14 @@ def add_detail(
     own = own_share(np.asarray(weights, np.float64))
     guides = [_scaled(image, GUIDE) for image in images]
     guide, points = _scaled(np.asarray(blend, np.float32), GUIDE), rescaled_points(shape, GUIDE / size)
-    inside, core = face_mask(points, GUIDE, forehead=0.075), face_mask(points, GUIDE, forehead=0, soft=0.02)
+    # Only what lies well inside the face (deep) says how its colour differs, not what shines in from behind it.
+    forms = ((0.075, 0.03), (0, WHOLE_SOFT), (0, 0.02), (0, 0.03))
+    inside, whole, core, deep = (face_mask(points, GUIDE, forehead=lift, soft=soft) for lift, soft in forms)
     if hair is not None:
-        inside, core = (mask * (1 - _scaled(hair, GUIDE)) for mask in (inside, core))
+        inside, whole, core, deep = (mask * (1 - _scaled(hair, GUIDE)) for mask in (inside, whole, core, deep))
     around = np.asarray(surroundings, np.float64)
     regions = region_masks(points, GUIDE)
     chosen = np.tensordot(face_shares(guides, guide, shares, around, regions, core).T, regions, 1).astype(np.float32)
-    # Only what lies well inside the face says how its colour differs, not what shines in from behind it.
-    deep = face_mask(points, GUIDE, forehead=0, soft=0.03)
-    if hair is not None:
-        deep = deep * (1 - _scaled(hair, GUIDE))
     was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
     becomes = was + np.float32(1 - own) * (becomes - was)
     donor = _mixed(guides, chosen)
@@ -181,7 +184,9 @@ def add_detail(
         face = fine if len(bands) == levels else fine * _thrice(local)
         face = cv2.addWeighted(soft, 1 - taken, face, taken, 0)
         bands.append(cv2.add(out, cv2.multiply(cv2.subtract(face, out), _thrice(mask))))
-    return to_uint8(collapse(bands))
+    made = collapse(bands)
+    change = toward_mean(_scaled(made, GUIDE), guides, shares, around, whole * np.float32(1 - own))
+    return to_uint8(cv2.add(made, cv2.resize(change, (size, size), interpolation=cv2.INTER_CUBIC)))
 
 
 def _parent_share(side: int) -> float:

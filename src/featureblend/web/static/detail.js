@@ -1,8 +1,8 @@
 "use strict";
 // What the networks do not draw: the skin's colour, and the photos' own fine detail. `featureblend.blend.compositing`'s
-// `skin`, `detail` and `detail_weights` in Python.
+// `skin`, `detail`, `detail_weights` and `fusion` in Python.
 
-const { skin: SKIN, detail: DETAIL, detail_weights: CHOICE } = SETTINGS.constants;
+const { skin: SKIN, detail: DETAIL, detail_weights: CHOICE, fusion: FUSION } = SETTINGS.constants;
 
 // A wide blur needs no pixels: it is made at a quarter of the side.
 function blurredWide(image, deviation) {
@@ -93,6 +93,30 @@ const guideOf = (image) => clippedPicture(resized(image, DETAIL.GUIDE));
 const brightness = ({ width, height, data }) =>
   blurred(filled(width, height, (i) => (data[3 * i] + data[3 * i + 1] + data[3 * i + 2]) / 3), 3.8);
 
+// How far parents' lines match at each place.
+function matchMeasure(bands, weights) {
+  const greys = bands.map(luma), near = (image) => blurred(image, FUSION.NEAR);
+  const mean = near(mapped(combined(greys, weights), (value) => value ** 2));
+  const energy = near(combined(greys.map((grey) => mapped(grey, (value) => value ** 2)), weights));
+  const alone = sum(weights.map((share) => share ** 2));
+  return mapped(mean, (value, i) =>
+    ((value + FUSION.FAINT) / (energy.data[i] + FUSION.FAINT) - alone) / Math.max(1 - alone, 1e-6));
+}
+
+// What takes a blend's face to the weighted mean of its parents, as far as their lines match.
+function towardMean(made, parents, weights, around, where) {
+  const levels = Math.floor(Math.log2(where.width / 8)), pyramids = parents.map((one) => laplacianPyramid(one, levels));
+  const leaning = weights.map((share, n) => share * Math.exp(FUSION.LEAN * (share - around[n])));
+  const lines = leaning.map((share) => share / sum(leaning)), [least, most] = FUSION.MATCH;
+  const places = gaussianPyramid(where, levels);
+  return blurred(collapsed(laplacianPyramid(made, levels).map((band, k) => {
+    const bands = pyramids.map((one) => one[k]), fine = band.width >= FUSION.LINES_SIDE;
+    let taken = places[k];
+    if (fine) taken = masked(taken, mapped(matchMeasure(bands, lines), (value) => clipped((value - least) / (most - least), 0, 1)));
+    return masked(combined([...bands, band], [...(fine ? lines : weights), -1]), taken);
+  })), FUSION.FINEST);
+}
+
 // The blend with its parents' fine detail, at their size; the parents are warped to its shape.
 async function addDetail(blend, parents, weights, marks, around, skin, hair) {
   const size = parents[0].width, side = DETAIL.GUIDE, own = ownShare(weights), guides = parents.map(guideOf), guide = guideOf(blend);
@@ -121,7 +145,7 @@ async function addDetail(blend, parents, weights, marks, around, skin, hair) {
   const softBands = laplacianPyramid(large, levels, DETAIL.PARENT_SIDE - 1); // of the others nothing is taken
   const [fineBands, outBands] = [detail, outside_].map((image) => laplacianPyramid(image, levels));
   const clearBands = alone ? outBands : laplacianPyramid(outlines, levels);
-  return rounded(collapsed(softBands.map((softBand, k) => {
+  const made = collapsed(softBands.map((softBand, k) => {
     const last = k === levels, fine = fineBands[k].data, width = softBand.width;
     const out = (width >= DETAIL.OUTLINES_SIDE ? clearBands : outBands)[k].data;
     const taken = own + (1 - own) * (last ? 0 : parentShare(width));
@@ -129,5 +153,8 @@ async function addDetail(blend, parents, weights, marks, around, skin, hair) {
       const p = Math.floor(i / 3), face = (1 - taken) * value + taken * (last ? 1 : gains[k].data[p]) * fine[i];
       return out[i] + masks[k].data[p] * (face - out[i]);
     });
-  })));
+  }));
+  const whole = mapped(without(faceMask(points, side, 0, DETAIL.WHOLE_SOFT), hairy), (value) => value * (1 - own));
+  const change = resized(towardMean(guideOf(made), guides, weights, around, whole), size);
+  return rounded(combined([made, change], [1, 1]));
 }
