@@ -218,11 +218,6 @@ WRONG = {
         "phases": (*TOY_PHASES, Phase("discriminate_prior", "latent_discriminator"))
     },
     "wants torchvision's weights of vgg16": {"losses": LossWeights(l1=1.0, perceptual=0.1), "phases": TOY_PHASES[:1]},
-    "no such weights file: nowhere": {
-        "losses": LossWeights(l1=1.0, perceptual=0.1),
-        "phases": TOY_PHASES[:1],
-        "vgg_weights": "nowhere",
-    },
     "neither a VGG encoder nor losses.perceptual looks at it": {"vgg_weights": "nowhere"},
     "precision is 'fp16'": {"precision": "fp16"},
     "batch_size must be more than 0": {"batch_size": 0},

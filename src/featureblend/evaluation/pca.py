@@ -45,21 +45,16 @@ class PrincipalComponents:
         return hashlib.sha256(self.mean.tobytes() + self.basis.tobytes()).hexdigest()[:12]
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the components to a file, for `load`."""
-        with open(path, "wb") as stream:
-            np.save(stream, np.array([*self.shape, self.faces]))
-            np.save(stream, self.mean)
-            np.save(stream, self.basis)
+        """Write the components for `load`, the basis to a file of its own: `path` and ``.npz``, ``.npy``."""
+        np.savez(f"{os.fspath(path)}.npz", mean=self.mean, counts=[*self.shape, self.faces])
+        np.save(f"{os.fspath(path)}.npy", self.basis)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> PrincipalComponents:
         """Open what `save` wrote; the basis stays in the file, so that processes share it."""
-        with open(path, "rb") as stream:
-            *shape, faces = np.load(stream).tolist()
-            mean = np.load(stream)
-            np.lib.format.read_magic(stream)
-            size, _, kind = np.lib.format.read_array_header_1_0(stream)
-            basis = np.memmap(stream, kind, "r", stream.tell(), size)
+        with np.load(f"{os.fspath(path)}.npz") as small:
+            mean, (*shape, faces) = small["mean"], small["counts"].tolist()
+        basis = np.load(f"{os.fspath(path)}.npy", mmap_mode="r")
         return cls(mean, basis, (shape[0], shape[1], shape[2]), faces, os.path.abspath(path))
 
     def encode(self, images: np.ndarray) -> np.ndarray:

@@ -134,33 +134,24 @@ class Coder:
         self.network = build(AUTOENCODERS, experiment.model, experiment.model_options)
         self.network.load_state_dict(weights)
         self.network.eval().to(self.device)
-        self._shape: tuple[int, ...] = ()
 
     @property
     def image_size(self) -> int:
         """Side of the pictures in pixels."""
         return self.network.image_size
 
-    @torch.no_grad()
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Turn (N, S, S, 3) uint8 pictures into (N, D) float32 latents, the posteriors' means."""
-        parts = []
-        for at in range(0, len(images), BATCH):
-            batch = torch.from_numpy(to_network(images[at : at + BATCH])).to(self.device)
-            latents = self.network.encode(batch)
-            self._shape = tuple(latents.shape[1:])
-            parts.append(latents.flatten(1).float().cpu().numpy())
-        return np.concatenate(parts)
+        return self._run(self.network.encode, to_network(images))
 
-    @torch.no_grad()
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """Turn (N, D) latents into (N, S, S, 3) uint8 pictures."""
-        parts = []
-        for at in range(0, len(latents), BATCH):
-            batch = torch.from_numpy(np.asarray(latents[at : at + BATCH], np.float32)).to(self.device)
-            shape = self._shape or tuple(batch.shape[1:])
-            parts.append(from_network(self.network.decode(batch.reshape(-1, *shape)).float().cpu().numpy()))
-        return np.concatenate(parts)
+        return from_network(self._run(self.network.decode, np.array(latents, np.float32)))
+
+    @torch.no_grad()
+    def _run(self, network: Any, values: np.ndarray) -> np.ndarray:
+        batches = torch.from_numpy(values).split(BATCH)
+        return np.concatenate([network(batch.to(self.device)).float().cpu().numpy() for batch in batches])
 
 
 def measure_run(folder: Path, name: str, faces: FaceSet, trouble: str = "") -> tuple[RunResult, Coder, np.ndarray]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..errors import FeatureblendError
 from .experiment import Experiment, Phase
 from .losses import adversarial
@@ -123,8 +121,6 @@ def _check_vgg(experiment: Experiment) -> None:
         else:
             which = f"torchvision's weights of {encoder or seen}: name the file with --vgg-weights FILE"
         raise _wrong(f"{experiment.name} wants {which}, or do without with --from-scratch")
-    if named and not Path(named).is_file():
-        raise _wrong(f"no such weights file: {named}")
 
 
 def _check_lpips(experiment: Experiment) -> None:

@@ -216,8 +216,7 @@ def teach(networks: TrainingNetworks, batch: Batch, experiment: Experiment) -> R
     The parents of triplets and the step's photos are reconstructed in the same pass. Inputs may be degraded
     (`degrading`), targets never are.
     """
-    if batch.triplets is None:
-        raise FeatureblendError("the phase 'teach' needs triplets: name them with --triplets FILE or --generator FILE")
+    assert batch.triplets is not None  # without any the trainer does not begin
     triplets = batch.triplets()
     images = torch.cat([triplets.parents, batch.images])
     parts = len(triplets.parents), len(batch.images)

@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import FeatureblendError
-
 LOG_VARIANCE_RANGE = (-30.0, 20.0)
 """Log variances are clamped to this: e^20 is far outside training, and its square still fits float32."""
 
@@ -32,11 +30,6 @@ class GaussianPosterior:
         Natural logarithm of the variance of each dimension, clamped to [-30, 20] on the way in.
         None is a plain autoencoder: a sample is the mean, and the divergence is 0.
 
-    Raises
-    ------
-    FeatureblendError
-        If the two have different shapes.
-
     Examples
     --------
     >>> posterior = GaussianPosterior(torch.zeros(2, 3), torch.zeros(2, 3))
@@ -48,14 +41,8 @@ class GaussianPosterior:
     log_variance: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.log_variance is None:
-            return
-        if self.log_variance.shape != self.mean.shape:
-            raise FeatureblendError(
-                f"mean and log variance must have one shape, not {tuple(self.mean.shape)} and "
-                f"{tuple(self.log_variance.shape)}"
-            )
-        object.__setattr__(self, "log_variance", self.log_variance.clamp(*LOG_VARIANCE_RANGE))
+        if self.log_variance is not None:
+            object.__setattr__(self, "log_variance", self.log_variance.clamp(*LOG_VARIANCE_RANGE))
 
     def sample(self, noise: Callable[[Tensor], Tensor]) -> Tensor:
         """Draw one latent a sample, differentiably (mean + deviation * noise).
