@@ -19,6 +19,7 @@ from ..faces.crown import with_crown
 from ..faces.detector import FaceDetector, Search, choose_face
 from ..faces.parser import parser
 from ..faces.recognizers import Recognizer, further_recognizers, open_recognizer
+from ..io.codes import Code
 from ..io.image import load_photo, photo_name
 from ..io.inputs import Input, input_name, read_input
 from ..io.onnx import choose_device
@@ -32,7 +33,7 @@ from .compositing.between import Meetings
 from .compositing.composing import best_source, output_side
 from .pipeline import BlendKeywords, BlendOptions, as_seen, blended, cleaned, finished, resolved
 from .quality import TYPICAL, Measuring, check_measuring, is_restored, measure_quality, photo_warnings
-from .recipes import Blend, Code, normalised_weights, recipe_of
+from .recipes import Blend, normalised_weights, recipe_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
