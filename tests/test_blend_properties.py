@@ -30,18 +30,18 @@ def differences(first, second):
     return np.abs(first - second)
 
 
-@pytest.mark.parametrize("method", ["latent", "pixel", "laplacian", "morph"])
-def test_the_order_of_photos_does_not_matter(blender, faces, method):
-    made = blended(blender, faces, [5, 3, 2], method)
-    again = blended(blender, [faces[2], faces[0], faces[1]], [2, 5, 3], method)
-    assert differences(made, again).max() <= 1
+def test_the_order_of_photos_does_not_matter(blender, faces):
+    for method in ["latent", "pixel", "laplacian", "morph"]:
+        made = blended(blender, faces, [5, 3, 2], method)
+        again = blended(blender, [faces[2], faces[0], faces[1]], [2, 5, 3], method)
+        assert differences(made, again).max() <= 1
 
 
-@pytest.mark.parametrize("size", ["model", 300])
-@pytest.mark.parametrize("method", ["latent", "pixel", "laplacian", "morph"])
-def test_a_weight_of_1_gives_the_photo(blender, faces, method, size):
-    made = blended(blender, faces[:2], [1, 0], method, size)
-    assert differences(made, faces[0].at(made.shape[0]).image).max() == 0
+def test_a_weight_of_1_gives_the_photo(blender, faces):
+    for method in ["latent", "pixel", "laplacian", "morph"]:
+        for size in ["model", 300]:
+            made = blended(blender, faces[:2], [1, 0], method, size)
+            assert differences(made, faces[0].at(made.shape[0]).image).max() == 0
 
 
 def test_a_photo_with_itself_is_the_photo_but_for_what_the_networks_lose(blender, faces):

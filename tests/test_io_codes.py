@@ -95,9 +95,8 @@ def _no_array(path):
         archive.writestr("latent.npy", b"no array")
 
 
-@pytest.mark.parametrize(
-    ("write", "said"),
-    [
+def test_what_is_no_code_is_refused_in_one_line(tmp_path):
+    cases = [
         (lambda path: path.write_bytes(b""), "not a code"),
         (lambda path: path.write_bytes(b"PK\x03\x04 cut short"), "not a code"),
         (_pickled, "not a code"),
@@ -122,15 +121,14 @@ def _no_array(path):
             "no 68 points",
         ),
         (lambda path: path.mkdir(), "is a folder"),
-    ],
-)
-def test_what_is_no_code_is_refused_in_one_line(tmp_path, write, said):
-    path = tmp_path / "a.npz"
-    write(path)
-    with pytest.raises(FeatureblendError, match=said) as error:
-        Code.load(path)
-    assert "a.npz" in str(error.value)
-    assert "\n" not in str(error.value)
+    ]
+    for place, (write, said) in enumerate(cases):
+        path = tmp_path / f"{place}.npz"
+        write(path)
+        with pytest.raises(FeatureblendError, match=said) as error:
+            Code.load(path)
+        assert path.name in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 def test_a_file_that_unpacks_to_gigabytes_is_refused(tmp_path):

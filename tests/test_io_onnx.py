@@ -66,10 +66,10 @@ def test_a_device_that_does_not_start_is_refused_and_auto_passes_it_over(opened)
     assert onnx.choose_device("auto") == "cpu"
 
 
-@pytest.mark.parametrize("name", [*GONE, "abacus"])
-def test_a_device_that_is_not_there_is_refused(name):
-    with pytest.raises(FeatureblendError, match=name):
-        Blender.from_pretrained(device=name)
+def test_a_device_that_is_not_there_is_refused():
+    for name in [*GONE, "abacus"]:
+        with pytest.raises(FeatureblendError, match=name):
+            Blender.from_pretrained(device=name)
 
 
 def test_auto_is_what_this_machine_has():

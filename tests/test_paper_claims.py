@@ -76,16 +76,16 @@ def test_the_figures_are_the_papers():
     assert len({claim.key for claim in CLAIMS}) == len(CLAIMS) >= 16
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.key)
-def test_nothing_is_judged_without_its_runs(claim):
-    assert claim.finding({}).verdict == MISSING
-    young = {name: dataclasses.replace(result(name), images=400) for name in claim.needs}
-    assert claim.finding(young).verdict in (UNDECIDED, MISSING)
-    assert f"{claim.needs[0]}: 400 of 1,000 images" in claim.runs(young)
-    assert f"{claim.needs[0]}: not run" in claim.runs({})
-    assert claim.predicted
-    broken = {name: dataclasses.replace(run, trouble="no number") for name, run in young.items()}
-    assert claim.finding(broken).verdict in (CONFIRMED, REFUTED, EXPLAINED, UNDECIDED, MISSING)
+def test_nothing_is_judged_without_its_runs():
+    for claim in CLAIMS:
+        assert claim.finding({}).verdict == MISSING, claim.key
+        young = {name: dataclasses.replace(result(name), images=400) for name in claim.needs}
+        assert claim.finding(young).verdict in (UNDECIDED, MISSING)
+        assert f"{claim.needs[0]}: 400 of 1,000 images" in claim.runs(young)
+        assert f"{claim.needs[0]}: not run" in claim.runs({})
+        assert claim.predicted
+        broken = {name: dataclasses.replace(run, trouble="no number") for name, run in young.items()}
+        assert claim.finding(broken).verdict in (CONFIRMED, REFUTED, EXPLAINED, UNDECIDED, MISSING)
 
 
 def test_what_has_happened_counts_before_a_run_is_over_and_what_has_not_does_not():
@@ -131,20 +131,17 @@ def test_the_runs_are_in_the_order_in_which_they_matter():
     assert all(run.seed for run in runs[-32:])
 
 
-@pytest.mark.parametrize(
-    ("key", "confirmed", "refuted"),
-    [
+def test_claims_of_one_form_of_a_run():
+    for key, confirmed, refuted in [
         ("ae-blurry", {"paper_ae_200": {"sharpness": 0.2}}, {"paper_ae_200": {"sharpness": 0.8}}),
         ("latent-width", {"paper_ae_5000": {"psnr": 20.5}}, {"paper_ae_5000": {"psnr": 25.0}}),
         ("latent-width", {"paper_ae_5000": {"psnr": 21.9}}, {"paper_ae_5000": {"psnr": 19.0}}),
         ("deeper", {"paper_ae_deep": {"psnr": 20.1}}, {"paper_ae_deep": {"psnr": 19.9}}),
         ("minibatch", {"paper_minibatch": {"diversity": 0.9}}, {"paper_minibatch": {"diversity": 0.5}}),
         ("feature-matching", {"paper_featurematch": {"psnr": 21.0}}, {"paper_featurematch": {"psnr": 19.0}}),
-    ],
-)
-def test_claims_of_one_form_of_a_run(key, confirmed, refuted):
-    assert verdict(key, **confirmed) == CONFIRMED
-    assert verdict(key, **refuted) == REFUTED
+    ]:
+        assert verdict(key, **confirmed) == CONFIRMED, key
+        assert verdict(key, **refuted) == REFUTED, key
 
 
 FELL = {"diversity": 0.02, **logged(diversity=[0.1, 0.8])}
@@ -155,18 +152,15 @@ def published(name):
     return f"{name}_published"
 
 
-@pytest.mark.parametrize(
-    ("key", "name", "bad", "good"),
-    [
+def test_a_flaw_explains_what_goes_when_it_is_fixed():
+    for key, name, bad, good in [
         ("vgg-worse", "paper_vgg11", {"psnr": 15.0}, {"psnr": 24.0}),
         ("collapse-50", "paper_vaegan_50", FELL, KEPT),
         ("green", "paper_wgan", {"means": (0.5, 0.55, 0.4)}, {"means": DATA}),
-    ],
-)
-def test_a_flaw_explains_what_goes_when_it_is_fixed(key, name, bad, good):
-    assert verdict(key, **{published(name): bad, name: good}) == EXPLAINED
-    assert verdict(key, **{published(name): bad, name: bad}) == CONFIRMED
-    assert verdict(key, **{published(name): good, name: good}) == REFUTED
+    ]:
+        assert verdict(key, **{published(name): bad, name: good}) == EXPLAINED
+        assert verdict(key, **{published(name): bad, name: bad}) == CONFIRMED
+        assert verdict(key, **{published(name): good, name: good}) == REFUTED
 
 
 def test_times_compare_only_between_networks_of_one_width():

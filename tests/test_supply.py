@@ -21,9 +21,8 @@ def test_everything_that_ships_or_is_needed_may_be_passed_on():
     assert {name: one for name, one in {**found, **packages}.items() if not licences.allowed(one)} == {}
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
+def test_what_binds_others_is_refused():
+    for said in [
         *(
             "GPL-3.0-only",
             "GNU General Public License v2 (GPLv2)",
@@ -40,15 +39,13 @@ def test_everything_that_ships_or_is_needed_may_be_passed_on():
             "my own",
         ),
         *("(MIT OR BSD) AND GPL-3.0", "LGPL-3.0 AND CC-BY-NC-4.0"),
-    ],
-)
-def test_what_binds_others_is_refused(said):
-    assert not licences.allowed(said)
+    ]:
+        assert not licences.allowed(said)
 
 
-@pytest.mark.parametrize("said", ["MIT", "LGPL-3.0-or-later", "MPL-2.0 AND (Apache-2.0 OR MIT)", "GPL-2.0 OR MIT"])
-def test_what_is_free_is_allowed(said):
-    assert licences.allowed(said)
+def test_what_is_free_is_allowed():
+    for said in ["MIT", "LGPL-3.0-or-later", "MPL-2.0 AND (Apache-2.0 OR MIT)", "GPL-2.0 OR MIT"]:
+        assert licences.allowed(said)
 
 
 def test_new_weights_need_a_licence(tmp_path, monkeypatch):

@@ -157,16 +157,17 @@ def test_the_published_vgg_decoder_makes_nothing_darker_than_grey(stepped):
         assert float(meant.decode(codes).min()) < 0
 
 
-@presets
-def test_checkpoints_come_back(name, stepped):
-    trainer, _ = stepped(name)
-    other = trainer_of(name)
-    other.restore(trainer.state())
-    assert other.clock.step == 2
-    assert set(other.networks.named()) == set(trainer.networks.named())
-    for who, network in trainer.networks.named().items():
-        for key, value in network.state_dict().items():
-            assert torch.equal(value, other.networks.named()[who].state_dict()[key]), f"{who} {key}"
+def test_checkpoints_come_back(stepped):
+    """One of each set of networks: with a critic, one of latents, one that learns alone, and none."""
+    for name in ("paper-vae", "paper-merge", "aae", "modern-finish", "modern-clean", "taught"):
+        trainer, _ = stepped(name)
+        other = trainer_of(name)
+        other.restore(trainer.state())
+        assert other.clock.step == 2
+        assert set(other.networks.named()) == set(trainer.networks.named())
+        for who, network in trainer.networks.named().items():
+            for key, value in network.state_dict().items():
+                assert torch.equal(value, other.networks.named()[who].state_dict()[key]), f"{name} {who} {key}"
 
 
 # --- weights of VGG from a file
