@@ -229,39 +229,36 @@ def test_images_of_another_size_are_refused():
 # --- behaviour of every variant ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS.keys())
-def model(request):
-    return build(request.param)
+def test_shapes_range_and_determinism():
+    for model in map(build, VARIANTS.values()):
+        images = photos(model.image_size)
+        with torch.no_grad():
+            model.train()
+            output = model(images)
+            assert output.shape == images.shape
+            assert output.isfinite().all()
+            assert -1 <= output.min() <= output.max() <= 1
+            model.eval()
+            assert torch.equal(model(images), model(images))
+            assert torch.equal(model(images), model.decode(model.encode(images)))
+            assert torch.equal(model.encode(images), model.posterior(images).mean)
+            assert model.encode(images).shape == (2, model.config.latent_dim)
+            # in eval mode nothing leaks from one sample to the next
+            torch.testing.assert_close(model(images)[:1], model(images[:1]), atol=1e-5, rtol=1e-4)
 
 
-def test_shapes_range_and_determinism(model):
-    images = photos(model.image_size)
-    with torch.no_grad():
-        model.train()
-        output = model(images)
-        assert output.shape == images.shape
-        assert output.isfinite().all()
-        assert -1 <= output.min() <= output.max() <= 1
-        model.eval()
-        assert torch.equal(model(images), model(images))
-        assert torch.equal(model(images), model.decode(model.encode(images)))
-        assert torch.equal(model.encode(images), model.posterior(images).mean)
-        assert model.encode(images).shape == (2, model.config.latent_dim)
-        # in eval mode nothing leaks from one sample to the next
-        torch.testing.assert_close(model(images)[:1], model(images[:1]), atol=1e-5, rtol=1e-4)
-
-
-def test_every_parameter_gets_a_gradient(model):
-    model.train().zero_grad()
-    images = photos(model.image_size, 4)
-    posterior = model.posterior(images)
-    output = model.decode(posterior.sample(torch.randn_like))
-    ((output - images).square().mean() + posterior.kl().mean()).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        # A bias that BatchNorm takes off again learns nothing; everything else does.
-        assert name.endswith("bias") or parameter.grad.abs().max() > 0, name
+def test_every_parameter_gets_a_gradient():
+    for model in map(build, VARIANTS.values()):
+        model.train().zero_grad()
+        images = photos(model.image_size, 4)
+        posterior = model.posterior(images)
+        output = model.decode(posterior.sample(torch.randn_like))
+        ((output - images).square().mean() + posterior.kl().mean()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            # A bias that BatchNorm takes off again learns nothing; everything else does.
+            assert name.endswith("bias") or parameter.grad.abs().max() > 0, name
 
 
 def test_a_plain_autoencoders_posterior_is_a_point():
