@@ -43,6 +43,19 @@ def test_picture_distance_averages_four_scales():
     assert picture_distance(image, 255 - image) == pytest.approx(math.sqrt(100**2 / 4), rel=1e-3)
 
 
+def test_picture_distance_counts_pixels_by_the_mask():
+    black, half = np.zeros((2, 16, 32, 3), np.uint8)
+    half[:, 16:] = 255
+    mask = np.zeros((16, 32))
+    for left, right, due in ((1, 0, 0.0), (0, 2, 100.0), (3, 1, 50.0)):  # the root of a quarter of 100 squared
+        mask[:, :16], mask[:, 16:] = left, right
+        assert picture_distance(black, half, mask) == pytest.approx(due, abs=0.01)
+    assert picture_distance(black, half) == pytest.approx(100 / math.sqrt(2), abs=0.01)
+    for wrong in (mask * 0, mask.T, mask[..., None]):
+        with pytest.raises(FeatureblendError):
+            picture_distance(black, half, wrong)
+
+
 def test_picture_distance_is_a_metric_on_faces():
     faces, _ = draw_faces(range(5))
     distances = np.array([[picture_distance(a, b) for a in faces] for b in faces])
