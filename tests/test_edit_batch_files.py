@@ -88,8 +88,9 @@ def test_what_was_made_of_a_blend_does_not_stop_its_own_list(place, blender):
     assert run_batch(read_rows("x.csv", {"method": "pixel"}), "out", blender).kept == 1
 
 
-@pytest.mark.parametrize("metadata", ["--metadata", "--no-metadata"])
-@pytest.mark.parametrize("out", ["blends", ".", "../out"])
+@pytest.mark.parametrize(
+    ("out", "metadata"), [("blends", "--metadata"), (".", "--no-metadata"), ("../out", "--metadata")]
+)
 def test_blends_are_no_photos_of_the_next_run(portraits, capsys, monkeypatch, out, metadata):
     monkeypatch.chdir(portraits)
     words = ["--all-pairs", ".", "--out", out, metadata]
