@@ -123,9 +123,12 @@ def summed(seen: np.ndarray, shares: Sequence[float] | np.ndarray) -> np.ndarray
     return np.tensordot(np.asarray(shares, np.float32), seen.astype(np.float32), axes=1)
 
 
-def covers_of(seen: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Of each (S, S, 3) uint8 face, (S, S) float32 in [0, 1]: where hair, a hat or a scarf covers it."""
-    return (covered(face_parts(picture)) for picture in seen)
+def covers_of(seen: Iterable[np.ndarray], background: bool = False) -> Iterator[np.ndarray]:
+    """Of each (S, S, 3) uint8 face, (S, S) float32 in [0, 1]: where hair, a hat or a scarf covers it.
+
+    With `background` also where there is none of it: beside the face, and what the parser takes for background.
+    """
+    return (covered(face_parts(picture), background) for picture in seen)
 
 
 def kept(covers: Iterable[np.ndarray], *groups: Sequence[float] | np.ndarray) -> np.ndarray:

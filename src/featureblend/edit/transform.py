@@ -148,7 +148,7 @@ def transform(
         groups = home, np.where(home, 0, np.maximum(taken, 0)), np.maximum(-taken, 0)
         hair = None
         if keep_surroundings:
-            covers = np.stack(list(covers_of(seen)))
+            covers = np.stack(list(covers_of(seen, background=True)))
             hair = kept(covers, *groups)
             ends_of = slice(1, 1 + len(before)), slice(1 + len(before), len(taken))
             for group in ends_of if amount else ():

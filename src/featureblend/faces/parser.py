@@ -162,8 +162,14 @@ def anyones_hair(parts: Sequence[FaceParts]) -> np.ndarray:
     return _and_beyond(np.max([one.hair for one in parts], axis=0))
 
 
-def covered(parts: FaceParts) -> np.ndarray:
+def covered(parts: FaceParts, background: bool = False) -> np.ndarray:
     """Where hair or clothes cover a face, a scarf or a hat for one, and a little beyond.
+
+    Parameters
+    ----------
+    parts : FaceParts
+    background : bool
+        Count background, too: all that shows no skin.
 
     Returns
     -------
@@ -174,7 +180,7 @@ def covered(parts: FaceParts) -> np.ndarray:
     >>> [covered(FaceParts(np.eye(4, dtype=np.float32)[np.full((9, 9), part)])).max().item() for part in range(4)]
     [0.0, 0.0, 1.0, 1.0]
     """
-    return _and_beyond(parts.hair + parts.clothes)
+    return _and_beyond(1 - parts.skin if background else parts.hair + parts.clothes)
 
 
 def _and_beyond(probability: np.ndarray) -> np.ndarray:
