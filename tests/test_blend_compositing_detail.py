@@ -7,7 +7,7 @@ from drawn_faces import draw_face
 
 from featureblend.blend.compositing import compose
 from featureblend.blend.compositing.composing import best_source, resolve_source_weights
-from featureblend.blend.compositing.detail import own_share, warped_parent
+from featureblend.blend.compositing.detail import add_detail, own_share, warped_parent
 from featureblend.blend.compositing.detail_weights import agreement, edge_sharpness, face_shares
 from featureblend.faces.alignment import align_face
 from featureblend.faces.masks import face_mask, region_masks
@@ -191,3 +191,22 @@ def test_masks_lie_where_the_face_is():
 def test_how_much_of_one_photo_is_kept():
     assert [own_share(np.array(w)) for w in ([1 / 3] * 3, [1.0, 0, 0], [0.5, 0.5])] == pytest.approx([0, 1, 0])
     assert own_share(np.array([-0.5, 1.5])) == 0
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.5), (0.65, 0.35), (0.35, 0.65)])
+def test_a_mouth_that_is_open_in_one_photo_alone_is_that_photos_whole(weights):
+    drawn, points = draw_face(0, 256)
+    closed, smiling = (np.full_like(drawn, 150) for _ in range(2))
+    cv2.fillPoly(smiling, [points[60:68].round().astype(int)], (250, 250, 250))
+    where = tuple(points[[62, 66]].mean(axis=0).round().astype(int)[::-1])
+    half = ((closed.astype(int) + smiling) // 2).astype(np.uint8)
+
+    def teeth(openings, order=(0, 1), shares=weights):
+        parents, shares = [(closed, smiling)[k] for k in order], [shares[k] for k in order]
+        mouths = None if openings is None else [openings[k] for k in order]
+        return int(add_detail(half, parents, shares, points, np.eye(2)[order.index(0)], mouths=mouths)[where][0])
+
+    assert teeth([0.0, 0.2]) > 235
+    assert teeth([0.0, 0.2], order=(1, 0)) > 235
+    assert teeth([0.1, 0.3]) == teeth([0.0, 0.02]) == teeth(None) < 235
+    assert teeth([0.0, 0.2], shares=(1, 0)) == 150

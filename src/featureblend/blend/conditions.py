@@ -34,32 +34,6 @@ def face_width(landmarks: np.ndarray, matrix: np.ndarray) -> float:
     return float(np.hypot(*(landmarks[16] - landmarks[0])) / np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
-def mouth_opening(landmarks: np.ndarray) -> float:
-    """How far a mouth is open.
-
-    Parameters
-    ----------
-    landmarks : (68, 2) array
-        In pixels of any picture.
-
-    Returns
-    -------
-    float
-        Mean distance of the lips' inner rims, in distances between the mouth's inner corners: 0 is closed, a smile that
-        shows the teeth has .1 to .3.
-
-    Examples
-    --------
-    >>> marks = np.zeros((68, 2))
-    >>> marks[60:68] = [(0, 0), (1, -1), (2, -1), (3, -1), (4, 0), (3, 1), (2, 1), (1, 1)]
-    >>> mouth_opening(marks)
-    0.5
-    """
-    marks = np.asarray(landmarks, np.float64)
-    gaps = np.hypot(*(marks[61:64] - marks[[67, 66, 65]]).T)
-    return float(gaps.mean() / max(np.hypot(*(marks[64] - marks[60])), 1e-9))
-
-
 def reconstruction_errors(photo: np.ndarray, decoded: np.ndarray, landmarks: np.ndarray) -> tuple[float, float]:
     """PSNR of the model's reconstruction of a face, overall and inside the face.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..faces.alignment import AlignedFace
 from ..faces.coverings import covered_by
+from ..faces.landmarks import mouth_opening
 from ..faces.pose import head_pose
 from ..faces.recognizers import Recognizer
 from ..faces.warp import mean_shape
@@ -154,7 +155,7 @@ def _photo_warnings(face: AlignedFace) -> tuple[PhotoWarning, ...]:
             )
         )
     found += [COVERED[name] for name in covered_by(face.image)]
-    if conditions.mouth_opening(face.landmarks) > WIDE_OPEN:
+    if mouth_opening(face.landmarks) > WIDE_OPEN:
         found.append(OPEN_MOUTH)
     if face.latent is None:  # a code doesn't know how large its photo was
         width = conditions.face_width(face.landmarks, face.matrix)

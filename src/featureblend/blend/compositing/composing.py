@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import FeatureblendError
 from ...faces.alignment import AlignedFace, invert_matrix, rescaling, resized, transform_points
 from ...faces.coverings import covered_by
+from ...faces.landmarks import mouth_opening
 from ...faces.masks import around_face, face_mask
 from ...faces.parser import face_parts
 from ...faces.pose import head_pose
@@ -294,8 +295,14 @@ class _Task:
         working = int(np.clip(size, 64, WORKING))
         around = self.around() if surroundings is None else surroundings
         skin = self.skin if surroundings is None else None  # others' surroundings show other skin
-        made = add_detail(self.blend, self.parents(working), self.weights, self.shape(working), around, skin, self.hair)
+        parents, mouths = self.parents(working), [opening(face) for face in self.faces]
+        made = add_detail(self.blend, parents, self.weights, self.shape(working), around, skin, self.hair, mouths)
         return resized(made, size)
+
+
+def opening(face: AlignedFace) -> float:
+    """How far a face's mouth is open in its photo, whatever shape it has got since."""
+    return float(face.once("mouth", lambda: mouth_opening(face.landmarks)))
 
 
 def resolve_source_weights(

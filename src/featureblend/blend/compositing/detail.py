@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from ...faces.alignment import AlignedFace, blurred
-from ...faces.masks import face_mask, region_masks, rescaled_points
+from ...faces.masks import REGIONS, face_mask, region_masks, rescaled_points
 from ...faces.warp import lie_at, sample, warp_map
 from ...io.image import to_uint8
 from ...io.threads import side_by_side
@@ -45,6 +45,15 @@ OUTLINES_SIDE = 30
 
 WHOLE_SOFT = 0.012
 """Standard deviation of the edge of the face in which all parents' lines are, as a share of the side."""
+
+MOUTH = REGIONS.index("mouth")
+MOUTHS_APART, CLOSED = (0.05, 0.1), (0.03, 0.06)
+"""A blend's mouth is one parent's whole, half or altogether, where two mouths' openings
+(`featureblend.faces.landmarks.mouth_opening`) differ by these, and the less open one's is below these."""
+LIPS = (0.01, 0.012)
+"""How far the mouth then reaches beyond the lips, and how softly it ends, as in `region_masks`: no moustache."""
+MOUTH_PULL = 40.0
+"""Pull of an open mouth, as a logarithm of its share, for each 1 of opening: closed lips torn open show no teeth."""
 
 FRAME = 6
 """One over this share of the crop's side is looked at around it, at most, where faces are warped ..."""
@@ -102,6 +111,7 @@ def add_detail(
     surroundings: Sequence[float] | np.ndarray,
     skin: np.ndarray | None = None,
     hair: np.ndarray | None = None,
+    mouths: Sequence[float] | np.ndarray | None = None,
 ) -> np.ndarray:
     """Add the parents' fine detail to a blend.
 
@@ -121,6 +131,9 @@ def add_detail(
     skin, hair : (n, n) arrays in [0, 1], optional
         Where the source of hair and background shows skin, and where any parent has hair, which is the source's then;
         of any size. Skin is looked for, in pictures larger than that too, whose edges are finer.
+    mouths : sequence of N floats, optional
+        How far each parent's mouth is open (`featureblend.faces.landmarks.mouth_opening`). Where one is closed and
+        another is not, the mouth is one parent's whole, and the open one's first: teeth are not half there.
 
     Returns
     -------
@@ -152,7 +165,9 @@ def add_detail(
         inside, whole, core, deep = (mask * (1 - _scaled(hair, GUIDE)) for mask in (inside, whole, core, deep))
     around = np.asarray(surroundings, np.float64)
     regions = region_masks(points, GUIDE)
-    chosen = np.tensordot(face_shares(guides, guide, shares, around, regions, core).T, regions, 1).astype(np.float32)
+    apart, pulls = _mouths_apart(mouths, shares)
+    rows = face_shares(guides, guide, shares, around, regions, core, pulls)
+    chosen = np.tensordot(rows.T, regions, 1).astype(np.float32)
     was, becomes = (spread(one, deep) for one in (_mixed(guides, around), guide))
     becomes = was + np.float32(1 - own) * (becomes - was)
     donor = _mixed(guides, chosen)
@@ -186,7 +201,55 @@ def add_detail(
         bands.append(cv2.add(out, cv2.multiply(cv2.subtract(face, out), _thrice(mask))))
     made = collapse(bands)
     change = toward_mean(_scaled(made, GUIDE), guides, shares, around, whole * np.float32(1 - own))
-    return to_uint8(cv2.add(made, cv2.resize(change, (size, size), interpolation=cv2.INTER_CUBIC)))
+    made = cv2.add(made, cv2.resize(change, (size, size), interpolation=cv2.INTER_CUBIC))
+    if apart > 0 and own < 1:
+        whose = rows[MOUTH].astype(np.float32)
+        seen = deep * (1 - regions[MOUTH])  # skin around it tells how its light and colour differ
+        before, after = (spread(one, seen) for one in (_mixed(guides, whose), _scaled(made, GUIDE)))
+        lips = region_masks(points, GUIDE, grow=LIPS[0], soft=LIPS[1])[MOUTH]
+        _lay_over(made, images, whose, before, after, lips * inside * np.float32(apart * (1 - own)))
+    return to_uint8(made)
+
+
+def _mouths_apart(openings: Sequence[float] | np.ndarray | None, shares: np.ndarray) -> tuple[float, np.ndarray]:
+    """How far mouths differ, 0 to 1, and what of it speaks for each parent in each region, (K, N)."""
+    pulls = np.zeros((len(REGIONS), len(shares)))
+    if openings is None:
+        return 0.0, pulls
+    lead = np.asarray(openings, np.float64) - shares @ np.asarray(openings, np.float64)
+    spread = float(np.sqrt(shares @ lead**2))  # of two at equal weights half their difference
+    closed = min(opening for opening, share in zip(openings, shares, strict=True) if share > 0)
+
+    def rising(value: float, least: float, most: float) -> float:
+        return float(np.clip((value - least) / (most - least), 0, 1))
+
+    apart = rising(2 * spread, *MOUTHS_APART) * (1 - rising(closed, *CLOSED))
+    pulls[MOUTH] = MOUTH_PULL * apart * lead
+    return apart, pulls
+
+
+def _lay_over(
+    picture: np.ndarray,
+    images: Sequence[np.ndarray],
+    shares: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    mask: np.ndarray,
+) -> None:
+    """Lay parents over a picture, in place, with their skin's colour changed from `before` to `after`."""
+    size = len(picture)
+    if not mask.any():  # hair covers it
+        return
+    rows, columns = (np.flatnonzero(mask.max(axis=axis) > 0) for axis in (1, 0))
+    box = tuple(
+        slice(max(0, (places[0] - 1) * size // GUIDE), (places[-1] + 2) * size // GUIDE + 1)
+        for places in (rows, columns)
+    )
+    donor, was, becomes, share = (
+        one[box]
+        for one in (_mixed(images, shares), _enlarged(before, size), _enlarged(after, size), _enlarged(mask, size))
+    )
+    picture[box] += _thrice(share) * (tinted(donor, was, becomes) - picture[box])
 
 
 def _parent_share(side: int) -> float:

@@ -132,6 +132,7 @@ def face_shares(
     around: np.ndarray,
     regions: np.ndarray,
     face: np.ndarray,
+    pulls: np.ndarray | None = None,
 ) -> np.ndarray:
     """Decide whose detail each region of the face has.
 
@@ -148,6 +149,8 @@ def face_shares(
         As `featureblend.faces.masks.region_masks` gives.
     face : (H, W) array in [0, 1]
         Where the face is.
+    pulls : (K, N) array, optional
+        What else speaks for a parent in a region, as a logarithm of its share.
 
     Returns
     -------
@@ -165,10 +168,11 @@ def face_shares(
     load = np.array(around, np.float64)
     *structures, drawn = (_structure(image) for image in (*parents, blend))
     rows = []
-    for region in regions:
+    for place, region in enumerate(regions):
         where = region * face
         agreeing = np.array([_correlation(structure, drawn, where) for structure in structures])
-        rows.append(_shares(weights, AGREEMENT * agreeing - BALANCE * load))
+        pull = 0 if pulls is None else pulls[place]
+        rows.append(_shares(weights, AGREEMENT * agreeing - BALANCE * load + pull))
         load = load + rows[-1] / len(regions)
     return np.stack(rows)
 

@@ -58,5 +58,5 @@ async function blendFaces(faces, alpha, source, size, detail = true) {
   if (!detail) return size === side ? blend : rounded(resized(blend, size));
   const frame = Math.floor(size / SETTINGS.constants.detail.FRAME), scaling = rescaling(size / side), marks = moved(shape, scaling);
   const parents = faces.map((face) => warpedTo(wideCrop(face, size, frame), moved(face.landmarks, scaling), marks, frame));
-  return addDetail(blend, parents, weights, marks, around, skin, hair);
+  return addDetail(blend, parents, weights, marks, around, skin, hair, faces.map((face) => mouthOpening(face.landmarks)));
 }

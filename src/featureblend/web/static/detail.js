@@ -66,16 +66,17 @@ function agreement(first, second, where) { // correlation of two bands
 }
 
 // Whose detail each region of the face has: a row of shares for each.
-function faceShares(parents, blend, weights, around, regions, core) {
+function faceShares(parents, blend, weights, around, regions, core, pulls) {
   const side = core.width, band = (image) => {
     const grey = luma(image);
     return combined([blurred(grey, 0.012 * side), blurred(grey, 0.09 * side)], [1, -1]);
   };
   const bands = parents.map(band), drawn = band(blend), load = [...around];
-  return regions.map((region) => {
+  return regions.map((region, place) => {
     const where = masked(region, core);
     const logs = bands.map((one, n) =>
-      CHOICE.POWER * Math.log(weights[n]) + CHOICE.AGREEMENT * agreement(one, drawn, where) - CHOICE.BALANCE * load[n]);
+      CHOICE.POWER * Math.log(weights[n]) + CHOICE.AGREEMENT * agreement(one, drawn, where) - CHOICE.BALANCE * load[n]
+        + (place === DETAIL.MOUTH ? pulls[n] : 0));
     const powers = logs.map((one) => Math.exp(one - Math.max(...logs))), row = powers.map((one) => one / sum(powers));
     row.forEach((share, n) => { load[n] += share / regions.length; });
     return row;
@@ -117,13 +118,24 @@ function towardMean(made, parents, weights, around, where) {
   })), FUSION.FINEST);
 }
 
+// How far mouths differ, 0 to 1, and what of it speaks for each parent's mouth.
+function mouthsApart(openings, weights) {
+  const rising = (value, [least, most]) => clipped((value - least) / (most - least), 0, 1);
+  const mean = sum(openings.map((one, n) => weights[n] * one)), lead = openings.map((one) => one - mean);
+  const spread = Math.sqrt(sum(lead.map((one, n) => weights[n] * one ** 2)));
+  const closed = Math.min(...openings.filter((_, n) => weights[n] > 0));
+  const apart = rising(2 * spread, DETAIL.MOUTHS_APART) * (1 - rising(closed, DETAIL.CLOSED));
+  return [apart, lead.map((one) => DETAIL.MOUTH_PULL * apart * one)];
+}
+
 // The blend with its parents' fine detail, at their size; the parents are warped to its shape.
-async function addDetail(blend, parents, weights, marks, around, skin, hair) {
+async function addDetail(blend, parents, weights, marks, around, skin, hair, openings) {
   const size = parents[0].width, side = DETAIL.GUIDE, own = ownShare(weights), guides = parents.map(guideOf), guide = guideOf(blend);
   const points = rescaledPoints(marks, side / size), hairy = clippedPicture(resized(hair, side));
   const inside = without(faceMask(points, side, 0.075), hairy), core = without(faceMask(points, side, 0, 0.02), hairy);
   const deep = without(faceMask(points, side, 0, 0.03), hairy), regions = regionMasks(points, side);
-  const rows = faceShares(guides, guide, weights, around, regions, core);
+  const [apart, pulls] = mouthsApart(openings, weights);
+  const rows = faceShares(guides, guide, weights, around, regions, core, pulls);
   const chosen = parents.map((_, n) => combined(regions, rows.map((row) => row[n])));
   const [was, aim] = spreadOut([combined(guides, around), guide], deep);
   const becomes = combined([was, aim], [own, 1 - own]), donor = brightness(sharedOut(guides, chosen)), light = brightness(guide);
@@ -156,5 +168,12 @@ async function addDetail(blend, parents, weights, marks, around, skin, hair) {
   }));
   const whole = mapped(without(faceMask(points, side, 0, DETAIL.WHOLE_SOFT), hairy), (value) => value * (1 - own));
   const change = resized(towardMean(guideOf(made), guides, weights, around, whole), size);
-  return rounded(combined([made, change], [1, 1]));
+  const found = combined([made, change], [1, 1]);
+  if (!apart || own === 1) return rounded(found);
+  const whose = rows[DETAIL.MOUTH], seen = without(deep, regions[DETAIL.MOUTH]);
+  const skins = spreadOut([combined(guides, whose), guideOf(found)], seen).map((one) => enlarged(one, size));
+  const lips = masked(regionMasks(points, side, ...DETAIL.LIPS)[DETAIL.MOUTH], inside);
+  const share = enlarged(mapped(lips, (value) => value * apart * (1 - own)), size);
+  const mouth = tinted(combined(parents, whose), ...skins, mapped(share, () => 1));
+  return rounded(mapped(found, (value, i) => value + share.data[Math.floor(i / 3)] * (mouth.data[i] - value)));
 }

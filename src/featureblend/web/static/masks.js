@@ -69,14 +69,20 @@ function faceMask(marks, size, forehead = 0.4, softness = 0.03) {
 }
 
 // Eyes, mouth, nose and skin, which share each pixel out.
-function regionMasks(marks, size) {
+function regionMasks(marks, size, grow = 0.03, softness = 0.025) {
   const left = picture(size, size, 1, new Float32Array(size * size).fill(1)), found = [];
   for (const name of ["eyes", "mouth", "nose"]) {
-    const part = grown(hullMask(MASKS._POINTS[name].map((k) => marks[k]), size), reachOf(0.03 * size));
-    found.push(masked(soft(part, 0.025 * size), left));
+    const part = grown(hullMask(MASKS._POINTS[name].map((k) => marks[k]), size), reachOf(grow * size));
+    found.push(masked(soft(part, softness * size), left));
     found[found.length - 1].data.forEach((value, i) => { left.data[i] -= value; });
   }
   return [...found, left];
+}
+
+// How far a mouth is open: `featureblend.faces.landmarks.mouth_opening`.
+function mouthOpening(marks) {
+  const far = (a, b) => Math.hypot(marks[a][0] - marks[b][0], marks[a][1] - marks[b][1]);
+  return (far(61, 67) + far(62, 66) + far(63, 65)) / 3 / Math.max(far(60, 64), 1e-9);
 }
 
 const rescaledPoints = (points, factor) => points.map((point) => point.map((one) => (one + 0.5) * factor - 0.5));
