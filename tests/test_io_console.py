@@ -14,6 +14,7 @@ from PIL import Image
 from featureblend.cli import main
 from featureblend.edit import demo
 from featureblend.faces import EXAMPLES
+from featureblend.io import progress
 from featureblend.io.files import atomic_path
 from featureblend.io.progress import Progress
 
@@ -129,3 +130,9 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch):
     shown = seen(capsys, 3)
     assert "\r" in shown
     assert "3/3" in shown
+
+
+def test_a_log_is_told_what_takes_long_unless_the_work_ends_at_a_time_of_its_own(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LONG", 0.0)
+    assert len(seen(capsys, 3, mininterval=0).splitlines()) == 2
+    assert len(seen(capsys, 3, mininterval=0, foretell=False).splitlines()) == 1

@@ -73,12 +73,13 @@ def _heard(bar: Progress, listener: Listener) -> Iterator[Any]:
 class Progress(tqdm):  # type: ignore[type-arg]
     """tqdm's bar on a terminal; elsewhere, such as in a log, a line at the end.
 
-    Of what will take longer than `LONG` a line says so as soon as that is known.
+    Of what will take longer than `LONG` a line says so as soon as that is known, unless `foretell` is False, as where
+    the work ends at a time of its own.
     """
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self._on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._delay, self._foretold = settings.pop("delay", 0.0), False
+        self._delay, self._foretold = settings.pop("delay", 0.0), not settings.pop("foretell", True)
         super().__init__(*arguments, delay=self._delay, **settings)
 
     def display(self, *arguments: Any, **settings: Any) -> Any:

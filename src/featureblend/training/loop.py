@@ -257,6 +257,7 @@ def _loop(
         unit_scale=True,
         disable=quiet or not main,
         smoothing=0.1,
+        foretell=pace.deadline == math.inf,
     ) as bar:
         over = pace.done
         while not over:
