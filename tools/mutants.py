@@ -102,6 +102,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var(dtype=np.float64)) -> "
         "float(cv2.Laplacian(luma(as_stack(image)[0]), cv2.CV_32F, ksize=1).var())": DIGITS,
     },
+    "metrics/skin": {
+        "cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), 1) -> "
+        "cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), 2)": "any number but 0 marks a place",
+    },
+    "metrics/variety": {
+        "rows -= rows.mean(axis=0) -> rows -= rows.mean()": DIGITS,
+        "_small_rows(outputs, 'the outputs') -> _small_rows(outputs, 'the outputsX')": WORDS,
+        "_small_rows(training[start:start + block], 'the training faces') -> "
+        "_small_rows(training[start:start + block], 'the training facesX')": WORDS,
+    },
     "training/losses/adversarial": {
         "torch.autocast(logits.device.type, enabled=False) -> torch.autocast(logits.device.type)": "on GPUs only",
         "enabled=False -> enabled=True": "on GPUs only",
