@@ -98,8 +98,9 @@ def test_a_balance_by_identity(blender, monkeypatch):
     """Whose hair, weights and shape are those that the recipe says; turned round, the same blend is found."""
     monkeypatch.setattr(balance, "WEIGHT_STEPS", (0.16,))  # each step takes two blends, and two networks look at each
     monkeypatch.setattr(balance, "SHAPE_STEPS", (0.2,))
-    even, half = (blender.blend([FIRST, SECOND], balance=by, size="model") for by in ("identity", None))
-    crops = [blender.find(photo) for photo in (FIRST, SECOND)]
+    photos = [FIRST, EXAMPLES / "third.jpg"]
+    even, half = (blender.blend(photos, balance=by, size="model") for by in ("identity", None))
+    crops = [blender.find(photo) for photo in photos]
     shape = even.recipe["options"]["shape_weights"]
 
     def sure(made, weights):
@@ -109,8 +110,8 @@ def test_a_balance_by_identity(blender, monkeypatch):
         ]
         return least_sure(rows, [blender.recognizer.threshold, *(one.threshold for one in further_recognizers("dlib"))])
 
-    assert sure(even, shape) > sure(half, [0.5, 0.5])
-    turned = blender.blend([SECOND, FIRST], balance="identity", measures="none", size="model")
+    assert sure(even, shape) > sure(half, [0.5, 0.5]) + 0.1
+    turned = blender.blend(photos[::-1], balance="identity", measures="none", size="model")
     assert turned.recipe["weights"] == pytest.approx(even.recipe["weights"][::-1])
     assert turned.recipe["options"]["shape_weights"] == pytest.approx(shape[::-1])
     assert {turned.recipe["surroundings"], even.recipe["surroundings"]} == {1, 2}

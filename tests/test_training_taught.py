@@ -224,9 +224,6 @@ def test_processes_share_what_is_taught_and_what_is_cleaned():
 def test_teach_without_triplets_is_refused():
     with pytest.raises(FeatureblendError, match="--triplets"):
         Trainer(TAUGHT, faces())
-    alone = Batch(torch.zeros(1, 3, SIDE, SIDE), lambda: None, seed=(0,))
-    with pytest.raises(FeatureblendError, match="--triplets"):
-        OBJECTIVES["teach"](TrainingNetworks(network()), alone, TAUGHT)
 
 
 def test_lpips_is_asked_of_the_square_of_output_and_target():
