@@ -245,10 +245,8 @@ def _lay_over(
         slice(max(0, (places[0] - 1) * size // GUIDE), (places[-1] + 2) * size // GUIDE + 1)
         for places in (rows, columns)
     )
-    donor, was, becomes, share = (
-        one[box]
-        for one in (_mixed(images, shares), _enlarged(before, size), _enlarged(after, size), _enlarged(mask, size))
-    )
+    donor = _mixed([image[box] for image in images], shares)
+    was, becomes, share = (_enlarged(one, size)[box] for one in (before, after, mask))
     picture[box] += _thrice(share) * (tinted(donor, was, becomes) - picture[box])
 
 
