@@ -43,6 +43,7 @@ LEAST = 85
 TARGETS: dict[str, tuple[str, ...]] = {
     "model/mixing": ("model_mixing", "model_fine_mixing"),
     "model/fine_mixing": ("model_fine_mixing", "model_mixing"),
+    "blend/compositing/fusion": ("blend_compositing_fusion",),
     "training/losses/reconstruction": ("training_losses",),
     "training/losses/adversarial": ("training_losses",),
     "metrics/scores": ("metrics_scores",),

@@ -31,6 +31,10 @@ MOST_WAITING = 200
 MOST_VISITORS = 300
 """Visitors whose tables are kept; the one who has rested longest is forgotten."""
 
+MOST_GONE = 20
+"""Visitors who have closed the page and whose tables are kept for their return, which Gradio does for an hour: more
+would make memory grow with every visit."""
+
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_OFFLINE": "1",
@@ -147,8 +151,20 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
     try:
         while True:  # a lock would never be told of a signal that another thread took
             time.sleep(0.5)
+            _forget_who_left(page.state_holder)
     finally:
         page.close(verbose=False)
+
+
+def _forget_who_left(holder: Any) -> None:
+    """Drop the tables of all visitors who have closed the page but the last `MOST_GONE`."""
+    with holder.lock:
+        gone = [
+            visitor for visitor, table in holder.session_data.items() if table.is_closed
+        ]  # who rested longest first
+        for visitor in gone[:-MOST_GONE]:
+            del holder.session_data[visitor]
+            holder.time_last_used.pop(visitor, None)
 
 
 class _WithoutStubs(PathFinder):
