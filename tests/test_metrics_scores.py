@@ -174,6 +174,20 @@ def test_symmetry_follows_the_face_by_its_landmarks():
         symmetry(image, points[:5])
 
 
+@pytest.mark.parametrize("axis", [54.5, 70])
+def test_a_face_that_is_its_own_mirror_image_beside_the_middle_is_symmetric(axis):
+    """To a pixel: the picture is fine noise, mirrored at a column of its own, and so are its landmarks."""
+    noise = np.random.default_rng(0).integers(0, 256, (128, 256), dtype=np.uint8)
+    columns = np.round(2 * np.abs(np.arange(128) - axis)).astype(int)
+    image = np.repeat(noise[:, columns][..., None], 3, axis=2)
+    points = draw_face(0)[1]
+    points = (points + (points * (-1, 1))[list(MIRRORED)]) / 2
+    points[:, 0] += axis - points[:, 0].mean()
+    points = np.round(points * 2) / 2
+    assert symmetry(image, points.tolist()) == pytest.approx(1, abs=2e-3)
+    assert symmetry(image, points + np.array((1, 0))) < 0.99
+
+
 def test_skin_is_the_colour_of_cheeks_and_nose_and_lies_between_or_not():
     points = draw_face(0, 64)[1]
     red = np.full((64, 64, 3), (255, 0, 0), np.uint8)

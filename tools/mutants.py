@@ -66,6 +66,7 @@ LENGTH = "any negative number stands for the length or the type that is left"
 SQUARE = "the maps are square"
 DIGITS = "differs in the last digits alone"
 WORDS = "the wording of a message"
+ELLIPSE = "cv2.ellipse(where, centre, (round(width * 4.8), round(height * 6.4)), 0, 0, 360, 1, -1, cv2.LINE_8, 4)"
 EQUIVALENT: dict[str, dict[str, str]] = {
     "model/mixing": {
         "np.square(spatial, dtype=np.float64).sum -> np.square(spatial).sum": DIGITS,
@@ -106,6 +107,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "metrics/skin": {
         "cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), 1) -> "
         "cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), 2)": "any number but 0 marks a place",
+    },
+    "metrics/mirror": {
+        f"{ELLIPSE} -> {ELLIPSE.replace(' 1, -1', ' 2, -1')}": "any number but 0 marks a place",
+        f"{ELLIPSE} -> {ELLIPSE.replace('360', '361')}": "a whole ellipse either way",
+        "-1 -> -2": "a filled ellipse either way",
+        "points * (-1, 1) -> points / (-1, 1)": "the same numbers",
     },
     "metrics/variety": {
         "rows -= rows.mean(axis=0) -> rows -= rows.mean()": DIGITS,
