@@ -183,7 +183,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST | None]:
             yield ast.Constant(not node.value)
         elif isinstance(node.value, (int, float)):
             yield ast.Constant(node.value + 1)
-        elif isinstance(node.value, str):
+        elif isinstance(node.value, str) and " " not in node.value:  # sentences are for people
             yield ast.Constant(node.value + "X")
     elif isinstance(node, (ast.Name, ast.Attribute)):
         name = node.id if isinstance(node, ast.Name) else node.attr
