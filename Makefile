@@ -86,7 +86,7 @@ lint: style
 docs: $(VENV)/dev.stamp
 	OMP_NUM_THREADS=1 $(BIN)/python tools/run_examples.py --stale
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "out/site/index.html (with search: $(BIN)/mkdocs serve)"
+	@echo "out/site/index.html"
 
 # The documents' pictures: to be made again where blends, the page or the bundled model change (NAMES="demo.jpg web.png" makes some).
 figures: $(VENV)/dev.stamp browser
