@@ -20,6 +20,8 @@ from .folder import CLEANER, FORMAT, ModelConfig, read_config, read_model_folder
 
 NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([\w./-]+))?")
 PACKAGE = "huggingface_hub"
+PATIENCE = 5
+"""Seconds in which the Hub has to answer."""
 WEIGHTS = "model.safetensors"
 """The networks' weights once more, in the form whose numbers the Hub counts and shows."""
 
@@ -72,12 +74,27 @@ def fetch_model(repository: str, revision: str | None = None) -> Path:
     with _asking(f"fetch {repository}{'@' + revision if revision else ''}"):
         from huggingface_hub import hf_hub_download
 
-        path = Path(hf_hub_download(repository, "config.json", revision=revision))
+        here = not _answers(repository, revision)
+        path = Path(hf_hub_download(repository, "config.json", revision=revision, local_files_only=here))
         config = read_config(path)
         commit = path.parent.name  # the other files are of the same commit, whatever is pushed meanwhile
         for name in ("encoder.onnx", "decoder.onnx", *([CLEANER] if config.cleans else [])):
-            hf_hub_download(repository, name, revision=commit)
+            hf_hub_download(repository, name, revision=commit, local_files_only=here)
     return path.parent
+
+
+def _answers(repository: str, revision: str | None) -> bool:
+    """Whether the Hub answers within `PATIENCE`; `hf_hub_download` asks again and again, for half a minute."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        get_hf_file_metadata(hf_hub_url(repository, "config.json", revision=revision), timeout=PATIENCE)
+    except HfHubHTTPError:
+        return True  # what it refuses is for the download to say
+    except Exception:  # those of several HTTP libraries
+        return False
+    return True
 
 
 def push_model(folder: str | os.PathLike[str], repository: str, *, private: bool = False, message: str = "") -> str:
