@@ -52,10 +52,11 @@ class Demo(Model):
 class Completion(Command):
     """Print what completes commands and options at the Tab key, for your shell to read.
 
-    Make the folder first where it is missing (mkdir -p).
-
+    Example: mkdir -p ~/.local/share/bash-completion/completions
     Example: featureblend completion bash > ~/.local/share/bash-completion/completions/featureblend
+    Example: mkdir -p ~/.zfunc
     Example: featureblend completion zsh > ~/.zfunc/_featureblend
+    Example: mkdir -p ~/.config/fish/completions
     Example: featureblend completion fish > ~/.config/fish/completions/featureblend.fish
     """
 
