@@ -424,6 +424,17 @@ def test_people_too_few_for_a_split_are_told(people, tmp_path, capsys, where):
     assert FaceSet.read(tmp_path / "faces.tar").split_warning in shown.err
 
 
+def test_triplets_have_no_splits_that_could_be_empty(people, tmp_path, capsys):
+    source = tmp_path / "generated"
+    source.mkdir()
+    for letter, path in zip("abm", people[:3], strict=True):
+        shutil.copy(path, source / f"00000{letter}.jpg")
+    main(["prepare", str(source), "--out", str(tmp_path / "triplets.tar"), "--jobs", "1", "--quiet"])
+    shown = capsys.readouterr()
+    assert "3 faces in 1 triplet" in shown.out
+    assert shown.err == ""
+
+
 def test_a_split_that_is_whole_is_no_news():
     assert PrepareReport(splits=Counter(train=8, validation=1, test=1), people=10).warnings == []
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from mimetypes import guess_type
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -23,7 +23,16 @@ from ..errors import FeatureblendError
 from ..io.files import sha256
 from ..io.image import load_image, not_a_photo
 from ..io.tables import check_choice
-from .shards import SPLITS, FaceSample, person_names, person_split, read_shard, shard_paths, split_warning
+from .shards import (
+    SPLITS,
+    FaceSample,
+    person_names,
+    person_split,
+    read_shard,
+    shard_paths,
+    split_warning,
+    triplet_members,
+)
 
 COLUMNS = ("images", "landmarks", "people", "sources", "splits")
 """What a `FaceSet` has of each face."""
@@ -204,17 +213,13 @@ class FaceTriplets:
     @classmethod
     def _read(cls, path: Path) -> FaceTriplets:
         faces = FaceSet.read(path)
-        members: dict[str, dict[str, int]] = {}
-        for place, source in enumerate(faces.sources):
-            stem = PurePosixPath(source).with_suffix("").as_posix()
-            members.setdefault(stem[:-1], {})[stem[-1:]] = place
-        whole = {name: [found[key] for key in "abm"] for name, found in members.items() if {*"abm"} <= set(found)}
+        whole = triplet_members(faces.sources.tolist())
         if not whole:
             raise FeatureblendError(
                 f"{path} holds no triplets: prepare pictures named such as 00000a.jpg and 00000b.jpg, the parents, and "
                 "00000m.jpg, the face halfway"
             )
-        places = np.array([whole[name] for name in sorted(whole)])
+        places = np.array([[whole[name][key] for key in "abm"] for name in sorted(whole)])
         return cls(faces.images[places], np.array(sorted(whole)), faces.margin, faces.identity)
 
     def held_out(self, share: float = 0.1) -> FaceTriplets:

@@ -30,7 +30,16 @@ from ..io.inputs import files_in
 from ..io.processes import Run
 from ..io.progress import Progress
 from ..io.tables import read_table, write_table
-from .shards import FaceSample, numbered_shards, person_names, person_split, read_shard, split_warning, write_shard
+from .shards import (
+    FaceSample,
+    numbered_shards,
+    person_names,
+    person_split,
+    read_shard,
+    split_warning,
+    triplet_members,
+    write_shard,
+)
 
 CHUNK = 32
 """Photos a worker takes at a time; what a stop can lose."""
@@ -81,6 +90,8 @@ class PrepareReport:
     """Faces in each split."""
     people: int = 0
     """How many different people, as far as the names tell."""
+    triplets: int = 0
+    """How many whole triplets (`FaceTriplets`) there are, where most pictures are of one; those have no splits."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
     """File and reason: photos that gave no face, and what is no photo; hidden files aside."""
     notes: list[tuple[str, str]] = field(default_factory=list)
@@ -89,12 +100,15 @@ class PrepareReport:
     @property
     def warnings(self) -> list[str]:
         """What the data can't be used for."""
-        warning = split_warning(self.splits, self.people)
+        warning = None if self.triplets else split_warning(self.splits, self.people)
         return [] if warning is None else [warning]
 
     def __str__(self) -> str:
+        faces = sum(self.splits.values())
         kept = ", ".join(f"{self.splits[name]} {name}" for name in ("train", "validation", "test"))
-        lines = [f"{sum(self.splits.values())} faces of {self.people} people ({kept})"]
+        lines = [f"{faces} faces of {self.people} people ({kept})"]
+        if self.triplets:
+            lines = [f"{faces} faces in {self.triplets} {'triplet' if self.triplets == 1 else 'triplets'}"]
         for reason, count in _reasons(self.skipped).most_common():
             lines.append(f"{count} skipped: {reason}")
         for reason, count in _reasons(self.notes).most_common():
@@ -393,6 +407,7 @@ def _collect(parts: Path, chunks: int, out: Path, shard_mb: float, others: Seque
         for kind, name, reason in _read_csv(parts / f"{index:05d}.csv"):
             (report.notes if kind == "note" else report.skipped).append((name, reason))
     people: set[str] = set()
+    sources: list[str] = []
     counts, size = [0], 0  # faces in each shard; all pictures at once would fill the memory
     for sample in _finished(parts, chunks):
         weight = len(sample.picture) + 4096  # landmarks, two headers, padding
@@ -402,6 +417,7 @@ def _collect(parts: Path, chunks: int, out: Path, shard_mb: float, others: Seque
         counts[-1] += 1
         size += weight
         people.add(sample.person)
+        sources.append(sample.source)
         report.splits[sample.split] += 1
     if not people:
         shutil.rmtree(parts)
@@ -409,6 +425,8 @@ def _collect(parts: Path, chunks: int, out: Path, shard_mb: float, others: Seque
         raise FeatureblendError(f"no face in any of the {len(report.skipped)} photos; most often: {reason}")
     report.skipped = sorted((*report.skipped, *others))
     report.people = len(people)
+    triplets = len(triplet_members(sources))
+    report.triplets = triplets if 6 * triplets > len(sources) else 0  # three pictures each
     samples = _finished(parts, chunks)
     for number, count in enumerate(counts):
         path = out if len(counts) == 1 else out.with_name(f"{out.stem}-{number:05d}{out.suffix}")

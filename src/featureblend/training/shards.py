@@ -82,6 +82,31 @@ def person_names(photos: Sequence[str]) -> list[str]:
     return names if len(set(names)) > 1 else stems
 
 
+def triplet_members(photos: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Pictures of triplets by what their three names have in common, and by the letter that each adds to it.
+
+    Parameters
+    ----------
+    photos : sequence of str
+
+    Returns
+    -------
+    dict
+        Place in `photos` by ``'a'``, ``'b'`` (the parents) and ``'m'`` (the face halfway), of each whole triplet.
+
+    Examples
+    --------
+    >>> triplet_members(["g/01a.jpg", "g/01b.jpg", "g/01m.jpg", "g/02a.jpg"])
+    {'g/01': {'a': 0, 'b': 1, 'm': 2}}
+    """
+    members: dict[str, dict[str, int]] = {}
+    for place, photo in enumerate(photos):
+        stem = PurePosixPath(photo).with_suffix("").as_posix()
+        if stem[-1:] in ("a", "b", "m"):
+            members.setdefault(stem[:-1], {})[stem[-1]] = place
+    return {name: found for name, found in members.items() if len(found) == 3}
+
+
 def split_warning(faces: Mapping[str, int], people: int) -> str | None:
     """Warn of data in which a split is empty: what is trained on it can't be measured on people it never saw.
 
