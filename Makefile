@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# A test file is one worker's: what it sets up is set up once.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+# A test file is one worker's: what it sets up is set up once. Three for two cores, since browsers and servers are waited for.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 .PHONY: demo test test-photos test-plain test-pythons measurement style lint clean web browser runtime docs figures load crash dist fuzz \
 	mutants sameness hashes
