@@ -22,7 +22,7 @@ from ...faces.parser import PARTS, FaceParts, face_parts
 from ...faces.warp import mean_shape, sample, warp_map
 from ...io.image import to_uint8
 from ...io.threads import side_by_side
-from .composing import opening, suitability
+from .composing import OPENING, opening, suitability
 from .restoration import restore_photo
 from .skin import blurred_widely
 
@@ -146,7 +146,7 @@ class Meeting:
             degradation=np.zeros(2, np.float32) if clean else None,
             suitability=face.suitability,
         )
-        met.once("mouth", lambda: opening(face))
+        met.once(OPENING, lambda: opening(face))
         met.once(PARTS, lambda: FaceParts(cv2.resize(parts, (size, size), interpolation=cv2.INTER_AREA)))
         return met
 

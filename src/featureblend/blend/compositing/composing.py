@@ -53,6 +53,9 @@ CUT_SOFTNESS = 0.012
 HEAD_EDGE = (0.25, 0.75)
 """Probabilities that a pixel shows the head, between which a head that is cut out goes from invisible to opaque."""
 
+OPENING = "mouth opening"
+"""What `opening` is kept as in a face."""
+
 SHARP = -0.5
 """`edge_sharpness` around the face from which on a photo is sharp enough."""
 
@@ -302,7 +305,7 @@ class _Task:
 
 def opening(face: AlignedFace) -> float:
     """How far a face's mouth is open in its photo, whatever shape it has got since."""
-    return float(face.once("mouth", lambda: mouth_opening(face.landmarks)))
+    return float(face.once(OPENING, lambda: mouth_opening(face.landmarks)))
 
 
 def resolve_source_weights(

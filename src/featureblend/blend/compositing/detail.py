@@ -162,7 +162,8 @@ def add_detail(
     forms = ((0.075, 0.03), (0, WHOLE_SOFT), (0, 0.02), (0, 0.03))
     inside, whole, core, deep = (face_mask(points, GUIDE, forehead=lift, soft=soft) for lift, soft in forms)
     if hair is not None:
-        inside, whole, core, deep = (mask * (1 - _scaled(hair, GUIDE)) for mask in (inside, whole, core, deep))
+        bare = 1 - _scaled(hair, GUIDE)
+        inside, whole, core, deep = (mask * bare for mask in (inside, whole, core, deep))
     around = np.asarray(surroundings, np.float64)
     regions = region_masks(points, GUIDE)
     apart, pulls = _mouths_apart(mouths, shares)
@@ -217,13 +218,9 @@ def _mouths_apart(openings: Sequence[float] | np.ndarray | None, shares: np.ndar
     if openings is None:
         return 0.0, pulls
     lead = np.asarray(openings, np.float64) - shares @ np.asarray(openings, np.float64)
-    spread = float(np.sqrt(shares @ lead**2))  # of two at equal weights half their difference
+    differing = 2 * float(np.sqrt(shares @ lead**2))  # at equal weights the difference of two
     closed = min(opening for opening, share in zip(openings, shares, strict=True) if share > 0)
-
-    def rising(value: float, least: float, most: float) -> float:
-        return float(np.clip((value - least) / (most - least), 0, 1))
-
-    apart = rising(2 * spread, *MOUTHS_APART) * (1 - rising(closed, *CLOSED))
+    apart = float(np.interp(differing, MOUTHS_APART, (0, 1)) * np.interp(closed, CLOSED, (1, 0)))
     pulls[MOUTH] = MOUTH_PULL * apart * lead
     return apart, pulls
 
