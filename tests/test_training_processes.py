@@ -59,7 +59,7 @@ def test_two_processes_train_what_one_does(tmp_path, monkeypatch):
     for line, other in zip(one.history(), two.history(), strict=True):
         assert set(line) == set(other)
         for name in set(line) - {"seconds", "images_per_second"}:
-            assert other[name] == pytest.approx(line[name], rel=1e-4, abs=2e-4), (line["step"], name)
+            assert other[name] == pytest.approx(line[name], rel=1e-4, abs=1e-4), (line["step"], name)
     assert [line["step"] for line in two.history()] == [1, 2, 3, 4, 5]
     for rank in range(2):
         assert "processes see different runs" in (tmp_path / f"refused-{rank}.txt").read_text()
