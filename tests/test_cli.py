@@ -20,7 +20,7 @@ from featureblend.blend import blender as blender_module
 from featureblend.blend.pipeline import METHODS
 from featureblend.cli import main
 from featureblend.cli.commands import COMMANDS
-from featureblend.cli.options import options_of, summary
+from featureblend.cli.options import options_of, parser_of, summary
 from featureblend.faces import EXAMPLES
 from featureblend.metrics.scores import sharpness
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL
@@ -71,6 +71,28 @@ def test_help_of_blend_names_every_method(capsys):
         main(["blend", "--help"])
     shown = capsys.readouterr().out
     assert all(method in shown for method in METHODS)
+
+
+def test_an_option_of_several_values_keeps_all_of_them():
+    """Whether it is given once or more often; they replace the default."""
+    seen = 0
+    for name, command in COMMANDS.items():
+        parser = parser_of(command, name)
+        for action in parser._actions:
+            action.required = False
+        for _, field, how in options_of(command):
+            if field.type.startswith("Sequence[") and not how.positional:
+                option = how.flags(field.name)[-1]
+                first, *more = (how.choices or ("1", "2", "3"))[:3]
+                for words, count in (
+                    ([option, first, *more], 3),
+                    ([option, first, option, *more], 3),
+                    ([option, first], 1),
+                ):
+                    found = getattr(parser.parse_intermixed_args(words), field.name)
+                    assert list(map(str, found)) == [first, *more][:count], (name, words)
+                seen += 1
+    assert seen > 20
 
 
 # --- blend

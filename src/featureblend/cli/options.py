@@ -205,11 +205,18 @@ def _add(group: argparse._ArgumentGroup, one: Field[Any], how: Option) -> None:
         nargs = "*" if _is_many(one) else None if one.default is MISSING else "?"
         added = group.add_argument(one.name, nargs=nargs, **settings)
     else:
-        nargs = "+" if _is_many(one) else None
-        added = group.add_argument(
-            *how.flags(one.name), dest=one.name, nargs=nargs, required=_required(one, how), **settings
-        )
+        if _is_many(one):
+            settings |= {"nargs": "+", "action": _Collected}
+        added = group.add_argument(*how.flags(one.name), dest=one.name, required=_required(one, how), **settings)
     added.field = one  # type: ignore[attr-defined]  # for the Tab key
+
+
+class _Collected(argparse.Action):
+    """Keeps the values of an option that is given several times; argparse's own "extend" would add to the default."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        earlier = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, values if earlier is self.default else [*earlier, *values])
 
 
 def _shown(value: Any) -> str:
