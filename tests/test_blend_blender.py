@@ -328,17 +328,3 @@ def test_faces_that_are_encoded_in_a_blends_shape_are_not_encoded_again(blender,
     other = np.array([0.2, 0.8])  # in another shape
     assert (blended(networks, known, other, options).image == blended(networks, faces, other, options).image).all()
     assert asked == [2, 2]
-
-
-def test_what_is_the_networks_own_keeps_its_old_names_with_a_warning(blender):
-    faces = [blender.find(photo).image for photo in (FIRST, SECOND)]
-    with pytest.warns(DeprecationWarning, match="Blender.networks.latents"):
-        latents = blender.latents(faces)
-    np.testing.assert_array_equal(latents, blender.networks.latents(faces))
-    with pytest.warns(DeprecationWarning, match="pictures"):
-        np.testing.assert_array_equal(blender.pictures(latents), blender.networks.pictures(latents))
-    with pytest.warns(DeprecationWarning, match="mixed"):  # there, photos were counted from 1
-        mixed = blender.mixed(latents, [0.5, 0.5], 2)
-    np.testing.assert_array_equal(mixed, blender.networks.mixed(latents, [0.5, 0.5], 1))
-    with pytest.raises(AttributeError):
-        _ = blender.latent

@@ -8,7 +8,7 @@ from drawn_faces import draw_face
 from featureblend.blend.compositing import compose
 from featureblend.blend.compositing.composing import best_source, resolve_source_weights
 from featureblend.blend.compositing.detail import add_detail, own_share, warped_parent
-from featureblend.blend.compositing.detail_weights import agreement, edge_sharpness, face_shares
+from featureblend.blend.compositing.detail_weights import edge_sharpness, face_shares
 from featureblend.faces.alignment import align_face
 from featureblend.faces.masks import face_mask, region_masks
 from featureblend.faces.warp import mean_shape
@@ -159,11 +159,9 @@ def test_the_face_has_the_other_parents_detail():
     np.testing.assert_array_equal(alone, [[1, 0, 0]] * 4)
 
 
-def test_agreement_and_sharpness_by_what_they_must_tell_apart():
+def test_sharpness_by_what_it_must_tell_apart():
     image = draw_face(4, 128)[0].astype(np.float32)
     everywhere = np.ones((128, 128), np.float32)
-    assert agreement(image, 0.5 * image + 30, everywhere) == pytest.approx(1, abs=1e-3)
-    assert agreement(image, 255 - image, everywhere) == pytest.approx(-1, abs=1e-3)
     values = [edge_sharpness(cv2.GaussianBlur(image, (0, 0), spread), everywhere) for spread in (0.3, 1, 2, 4)]
     assert values == sorted(values, reverse=True)
     assert edge_sharpness(image, everywhere) == pytest.approx(edge_sharpness(0.5 * image + 40, everywhere), abs=0.02)

@@ -210,14 +210,14 @@ def test_a_region_takes_from_the_other_where_it_lies_and_nowhere_else(blender, f
     for region in REGIONS:
         made = np.asarray(mix(FIRST, **{region: SECOND}, warp=False, detail=False, blender=blender).image).astype(int)
         changed = np.abs(made - np.asarray(blender.decode(blender.encode(FIRST)))).mean(axis=2)
-        mask = region_mask(region, first.landmarks, [first.image, blender.find(SECOND).image])
+        mask = region_mask(region, first.landmarks, [face_parts(first.image), face_parts(blender.find(SECOND).image)])
         assert changed[mask > 0.9].mean() > 2 * changed[mask < 0.01].mean()
 
 
 def test_all_of_a_region_is_the_others_very_pixels(blender, first):
     made = mix(FIRST, hair=SECOND, warp=False, blender=blender).image
     second = blender.find(SECOND)
-    mask = region_mask("hair", first.landmarks, [first.image, second.image]) == 1
+    mask = region_mask("hair", first.landmarks, [face_parts(first.image), face_parts(second.image)]) == 1
     assert (
         difference(np.asarray(made)[mask], second.image[mask]) < 4 < difference(first.image[mask], second.image[mask])
     )
@@ -226,15 +226,16 @@ def test_all_of_a_region_is_the_others_very_pixels(blender, first):
 def test_hair_lies_around_the_face_and_where_either_picture_shows_it():
     pictures = [align_face(*draw_face(seed, 256), 128).image for seed in (18, 21)]
     landmarks = np.zeros((68, 2))
-    mask = region_mask("hair", landmarks, pictures)
+    parts = [face_parts(picture) for picture in pictures]
+    mask = region_mask("hair", landmarks, parts)
     inside = outside_face(128) == 0
-    for picture in pictures:
-        hair = face_parts(picture).hair > 0.9
+    for part in parts:
+        hair = part.hair > 0.9
         assert (hair & inside).any()
         assert mask[hair].min() > 0.5
     assert (mask >= outside_face(128)).all()
     assert (mask[inside] < 0.1).mean() > 0.3
-    np.testing.assert_array_equal(mask, region_mask("hair", landmarks, pictures[::-1]))
+    np.testing.assert_array_equal(mask, region_mask("hair", landmarks, parts[::-1]))
 
 
 def test_a_share_of_0_is_the_base(blender, first):
@@ -257,7 +258,7 @@ def test_masks_lie_where_the_landmarks_are(first):
     rows, columns = np.mgrid[:128, :128]
     centres = {}
     for region in ("eyes", "nose", "mouth"):
-        mask = region_mask(region, first.landmarks, [first.image])
+        mask = region_mask(region, first.landmarks, [face_parts(first.image)])
         assert 0 <= mask.min() <= mask.max() <= 1
         centres[region] = (mask * rows).sum() / mask.sum(), (mask * columns).sum() / mask.sum()
     assert centres["eyes"][0] < centres["nose"][0] < centres["mouth"][0]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import paste_table
 import pytest
+from paste_table import PLACE, markdown_table, pasted, read_metrics
 
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.figures import FIGURES, REAL
-from featureblend.evaluation.markdown import PLACE, markdown_table, pasted, read_metrics
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "evaluation.md"
@@ -131,14 +131,6 @@ def test_mistakes_are_one_line(tmp_path):
     assert strange.read_text().count("\n") == 2
     with pytest.raises(FeatureblendError):  # figures that are known no more
         read_metrics(results(tmp_path / "old", [row("latent", "forgotten", 1.0)]))
-
-
-def test_figures_under_their_former_names_are_read(tmp_path):
-    """'kid' was on patch statistics: it must not be taken for Inception's KID, nor be lost."""
-    old = read_metrics(results(tmp_path / "old", [row("latent", "kid", 0.25), row("latent", "inception_kid", 0.5)]))
-    assert {line["figure"]: line["value"] for line in old} == {"patch_kid": 0.25, "inception_kid": 0.5}
-    place = "<!-- evaluation: figures=kid,inception_kid -->\n<!-- end of evaluation -->"
-    assert "| method | patch-KID | KID |" in pasted(place, [old])
 
 
 def test_only_what_stands_on_inception_is_called_kid_or_fid():

@@ -188,14 +188,6 @@ def test_figures_go_into_the_model_folder_and_onto_the_page(tmp_path, studio):
     assert FIGURES["ghosting"].meaning in html
 
 
-def test_figures_under_their_former_names_are_shown(tmp_path):
-    values = {"latent": {"kid": 0.25}, "real": {"kid": 0.0}}
-    record = {"model": "a", "protocol": "pairs50_test", "count": 50, "methods": values}
-    (tmp_path / "evaluation.json").write_text(json.dumps(record))
-    (column,) = read_quality(tmp_path).columns
-    assert (column.name, column.title, column.best_value) == ("patch_kid", "patch-KID", 0.25)
-
-
 def test_figures_of_another_model_are_refused(tmp_path):
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text(metrics_of("0123456789ab"))

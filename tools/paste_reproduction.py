@@ -18,7 +18,6 @@ from typing import Any
 
 from PIL import Image
 
-from featureblend.evaluation.figures import current_name
 from featureblend.io.files import atomic_path
 
 MERGING = {
@@ -82,13 +81,9 @@ def claims(results: dict[str, Any]) -> str:
 
 def merging(results: dict[str, Any]) -> str:
     """How good the merges of every system are."""
-    measured = {
-        method: {current_name(figure): value for figure, value in row.items()}
-        for method, row in results["merging"].items()
-    }
     rows = [
         [method, *(f"{row[name]:.{digits}f}" if name in row else "–" for name, (_, digits) in MERGING.items())]
-        for method, row in measured.items()
+        for method, row in results["merging"].items()
     ]
     return table(["method", *(title for title, _ in MERGING.values())], rows)
 

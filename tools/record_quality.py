@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from featureblend.errors import FeatureblendError
-from featureblend.evaluation.figures import current_name
 from featureblend.evaluation.results import measurement_versions
 from featureblend.io.files import atomic_path
 from featureblend.model.folder import read_model_folder
@@ -43,7 +42,7 @@ def record_quality(metrics: str | os.PathLike[str], model: str | os.PathLike[str
         lines = [json.loads(line) for line in Path(metrics).read_text().splitlines() if line.strip()]
         values: dict[str, dict[str, Any]] = {}
         for line in lines:
-            if (figure := current_name(line["figure"])) in SHOWN:
+            if (figure := line["figure"]) in SHOWN:
                 values.setdefault(line["method"], {})[figure] = line["value"]
         own = next(line for line in lines if line["method"] == "latent")
         count = max(line["count"] for line in lines if line["method"] == "latent")

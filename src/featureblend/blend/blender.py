@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from io import IOBase
@@ -240,19 +239,6 @@ class Blender:
     def cleaned(self, faces: Sequence[AlignedFace]) -> list[AlignedFace]:
         """Restore faces that `find` gave, once for all blends of them: `featureblend.blend.pipeline.cleaned`."""
         return cleaned(self.networks, faces)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """What is the networks' own, under the names that it once had here too."""
-            if name not in ("latents", "pictures", "mixed"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            warnings.warn(f"Blender.{name} is now Blender.networks.{name}", DeprecationWarning, stacklevel=2)
-            return self._mixed if name == "mixed" else getattr(self.networks, name)
-
-        def _mixed(self, latents, shares, surroundings="auto"):  # whose `surroundings` counted from 1
-            source = BlendOptions(surroundings=surroundings).source_index(len(latents))
-            return self.networks.mixed(latents, shares, source)
 
     def check_code(self, code: Code, position: int = 1, difference: bool = False) -> None:
         """Raise `FeatureblendError` unless it is a face's code, or a difference of such, of this model.

@@ -25,7 +25,7 @@ from ..blend.blender import Blender, given_or_bundled
 from ..blend.compositing import with_mean_colour
 from ..blend.compositing.composing import check_source, named_size, output_side, resolve_source_weights
 from ..blend.compositing.restoration import restore_photo
-from ..blend.recipes import normalised_weights
+from ..blend.recipes import normalised_weights, recipe_of
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import face_mask
@@ -42,7 +42,6 @@ from .rendering import (
     batches_in_shape,
     combined,
     covers_of,
-    edit_recipe,
     kept,
     latents_in_shape,
     recorded_size,
@@ -207,13 +206,13 @@ def average(
     finally:
         found.faces.close()
         pictures.close()
-    recipe = edit_recipe(
-        blender,
+    recipe = recipe_of(
+        blender.networks,
         "average",
-        [items[place] for place in places],
-        [which] * len(places),
         {} if size == "model" else {"size": recorded_size(size, side)},
         method=method,
+        items=[items[place] for place in places],
+        faces=[which] * len(places),
         weights=taken,
         warp=warp and method == "latent",
         surroundings=surroundings if method == "latent" else None,

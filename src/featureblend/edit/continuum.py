@@ -17,6 +17,7 @@ from ..blend.blender import Blender, given_or_bundled, which_faces
 from ..blend.compositing.composing import best_source, check_source, named_size, output_side
 from ..blend.pipeline import METHODS, BlendOptions
 from ..blend.quality import photo_warnings
+from ..blend.recipes import recipe_of
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..faces.warp import mean_shape
@@ -30,7 +31,6 @@ from ..model.mixing import Source
 from .rendering import (
     combined,
     covers_of,
-    edit_recipe,
     finished,
     kept,
     latents_in_shape,
@@ -243,13 +243,13 @@ def continuum(
         places, pictures = places + places[-2:0:-1], pictures + pictures[-2:0:-1]
     options = {"steps": int(steps), "start": float(start), "end": float(end), "bounce": bounce, "ease": ease}
     options |= {"size": recorded_size(size, side), "detail": blend_options.detailed}
-    recipe = edit_recipe(
-        blender,
+    recipe = recipe_of(
+        blender.networks,
         "continuum",
-        items,
-        choices,
         options,
         method=method,
+        items=items,
+        faces=choices,
         warp=blend_options.warp and method == "latent",
         surroundings=surroundings if method == "latent" else None,
     )

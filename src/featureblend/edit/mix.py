@@ -13,17 +13,17 @@ from ..blend.blender import Blender, given_or_bundled
 from ..blend.compositing.composing import named_size, output_side
 from ..blend.compositing.skin import tinted
 from ..blend.quality import photo_warnings
-from ..blend.recipes import Blend
+from ..blend.recipes import Blend, recipe_of
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace
 from ..faces.masks import face_mask, outside_face
-from ..faces.parser import anyones_hair, face_parts
+from ..faces.parser import FaceParts, anyones_hair, face_parts
 from ..io.inputs import Input
 from ..io.photo_warnings import told
 from ..io.tables import check_choice, flag, number
 from ..metrics.distance import picture_distance
 from ..metrics.scores import sharpness
-from .rendering import Part, edit_recipe, finished, latents_in_shape, placed_parts, recorded_size
+from .rendering import Part, finished, latents_in_shape, placed_parts, recorded_size
 
 REGIONS: Mapping[str, tuple[int, ...]] = {
     "eyes": (*range(17, 27), *range(36, 48)),
@@ -41,7 +41,7 @@ SOFT = 0.03
 """Standard deviation of a region's edge, as a share of the crop's side."""
 
 
-def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarray]) -> np.ndarray:
+def region_mask(region: str, landmarks: np.ndarray, parts: Sequence[FaceParts]) -> np.ndarray:
     """How much of each place of an aligned crop belongs to a region.
 
     Parameters
@@ -50,8 +50,8 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
         One of `REGIONS`.
     landmarks : (68, 2) array
         In the crop's pixels.
-    pictures : sequence of (S, S, 3) uint8 arrays
-        The crops that the region is put into and taken from, in one shape.
+    parts : sequence of FaceParts
+        Of the crops, (S, S), that the region is put into and taken from, in one shape.
 
     Returns
     -------
@@ -63,9 +63,10 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
         If there is no such region.
     """
     check_choice(region, "region", REGIONS)
-    side = len(pictures[0])
+    hair = anyones_hair(parts)
+    side = len(hair)
     if region == "hair":
-        return np.maximum(outside_face(side), anyones_hair([face_parts(picture) for picture in pictures]))
+        return np.maximum(outside_face(side), hair)
     points = np.rint(landmarks[list(REGIONS[region])]).astype(np.int32)
     mask = np.zeros((side, side), np.uint8)
     cv2.fillConvexPoly(mask, cv2.convexHull(points), 1)
@@ -73,7 +74,6 @@ def region_mask(region: str, landmarks: np.ndarray, pictures: Sequence[np.ndarra
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))).astype(np.float32)
     soft = cv2.GaussianBlur(grown, (0, 0), max(0.5, SOFT * side))
     # Strands at the temples belong to nobody's eyes; hair over the brows does, or the brows would be missing.
-    hair = anyones_hair([face_parts(picture) for picture in pictures])
     return soft * np.clip(1 - np.where(mask > 0, 0, hair), 0, 1).astype(np.float32)
 
 
@@ -145,18 +145,12 @@ def mix(
     faces = blender.cleaned([blender.find(item, which, place) for place, item in enumerate(items, 1)])
     side = output_side(size, blender.image_size, [face.native_size for face in faces])
     image = _mixed(blender, faces, chosen, parts, warp, side, detail)
-    recipe = edit_recipe(
-        blender,
-        "mix",
-        items,
-        [which] * len(items),
-        {
-            "regions": {region: [place + 1, share] for region, (place, share) in chosen.items()},
-            "size": recorded_size(size, side),
-            "detail": detail,
-        },
-        warp=warp,
-    )
+    options = {
+        "regions": {region: [place + 1, share] for region, (place, share) in chosen.items()},
+        "size": recorded_size(size, side),
+        "detail": detail,
+    }
+    recipe = recipe_of(blender.networks, "mix", options, items=items, faces=[which] * len(items), warp=warp)
     crops = [face.at(len(image)).image for face in faces]
     sharp = sharpness(crops[0])
     measures = {
@@ -217,8 +211,8 @@ def _mixed(
         target[points] += share * (faces[place].landmarks[points] - base[points])
     latents, seen = latents_in_shape(blender, faces, target if warp else None)
     side = blender.image_size
-
-    whole = [share * region_mask(region, target, [seen[0], seen[place]]) for region, (place, share) in chosen.items()]
+    shown = [face_parts(picture) for picture in seen]
+    whole = [share * region_mask(region, target, [shown[0], shown[place]]) for region, (place, share) in chosen.items()]
 
     def taken(grid: int) -> list[np.ndarray]:
         masks = [cv2.resize(mask, (grid, grid), interpolation=cv2.INTER_AREA) for mask in whole]

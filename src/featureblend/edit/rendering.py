@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +11,11 @@ from ..blend.blender import Blender
 from ..blend.compositing import with_mean_colour
 from ..blend.compositing.restoration import restore_photo
 from ..blend.pipeline import BlendOptions, cleaned, encoded
-from ..blend.recipes import recipe_of
 from ..faces.alignment import AlignedFace, rescaling, resized, transform_points
 from ..faces.masks import outside_face
 from ..faces.parser import covered, face_parts
 from ..faces.warp import warp_to_shape
 from ..io.image import to_uint8
-from ..io.inputs import Input
 from ..model.fine_mixing import sum_fine
 from ..model.mixing import Source
 
@@ -251,15 +248,3 @@ def placed_parts(blender: Blender) -> list[Part]:
     """The spatially arranged parts of the model's latents: spatial, then fine."""
     layout = blender.config.latent_layout
     return [(slice(*layout[part]), tuple(layout[f"{part}_shape"])) for part in ("spatial", "fine") if part in layout]
-
-
-def edit_recipe(
-    blender: Blender,
-    verb: str,
-    items: Sequence[Input],
-    faces: Sequence[int | str],
-    options: dict[str, Any],
-    **settings: Any,
-) -> dict[str, Any]:
-    """Write down how a picture was made; settings as `featureblend.blend.recipes.recipe_of`."""
-    return recipe_of(blender.networks, verb, options, items=items, faces=faces, **settings)

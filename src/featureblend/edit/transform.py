@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -14,7 +14,7 @@ from PIL import Image
 from ..blend.blender import Blender, given_or_bundled
 from ..blend.compositing.composing import named_size, output_side
 from ..blend.quality import photo_warnings
-from ..blend.recipes import Blend
+from ..blend.recipes import Blend, recipe_of
 from ..errors import FeatureblendError
 from ..faces.alignment import AlignedFace, rescaling, transform_points
 from ..faces.landmarks import MIRRORED
@@ -32,7 +32,6 @@ from .face_store import cleaned_one_by_one, gather, inputs_of, noted
 from .rendering import (
     combined,
     covers_of,
-    edit_recipe,
     finished,
     kept,
     latents_in_shape,
@@ -47,6 +46,64 @@ MAX_AMOUNT = 10.0
 
 SHOWN = 5
 """So many photos that are left out are named in warnings; of the others, how many they are."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What every change of a face takes, checked."""
+
+    amount: float
+    which: int | str
+    warp: bool
+    keep_surroundings: bool
+    size: int | str
+    detail: bool
+    blender: Blender
+
+    @classmethod
+    def checked(
+        cls,
+        amount: float,
+        which: int | str,
+        warp: bool,
+        keep_surroundings: bool,
+        size: int | str | None,
+        detail: bool,
+        blender: Blender | None,
+    ) -> _Asked:
+        amount = number(amount, "amount", -MAX_AMOUNT, MAX_AMOUNT)
+        warp, detail = flag(warp, "warp"), flag(detail, "detail")
+        keep_surroundings = flag(keep_surroundings, "keep_surroundings")
+        size = named_size(size)
+        return cls(amount, which, warp, keep_surroundings, size, detail, given_or_bundled(blender))
+
+    def side(self, own: AlignedFace) -> int:
+        """Side of the picture in pixels."""
+        return output_side(self.size, self.blender.image_size, [own.native_size])
+
+    def result(
+        self,
+        image: np.ndarray,
+        own: AlignedFace,
+        verb: str,
+        items: Sequence[Input],
+        more: dict[str, Any] | None = None,
+        **measures: float,
+    ) -> Blend:
+        """The picture with its measures, warnings and recipe; `more` goes into the recipe's options."""
+        options = {
+            "amount": self.amount,
+            **(more or {}),
+            "keep_surroundings": self.keep_surroundings,
+            "size": recorded_size(self.size, len(image)),
+            "detail": self.detail,
+        }
+        which = [self.which] * len(items)
+        recipe = recipe_of(self.blender.networks, verb, options, items=items, faces=which, warp=self.warp)
+        detail = sharpness(own.at(len(image)).image)
+        found = {**measures, "sharpness": round(sharpness(image) / detail, 3) if detail > 0 else None}
+        warnings = told([photo_warnings(own)], [recipe["inputs"][0]["name"]])
+        return Blend(Image.fromarray(image), found, recipe, (Image.fromarray(own.image),), warnings)
 
 
 def transform(
@@ -113,13 +170,10 @@ def transform(
     >>> transform(first, second, third, amount=0.5, size="model").image.size
     (128, 128)
     """
-    amount = _amount(amount)
-    warp, detail = flag(warp, "warp"), flag(detail, "detail")
-    keep_surroundings = flag(keep_surroundings, "keep_surroundings")
-    size = named_size(size)
-    blender = given_or_bundled(blender)
+    asked = _Asked.checked(amount, which, warp, keep_surroundings, size, detail, blender)
+    amount, blender = asked.amount, asked.blender
     own = blender.find(photo, which, 1)
-    side = output_side(size, blender.image_size, [own.native_size])
+    side = asked.side(own)
     ends, used, skipped = [], [], []
     for source, what in ((start, "--from"), (end, "--to")):
         items, names, left_out = inputs_of(source)
@@ -137,17 +191,17 @@ def transform(
         shares = np.concatenate(
             [[1.0], np.full(len(before), -amount / len(before)), np.full(len(after), amount / len(after))]
         )
-        target = mean_shape([own.landmarks, *old.faces.landmarks, *new.faces.landmarks], shares) if warp else None
+        target = mean_shape([own.landmarks, *old.faces.landmarks, *new.faces.landmarks], shares) if asked.warp else None
         faces = chain([own], old.faces, new.faces) if amount else [own]  # of 0, the others are not even encoded
         bar = progress(faces, "transform", "face", quiet, len(shares))
         warnings: list[tuple[PhotoWarning, ...]] = []
         latents, seen = latents_in_shape(blender, noted(cleaned_one_by_one(blender, bar, []), warnings), target)
-        surroundings: Source = 1 if keep_surroundings else "mean"
+        surroundings: Source = 1 if asked.keep_surroundings else "mean"
         taken = shares[: len(latents)]
         home = np.arange(len(taken)) == 0
         groups = home, np.where(home, 0, np.maximum(taken, 0)), np.maximum(-taken, 0)
         hair = None
-        if keep_surroundings:
+        if asked.keep_surroundings:
             covers = np.stack(list(covers_of(seen, background=True)))
             hair = kept(covers, *groups)
             ends_of = slice(1, 1 + len(before)), slice(1 + len(before), len(taken))
@@ -155,27 +209,13 @@ def transform(
                 latents, seen = uncovered(blender, latents, seen, covers, group)
         latent = combined(blender, latents, taken, surroundings, hair=hair)
         mean = summed(seen, taken)
-        around = summed(seen[:1], [1]) if keep_surroundings else mean
-        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, side, detail, hair)
+        around = summed(seen[:1], [1]) if asked.keep_surroundings else mean
+        image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, side, asked.detail, hair)
     finally:
         old.faces.close()
         new.faces.close()
-    recipe = edit_recipe(
-        blender,
-        "transform",
-        [photo, *before, *after],
-        [which] * len(shares),
-        {
-            "amount": amount,
-            "from": len(before),
-            "to": len(after),
-            "keep_surroundings": keep_surroundings,
-            "size": recorded_size(size, side),
-            "detail": detail,
-        },
-        warp=warp,
-    )
-    made = _changed(image, own, recipe)
+    items = [photo, *before, *after]
+    made = asked.result(image, own, "transform", items, {"from": len(before), "to": len(after)})
     of_groups = counted(warnings[1:], used if amount else [], "photos of both groups")
     more = [f"and {len(skipped) - SHOWN} more are left out"] if len(skipped) > SHOWN else []
     return replace(made, warnings=(*made.warnings, *of_groups, *skipped[:SHOWN], *more))
@@ -226,54 +266,28 @@ def transform_along(
     >>> transform_along(first, direction, 0.5, blender=blender, size="model").image.size
     (128, 128)
     """
-    amount = _amount(amount)
-    warp, detail = flag(warp, "warp"), flag(detail, "detail")
-    keep_surroundings = flag(keep_surroundings, "keep_surroundings")
-    size = named_size(size)
-    blender = given_or_bundled(blender)
+    asked = _Asked.checked(amount, which, warp, keep_surroundings, size, detail, blender)
+    amount, blender = asked.amount, asked.blender
     way = direction if isinstance(direction, Code) else Code.load(direction)
     blender.check_code(way, 2, difference=True)
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
-    side = output_side(size, blender.image_size, [own.native_size])
+    side = asked.side(own)
     target = None
-    if warp:
+    if asked.warp:
         target = own.landmarks if way.landmarks is None else own.landmarks + amount * way.landmarks
     latents, seen = latents_in_shape(blender, [own], target)
     latent = latents[0] + np.float32(amount) * way.latent
     hair = None
-    if keep_surroundings and amount:
+    if asked.keep_surroundings and amount:
         hair = kept(covers_of(seen), np.ones(1))
         latent = with_source(blender, latent, latents[0], hair)
     # No photo tells the colours of the changed face: it is the decoded change that is added to its own.
     before, after = blender.networks.pictures(np.stack([latents[0], latent])).astype(np.float32)
     around = summed(seen, [1])
     mean = around + after - before
-    image = finished(
-        blender,
-        latent,
-        target,
-        [(own, latents[0], 1.0)],
-        mean,
-        around if keep_surroundings else mean,
-        side,
-        detail,
-        hair,
-    )
-    recipe = edit_recipe(
-        blender,
-        "transform",
-        [photo, direction],
-        [which] * 2,
-        {
-            "amount": amount,
-            "direction": True,
-            "keep_surroundings": keep_surroundings,
-            "size": recorded_size(size, side),
-            "detail": detail,
-        },
-        warp=warp,
-    )
-    return _changed(image, own, recipe)
+    around = around if asked.keep_surroundings else mean
+    image = finished(blender, latent, target, [(own, latents[0], 1.0)], mean, around, side, asked.detail, hair)
+    return asked.result(image, own, "transform", [photo, direction], {"direction": True})
 
 
 def symmetrize(
@@ -326,43 +340,33 @@ def symmetrize(
     >>> made.measures["symmetry"] > made.measures["symmetry_before"]
     True
     """
-    amount = _amount(amount)
-    warp, detail = flag(warp, "warp"), flag(detail, "detail")
-    keep_surroundings = flag(keep_surroundings, "keep_surroundings")
-    size = named_size(size)
-    blender = given_or_bundled(blender)
+    asked = _Asked.checked(amount, which, warp, keep_surroundings, size, detail, blender)
+    amount, blender = asked.amount, asked.blender
     (own,) = blender.cleaned([blender.find(photo, which, 1)])
-    side = output_side(size, blender.image_size, [own.native_size])
+    side = asked.side(own)
     other = _mirrored(own)
     shares = np.array([1 - amount / 2, amount / 2])
-    target = mean_shape([own.landmarks, other.landmarks], shares) if warp else None
+    target = mean_shape([own.landmarks, other.landmarks], shares) if asked.warp else None
     latents, seen = latents_in_shape(blender, [own, other], target)
     latent = combined(blender, latents, shares, "mean")  # else lines of one side would be drawn on both
     theirs, hair = np.full((blender.image_size,) * 2, np.clip(amount / 2, 0, 1), np.float32), None
-    if keep_surroundings:
+    if asked.keep_surroundings:
         hair = kept(covers_of(seen), [1, 0], [0, 1])
         latent = with_source(blender, latent, latents[0], hair)
         theirs *= 1 - np.maximum(outside_face(blender.image_size), hair)
     parents = [(own, latents[0], 1 - theirs), (other, latents[1], theirs)]
     mean = summed(seen, shares)
-    around = summed(seen[:1], [1]) if keep_surroundings else mean
-    image = finished(blender, latent, target, parents, mean, around, side, detail, hair)
-    if amount == 1 and not keep_surroundings:
+    around = summed(seen[:1], [1]) if asked.keep_surroundings else mean
+    image = finished(blender, latent, target, parents, mean, around, side, asked.detail, hair)
+    if amount == 1 and not asked.keep_surroundings:
         # The networks know left from right a little; the mean with the picture's own mirror image takes that out.
         image = ((image.astype(np.uint16) + image[:, ::-1] + 1) // 2).astype(np.uint8)
     points = transform_points(own.landmarks if target is None else target, rescaling(len(image) / blender.image_size))
-    recipe = edit_recipe(
-        blender,
-        "symmetrize",
-        [photo],
-        [which],
-        {"amount": amount, "keep_surroundings": keep_surroundings, "size": recorded_size(size, side), "detail": detail},
-        warp=warp,
-    )
-    return _changed(
+    return asked.result(
         image,
         own,
-        recipe,
+        "symmetrize",
+        [photo],
         symmetry=round(symmetry(image, points), 3),
         symmetry_before=round(symmetry(own.image, own.landmarks), 3),
     )
@@ -380,14 +384,3 @@ def _mirrored(face: AlignedFace) -> AlignedFace:
     image, restored = (np.ascontiguousarray(one[:, ::-1]) for one in (face.image, face.restored))
     crown = None if face.crown is None else replace(face.crown, x=width - 1 - face.crown.x)
     return AlignedFace(image, turned, matrix, photo=photo, cleaned=restored, degradation=face.degradation, crown=crown)
-
-
-def _amount(amount: float) -> float:
-    return number(amount, "amount", -MAX_AMOUNT, MAX_AMOUNT)
-
-
-def _changed(image: np.ndarray, own: AlignedFace, recipe: dict[str, Any], **more: float) -> Blend:
-    detail = sharpness(own.at(len(image)).image)
-    measures = {**more, "sharpness": round(sharpness(image) / detail, 3) if detail > 0 else None}
-    warnings = told([photo_warnings(own)], [recipe["inputs"][0]["name"]])
-    return Blend(Image.fromarray(image), measures, recipe, (Image.fromarray(own.image),), warnings)

@@ -236,20 +236,6 @@ SECTIONS: dict[str, tuple[Figure, ...]] = {
 FIGURES = {figure.name: figure for figures in SECTIONS.values() for figure in figures}
 """Every figure by name, in the order of the tables."""
 
-FORMER_NAMES = {"kid": "patch_kid", "fid": "patch_fid"}
-"""Names of figures in files of earlier versions. 'kid' was never Inception's KID, which others mean by it."""
-
-
-def current_name(figure: str) -> str:
-    """Today's name of a figure that an earlier version may have written under another.
-
-    Examples
-    --------
-    >>> current_name("kid"), current_name("inception_kid")
-    ('patch_kid', 'inception_kid')
-    """
-    return FORMER_NAMES.get(figure, figure)
-
 
 def badness(figure: Figure, value: float, real: float | None = None) -> float | None:
     """Distance of a value from the figure's ideal, to rank methods; None for figures without an ideal.

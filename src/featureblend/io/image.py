@@ -171,18 +171,6 @@ def load_photo(photo: Photo, position: int = 1) -> LoadedPhoto:
         raise read_error(name, error, "a photo") from error
 
 
-def decode_image(content: bytes, name: str) -> np.ndarray:
-    """Read a photo's pixels from the bytes of its file: `decode_photo` without its warnings.
-
-    Examples
-    --------
-    >>> decode_image(b"<html>", "a.jpg")
-    Traceback (most recent call last):
-    featureblend.errors.FeatureblendError: cannot read a.jpg: not a picture in a known format (JPEG, HEIC, PNG, ...)
-    """
-    return decode_photo(content, name).pixels
-
-
 def decode_photo(content: bytes, name: str) -> LoadedPhoto:
     """Read a photo from the bytes of its file, as `load_photo` does.
 
@@ -201,6 +189,12 @@ def decode_photo(content: bytes, name: str) -> LoadedPhoto:
     ------
     FeatureblendError
         As `load_photo`.
+
+    Examples
+    --------
+    >>> decode_photo(b"<html>", "a.jpg")
+    Traceback (most recent call last):
+    featureblend.errors.FeatureblendError: cannot read a.jpg: not a picture in a known format (JPEG, HEIC, PNG, ...)
     """
     return _read(io.BytesIO(content), name)
 

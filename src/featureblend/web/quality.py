@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FeatureblendError
-from ..evaluation.figures import FIGURES, badness, current_name
+from ..evaluation.figures import FIGURES, badness
 from ..io.files import parse_json
 
 FILE = "evaluation.json"
@@ -133,10 +133,7 @@ def read_quality(model: str | os.PathLike[str]) -> Quality | None:
         record = parse_json(path.read_text())
         methods = record["methods"]
         names = sorted(methods, key=lambda name: (name == "real", [*TITLES, name].index(name)))
-        rows = [
-            Row(name, TITLES.get(name, name), {current_name(figure): value for figure, value in methods[name].items()})
-            for name in names
-        ]
+        rows = [Row(name, TITLES.get(name, name), methods[name]) for name in names]
         columns = [_column(name, rows) for name in SHOWN if any(row.values.get(name) is not None for row in rows)]
         return Quality(record["model"], record["protocol"], int(record["count"]), rows, columns)
     except FileNotFoundError:

@@ -31,29 +31,6 @@ hundred press photos are."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def agreement(parent: np.ndarray, blend: np.ndarray, where: np.ndarray) -> float:
-    """Correlate the structure of a parent with the blend's: luma, without the finest detail and the broad shading.
-
-    Parameters
-    ----------
-    parent, blend : (H, W, 3) float arrays, 0 to 255
-    where : (H, W) array in [0, 1]
-        What counts.
-
-    Returns
-    -------
-    float
-        -1 to 1.
-
-    Examples
-    --------
-    >>> image = np.random.default_rng(0).uniform(0, 255, (32, 32, 3))
-    >>> round(agreement(image, image / 2 + 9, np.ones((32, 32))), 2)
-    1.0
-    """
-    return _correlation(_structure(parent), _structure(blend), where)
-
-
 def _structure(image: np.ndarray) -> np.ndarray:
     side = max(image.shape)
     return _band(_luma(image), 0.012 * side, 0.09 * side)
