@@ -13,7 +13,7 @@ import pytest
 from featureblend.errors import FeatureblendError
 from featureblend.web import guard as guard_module
 from featureblend.web.guard import Guard, read_passwords, stays_here
-from featureblend.web.server import MOST_GONE, _forget_who_left, serve
+from featureblend.web.server import serve
 
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.extras
@@ -257,19 +257,3 @@ def test_several_visitors_get_their_own_pictures():
     assert found["pictures"] >= 3
     assert (found["of_others"], found["failures"]) == (0, {})
     assert (found["uploads_left"], found["after_sigterm"], found["exit"]) == (0, 0, 0)
-
-
-def test_who_has_closed_the_page_is_forgotten_but_for_the_last_few():
-    from gradio import Blocks
-    from gradio.state_holder import StateHolder
-
-    holder = StateHolder()
-    holder.blocks, holder.capacity = Blocks(), 1000
-    visitors = [f"visitor {number}" for number in range(3 * MOST_GONE)]
-    for number, visitor in enumerate(visitors):
-        holder[visitor].is_closed = number % 2 == 0
-    holder[visitors[0]]  # came back, after all
-    _forget_who_left(holder)
-    closed = visitors[2::2]
-    assert set(holder.session_data) == {*visitors[1::2], visitors[0], *closed[-MOST_GONE + 1 :]}
-    assert set(holder.time_last_used) == set(holder.session_data)

@@ -1,14 +1,14 @@
-"""What the page shows once a slider rests."""
+"""What the page shows once a slider rests, and what it keeps of whom."""
 
 from types import SimpleNamespace
 
-import gradio
 import pytest
 
 from featureblend.blend.blender import Blender
 from featureblend.faces import EXAMPLES
 from featureblend.model.folder import find_model
-from featureblend.web.app import _Page
+from featureblend.web import app
+from featureblend.web.app import Page
 from featureblend.web.studio import SIZES, Studio
 
 
@@ -19,8 +19,7 @@ def studio(detector):
 
 @pytest.fixture
 def page(studio):
-    with gradio.Blocks():
-        return _Page(studio)
+    return Page(studio)
 
 
 @pytest.fixture
@@ -61,3 +60,41 @@ def test_an_example_that_nobody_picked_is_a_sentence_on_the_page(page, values):
         update = handler(None, *values)
         assert list(update) == [page.at.message]
         assert "terminal says more" in update[page.at.message]
+
+
+def test_who_has_closed_the_page_is_forgotten_but_for_the_last_few(studio, page, monkeypatch):
+    """With their photos, unless somebody else has them on the table, or takes them back with "Undo"."""
+    from gradio.state_holder import StateHolder
+
+    searched, search = [], studio.blender.detector.search
+    monkeypatch.setattr(studio.blender.detector, "search", lambda pixels: searched.append(1) or search(pixels))
+    monkeypatch.setattr(app, "MOST_GONE", 2)
+    page.blocks.state_session_capacity = 100
+    holder = StateHolder()
+    holder.set_blocks(page.blocks)
+    content = (EXAMPLES / "first.jpg").read_bytes()
+    tables = {visitor: studio.added((), visitor, content + visitor.encode()) for visitor in ("ana", "ben", "cem")}
+    tables |= {"dan": tables["ben"], "eva": ()}
+    for visitor, table in tables.items():
+        holder[visitor].state_data[page.at.table._id] = table
+        page.moves[visitor] += 1
+    holder["eva"].state_data[page.at.before_that._id] = (tables["cem"], [50.0])
+    page.forget_who_left()
+    assert set(holder.session_data) == set(page.moves) == set(tables)
+    assert len(searched) == 3
+
+    for visitor in ("ana", "ben", "cem", "dan"):
+        holder.session_data[visitor].is_closed = True
+    holder["ana"]  # came back, after all
+    page.forget_who_left()
+    assert set(holder.session_data) == set(holder.time_last_used) == set(page.moves) == {"ana", "dan", "eva"}
+    for visitor in ("ana", "ben", "cem"):
+        studio.added((), visitor, content + visitor.encode())
+    assert len(searched) == 3
+
+    del holder.session_data["ana"]  # as Gradio does where there are too many
+    page.forget_who_left()
+    for visitor in ("ana", "ben", "cem"):
+        studio.added((), visitor, content + visitor.encode())
+    assert len(searched) == 4
+    assert "ana" not in page.moves

@@ -263,13 +263,13 @@ def readers(folder: Path) -> dict[str, Callable[[], Reader]]:
         from gradio.routes import App
         from gradio.state_holder import SessionState
 
-        from featureblend.web.app import build_page
+        from featureblend.web.app import Page
 
         server._keep_gradio_in_bounds()
         logging.disable(logging.CRITICAL)
         guard.BURST = math.inf
         studio = Studio(Blender.from_pretrained())
-        built = build_page(studio).queue()
+        built = Page(studio).blocks.queue()
         built.has_launched, built.max_file_size = True, guard.MOST_BYTES
         built.app = App.create_app(built)
         guarded = guard.Guard(built.app, "127.0.0.1", folder / "uploads")

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Visit the web page as many people at once do: does anybody get another's picture, does anything fail?
 
-Each visitor puts two example faces on the table, in a tint of their own, and moves a slider again and again. The colour
-of every picture that comes back tells whose photos are in it. One visitor in ten leaves in the middle of a request and
-comes back as a new one; one more uploads a photo a few bytes at a time all the while.
+Each visitor does what a browser does: holds a connection by which the server knows that the page is open, puts two
+example faces on the table, in a tint of their own, moves a slider again and again, and has each blend measured. The
+colour of every picture that comes back tells whose photos are in it. After one request in ten a visitor leaves while it
+is under way, and somebody with other photos comes; one more uploads a photo a few bytes at a time all the while.
 
 ``python tools/load.py --visitors 50 --minutes 5`` starts the real command; a line of JSON says what came out.
 """
@@ -48,14 +49,21 @@ NAMES = ("first.jpg", "second.jpg")
 SIZE = next(name for name, size in SIZES.items() if size == "model")
 LEFT = 0.1
 """Share of requests after which a visitor leaves at once."""
+GROWTH = 10.0
+"""Most that memory may grow after the first minute, in MB a minute."""
+GRACE = 3.0
+"""Seconds in which the server ends what it was at when everybody left ..."""
+IDLE = 0.1
+"""... and cores that it may be busy with after them."""
 
 
-def tinted(tint: np.ndarray) -> list[tuple[str, bytes]]:
-    """The two photos of a visitor, by name."""
+def tinted(tint: np.ndarray, comment: str = "") -> list[tuple[str, bytes]]:
+    """The two photos of a visitor, by name; with another comment they are other files."""
     files = []
     for name in NAMES:
         stream = io.BytesIO()
-        Image.fromarray((load_image(EXAMPLES / name) * tint).round().astype(np.uint8)).save(stream, "JPEG", quality=95)
+        photo = Image.fromarray((load_image(EXAMPLES / name) * tint).round().astype(np.uint8))
+        photo.save(stream, "JPEG", quality=95, comment=comment)
         files.append((name, stream.getvalue()))
     return files
 
@@ -97,6 +105,11 @@ class Page:
         wanted = [self.part(name), what]
         return next(one for one in self.config["dependencies"] if wanted in [list(pair) for pair in one["targets"]])
 
+    def following(self, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a browser asks for once an event is done, one after the other."""
+        found = [one for one in self.config["dependencies"] if one["trigger_after"] == event["id"]]
+        return [one for first in found for one in (first, *self.following(first))]
+
     def values(self, event: dict[str, Any], **given: Any) -> list[Any]:
         """What a browser sends for an event: what is shown at first, but for the parts that are given by name."""
         props = {one["id"]: one["props"] for one in self.config["components"]}
@@ -124,21 +137,26 @@ class Visitor:
     def __init__(self, address: str, page: Page, place: int, record: Record) -> None:
         self.address, self.page, self.place, self.record = address, page, place, record
         self.random = random.Random(place)
-        self.files = tinted(TINTS[place])
 
     async def stay(self, until: float, plain: dict[int, np.ndarray], rest: float) -> None:
-        """Come, put the photos on the table and move sliders; where the visitor left, come again."""
-        while time.monotonic() < until:
+        """Come, put the photos on the table and move sliders; whoever left is followed by the next."""
+        for visit in itertools.count():
+            if time.monotonic() > until:
+                return
+            self.session = f"{self.random.getrandbits(48):x}"
+            self.files = tinted(TINTS[self.place], f"visit {visit}")
             try:
                 limits = httpx.Limits(max_connections=8)
-                async with httpx.AsyncClient(base_url=self.address, timeout=600, limits=limits) as client:
+                async with (
+                    httpx.AsyncClient(base_url=self.address, timeout=600, limits=limits) as client,
+                    client.stream("GET", f"/gradio_api/heartbeat/{self.session}"),  # the page is open
+                ):
                     await self._visit(client, until, plain, rest)
             except (httpx.HTTPError, LookupError, ValueError) as error:
                 self.record.failures[f"{type(error).__name__}: {error}"[:120]] += 1
                 await asyncio.sleep(rest)
 
     async def _visit(self, client: httpx.AsyncClient, until: float, plain: dict[int, np.ndarray], rest: float) -> None:
-        self.session = f"{self.random.getrandbits(48):x}"
         page, look = self.page, {"size": SIZE, "mend": False}
         sent = await client.post("/gradio_api/upload", files=[("files", file) for file in self.files])
         sent.raise_for_status()
@@ -146,29 +164,37 @@ class Visitor:
         dropped = [
             {"path": path, "orig_name": name, "meta": meta} for path, name in zip(sent.json(), NAMES, strict=True)
         ]
-        weight = 50
-        wanted, event = "drop", page.event("drop", "upload")
-        data = page.values(event, drop=dropped, **look)
+        event, given, weight = page.event("drop", "upload"), {**look, "drop": dropped}, 50
         while time.monotonic() < until:
             start = time.monotonic()
-            leaves = wanted == "weight-1" and self.random.random() < LEFT
-            values = await self._asked(client, event, data, leaves)
+            leaves = "drop" not in given and self.random.random() < LEFT
+            values = await self._asked(client, event, page.values(event, **given), leaves)
             if values is None:
                 self.record.left += 1
                 return
             self.record.waited.append(time.monotonic() - start)
-            html = values[event["outputs"].index(page.part("picture"))]
-            html = html.get("value", "") if isinstance(html, dict) else html
-            found = re.search(r'src="data:image/\w+;base64,([^"]+)"', html or "")
-            if not found:
+            if not self._seen(event, values, plain[weight]):
                 raise LookupError(f"no picture came: {str(values)[:80]}")
-            picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
-            self.record.pictures += 1
-            self.record.others += whose(picture, plain[weight]) != self.place
+            for following in page.following(event):
+                values = await self._asked(client, following, page.values(following, **given), leaves=False)
+                self._seen(following, values, plain[weight])
             await asyncio.sleep(rest * (0.5 + self.random.random()))
             weight = self.random.choice(WEIGHTS)
-            wanted, event = "weight-1", page.event("weight-1", "input")
-            data = page.values(event, weight_1=weight, **look)
+            event, given = page.event("weight-1", "input"), {**look, "weight_1": weight}
+
+    def _seen(self, event: dict[str, Any], values: Any, plain: np.ndarray) -> bool:
+        """Look at the blend, if it is among what an event gave: whose is it?"""
+        if self.page.part("picture") not in event["outputs"]:
+            return False
+        html = values[event["outputs"].index(self.page.part("picture"))]
+        html = html.get("value", "") if isinstance(html, dict) else html
+        found = re.search(r'src="data:image/\w+;base64,([^"]+)"', html or "")
+        if not found:
+            return False
+        picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
+        self.record.pictures += 1
+        self.record.others += whose(picture, plain) != self.place
+        return True
 
     async def _asked(
         self, client: httpx.AsyncClient, event: dict[str, Any], data: list[Any], leaves: bool
@@ -217,21 +243,41 @@ def memory(process: int) -> float:
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())[1]) / 1024
 
 
+def worked(process: int) -> float:
+    """Seconds of the processor that a process took."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def growth(held: list[tuple[float, float]]) -> float:
+    """MB a minute by which memory grew after the first minute, of pairs of seconds and MB; 0 of less than that."""
+    later = np.array([one for one in held if one[0] >= 60])
+    return float(np.polyfit(later[:, 0] / 60, later[:, 1], 1)[0]) if len(later) > 2 else 0.0
+
+
 async def visits(address: str, process: int, visitors: int, seconds: float, rest: float) -> dict[str, Any]:
-    """Let visitors come, and say what they met."""
+    """Let visitors come and in the end leave all at once, and say what they met."""
     plain, record, held = untinted(), Record(), []
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         page = Page((await client.get("/config")).json())
-    until = time.monotonic() + seconds
+    start = time.monotonic()
+    until = start + seconds
     people = [Visitor(address, page, place, record).stay(until, plain, rest) for place in range(visitors)]
 
     async def watch() -> None:
-        while time.monotonic() < until:
-            held.append(memory(process))
-            await asyncio.sleep(seconds / 20)
+        while True:
+            held.append((time.monotonic() - start, memory(process)))
+            await asyncio.sleep(min(seconds / 20, 5))
 
-    await asyncio.gather(*people, slow(address, until), watch())
-    await asyncio.sleep(1)
+    tasks = [asyncio.ensure_future(one) for one in (*people, slow(address, until), watch())]
+    await asyncio.wait(tasks, timeout=seconds)
+    for task in tasks:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    record.failures.update(repr(one)[:120] for one in ended if isinstance(one, Exception))
+    await asyncio.sleep(GRACE)
+    before = worked(process)
+    await asyncio.sleep(GRACE)
     waited = np.array(record.waited or [0.0])
     return {
         "visitors": visitors,
@@ -243,7 +289,10 @@ async def visits(address: str, process: int, visitors: int, seconds: float, rest
         "told_places": record.told,
         "waited_median_s": round(float(np.median(waited)), 2),
         "waited_95_s": round(float(np.percentile(waited, 95)), 2),
-        "memory_mb": [round(one) for one in [*held[:: max(len(held) // 8, 1)], memory(process)]],
+        "waited_most_s": round(float(waited.max()), 2),
+        "memory_mb": [round(one) for _, one in [*held[:: max(len(held) // 12, 1)], (0, memory(process))]],
+        "growth_mb_a_minute": round(growth(held), 1),
+        "cores_once_all_left": round((worked(process) - before) / GRACE, 2),
     }
 
 
@@ -277,7 +326,8 @@ def main() -> int:
     options = parser.parse_args()
     found = served(options.visitors, 60 * options.minutes, options.rest)
     print(json.dumps(found))
-    return int(bool(found["of_others"] or found["failures"] or found["after_sigterm"] or found["exit"]))
+    wrong = [found[name] for name in ("of_others", "failures", "after_sigterm", "exit")]
+    return int(any(wrong) or found["growth_mb_a_minute"] > GROWTH or found["cores_once_all_left"] > IDLE)
 
 
 if __name__ == "__main__":

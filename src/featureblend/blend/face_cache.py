@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,13 +29,8 @@ class _Found:
     faces: list[Face]
     quarter_turns: int
     warnings: tuple[PhotoWarning, ...]
-    photo: np.ndarray | None
+    photo: np.ndarray | None = None
     cut: dict[Which, AlignedFace] = field(default_factory=dict)
-
-    @property
-    def search(self) -> Search:
-        assert self.photo is not None  # `FaceCache` has just read it
-        return Search(self.photo, self.faces, self.quarter_turns)
 
     def hold(self, photo: np.ndarray | None) -> None:
         """Take the upright photo, or let it go."""
@@ -87,41 +82,53 @@ class FaceCache:
             If it can't be read, or shows no face.
         """
         with self._lock_of(key):
-            return self._searched(key, name, load).search
+            return self._searched(key, name, load)[1]
 
     def face(self, key: Hashable, which: Which, name: str, load: Callable[[], LoadedPhoto]) -> AlignedFace:
         """One face of a photo, restored, as `Blender.find` and `Blender.cleaned` give it; parameters as `search`."""
         with self._lock_of(key):  # of two threads that want one face, one waits for the other's
-            found = self._searched(key, name, load)
-            if which not in found.cut:
-                face = self.blender.face_in(found.search, which, name, found.warnings)
-                (found.cut[which],) = self.blender.cleaned([face])
-            return found.cut[which]
+            found, search = self._searched(key, name, load)
+            face = found.cut.get(which)
+            if face is None:
+                (face,) = self.blender.cleaned([self.blender.face_in(search, which, name, found.warnings)])
+            with self._turn:  # meanwhile another thread's photo may have taken the room of this one
+                found.cut[which] = face if found.photo is not None else replace(face, photo=None)
+            return face if face.photo is not None else replace(face, photo=search.image)
+
+    def forget(self, keys: Iterable[Hashable]) -> None:
+        """Let go of photos and their faces; they are searched anew, should they come again."""
+        with self._turn:
+            for key in keys:
+                self._found.pop(key, None)
+                self._busy.pop(key, None)
 
     def _lock_of(self, key: Hashable) -> threading.Lock:
         with self._turn:
             return self._busy[key]
 
-    def _searched(self, key: Hashable, name: str, load: Callable[[], LoadedPhoto]) -> _Found:
+    def _searched(self, key: Hashable, name: str, load: Callable[[], LoadedPhoto]) -> tuple[_Found, Search]:
         found = self._found.get(key)
+        photo = None if found is None else found.photo
         if found is None:
             loaded = load()
             search = self.blender.detector.search(loaded.pixels)
             if not search.faces:
                 choose_face([], search.image.shape, "largest", name, loaded.warnings)  # says that there is none
-            found = _Found(search.faces, search.quarter_turns, loaded.warnings, search.image)
-        elif found.photo is None:
-            found.hold(np.ascontiguousarray(np.rot90(load().pixels, found.quarter_turns)))
+            found, photo = _Found(search.faces, search.quarter_turns, loaded.warnings), search.image
+        elif photo is None:
+            photo = np.ascontiguousarray(np.rot90(load().pixels, found.quarter_turns))
         with self._turn:
+            if found.photo is not photo:
+                found.hold(photo)
             self._found[key] = found
             self._found.move_to_end(key)
             while self.most is not None and len(self._found) > self.most:
-                self._found.popitem(last=False)
+                self._busy.pop(self._found.popitem(last=False)[0], None)
             held = [one for one in self._found.values() if one.photo is not None]
             for one in held[:-1]:
                 if sum(one.photo.nbytes for one in held if one.photo is not None) > self.room:
                     one.hold(None)
-        return found
+        return found, Search(photo, found.faces, found.quarter_turns)
 
 
 class RememberingBlender(Blender):

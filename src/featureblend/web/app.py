@@ -24,8 +24,16 @@ from ..io.progress import Listener, heard_by
 from . import fragments
 from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices, strips
 from .quality import read_quality
-from .studio import ALL, LIVE, SHOWN, SIZES, Look, OnTable, Studio
+from .studio import ALL, LIVE, SHOWN, SIZES, Box, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
+
+MOST_GONE = 20
+"""Visitors who have closed the page and whose tables are kept for their return: all of an hour's would make memory grow
+with every visit."""
+
+MINUTE, UNCLAIMED = 60, 600
+"""How often files are removed that nobody took, such as the uploads of a visitor who left at once, and how old they
+are then, in seconds."""
 
 PATIENCE = 0.15
 """Seconds that a slider must rest before the blend is measured: measuring would slow the next picture down."""
@@ -58,31 +66,54 @@ def guarded(work: Callable[..., Update], box: gr.HTML) -> Callable[..., Update]:
     return handler
 
 
-def build_page(studio: Studio) -> gr.Blocks:
-    """Build the page, to be launched by `featureblend.web.server`.
+class Page:
+    """The page: its parts, their handlers, and the events that call them. `featureblend.web.server` launches it.
 
     Parameters
     ----------
     studio : Studio
 
-    Returns
-    -------
-    gradio.Blocks
+    Attributes
+    ----------
+    blocks : gradio.Blocks
     """
-    with gr.Blocks(title="featureblend", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        _Page(studio)
-    return page
-
-
-class _Page:
-    """The page's handlers, and the events that call them."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.at = Layout(_quality(studio), studio.mends)
         self.moves: Counter[str | None] = Counter()
         """How often each open page has moved a slider."""
-        self._connect()
+        self.held: set[tuple[str, Box | None]] = set()
+        """Keys of the photos that were on somebody's table when that was last looked at."""
+        with gr.Blocks(title="featureblend", analytics_enabled=False, delete_cache=(MINUTE, UNCLAIMED)) as self.blocks:
+            self.at = Layout(_quality(studio), studio.mends)
+            self._connect()
+
+    def forget_who_left(self) -> None:
+        """Drop what belongs to visitors who have closed the page but the last `MOST_GONE`, and photos off all tables.
+
+        Gradio keeps a visitor's table for an hour after that, and of a queue that was left its name for good.
+        """
+        holder = self.blocks.state_holder
+        # Copied in one step, since others are added meanwhile; who has rested longest comes first.
+        visitors = list(holder.session_data.items())
+        gone = [visitor for visitor, session in visitors if session.is_closed][:-MOST_GONE]
+        with holder.lock:
+            for visitor in gone:
+                holder.session_data.pop(visitor, None)
+                holder.time_last_used.pop(visitor, None)
+                self.blocks._queue.pending_event_ids_session.pop(visitor, None)
+        sessions = dict(visitors)
+        for visitor in gone:
+            del sessions[visitor]
+        for visitor in [one for one in list(self.moves) if one not in sessions]:
+            del self.moves[visitor]
+        held = set()
+        for session in sessions.values():
+            table = session.state_data.get(self.at.table._id) or ()
+            former, _ = session.state_data.get(self.at.before_that._id) or ((), ())
+            held |= {key for photo in (*table, *former) for key in (photo.key, replace(photo, crop=None).key)}
+        self.studio.cache.forget(self.held - held)
+        self.held = held
 
     def _connect(self) -> None:
         at = self.at

@@ -31,10 +31,6 @@ MOST_WAITING = 200
 MOST_VISITORS = 300
 """Visitors whose tables are kept; the one who has rested longest is forgotten."""
 
-MOST_GONE = 20
-"""Visitors who have closed the page and whose tables are kept for their return, which Gradio does for an hour: more
-would make memory grow with every visit."""
-
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_OFFLINE": "1",
@@ -115,7 +111,7 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
         from starlette.middleware import Middleware
 
         _import_gradio()
-        from .app import build_page
+        from .app import Page
         from .layout import HEAD, STYLE, theme
         from .studio import Studio
 
@@ -123,9 +119,10 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
         studio = Studio(blender)
         threading.Thread(target=studio.warm_up, daemon=True).start()
         with _no_application_yet():
-            page = build_page(studio).queue(max_size=MOST_WAITING)
+            page = Page(studio)
+            page.blocks.queue(max_size=MOST_WAITING)
         try:
-            page.launch(
+            page.blocks.launch(
                 server_name=host,
                 server_port=port,
                 share=False,
@@ -151,20 +148,9 @@ def _run(blender: Blender, guard: Any, host: str, port: int, browser: bool, say:
     try:
         while True:  # a lock would never be told of a signal that another thread took
             time.sleep(0.5)
-            _forget_who_left(page.state_holder)
+            page.forget_who_left()
     finally:
-        page.close(verbose=False)
-
-
-def _forget_who_left(holder: Any) -> None:
-    """Drop the tables of all visitors who have closed the page but the last `MOST_GONE`."""
-    with holder.lock:
-        gone = [
-            visitor for visitor, table in holder.session_data.items() if table.is_closed
-        ]  # who rested longest first
-        for visitor in gone[:-MOST_GONE]:
-            del holder.session_data[visitor]
-            holder.time_last_used.pop(visitor, None)
+        page.blocks.close(verbose=False)
 
 
 class _WithoutStubs(PathFinder):
