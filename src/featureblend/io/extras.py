@@ -5,10 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import FeatureblendError
 
@@ -47,6 +44,11 @@ def install(extra: str) -> str:
     >>> install("web").endswith("[web]'")
     True
     """
+    # They bring e-mail and TLS, which no command that finds all it needs should wait for.
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
     parts = Path(sys.prefix).parts
     if "pipx" in parts:
         return f"pipx install --force 'featureblend[{extra}]'"

@@ -165,9 +165,12 @@ def facemorpher_whole(spec: Mapping[str, Any]) -> Call:
 
 def command(spec: Mapping[str, Any]) -> Call:
     """Run the command ``blend``, or facemorpher's averager, in a process of its own."""
+    import os
     import subprocess
     import sys
 
+    # As installed: both then start from compiled modules, whatever the shell that measures says.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     words = ["-m", "featureblend", "blend", *spec["photos"], "-o", spec["out"], "--size", "512", "--quiet"]
     if spec["name"].startswith("facemorpher"):
         wanted = "width=512, height=512, out_filename=sys.argv[3]"
@@ -176,7 +179,7 @@ def command(spec: Mapping[str, Any]) -> Call:
 
     def call() -> None:
         Path(spec["out"]).unlink(missing_ok=True)
-        subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, env=environment)
         if not Path(spec["out"]).is_file():
             raise RuntimeError("it wrote no picture")
 
