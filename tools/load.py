@@ -17,6 +17,7 @@ import base64
 import io
 import itertools
 import json
+import math
 import os
 import random
 import re
@@ -50,7 +51,7 @@ SIZE = next(name for name, size in SIZES.items() if size == "model")
 LEFT = 0.1
 """Share of requests after which a visitor leaves at once."""
 GROWTH = 10.0
-"""Most that memory may grow after the first minute, in MB a minute."""
+"""Most that memory may grow once everybody has had a picture, after a minute at least, in MB a minute."""
 GRACE = 3.0
 """Seconds in which the server ends what it was at when everybody left ..."""
 IDLE = 0.1
@@ -126,6 +127,8 @@ class Record:
     """Pictures with another visitor's colours."""
     failures: Counter[str] = field(default_factory=Counter)
     left: int = 0
+    first: dict[int, float] = field(default_factory=dict)
+    """When each place's first picture came."""
     waited: list[float] = field(default_factory=list)
     told: int = 0
     """Messages that named a place in the queue."""
@@ -193,6 +196,7 @@ class Visitor:
             return False
         picture = Image.open(io.BytesIO(base64.b64decode(found[1])))
         self.record.pictures += 1
+        self.record.first.setdefault(self.place, time.monotonic())
         self.record.others += whose(picture, plain) != self.place
         return True
 
@@ -249,10 +253,12 @@ def worked(process: int) -> float:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def growth(held: list[tuple[float, float]]) -> float:
-    """MB a minute by which memory grew after the first minute, of pairs of seconds and MB; 0 of less than that."""
-    later = np.array([one for one in held if one[0] >= 60])
-    return float(np.polyfit(later[:, 0] / 60, later[:, 1], 1)[0]) if len(later) > 2 else 0.0
+def growth(held: list[tuple[float, float]], since: float) -> float | None:
+    """MB a minute by which memory grew since then, of pairs of seconds and MB; None of less than two minutes."""
+    later = np.array([one for one in held if one[0] >= since])
+    if not len(later) or np.ptp(later[:, 0]) < 115:
+        return None
+    return round(float(np.polyfit(later[:, 0] / 60, later[:, 1], 1)[0]), 1)
 
 
 async def visits(address: str, process: int, visitors: int, seconds: float, rest: float) -> dict[str, Any]:
@@ -279,6 +285,7 @@ async def visits(address: str, process: int, visitors: int, seconds: float, rest
     before = worked(process)
     await asyncio.sleep(GRACE)
     waited = np.array(record.waited or [0.0])
+    settled = max(record.first.values()) - start if len(record.first) == visitors else math.inf
     return {
         "visitors": visitors,
         "seconds": round(seconds),
@@ -291,7 +298,8 @@ async def visits(address: str, process: int, visitors: int, seconds: float, rest
         "waited_95_s": round(float(np.percentile(waited, 95)), 2),
         "waited_most_s": round(float(waited.max()), 2),
         "memory_mb": [round(one) for _, one in [*held[:: max(len(held) // 12, 1)], (0, memory(process))]],
-        "growth_mb_a_minute": round(growth(held), 1),
+        "all_served_after_s": round(settled, 1) if settled < math.inf else None,
+        "growth_mb_a_minute": growth(held, max(settled, 60)),
         "cores_once_all_left": round((worked(process) - before) / GRACE, 2),
     }
 
@@ -327,7 +335,7 @@ def main() -> int:
     found = served(options.visitors, 60 * options.minutes, options.rest)
     print(json.dumps(found))
     wrong = [found[name] for name in ("of_others", "failures", "after_sigterm", "exit")]
-    return int(any(wrong) or found["growth_mb_a_minute"] > GROWTH or found["cores_once_all_left"] > IDLE)
+    return int(any(wrong) or (found["growth_mb_a_minute"] or 0) > GROWTH or found["cores_once_all_left"] > IDLE)
 
 
 if __name__ == "__main__":

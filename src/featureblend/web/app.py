@@ -28,8 +28,8 @@ from .studio import ALL, LIVE, SHOWN, SIZES, Box, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
 
 MOST_GONE = 20
-"""Visitors who have closed the page and whose tables are kept for their return: all of an hour's would make memory grow
-with every visit."""
+"""Visitors who have closed the page and whose tables are kept for their return, as a megabyte each: all of an hour's
+would make memory grow with every visit."""
 
 MINUTE, UNCLAIMED = 60, 600
 """How often files are removed that nobody took, such as the uploads of a visitor who left at once, and how old they
@@ -83,15 +83,15 @@ class Page:
         self.moves: Counter[str | None] = Counter()
         """How often each open page has moved a slider."""
         self.held: set[tuple[str, Box | None]] = set()
-        """Keys of the photos that were on somebody's table when that was last looked at."""
+        """Keys of the photos that were on an open page's table when that was last looked at."""
         with gr.Blocks(title="featureblend", analytics_enabled=False, delete_cache=(MINUTE, UNCLAIMED)) as self.blocks:
             self.at = Layout(_quality(studio), studio.mends)
             self._connect()
 
     def forget_who_left(self) -> None:
-        """Drop what belongs to visitors who have closed the page but the last `MOST_GONE`, and photos off all tables.
+        """Drop what belongs to visitors who have closed the page, and photos that are on no open page's table.
 
-        Gradio keeps a visitor's table for an hour after that, and of a queue that was left its name for good.
+        The last `MOST_GONE` keep their tables. Gradio keeps all tables for an hour, and a visitor's name for good.
         """
         holder = self.blocks.state_holder
         # Copied in one step, since others are added meanwhile; who has rested longest comes first.
@@ -108,7 +108,7 @@ class Page:
         for visitor in [one for one in list(self.moves) if one not in sessions]:
             del self.moves[visitor]
         held = set()
-        for session in sessions.values():
+        for session in (one for one in sessions.values() if not one.is_closed):
             table = session.state_data.get(self.at.table._id) or ()
             former, _ = session.state_data.get(self.at.before_that._id) or ((), ())
             held |= {key for photo in (*table, *former) for key in (photo.key, replace(photo, crop=None).key)}
