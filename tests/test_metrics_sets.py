@@ -10,11 +10,9 @@ from drawn_faces import draw_faces
 from featureblend import FeatureblendError
 from featureblend.metrics import (
     FEATURES_NAME,
-    auc,
     bootstrap_interval,
     diversity,
     fid,
-    fresh_critic_auc,
     image_features,
     kid,
     nearest_distances,
@@ -92,47 +90,6 @@ def test_two_sample_scores_refuse_bad_features():
         for bad in (good[:1], clouds(4, 5), good * np.nan):
             with pytest.raises(FeatureblendError):
                 score(good, bad)
-
-
-@pytest.mark.extras
-def test_auc_counts_pairs_with_ties_as_half():
-    rng = np.random.default_rng(0)
-    scores, labels = rng.integers(0, 6, 50), rng.integers(0, 2, 50)
-    wins = [(p > n) + 0.5 * (p == n) for p in scores[labels == 1] for n in scores[labels == 0]]
-    assert auc(scores, labels) == pytest.approx(np.mean(wins))
-    assert auc(-scores, labels) == pytest.approx(1 - np.mean(wins))
-    assert auc(np.zeros(4), [1, 0, 1, 0]) == 0.5
-    with pytest.raises(FeatureblendError):
-        auc(scores, np.ones(50))
-    with pytest.raises(FeatureblendError):
-        auc(scores, labels[:3])
-
-
-@pytest.mark.extras
-def test_fresh_critic_on_sets_whose_answer_is_known():
-    real, alike = clouds(300), clouds(300, seed=1)
-    assert fresh_critic_auc(real, alike) == pytest.approx(0.5, abs=0.07)
-    # Two Gaussians of spread 1 that are d apart along one feature: AUC = Phi(d / sqrt 2).
-    apart = alike.copy()
-    apart[:, 0] += 1.0
-    expected = 0.5 * (1 + math.erf(0.5))
-    assert fresh_critic_auc(real, apart) == pytest.approx(expected, abs=0.04)
-    # No linear critic tells a set that is merely nearer to the mean.
-    assert fresh_critic_auc(real, 0.5 * alike) > 0.9
-    first = fresh_critic_auc(real, apart, seed=5)
-    assert first == fresh_critic_auc(real, apart, seed=5)
-    assert first != fresh_critic_auc(real, apart, seed=6)
-
-
-@pytest.mark.extras
-def test_fresh_critic_is_fair_with_many_features_and_constant_ones():
-    real, alike = clouds(60, 200), clouds(60, 200, seed=1)
-    real[:, 3] = alike[:, 3] = 7
-    assert fresh_critic_auc(real, alike) == pytest.approx(0.5, abs=0.12)  # it would be 1 on its own training set
-    with pytest.raises(FeatureblendError):
-        fresh_critic_auc(real[:9], alike)
-    with pytest.raises(FeatureblendError):
-        fresh_critic_auc(real, alike, folds=1)
 
 
 def test_features_have_a_name_and_are_pinned(faces):

@@ -35,7 +35,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "featureblend"
-LIBRARIES = ("skimage.metrics", "torch", "torchmetrics.functional.image")
+LIBRARIES = ("skimage.metrics", "sklearn.linear_model", "torch", "torchmetrics.functional.image")
 """What tests import in themselves, and each mutant would import anew."""
 LEAST = 85
 """Per cent of mutants that tests must find."""
@@ -57,7 +57,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "metrics/intervals": ("metrics_sets",),
     "metrics/variety": ("metrics_sets",),
     "metrics/distributions": ("metrics_sets",),
-    "metrics/critic": ("metrics_sets",),
+    "metrics/critic": ("metrics_critic",),
 }
 """Modules, and the files of tests that are to find their faults."""
 
@@ -119,6 +119,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_small_rows(outputs, 'the outputs') -> _small_rows(outputs, 'the outputsX')": WORDS,
         "_small_rows(training[start:start + block], 'the training faces') -> "
         "_small_rows(training[start:start + block], 'the training facesX')": WORDS,
+    },
+    "metrics/critic": {
+        "np.arange(len(rows)) < len(first) -> np.arange(len(rows)) >= len(first)": "scores and labels change sides",
+        "spread > 1e-09 -> spread >= 1e-09": "no spread is that number",
+        "scaled ** 2 - 1 -> scaled ** 2 + 1": "the intercept takes it up",
+        "scaled ** 2 - 1 -> scaled ** 2 - 2": "the intercept takes it up",
+        "LogisticRegression(C=1 / PENALTY, solver='newton-cg', tol=1e-06).fit -> "
+        "LogisticRegression(C=1 / PENALTY, tol=1e-06).fit": DIGITS,
+        "LogisticRegression(C=1 / PENALTY, solver='newton-cg', tol=1e-06).fit -> "
+        "LogisticRegression(C=1 / PENALTY, solver='newton-cg').fit": DIGITS,
     },
     "training/losses/adversarial": {
         "torch.autocast(logits.device.type, enabled=False) -> torch.autocast(logits.device.type)": "on GPUs only",
