@@ -88,8 +88,8 @@ docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "out/site/index.html"
 
-# The documents' pictures: to be made again where blends, the page or the bundled model change (NAMES="demo.jpg web.png" makes some).
-figures: $(VENV)/dev.stamp browser
+# The documents' pictures: to be made again where blends, the page or the bundled model change (NAMES="demo.jpg web.jpg" makes some).
+figures: $(VENV)/dev.stamp browser runtime
 	OMP_NUM_THREADS=1 $(BIN)/python tools/figures.py $(NAMES)
 
 # The web page's tests need a real browser; root on Debian (as in continuous integration) gets it here.

@@ -118,14 +118,16 @@ def test_other_sizes_and_what_the_networks_draw_alone(page, blender, size, detai
     assert difference(page, blender, PHOTOS[:2], 0.5, 1, size, detail) < 2
 
 
-def test_the_slider_moves_the_blend(page, blender):
+def test_the_slider_moves_the_blend_and_the_photos_are_swapped(page, blender):
     page.blend(PHOTOS[:2], 0.5)
-    page.tab.evaluate("delete document.body.dataset.shown; element('alpha').value = 0")
-    page.tab.locator("#alpha").dispatch_event("input")
-    page.tab.wait_for_selector("body[data-shown]", state="attached")
-    first = blender.blend(PHOTOS[:2], alpha=0, surroundings=1, size=256, measures="none")
-    assert np.abs(page.picture() - np.asarray(first.image)).mean() < 2
-    assert page.tab.inner_text("#percent") == "0 %"
+    names = page.tab.locator(".photo span").all_inner_texts()
+    for pair, act in ((PHOTOS[:2], "element('alpha').value = 0; update()"), (PHOTOS[1::-1], "element('swap').click()")):
+        page.tab.evaluate(f"delete document.body.dataset.shown; {act}")
+        page.tab.wait_for_selector("body[data-shown]", state="attached")
+        first = blender.blend(pair, alpha=0, surroundings=1, size=256, measures="none")
+        assert np.abs(page.picture() - np.asarray(first.image)).mean() < 2
+        assert page.tab.inner_text("#percent") == "0 %"
+    assert page.tab.locator(".photo span").all_inner_texts() == names[::-1]
 
 
 def test_the_page_is_accessible(browser, folder):

@@ -1,7 +1,7 @@
 """Make the documents' pictures again, and note what made them: `make figures`.
 
     python tools/figures.py                    # all of them
-    python tools/figures.py demo.jpg web.png   # some
+    python tools/figures.py demo.jpg web.jpg   # some
 
 Pictures of blends are of one model and one version of how blends are made (`tools/measurement.py` raises it);
 ``docs/images/made.json`` says of which, and a test fails where a picture is of another. Tables of figures come from
@@ -19,6 +19,7 @@ from featureblend.evaluation.results import measurement_versions
 from featureblend.faces import EXAMPLES
 from featureblend.io.files import atomic_path
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL, read_model_folder
+from web_pictures import STATES
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -42,7 +43,7 @@ COMMANDS = {
     ],
     "stages.jpg": tool("draw_stages", "OUT"),
     "degraded.jpg": tool("degraded_sheet", "OUT"),
-    "web.png": tool("web_picture", "OUT"),
+    **{f"{state}.jpg": tool("web_pictures", "OUT") for state in STATES},
     "continua.jpg": tool("continuum_sheet", "WHEEL", "--out", "OUT"),
 }  # fmt: skip
 """How each picture of blends is made; OUT stands for its path, WHEEL for the generator's."""

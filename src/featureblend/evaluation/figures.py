@@ -126,7 +126,12 @@ SECTIONS: dict[str, tuple[Figure, ...]] = {
             "0 as near to one parent as to the other, 1 one of them; hair and background weigh most",
             "low",
         ),
-        Figure("balance_inside", "balance inside", "the same from the brows to the chin", "low"),
+        Figure(
+            "balance_inside",
+            "balance inside",
+            "balance from the brows to the chin: 0 even, 1 one of the parents",
+            "low",
+        ),
         Figure("skin", "skin", "share of pairs whose skin lies between the parents' in L, a and b; 1 ideal", "high"),
         Figure("skin_lightness", "skin L", "how much lighter the skin is than the parents' mean, in CIE L", "zero", 1),
         Figure("skin_chroma", "skin chroma", "the same in chroma: how much more colour it has", "zero", 1),

@@ -124,7 +124,8 @@ class Page:
         shown = [at.message, at.picture, at.download]
         table = [
             at.message, at.table, at.drop, at.webcam, at.picture, at.download, at.example_box, at.before, at.player,
-            at.sheet, at.hair, at.swap, at.undo, at.before_that, at.pictures, at.played, at.dialog,
+            at.sheet, at.hair, at.swap, at.undo, at.before_that, at.pictures, at.played,
+            at.compared, at.dialog,
             *(part for card in at.cards for name, part in card.items() if name != "remove"),
         ]  # fmt: skip
         quick: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
@@ -165,8 +166,10 @@ class Page:
         filming = _slow(at.player, "full")
         at.go.click(self._guard(self._continuum), played, film, **filming)
         at.continuum_tab.select(self._guard(self._continuum_once), played, film, **filming)
-        compared = [at.message, at.sheet]
-        at.compare.click(self._guard(self._compared), self.inputs, compared, **_slow(at.sheet, "full"))
+        sheet, compared = [at.message, at.sheet, at.compared], [at.compared, *self.inputs]
+        comparing = _slow(at.sheet, "full")
+        at.compare.click(self._guard(self._compared), compared, sheet, **comparing)
+        at.compare_tab.select(self._guard(self._compared_once), compared, sheet, **comparing)
         save: dict[str, Any] = {"fn": None, "inputs": at.saved, "js": "(file) => featureblendSave(file)"}
         at.download.click(
             self._guard(self._saved), [at.picture_format, *self.inputs], [at.message, at.saved], **slow
@@ -229,8 +232,8 @@ class Page:
     def _tiled(self, *values: Any) -> Update:
         """Show the backgrounds to choose from, once the table has changed."""
         table, _, look = _read(values)
-        shown = fragments.pictures("background", self.studio.backgrounds(table, look)) if len(table) > 1 else ""
-        return {self.at.scenes: shown}
+        tiles = enumerate(self.studio.backgrounds(table, look), 1) if len(table) > 1 else ()
+        return {self.at.scenes: fragments.pictures((tile, [("background", place)]) for place, tile in tiles)}
 
     def _laid(
         self,
@@ -260,15 +263,17 @@ class Page:
                 card["weight"]: gr.update(label=photo.name, value=weights[place]),
                 card["crop"]: "Crop" if photo.faces == 1 else "Faces",
             }
-        named = [(photo.name, place) for place, photo in enumerate(table)] or [("photo 1", 0)]
-        waiting = fragments.empty(len(table), "Press the button to make it.")
-        whose = fragments.pictures("hair", [strips(faces), *faces]) if len(table) > 1 else ""
+        named = [(f"photo {place}", place - 1) for place in range(1, max(len(table), 1) + 1)]
+        waiting = fragments.empty(len(table), "Press “Update” to make it.")
+        tiles = [(face, [("hair", place + 1), ("before-choice", place)]) for place, face in enumerate(faces, 1)]
+        pictures = fragments.pictures([(strips(faces), [("hair", 1)]), *tiles]) if len(table) > 1 else ""
         return update | {
             at.table: tuple(table),
             at.example_box: gr.update(open=len(table) < 2),
-            at.hair: gr.update(choices=hair_choices([photo.name for photo in table]), value=look.hair),
-            at.pictures: whose,
+            at.hair: gr.update(choices=hair_choices(len(table)), value=look.hair),
+            at.pictures: pictures,
             at.played: None,
+            at.compared: None,
             at.dialog: "",
             at.swap: gr.update(visible=len(table) == 2),
             at.before_that: (former, former_weights),
@@ -382,8 +387,16 @@ class Page:
             self.studio.continuum(table, int(steps), look.method, look.mend).save(path)
         return {self.at.message: "", self.at.saved: str(path)}
 
+    def _compared_once(self, told: gr.Progress = TOLD, *values: Any) -> Update:
+        """Compare when the tab is opened, unless what is shown is of this blend."""
+        compared, *inputs = values
+        table, weights, look = _read(inputs)
+        if len(table) < 2 or compared == _comparison(table, weights, look):
+            return {self.at.message: gr.skip()}
+        return self._compared(told, *values)
+
     def _compared(self, told: gr.Progress = TOLD, *values: Any) -> Update:
-        table, weights, look = _read(values)
+        table, weights, look = _read(values[1:])
         _two(table)
         faces = self.studio.faces(table)
         side = Look().options_for(faces, SHOWN)["size"]
@@ -394,7 +407,11 @@ class Page:
             found += [
                 (method, made.image, made.measures) for method, made in self.studio.compared(table, weights, look.mend)
             ]
-        return {self.at.message: "", self.at.sheet: fragments.methods_sheet(found)}
+        return {
+            self.at.message: "",
+            self.at.sheet: fragments.methods_sheet(found),
+            self.at.compared: _comparison(table, weights, look),
+        }
 
     def _saved(self, format: str, *values: Any) -> Update:
         table, weights, look = _read(values)
@@ -431,6 +448,11 @@ def _hair_of(former: Sequence[OnTable], hair: int, table: Sequence[OnTable]) -> 
 def _film(table: Sequence[OnTable], steps: float, look: Look) -> tuple[Any, ...]:
     """What a continuum on the page is made of."""
     return tuple((photo.key, photo.which) for photo in table), int(steps), look.method, look.mend
+
+
+def _comparison(table: Sequence[OnTable], weights: Sequence[float], look: Look) -> tuple[Any, ...]:
+    """What a comparison on the page is made of."""
+    return tuple((photo.key, photo.which) for photo in table), tuple(weights), look.mend
 
 
 def _taken(path: str) -> tuple[str, bytes]:

@@ -39,7 +39,10 @@ def _macros() -> Any:
 
 def empty(photos: int, ready: str = "") -> str:
     """Placeholder that tells what is missing; `ready` is its text once there are two photos."""
-    missing = ("Add two photos to see their blend here.", "Add one more photo to see a blend.")
+    missing = (
+        "Add two photos, or a pair of example faces, to see their blend here.",
+        "Add one more photo to see a blend.",
+    )
     return str(_macros().empty(missing[photos] if photos < 2 else ready))
 
 
@@ -58,9 +61,9 @@ def card(picture: Image.Image, name: str, place: int = 1, count: int = 1) -> str
     return str(_macros().card(picture, name, place, count))
 
 
-def pictures(element: str, shown: Sequence[Image.Image]) -> str:
-    """Show a picture above each choice of a `gradio.Radio`, which knows only words."""
-    return str(_macros().pictures(element, shown))
+def pictures(shown: Iterable[tuple[Image.Image, Sequence[tuple[str, int]]]]) -> str:
+    """Show pictures above choices of a `gradio.Radio`, which knows only words: each above those of some id and place."""
+    return str(_macros().pictures(shown))
 
 
 def cropper(whole: Whole, name: str, place: int) -> str:

@@ -23,7 +23,7 @@ EXAMPLE_FILES = [EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third
 
 BACKGROUND_NAMES = {
     "blend": "its own",
-    "source": "the first photo",
+    "source": "photo 1",
     "transparent": "none",
     "black": "black",
     "average": "average",
@@ -32,19 +32,16 @@ BACKGROUND_NAMES = {
 EXAMPLE_PAIRS = [(0, 1), (2, 5), (3, 4)]
 """Examples that are blended by one click, by their places."""
 
-FORMATS = {"MP4 video": ".mp4", "GIF": ".gif", "WebP": ".webp", "PNG contact sheet": ".png"}
+FORMATS = {"MP4": ".mp4", "GIF": ".gif", "WebP": ".webp", "PNG sheet": ".png"}
 """What a continuum is saved as."""
 
 PICTURE_FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WebP": ".webp"}
 """What a blend is saved as."""
 
 
-def hair_choices(names: Sequence[str]) -> list[tuple[str, int]]:
-    """What `Look.hair` may be, by what it is called: with fewer than two photos there is no choice yet."""
-    if len(names) < 2:
-        return [("both photos'", 0)]
-    own = [(f"{place}: {name}", place) for place, name in enumerate(names, 1)]
-    return [("both photos'" if len(names) == 2 else "the best", 0), *own]
+def hair_choices(count: int) -> list[tuple[str, int]]:
+    """What `Look.hair` may be for so many photos, by what it is called."""
+    return [("both" if count == 2 else "the best", 0), *((f"photo {place}", place) for place in range(1, count + 1))]
 
 
 def strips(pictures: Sequence[Image.Image]) -> Image.Image:
@@ -79,6 +76,18 @@ def theme() -> gr.themes.Base:
     )
 
 
+def _saving(button: str, choice: str, formats: Sequence[str]) -> tuple[gr.Button, gr.Dropdown]:
+    """Make the download's button, with the choice of a format beside it; both have the ids that are given."""
+    with gr.Row(elem_classes="fb-save"):
+        return (
+            gr.Button("Download", variant="primary", elem_id=button, min_width=100),
+            gr.Dropdown(
+                list(formats), show_label=False, label="Format of the download", container=False, min_width=84,
+                elem_id=choice,
+            ),
+        )  # fmt: skip
+
+
 class Layout:
     """The page's parts; made inside a `gradio.Blocks`.
 
@@ -99,18 +108,17 @@ class Layout:
         self.table = gr.State(())
         self.before_that = gr.State(((), ()))
         """Photos and weights before the table last changed."""
-        self.message = gr.HTML("", elem_id="message")
         self.saved = gr.File(visible="hidden", elem_id="saved")
         self.asked = gr.HTML(
             "", elem_id="asked", js_on_load="window.featureblendAsk = (wish) => trigger('click', wish)"
         )
         """What page.js tells of what was done to a card: moved, cropped, another face picked."""
-        self.dialog = gr.HTML("", elem_id="dialog", padding=False)
-        self.pictures = gr.HTML("", elem_id="pictures", padding=False)
-        self.scenes = gr.HTML("", elem_id="scenes", padding=False)
+        self.dialog = gr.HTML("", elem_id="dialog")
+        self.pictures = gr.HTML("", elem_id="pictures")
+        self.scenes = gr.HTML("", elem_id="scenes")
         """Styles that show a picture above each choice of hair and of background."""
-        self.played = gr.State(None)
-        """What the continuum that is shown was made of."""
+        self.played, self.compared = gr.State(None), gr.State(None)
+        """What the continuum and the comparison that are shown were made of."""
         with gr.Row():
             with gr.Column(scale=5, min_width=300, elem_classes="fb-left"):
                 self._photos()
@@ -118,19 +126,16 @@ class Layout:
                 self._result()
 
     def _photos(self) -> None:
-        gr.HTML('<h2 class="fb-step">Drop two to six photos</h2>', padding=False)
         self.drop = gr.File(show_label=False, file_count="multiple", height=84, elem_id="drop", elem_classes="fb-drop")
         self.cards = [self._card(place) for place in range(MAX_PHOTOS)]
-        with gr.Row(elem_classes="fb-table"):
+        with gr.Row(elem_classes="fb-both"):
             self.swap = gr.Button("Swap the two", visible=False, size="sm", elem_id="swap")
             self.undo = gr.Button("Undo", visible=False, size="sm", elem_id="undo")
+        self.message = gr.HTML("", elem_id="message")
         with gr.Accordion("Example faces", elem_id="example-box") as self.example_box:
-            gr.HTML(
-                '<p class="fb-small">A model made them; these people do not exist. A pair at one click:</p>',
-                padding=False,
-            )
+            gr.HTML('<p class="fb-small">These people do not exist. A pair at one click:</p>')
             self.pairs = self._gallery([pair_picture(places) for places in EXAMPLE_PAIRS], "pairs")
-            gr.HTML('<p class="fb-small">Or one more face:</p>', padding=False)
+            gr.HTML('<p class="fb-small">Or one more face:</p>')
             self.examples = self._gallery([pair_picture([place]) for place in range(len(EXAMPLE_FILES))], "examples")
         with gr.Accordion("Webcam", open=False, elem_id="webcam-box"):
             self.webcam = gr.Image(sources=["webcam"], type="filepath", label="Webcam", elem_id="webcam", buttons=[])
@@ -155,7 +160,7 @@ class Layout:
             gr.Group(visible=False, elem_classes="fb-card", elem_id=f"card-{place + 1}") as group,
             gr.Row(elem_classes="fb-line"),
         ):
-            face = gr.HTML("", elem_classes="fb-thumb", padding=False)
+            face = gr.HTML("", elem_classes="fb-thumb")
             weight = gr.Slider(
                 0, 100, 50, step=1, label=f"Photo {place + 1}", buttons=[], elem_classes="fb-weight",
                 elem_id=f"weight-{place + 1}", interactive=True,
@@ -170,38 +175,32 @@ class Layout:
             with gr.Row(elem_classes="fb-stage"):
                 with gr.Column(elem_classes="fb-main", min_width=280):
                     self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
+                    self.measures = gr.HTML("", elem_id="measures")
                 with gr.Column(elem_classes="fb-side", min_width=236, scale=0):
                     self._look()
-            self.measures = gr.HTML("", elem_id="measures")
-        with gr.Tab("Before / after", id="before"):
-            self.before = gr.Dropdown([("photo 1", 0)], value=0, label="Photo", elem_id="before-choice")
-            self.sides = gr.HTML(fragments.empty(0), elem_id="sides")
-        with gr.Tab("Continuum", id="continuum") as self.continuum_tab:
-            with gr.Row():
-                self.steps = gr.Slider(
-                    3, 31, 11, step=1, label="Steps from photo to photo", buttons=[], elem_id="steps"
+        with gr.Tab("Before / after", id="before"), gr.Row(elem_classes="fb-stage"):
+            with gr.Column(elem_classes="fb-main", min_width=280):
+                self.sides = gr.HTML(fragments.empty(0), elem_id="sides")
+            with gr.Column(elem_classes="fb-side", min_width=236, scale=0):
+                self.before = gr.Radio(
+                    [("photo 1", 0)], value=0, label="Before", elem_id="before-choice", elem_classes="fb-tiles"
                 )
-                self.format = gr.Dropdown(list(FORMATS), value="MP4 video", label="Save as", elem_id="format")
-            with gr.Row():
-                self.go = gr.Button("Show the continuum", variant="primary", elem_id="go")
-                self.save_continuum = gr.Button("Download", elem_id="save-continuum")
-            self.player = gr.HTML(fragments.empty(0), elem_id="player")
-        with gr.Tab("Compare", id="compare"):
-            self.compare = gr.Button("Compare all methods", variant="primary", elem_id="compare")
+        with gr.Tab("Continuum", id="continuum") as self.continuum_tab, gr.Row(elem_classes="fb-stage"):
+            with gr.Column(elem_classes="fb-main", min_width=280):
+                self.player = gr.HTML(fragments.empty(0), elem_id="player")
+            with gr.Column(elem_classes="fb-side", min_width=236, scale=0):
+                self.save_continuum, self.format = _saving("save-continuum", "format", FORMATS)
+                self.steps = gr.Slider(3, 31, 11, step=1, label="Steps per pair", buttons=[], elem_id="steps")
+                self.go = gr.Button("Update", size="sm", elem_id="go")
+        with gr.Tab("Compare", id="compare") as self.compare_tab:
             self.sheet = gr.HTML(fragments.empty(0), elem_id="sheet")
+            self.compare = gr.Button("Update", size="sm", elem_id="compare")
         with gr.Tab("How good is it?", id="quality"):
             gr.HTML(self.quality, elem_id="quality")
 
     def _look(self) -> None:
-        with gr.Row(elem_classes="fb-save"):
-            self.download = gr.Button(
-                "Download", variant="primary", interactive=False, elem_id="download", scale=3, min_width=110
-            )
-            self.picture_format = gr.Dropdown(
-                list(PICTURE_FORMATS), value="PNG", show_label=False, label="Format of the download",
-                container=False, min_width=84, scale=1, elem_id="picture-format",
-            )  # fmt: skip
-        self.hair = gr.Radio(hair_choices(()), value=0, label="Hair and scene", elem_id="hair", elem_classes="fb-tiles")
+        self.download, self.picture_format = _saving("download", "picture-format", PICTURE_FORMATS)
+        self.hair = gr.Radio(hair_choices(0), value=0, label="Hair and scene", elem_id="hair", elem_classes="fb-tiles")
         named = [(BACKGROUND_NAMES.get(name, name), name) for name in BACKGROUNDS]
         self.background = gr.Radio(
             named, value="blend", label="Background", elem_id="background", elem_classes="fb-tiles"

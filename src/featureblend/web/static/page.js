@@ -4,7 +4,8 @@
 const LONGEST = 4096; // larger photos are reduced first
 const faces = [null, null];
 const element = (name) => document.getElementById(name);
-const controls = ["alpha", "source", "size", "detail"].map(element);
+const controls = ["alpha", "source", "size", "detail", "swap"].map(element);
+const labels = ["first", "second"].map((name) => element(name).closest("label"));
 let changed = 0, shown = -1, busy = false;
 
 function say(text, error = false) {
@@ -31,7 +32,18 @@ function draw(canvas, { width, height, data }) {
   canvas.getContext("2d").putImageData(shown, 0, 0);
 }
 
-async function take(place, label, file) {
+function show(place, name) {
+  draw(labels[place].querySelector("canvas"), faces[place].crop);
+  labels[place].querySelector("span").textContent = name;
+}
+
+function swap() {
+  faces.reverse();
+  labels.map((label) => label.querySelector("span").textContent).reverse().forEach((name, place) => show(place, name));
+  return update();
+}
+
+async function take(place, file) {
   say(`Looking for a face in ${file.name} …`);
   await new Promise(requestAnimationFrame);
   let photo;
@@ -43,8 +55,7 @@ async function take(place, label, file) {
   const face = await findFace(photo);
   if (!face) return say(`No face found in ${file.name}: try a photo with a larger, upright, unhidden face.`, true);
   faces[place] = face;
-  draw(label.querySelector("canvas"), face.crop);
-  label.querySelector("span").textContent = file.name;
+  show(place, file.name);
   say(faces.every(Boolean) ? "" : "Choose the other photo.");
   await update();
 }
@@ -99,11 +110,10 @@ function script(address) {
 }
 
 async function start() {
-  for (const [place, name] of ["first", "second"].entries()) {
-    const label = element(name).closest("label");
+  for (const [place, label] of labels.entries()) {
     let turn = Promise.resolve();
-    const given = (files) => { if (files.length) turn = turn.then(() => ready).then(() => take(place, label, files[0])); };
-    element(name).addEventListener("change", ({ target }) => {
+    const given = (files) => { if (files.length) turn = turn.then(() => ready).then(() => take(place, files[0])); };
+    label.querySelector("input").addEventListener("change", ({ target }) => {
       given([...target.files]);
       target.value = ""; // so that the same file can be chosen again
     });
@@ -111,6 +121,7 @@ async function start() {
     label.addEventListener("drop", (event) => { event.preventDefault(); given(event.dataTransfer.files); });
   }
   for (const one of controls) one.addEventListener("input", update);
+  element("swap").addEventListener("click", swap);
   element("download").addEventListener("click", download);
   for (const name of ["runtime.mjs", "runtime.wasm", ...SETTINGS.networks]) await script(`files/${name}.js`);
   await loadNetworks();
