@@ -32,22 +32,58 @@ def test_tables_name_the_bundled_model(config, record):
         assert set(named) == {config.identity}, name
 
 
-def test_the_readme_shows_what_the_web_page_shows(record):
-    table = re.search(
-        r"^\| method \|.*?\n\n", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+def figures_shown(name):
+    """What a document's tables of an evaluation show: text by protocol, method and figure."""
+    titles = {figure.title: figure.name for figure in FIGURES.values()}
+    text = (ROOT / name).read_text(encoding="utf-8")
+    found = {}
+    for protocol, table in re.findall(r"<!-- evaluation: protocol=(\w+).*?-->\n(.*?)\n\n", text, re.DOTALL):
+        lines = [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in table.splitlines()]
+        for method, *cells in lines[2:]:
+            found |= {(protocol, method, titles[title]): cell for title, cell in zip(lines[0][1:], cells, strict=True)}
+    return found
+
+
+def test_documents_and_the_web_page_show_the_same_figures(record):
+    readme, page = figures_shown("README.md"), figures_shown("docs/evaluation.md")
+    assert readme
+    assert readme.items() <= page.items()
+    kept = {
+        (record["protocol"], method, name): shown_value(FIGURES[name], value)
+        for method, values in record["methods"].items()
+        for name, value in values.items()
+        if value is not None
+    }
+    assert len(kept) > 50
+    assert kept.items() <= page.items()
+
+
+def test_sentences_say_what_the_tables_do(config):
+    """Figures that stand in a sentence, as the sentence rounds them."""
+    readme, model, speed = (
+        " ".join((ROOT / name).read_text(encoding="utf-8").split())
+        for name in ("README.md", "docs/model.md", "docs/performance.md")
     )
-    heading, _, *rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in table[0].splitlines() if line
-    ]
-    figures = {figure.title: figure for figure in FIGURES.values()}
-    compared = 0
-    for method, *cells in rows:
-        for title, cell in zip(heading[1:], cells, strict=True):
-            value = record["methods"].get(method, {}).get(figures[title].name)
-            if value is not None:
-                assert cell.strip("*") == shown_value(figures[title], value), (method, title)
-                compared += 1
-    assert compared > 15
+    for said, row in (
+        ("`blend` takes {} s", "`featureblend blend A B`"),
+        ("a step of a slider {} s", "a step of the page"),
+    ):
+        milliseconds = int(re.search(rf"\| {row}[^|]*\| ([\d,]+) ", speed)[1].replace(",", ""))
+        assert said.format(f"{milliseconds / 1000:.{1 if milliseconds > 500 else 2}f}") in readme
+    own = config.metrics
+    assert (
+        f"**{own['psnr']:.1f} dB, SSIM {own['ssim']:.3f}, sharpness {own['sharpness']:.3f}**".replace(" 0.", " .")
+        in model
+    )
+    page = figures_shown("docs/evaluation.md")
+    latent, morph = (
+        [f"{100 * float(page['studio34', method, figure]):.0f} %" for figure in ("both_dlib", "both_sface")]
+        for method in ("latent", "morph")
+    )
+    assert (
+        f"by dlib both people in {latent[0]} of the blends, in {morph[0]} of landmark morphs; "
+        f"by SFace in {latent[1]} and {morph[1]}."
+    ) in model
 
 
 def test_the_model_card_shows_what_the_model_says_of_itself(config):

@@ -197,9 +197,8 @@ def test_continuum_compare_before_and_after_and_how_good(tab, tmp_path):
     assert (tmp_path / "a.mp4").read_bytes()[4:8] == b"ftyp"
 
     page.get_by_role("tab", name="Compare").click()
-    page.click("#compare")
-    page.wait_for_selector(".fb-sheet")
-    titles = page.locator(".fb-sheet b").all_inner_texts()
+    page.wait_for_selector(".fb-sheet")  # made by itself, too
+    titles = page.locator(".fb-sheet figcaption > b").all_inner_texts()
     assert titles[:4] == ["first.jpg", "second.jpg", "latent", "pixel"]
     assert "morph" in titles
     assert broken_rules(page, "[role=tabpanel]") == []
@@ -244,9 +243,12 @@ def test_no_tab_moves_the_page(tab, small):
     one = tab(viewport=(1280, 800), bypass_csp=True)
     one.put(*small)
     one.page.wait_for_selector("#measures .fb-verdict")
-    for name in ("#download", "#picture figcaption", "#weight-2", "#hair", "#background", "#size"):
+    for name in ("#download", "#picture figcaption", "#weight-2", "#hair", "#background", "#size", "#mend"):
         box = one.page.locator(name).bounding_box()
         assert box["y"] + box["height"] <= 800, name  # in one look
+    labels = one.page.locator(".fb-tiles span, .fb-card button, .fb-save button")
+    cut = "found => found.filter(box => box.scrollWidth > box.clientWidth).map(box => box.innerText)"
+    assert labels.evaluate_all(cut) == []
     seen = set()
     for name in ("Blend", "Before / after", "Continuum", "Compare", "How good is it?"):
         one.page.get_by_role("tab", name=name).click()

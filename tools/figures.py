@@ -15,11 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from web_pictures import STATES
+
 from featureblend.evaluation.results import measurement_versions
 from featureblend.faces import EXAMPLES
 from featureblend.io.files import atomic_path
 from featureblend.model.folder import BUNDLED, DEFAULT_MODEL, read_model_folder
-from web_pictures import STATES
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"

@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from featureblend.faces import EXAMPLES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LAPTOP = {"width": 1280, "height": 800}
@@ -45,10 +47,8 @@ def group_photo(folder: Path, names: tuple[str, ...] = ("third", "second", "fift
 
 def put(page: Page, *photos: str | Path) -> None:
     """Put photos on the table, examples by their names, and wait until the page is at rest."""
-    page.set_input_files(
-        "#drop input[type=file]",
-        [str(EXAMPLES / f"{photo}.jpg") if isinstance(photo, str) else str(photo) for photo in photos],
-    )
+    paths = [str(EXAMPLES / f"{photo}.jpg") if isinstance(photo, str) else str(photo) for photo in photos]
+    page.set_input_files("#drop input[type=file]", paths)
     page.wait_for_selector("#measures .fb-bars li", timeout=60_000)
     page.wait_for_selector("#scenes style", state="attached")  # the backgrounds to choose from
 
@@ -192,8 +192,10 @@ def take(browser: Browser, address: str, state: State, path: Path) -> None:
 
 def main(words: list[str]) -> None:
     """Take the pictures that are named by their paths."""
+    from playwright.sync_api import sync_playwright
+
     paths = [Path(word) for word in words]
-    if not paths or (unknown := {path.stem for path in paths} - set(STATES)):
+    if not paths or {path.stem for path in paths} - set(STATES):
         sys.exit(f"web_pictures: name pictures to write, such as docs/images/web.jpg; there are {', '.join(STATES)}")
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:

@@ -129,7 +129,7 @@ SECTIONS: dict[str, tuple[Figure, ...]] = {
         Figure(
             "balance_inside",
             "balance inside",
-            "balance from the brows to the chin: 0 even, 1 one of the parents",
+            "balance from the brows to the chin; 0 even, 1 one parent",
             "low",
         ),
         Figure("skin", "skin", "share of pairs whose skin lies between the parents' in L, a and b; 1 ideal", "high"),

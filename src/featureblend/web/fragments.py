@@ -40,7 +40,7 @@ def _macros() -> Any:
 def empty(photos: int, ready: str = "") -> str:
     """Placeholder that tells what is missing; `ready` is its text once there are two photos."""
     missing = (
-        "Add two photos, or a pair of example faces, to see their blend here.",
+        "Add two photos or a pair of example faces to see their blend here.",
         "Add one more photo to see a blend.",
     )
     return str(_macros().empty(missing[photos] if photos < 2 else ready))
@@ -62,7 +62,7 @@ def card(picture: Image.Image, name: str, place: int = 1, count: int = 1) -> str
 
 
 def pictures(shown: Iterable[tuple[Image.Image, Sequence[tuple[str, int]]]]) -> str:
-    """Show pictures above choices of a `gradio.Radio`, which knows only words: each above those of some id and place."""
+    """Show pictures above choices of a `gradio.Radio`, which knows only words: each with their ids and places."""
     return str(_macros().pictures(shown))
 
 

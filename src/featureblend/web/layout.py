@@ -171,13 +171,12 @@ class Layout:
         return {"group": group, "face": face, "weight": weight, "crop": crop, "remove": remove}
 
     def _result(self) -> None:
-        with gr.Tab("Blend", id="blend"):
-            with gr.Row(elem_classes="fb-stage"):
-                with gr.Column(elem_classes="fb-main", min_width=280):
-                    self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
-                    self.measures = gr.HTML("", elem_id="measures")
-                with gr.Column(elem_classes="fb-side", min_width=236, scale=0):
-                    self._look()
+        with gr.Tab("Blend", id="blend"), gr.Row(elem_classes="fb-stage"):
+            with gr.Column(elem_classes="fb-main", min_width=280):
+                self.picture = gr.HTML(fragments.empty(0), elem_id="picture")
+                self.measures = gr.HTML("", elem_id="measures")
+            with gr.Column(elem_classes="fb-side", min_width=236, scale=0):
+                self._look()
         with gr.Tab("Before / after", id="before"), gr.Row(elem_classes="fb-stage"):
             with gr.Column(elem_classes="fb-main", min_width=280):
                 self.sides = gr.HTML(fragments.empty(0), elem_id="sides")
