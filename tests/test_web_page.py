@@ -252,7 +252,7 @@ def test_no_tab_moves_the_page(tab, small):
     seen = set()
     for name in ("Blend", "Before / after", "Continuum", "Compare", "How good is it?"):
         one.page.get_by_role("tab", name=name).click()
-        one.page.wait_for_selector(".fb-player" if name == "Continuum" else "#card-1")
+        one.page.wait_for_selector({"Continuum": ".fb-player", "Compare": ".fb-sheet"}.get(name, "#card-1"))
         one.page.wait_for_timeout(200)
         seen.add(tuple(one.page.locator("#card-1").first.bounding_box().values()))
         assert one.page.evaluate("document.documentElement.scrollWidth") <= 1280
