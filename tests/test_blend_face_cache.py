@@ -45,3 +45,20 @@ def test_each_thread_gets_its_photo_where_there_is_room_for_one_alone(blender):
     assert len(held) == 1
     for found in cache._found.values():
         assert found.cut["largest"].photo is found.photo
+
+
+def test_photos_go_that_nobody_has_asked_for_lately(blender):
+    cache, read = FaceCache(blender), []
+
+    def load():
+        read.append(1)
+        return LoadedPhoto(PHOTOS[0], ())
+
+    for key in "abc":
+        cache.search(key, key, load)
+    assert not cache.keep("", seconds=60)
+    assert not cache.keep("abc", seconds=0)
+    assert cache.keep("b", seconds=0)
+    for key, times in (("b", 3), ("a", 4), ("c", 5)):
+        cache.search(key, key, load)
+        assert len(read) == times

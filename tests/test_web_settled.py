@@ -69,6 +69,7 @@ def test_who_has_closed_the_page_is_forgotten_but_for_the_last_few(studio, page,
     searched, search = [], studio.blender.detector.search
     monkeypatch.setattr(studio.blender.detector, "search", lambda pixels: searched.append(1) or search(pixels))
     monkeypatch.setattr(app, "MOST_GONE", 2)
+    monkeypatch.setattr(app, "AT_WORK", 0)
     page.blocks.state_session_capacity = 100
     holder = StateHolder()
     holder.set_blocks(page.blocks)
@@ -79,14 +80,14 @@ def test_who_has_closed_the_page_is_forgotten_but_for_the_last_few(studio, page,
         holder[visitor].state_data[page.at.table._id] = table
         page.moves[visitor] += 1
     holder["eva"].state_data[page.at.before_that._id] = (tables["cem"], [50.0])
-    page.forget_who_left()
+    assert not page.forget_who_left()
     assert set(holder.session_data) == set(page.moves) == set(tables)
     assert len(searched) == 3
 
     for visitor in ("ben", "cem", "dan"):
         holder.session_data[visitor].is_closed = True
     holder["ben"]  # came back, after all
-    page.forget_who_left()
+    assert page.forget_who_left()
     assert set(holder.session_data) == set(holder.time_last_used) == set(page.moves) == {"ana", "ben", "dan", "eva"}
     del holder.session_data["ana"]  # as Gradio does where there are too many
     page.forget_who_left()

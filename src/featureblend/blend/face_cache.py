@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,6 +32,8 @@ class _Found:
     warnings: tuple[PhotoWarning, ...]
     photo: np.ndarray | None = None
     cut: dict[Which, AlignedFace] = field(default_factory=dict)
+    used: float = 0.0
+    """When it was last asked for, by `time.monotonic`."""
 
     def hold(self, photo: np.ndarray | None) -> None:
         """Take the upright photo, or let it go."""
@@ -95,12 +98,24 @@ class FaceCache:
                 found.cut[which] = face if found.photo is not None else replace(face, photo=None)
             return face if face.photo is not None else replace(face, photo=search.image)
 
-    def forget(self, keys: Iterable[Hashable]) -> None:
-        """Let go of photos and their faces; they are searched anew, should they come again."""
+    def keep(self, keys: Collection[Hashable], seconds: float) -> bool:
+        """Let go of all photos but these and those that were asked for in the last seconds.
+
+        Returns
+        -------
+        bool
+            Whether there were others. Should they come again, they are searched anew.
+        """
         with self._turn:
-            for key in keys:
-                self._found.pop(key, None)
-                self._busy.pop(key, None)
+            since = time.monotonic() - seconds
+            others = [key for key, found in self._found.items() if found.used <= since and key not in keys]
+            for key in others:
+                self._drop(key)
+        return bool(others)
+
+    def _drop(self, key: Hashable) -> None:
+        del self._found[key]
+        self._busy.pop(key, None)
 
     def _lock_of(self, key: Hashable) -> threading.Lock:
         with self._turn:
@@ -120,10 +135,10 @@ class FaceCache:
         with self._turn:
             if found.photo is not photo:
                 found.hold(photo)
-            self._found[key] = found
+            self._found[key], found.used = found, time.monotonic()
             self._found.move_to_end(key)
             while self.most is not None and len(self._found) > self.most:
-                self._busy.pop(self._found.popitem(last=False)[0], None)
+                self._drop(next(iter(self._found)))
             held = [one for one in self._found.values() if one.photo is not None]
             for one in held[:-1]:
                 if sum(one.photo.nbytes for one in held if one.photo is not None) > self.room:

@@ -24,12 +24,15 @@ from ..io.progress import Listener, heard_by
 from . import fragments
 from .layout import EXAMPLE_FILES, EXAMPLE_PAIRS, FORMATS, PICTURE_FORMATS, Layout, hair_choices, strips
 from .quality import read_quality
-from .studio import ALL, LIVE, SHOWN, SIZES, Box, Look, OnTable, Studio
+from .studio import ALL, LIVE, SHOWN, SIZES, Look, OnTable, Studio
 from .words import bars, on_page, shares, verdict
 
 MOST_GONE = 20
 """Visitors who have closed the page and whose tables are kept for their return, as a megabyte each: all of an hour's
 would make memory grow with every visit."""
+
+AT_WORK = 20
+"""Seconds for which a photo that is on no table is kept: its visitor's first request may still be under way."""
 
 MINUTE, UNCLAIMED = 60, 600
 """How often files are removed that nobody took, such as the uploads of a visitor who left at once, and how old they
@@ -82,18 +85,21 @@ class Page:
         self.studio = studio
         self.moves: Counter[str | None] = Counter()
         """How often each open page has moved a slider."""
-        self.held: set[tuple[str, Box | None]] = set()
-        """Keys of the photos that were on an open page's table when that was last looked at."""
         with gr.Blocks(title="featureblend", analytics_enabled=False, delete_cache=(MINUTE, UNCLAIMED)) as self.blocks:
             self.at = Layout(_quality(studio), studio.mends)
             self._connect()
 
-    def forget_who_left(self) -> None:
+    def forget_who_left(self) -> bool:
         """Drop what belongs to visitors who have closed the page, and photos that are on no open page's table.
 
         The last `MOST_GONE` keep their tables. Gradio keeps all tables for an hour, and a visitor's name for good.
+
+        Returns
+        -------
+        bool
+            Whether anything was dropped.
         """
-        holder = self.blocks.state_holder
+        holder, moved = self.blocks.state_holder, list(self.moves)
         # Copied in one step, since others are added meanwhile; who has rested longest comes first.
         visitors = list(holder.session_data.items())
         gone = [visitor for visitor, session in visitors if session.is_closed][:-MOST_GONE]
@@ -105,15 +111,15 @@ class Page:
         sessions = dict(visitors)
         for visitor in gone:
             del sessions[visitor]
-        for visitor in [one for one in list(self.moves) if one not in sessions]:
-            del self.moves[visitor]
+        for visitor in moved:
+            if visitor not in sessions:
+                del self.moves[visitor]
         held = set()
         for session in (one for one in sessions.values() if not one.is_closed):
             table = session.state_data.get(self.at.table._id) or ()
             former, _ = session.state_data.get(self.at.before_that._id) or ((), ())
             held |= {key for photo in (*table, *former) for key in (photo.key, replace(photo, crop=None).key)}
-        self.studio.cache.forget(self.held - held)
-        self.held = held
+        return self.studio.cache.keep(held, AT_WORK) or bool(gone)
 
     def _connect(self) -> None:
         at = self.at
