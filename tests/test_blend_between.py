@@ -18,9 +18,9 @@ from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
 from featureblend.evaluation.methods import Model
 from featureblend.faces import EXAMPLES
-from featureblend.faces.alignment import AlignedFace
+from featureblend.faces.alignment import AlignedFace, rescaling
 from featureblend.faces.masks import face_mask, hull_mask
-from featureblend.faces.parser import face_parts
+from featureblend.faces.parser import PARTS, face_parts
 from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
@@ -99,6 +99,50 @@ def test_half_way_the_lines_are_those_of_the_better_photo(faces):
     for pair, other in (((worse, faces[1]), 0.51), ((faces[1], worse), 0.49)):
         half, beyond = (Meeting(pair, SIDE).at([1 - share, share])[0].photo.astype(int) for share in (0.5, other))
         assert np.abs(half - beyond).mean() < 1.5
+
+
+def on_plain_ground(face, grey):
+    """A face whose photo's background is one grey."""
+    crop = face.at(SIDE)
+    behind = face_parts(crop.image).background[..., None]
+    photo = (crop.image * (1 - behind) + grey * behind).astype(np.uint8)
+    return replace(
+        face,
+        image=cv2.resize(photo, face.image.shape[:2], interpolation=cv2.INTER_AREA),
+        photo=photo,
+        matrix=rescaling(len(face.image) / SIDE),
+        cleaned=None,
+        degradation=None,
+    )
+
+
+def test_a_bright_background_leaves_no_rim_around_the_head(faces):
+    """Pixels of hair and background both had kept the photo's own background: a halo, in front of a darker one."""
+    dark, bright = on_plain_ground(faces[0], 30), replace(on_plain_ground(faces[1], 230), suitability=1e3)
+    half = Meeting([dark, bright], SIDE).at([0.5, 0.5])[1]
+    brightness = half.photo.astype(float).mean(axis=2)
+    behind = cv2.resize(half.once(PARTS, None).background, (SIDE, SIDE))
+    rim, far = (behind > 0.3) & (behind < 0.9), behind > 0.999
+    assert brightness[rim].mean() < brightness[far].mean() + 10
+
+
+def test_a_head_that_sinks_brings_in_what_the_photo_shows_above_it(faces):
+    """It was the head, mirrored."""
+    red, room = (255, 0, 0), 40
+
+    def below_red(face):
+        crop = face.at(SIDE)
+        photo = cv2.copyMakeBorder(crop.image, room, 0, 0, 0, cv2.BORDER_CONSTANT, value=red)
+        lowered = [[1, 0, 0], [0, 1, -room], [0, 0, 1]]
+        return replace(face, photo=photo, matrix=rescaling(len(face.image) / SIDE) @ lowered)
+
+    pair = [below_red(face) for face in faces]
+    seen = []
+    for owner in (0, 1):
+        met = Meeting([replace(face, suitability=float(place == owner)) for place, face in enumerate(pair)], SIDE)
+        top = met.at([0.5, 0.5])[owner].photo[0].astype(int)
+        seen.append(((top[:, 0] - top[:, 1]) > 60).any())
+    assert any(seen)  # one of two different heads sinks
 
 
 @pytest.mark.parametrize("owner", [0, 1])

@@ -23,6 +23,7 @@ from ...faces.warp import mean_shape, sample, warp_map
 from ...io.image import to_uint8
 from ...io.threads import side_by_side
 from .composing import OPENING, opening, suitability
+from .matting import matted
 from .restoration import restore_photo
 from .skin import blurred_widely
 
@@ -43,8 +44,10 @@ FRINGE = 0.01
 """Standard deviation, as a share of the side, of the blur of what is hair in either photo: no face is its own there."""
 BALD = 0.02
 """Share of the crop under which hair is too little to take its colour from."""
-DEFOCUS = 1 / 24
+DEFOCUS = 1 / 8
 """Standard deviation of the background's blur half way, as a share of the side."""
+FRAME = 8
+"""A warp reaches at most this part of the side beyond the crop."""
 CONTRAST = (0.5, 2.0)
 """How far the contrast of hair and skin may be changed."""
 COARSE = 128
@@ -56,7 +59,7 @@ class _Photo:
     """A photo's crop at the working size, restored, and what is where in it."""
 
     image: np.ndarray
-    """(S, S, 3) float32, 0 to 255."""
+    """(S + 2 F, S + 2 F, 3) float32, 0 to 255: the crop with a frame of what the photo shows around it."""
     landmarks: np.ndarray
     """(68, 2)."""
     parts: np.ndarray
@@ -116,8 +119,8 @@ class Meeting:
 
         def warped(photo: _Photo, own: np.ndarray) -> tuple[np.ndarray, FaceParts]:
             where = warp_map((side, side), own, target, stiffness=STIFFNESS)
-            parts = cv2.remap(photo.parts, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)  # type: ignore[call-overload]
-            return sample(photo.image, where), FaceParts(parts)
+            parts = cv2.remap(photo.parts, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+            return sample(photo.image, where + np.float32(side // FRAME)), FaceParts(parts)
 
         images, parts = zip(*side_by_side(warped, self._photos, self._points), strict=True)
         near = self.stronger if share[0] == share[1] else int(share[1] > share[0])
@@ -175,12 +178,14 @@ def _is_same(one: AlignedFace, other: AlignedFace) -> bool:
 
 
 def _seen(face: AlignedFace, side: int) -> _Photo:
-    crop = face.at(side)
-    image = crop.image.astype(np.float32)
+    crop, frame = face.at(side), side // FRAME
+    wide = crop.padded(frame).astype(np.float32)
     if face.cleaned is not None and face.degradation is not None and face.degradation.any():
-        image = restore_photo(image, face.cleaned, face.degradation)
-    parts = face_parts(to_uint8(image))
-    return _Photo(image, crop.landmarks, parts.probabilities, _outline(parts.head, crop.landmarks))
+        restored = restore_photo(crop.image, face.cleaned, face.degradation)
+        wide += cv2.copyMakeBorder(restored - crop.image, frame, frame, frame, frame, cv2.BORDER_REFLECT_101)
+    image = wide[frame:-frame, frame:-frame]
+    parts = matted(image, face_parts(to_uint8(image)))
+    return _Photo(wide, crop.landmarks, parts.probabilities, _outline(parts.head, crop.landmarks))
 
 
 def _outline(head: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
@@ -206,7 +211,7 @@ def _corresponding(photos: Sequence[_Photo]) -> np.ndarray:
     )
     alike = np.maximum(first / second, second / first) < UNLIKE
     for photo, nose in zip(photos, noses, strict=True):
-        side = len(photo.image)
+        side = len(photo.parts)
         edge = np.minimum(photo.outline, side - 1 - photo.outline).min(axis=1)
         alike &= (photo.outline[:, 1] < nose[1]) & (edge > BORDER * side)
     return alike
@@ -225,9 +230,11 @@ def _around(images: Sequence[np.ndarray], parts: Sequence[FaceParts], share: np.
     for masks, least in (([one.skin for one in parts], 0.0), ([one.hair for one in parts], BALD)):
         around = _coloured(around, images, masks, share, near, least)
     blurred = side_by_side(_blurred_in, images, [one.background for one in parts])
-    background = np.float32(share[0]) * blurred[0] + np.float32(share[1]) * blurred[1]
-    background += np.float32(2 * share[near] - 1) * (images[near] - blurred[near])
-    return around + (background - around) * parts[near].background[..., None]
+    # Where hair and background share a pixel, only what is behind the hair is to change: its blur tells what that is.
+    room = parts[near].background[..., None]
+    lines = (images[near] - blurred[near]) * _smooth(2 * room - 0.5)
+    mean = np.float32(share[0]) * blurred[0] + np.float32(share[1]) * blurred[1]
+    return around + (mean - blurred[near] - np.float32(2 - 2 * share[near]) * lines) * room
 
 
 def _blurred_in(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
