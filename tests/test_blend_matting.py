@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from featureblend.blend.compositing.matting import matted
+from featureblend.blend.compositing.matting import matted, without_background
 from featureblend.faces.parser import CLASSES, FaceParts
 
 SIDE = 128
@@ -52,3 +52,14 @@ def test_far_from_the_edge_nothing_changes():
 def test_a_picture_without_a_background_stays_as_it_is():
     nothing = FaceParts(np.eye(len(CLASSES), dtype=np.float32)[np.full((SIDE, SIDE), HAIR)])
     np.testing.assert_array_equal(matted(picture(0, 255), nothing).probabilities, nothing.probabilities)
+
+
+def test_before_another_background_the_old_one_leaves_no_rim():
+    behind = head(40).background
+    image = (
+        picture((40, 30, 20), (40, 30, 20)) * (1 - behind[..., None]) + np.float32((90, 250, 90)) * behind[..., None]
+    )
+    found = without_background(image, behind)
+    shown = behind < 0.95
+    np.testing.assert_allclose(found[shown], np.broadcast_to([40, 30, 20], found[shown].shape), atol=6)
+    assert (image - found)[shown].max() > 150

@@ -24,6 +24,7 @@ from ...model.mixing import Source, source_weights
 from ..baselines.pyramid import collapse, default_levels, gaussian_pyramid, laplacian_pyramid
 from .detail import GUIDE, add_detail, warped_parent
 from .detail_weights import busyness, edge_sharpness
+from .matting import matted, without_background
 from .paste import paste
 from .restoration import broad, restore_photo
 
@@ -50,7 +51,7 @@ WORKING = 2048
 CUT_SOFTNESS = 0.012
 """Standard deviation of the edge of a face that is cut out, as a share of the crop's side."""
 
-HEAD_EDGE = (0.25, 0.75)
+HEAD_EDGE = (0.25, 0.9)
 """Probabilities that a pixel shows the head, between which a head that is cut out goes from invisible to opaque."""
 
 OPENING = "mouth opening"
@@ -234,7 +235,7 @@ def compose(
     face = face_mask(task.shape(working), working, soft=CUT_SOFTNESS)
     if background == "average":
         return resized(_before(picture, _average(task, working), face), side)
-    mask = _head(picture) if cut == "head" else face
+    picture, mask = _head(picture) if cut == "head" else (picture, face)
     alpha = resized(np.floor(mask * 255 + 0.5).astype(np.uint8), side)
     picture = resized(picture, side)
     if background == "transparent":
@@ -242,10 +243,15 @@ def compose(
     return to_uint8(picture * (alpha[..., None] / np.float32(255)))
 
 
-def _head(picture: np.ndarray) -> np.ndarray:
-    """How opaque a head is that is cut out; a trace of doubt far from it is nothing to show."""
-    low, high = HEAD_EDGE
-    return np.clip((face_parts(picture).head - low) / (high - low), 0, 1)
+def _head(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture without what shows behind hair, and how opaque its head is where that is cut out.
+
+    A trace of doubt far from a head is nothing to show.
+    """
+    image, (low, high) = picture.astype(np.float32), HEAD_EDGE
+    parts = matted(image, face_parts(picture))
+    mask = np.clip((parts.head - low) / (high - low), 0, 1)
+    return to_uint8(without_background(image, parts.background)), mask
 
 
 @dataclass(frozen=True)

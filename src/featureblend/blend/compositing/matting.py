@@ -26,6 +26,8 @@ FAR = 1e-3
 """Weight of a neighbourhood four times as wide, for places that have one side alone near them."""
 TELLING = 40.0
 """Grey levels by which both sides' colours differ where they count as much as the parser."""
+VARIED = 4.0
+"""Weight of the colours' variance on both sides beside that: leaves and curls have no one colour."""
 
 
 def matted(image: np.ndarray, parts: FaceParts) -> FaceParts:
@@ -53,13 +55,10 @@ def matted(image: np.ndarray, parts: FaceParts) -> FaceParts:
     """
     place, side = CLASSES.index("background"), len(image)
     known = parts.probabilities[..., place]
-    small, background = resized(image, COARSE), resized(known, COARSE)
-    around = blurred(background, EDGE)
-    behind = _mean_near(small, background * (around > 1 - SURE))
-    head = _mean_near(small, (1 - background) * (around < SURE))
+    behind, head, unsure, band = _both_sides(image, known)
     apart = behind - head
     squared = np.square(apart).sum(axis=2)
-    trusted = squared / (squared + TELLING**2) * np.minimum(6 * around * (1 - around), 1)
+    trusted = squared / (squared + TELLING**2 + VARIED * unsure) * band
     line = resized(apart / (squared + 1)[..., None], side)
     share = np.clip(((image - resized(head, side)) * line).sum(axis=2), 0, 1)
     found = known + np.clip(resized(trusted, side), 0, 1) * (share - known)
@@ -69,6 +68,41 @@ def matted(image: np.ndarray, parts: FaceParts) -> FaceParts:
     none = np.eye(len(CLASSES), dtype=np.float32)[CLASSES.index("hair")][np.arange(len(CLASSES)) != place]
     others = np.where(total > 1e-3, others / np.maximum(total, 1e-3), none) * (1 - found)[..., None]
     return FaceParts(np.insert(others, place, found, axis=2).astype(np.float32))
+
+
+def without_background(image: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """A picture whose edges have the head's colours alone, for a head that is shown before something else.
+
+    Parameters
+    ----------
+    image : (S, S, 3) float32 array, 0 to 255
+    background : (S, S) float32 array in [0, 1]
+        How far each pixel shows what is behind the head, as `matted` tells.
+
+    Returns
+    -------
+    (S, S, 3) float32 array, 0 to 255
+        Where there is nothing but background, its lines in the nearest head's colour.
+
+    Examples
+    --------
+    >>> image, behind = np.full((128, 128, 3), 40, np.float32), np.zeros((128, 128), np.float32)
+    >>> image[:, 64:], image[:, 63], behind[:, 64:], behind[:, 63] = 200, 120, 1, 0.5  # half dark head, half wall
+    >>> float(without_background(image, behind)[64, 63, 0].round())
+    40.0
+    """
+    behind, head, *_ = _both_sides(image, background)
+    return np.clip(image + resized(head - behind, len(image)) * background[..., None], 0, 255)
+
+
+def _both_sides(image: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, ...]:
+    """At C pixels: colours behind each place and of the head there (C, C, 3), their variance, and the band (C, C)."""
+    small, known = resized(image, COARSE), resized(background, COARSE)
+    around = blurred(known, EDGE)
+    there, here = known * (around > 1 - SURE), (1 - known) * (around < SURE)
+    behind, head = _mean_near(small, there), _mean_near(small, here)
+    varied = [_mean_near(np.square(small - mean), mask).sum(axis=2) for mean, mask in ((behind, there), (head, here))]
+    return behind, head, varied[0] + varied[1], np.minimum(6 * around * (1 - around), 1)
 
 
 def _mean_near(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
