@@ -9,6 +9,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from featureblend.faces import EXAMPLES
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -95,13 +98,19 @@ def server_of(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(tmp_path_factory):
+    """Chromium, whose webcam sees the first example face."""
     from playwright.sync_api import sync_playwright
 
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     assert path, "the web page's tests need Chromium: apt-get install chromium, or set CHROMIUM to a browser's path"
+    webcam = tmp_path_factory.mktemp("webcam") / "face.mjpeg"
+    with Image.open(min(EXAMPLES.glob("*.jpg"))) as face:
+        face.save(webcam, "JPEG", quality=95, subsampling="4:2:0")
+    seen = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={webcam}"]
+    arguments = ["--no-sandbox", "--use-fake-ui-for-media-stream", *seen]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=path, args=arguments)
         yield started
         started.close()
 

@@ -39,28 +39,48 @@ function bordered(place, length, border) {
 
 // Weighted sums along one side after the other. A table holds for each new place the old ones it reads and their weights.
 function resampled(image, across, down) {
-  const { height, channels, data } = image, { taps, places, weights, count: width } = across;
-  const wide = new Float32Array(width * height * channels), source = image.width * channels;
+  const { height, channels } = image, { taps, count: width } = across, row = width * channels;
+  const wide = new Float32Array(height * row), read = channels === 3 ? readColours : readValues;
+  const places = across.places.map((place) => place * channels);
   for (let y = 0; y < height; y++)
-    for (let c = 0; c < channels; c++) {
-      const start = y * source + c;
-      for (let x = 0, at = 0, to = y * width * channels + c; x < width; x++, to += channels) {
-        let total = 0;
-        for (const end = at + taps; at < end; at++) total += weights[at] * data[start + places[at] * channels];
-        wide[to] = total;
-      }
-    }
-  const found = picture(width, down.count, channels), row = width * channels;
+    read(image.data.subarray(y * image.width * channels, (y + 1) * image.width * channels),
+      wide.subarray(y * row, (y + 1) * row), places, across.weights, taps, channels);
+  const found = picture(width, down.count, channels), none = new Float32Array(row);
   for (let y = 0; y < down.count; y++) {
-    const sums = found.data.subarray(y * row, (y + 1) * row);
-    for (let k = 0; k < down.taps; k += 2) { // two rows at a time, which is faster
-      const at = y * down.taps + k, other = k + 1 < down.taps ? at + 1 : at;
-      const one = down.weights[at], two = other === at ? 0 : down.weights[other];
-      const first = down.places[at] * row, second = down.places[other] * row;
-      if (one || two) for (let i = 0; i < row; i++) sums[i] += one * wide[first + i] + two * wide[second + i];
+    const sums = found.data.subarray(y * row, (y + 1) * row), due = [];
+    for (let at = y * down.taps; at < (y + 1) * down.taps; at++) if (down.weights[at]) due.push(at);
+    const rowAt = (at) => at === undefined ? none : wide.subarray(down.places[at] * row, (down.places[at] + 1) * row);
+    for (let k = 0; k < due.length; k += 4) { // four rows at a time, which is faster
+      const [a, b, c, d] = [0, 1, 2, 3].map((j) => rowAt(due[k + j]));
+      const [p, q, r, s] = [0, 1, 2, 3].map((j) => k + j < due.length ? down.weights[due[k + j]] : 0);
+      for (let i = 0; i < row; i++) sums[i] += p * a[i] + q * b[i] + r * c[i] + s * d[i];
     }
   }
   return found;
+}
+
+function readColours(from, to, places, weights, taps) {
+  for (let x = 0, at = 0; x < to.length; x += 3) {
+    let red = 0, green = 0, blue = 0;
+    for (const end = at + taps; at < end; at++) {
+      const weight = weights[at], place = places[at];
+      red += weight * from[place];
+      green += weight * from[place + 1];
+      blue += weight * from[place + 2];
+    }
+    to[x] = red;
+    to[x + 1] = green;
+    to[x + 2] = blue;
+  }
+}
+
+function readValues(from, to, places, weights, taps, channels) {
+  for (let x = 0, at = 0; x < to.length; x += channels, at += taps)
+    for (let c = 0; c < channels; c++) {
+      let total = 0;
+      for (let k = at; k < at + taps; k++) total += weights[k] * from[places[k] + c];
+      to[x + c] = total;
+    }
 }
 
 function table(count, taps, of) {

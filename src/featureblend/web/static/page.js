@@ -25,6 +25,21 @@ async function opened(file) {
   return picture(canvas.width, canvas.height, 3, found);
 }
 
+// Shows what the webcam sees until a photo is taken, or none.
+async function photographed() {
+  const dialog = element("webcam"), video = dialog.querySelector("video");
+  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } } });
+  try {
+    await video.play();
+    dialog.returnValue = "";
+    dialog.showModal();
+    await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+    return dialog.returnValue ? [Object.assign(await createImageBitmap(video), { name: "your webcam photo" })] : [];
+  } finally {
+    for (const track of video.srcObject.getTracks()) track.stop();
+  }
+}
+
 function draw(canvas, { width, height, data }) {
   const shown = new ImageData(width, height);
   for (let i = 0; i < width * height; i++) shown.data.set([data[3 * i], data[3 * i + 1], data[3 * i + 2], 255], 4 * i);
@@ -110,6 +125,7 @@ function script(address) {
 }
 
 async function start() {
+  const cameras = document.querySelectorAll("button.webcam");
   for (const [place, label] of labels.entries()) {
     let turn = Promise.resolve();
     const given = (files) => { if (files.length) turn = turn.then(() => ready).then(() => take(place, files[0])); };
@@ -119,6 +135,12 @@ async function start() {
     });
     label.addEventListener("dragover", (event) => event.preventDefault());
     label.addEventListener("drop", (event) => { event.preventDefault(); given(event.dataTransfer.files); });
+    cameras[place].hidden = !navigator.mediaDevices; // which pages have from disk, this machine or over https alone
+    cameras[place].addEventListener("click", async () => {
+      for (const one of cameras) one.disabled = true;
+      await photographed().then(given, (error) => say(`The webcam can’t be used (${error.message}).`, true));
+      for (const one of cameras) one.disabled = false;
+    });
   }
   for (const one of controls) one.addEventListener("input", update);
   element("swap").addEventListener("click", swap);
