@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 # ONNX Runtime 1.32 writes a device id under the home folder on import unless this is set first.
 _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 __all__ = [
     "Blend",
     "Blender",
