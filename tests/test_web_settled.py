@@ -70,6 +70,7 @@ def test_who_has_closed_the_page_is_forgotten_but_for_the_last_few(studio, page,
     monkeypatch.setattr(studio.blender.detector, "search", lambda pixels: searched.append(1) or search(pixels))
     monkeypatch.setattr(app, "MOST_GONE", 2)
     monkeypatch.setattr(app, "AT_WORK", 0)
+    studio.cache.keep((), 0)  # other tests' photos
     page.blocks.state_session_capacity = 100
     holder = StateHolder()
     holder.set_blocks(page.blocks)
