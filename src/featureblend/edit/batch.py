@@ -43,7 +43,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 """Endings that make a row's name that of a picture file."""
 
 FACES = 2000
-"""Photos whose faces are kept, some 200 kB each; of a list of very many, those not asked for the longest are let go."""
+"""Photos whose faces are kept, some 300 kB each; of a list of very many, those not asked for the longest are let go."""
 
 ROOM = 100 << 20
 """Bytes of photos that a worker of a cluster keeps, one of several on a machine."""
