@@ -3,13 +3,11 @@
 import shutil
 
 import pytest
+from example_photos import FIRST, SECOND
 from PIL import Image
 
 from featureblend.blend import blender as blender_module
 from featureblend.cli import main
-from featureblend.faces import EXAMPLES
-
-FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 @pytest.fixture(autouse=True)

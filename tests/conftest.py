@@ -13,8 +13,10 @@ from drawn_faces import draw_face
 from PIL import Image
 from real_photos import lfw_photos
 
+from featureblend.blend.blender import Blender
 from featureblend.blend.compositing import composing
 from featureblend.faces.detector import FaceDetector
+from featureblend.model.folder import find_model
 
 # A shell's background jobs ignore Ctrl-C, and `nohup`'s a closed terminal; every program that the tests stop with these
 # would inherit that.
@@ -66,6 +68,12 @@ def model_sized():
 def detector():
     """One detector for all tests: its models take a second to load."""
     return FaceDetector()
+
+
+@pytest.fixture(scope="session")
+def blender(detector):
+    """One blender of the bundled model for all tests that leave it as it is."""
+    return Blender(find_model(), detector)
 
 
 @pytest.fixture(scope="session")

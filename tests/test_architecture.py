@@ -37,7 +37,7 @@ def test_the_plain_install_needs_no_torch():
     """What every command line goes through is quick and has no part of the extras."""
     for name in ["training.presets", "cli", "training.experiment"]:
         loaded = modules_after(f"import featureblend.{name}")
-        assert not loaded & {"torch", "accelerate", "onnxruntime", "cv2", "dlib", "matplotlib", "gradio"}
+        assert not loaded & {"torch", "accelerate", "onnxruntime", "numpy", "cv2", "dlib", "matplotlib", "gradio"}
 
 
 def test_import_loads_next_to_nothing():

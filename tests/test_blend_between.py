@@ -1,18 +1,17 @@
 """Hair and background between two photos'."""
 
-import json
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from command_line import place, shared_detector  # noqa: F401
+from example_photos import FIRST, SECOND
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.compositing.between import Meeting, Meetings
 from featureblend.blend.compositing.composing import best_source
+from featureblend.blend.face_cache import RememberingBlender
 from featureblend.blend.pipeline import BlendOptions, as_shown
-from featureblend.cli import main
 from featureblend.edit.continuum import continuum
 from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
@@ -21,18 +20,16 @@ from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import AlignedFace, rescaling
 from featureblend.faces.masks import face_mask, hull_mask
 from featureblend.faces.parser import PARTS, face_parts
-from featureblend.io.metadata import read_recipe
-from featureblend.model.folder import find_model
 
 # ruff: noqa: F811 (fixtures that are imported)
 
-FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 SIDE = 256
 
 
 @pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
+def blender(blender):
+    """It finds the faces of each photo once."""
+    return RememberingBlender(blender)
 
 
 @pytest.fixture(scope="module")
@@ -192,14 +189,6 @@ def test_three_photos_and_faces_that_are_not_warped_are_refused(blender):
         blender.blend([FIRST, SECOND, EXAMPLES / "third.jpg"], surroundings="blend")
     with pytest.raises(FeatureblendError, match="--no-warp"):
         blender.blend([FIRST, SECOND], surroundings="blend", warp=False)
-
-
-def test_from_the_command_line(place):
-    main(["blend", "ana.png", "ben.jpg", "-o", "met.png", "--surroundings", "blend", "--json", "met.json", "--quiet"])
-    assert json.loads((place / "met.json").read_text())["recipe"]["surroundings"] == "blend"
-    assert read_recipe("met.png")["surroundings"] == "blend"
-    main(["replay", "met.png", "--photos", "ana.png", "ben.jpg", "-o", "again.png"])
-    assert (place / "again.png").read_bytes() == (place / "met.png").read_bytes()
 
 
 def test_the_last_faces_that_met_are_kept_at_each_size(faces):

@@ -3,23 +3,15 @@
 import numpy as np
 import pytest
 from drawn_faces import draw_face
+from example_photos import FIRST, SECOND
 
 from featureblend.blend.balance import even_weight
 from featureblend.blend.blender import Blender
 from featureblend.blend.conditions import reconstruction_errors
 from featureblend.errors import FeatureblendError
-from featureblend.faces import EXAMPLES
 from featureblend.faces.pose import head_pose
 from featureblend.faces.recognizers import DlibRecognizer, SFaceRecognizer, open_recognizer
-from featureblend.metrics.measures import similarities
 from featureblend.model.folder import find_model
-
-FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 def test_a_mirrored_face_is_turned_to_the_other_side(detector):
@@ -81,8 +73,3 @@ def test_the_search_itself():
         even_weight(lambda weight: -1.0)
     with pytest.raises(FeatureblendError, match="nearer to the second"):
         even_weight(lambda weight: 1.0)
-
-
-def test_similarity_by_hand():
-    assert similarities([0.0, 8.0, 4.0], [[0, 8, 4], [8, 0, 8], [4, 8, 0]]) == [1.0, 0.0, 0.333]
-    assert similarities([0.0, 0.0], [[0, 0], [0, 0]]) == [None, None]

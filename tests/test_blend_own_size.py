@@ -8,7 +8,6 @@ from drawn_faces import draw_face
 from PIL import Image
 
 from featureblend.blend.baselines import BASELINES
-from featureblend.blend.blender import Blender
 from featureblend.blend.compositing.composing import OWN_LARGEST, output_side
 from featureblend.edit import continuum as continuum_module
 from featureblend.edit.average import average
@@ -19,12 +18,6 @@ from featureblend.edit.transform import symmetrize, transform
 from featureblend.evaluation.compare import compare
 from featureblend.io.metadata import read_recipe
 from featureblend.metrics.scores import sharpness
-from featureblend.model.folder import find_model
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,6 @@ NAMES = ("first", "second", "third")
 
 
 @pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
-
-
-@pytest.fixture(scope="module")
 def faces(blender):
     return blender.cleaned([blender.find(EXAMPLES / f"{name}.jpg") for name in NAMES])
 
@@ -58,7 +53,9 @@ def test_mirrored_faces_give_the_mirrored_blend(blender, faces):
 
 
 def test_threads_do_not_change_a_blend(blender, faces):
-    other = Blender(find_model(), blender.detector)
-    other.networks.threads = 2
-    blender.networks.threads = 1
-    assert np.array_equal(blended(blender, faces[:2], [1, 1]), blended(other, faces[:2], [1, 1]))
+    made = []
+    for threads in (1, 2):
+        one = Blender(find_model(), blender.detector)
+        one.networks.threads = threads
+        made.append(blended(one, faces[:2], [1, 1]))
+    assert np.array_equal(*made)

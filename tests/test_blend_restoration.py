@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from example_photos import small_example
+from example_photos import FIRST, SECOND, THIRD, small_example
 
 from featureblend.blend.blender import Blender
 from featureblend.cli import main
@@ -14,7 +14,6 @@ from featureblend.edit.average import average
 from featureblend.edit.transform import transform
 from featureblend.evaluation.degradation import degrade
 from featureblend.evaluation.methods import Model
-from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face
 from featureblend.io.codes import Code
 from featureblend.io.image import load_image, save_image
@@ -22,8 +21,6 @@ from featureblend.io.metadata import read_recipe
 from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
-
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import pytest
 from drawn_faces import draw_face
 from real_photos import opened, shared_file
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.compositing import add_detail, compose, with_mean_colour
 from featureblend.blend.compositing.skin import skin_of, tinted
+from featureblend.blend.face_cache import RememberingBlender
 from featureblend.blend.pipeline import BlendOptions, blended, encoded
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
@@ -25,7 +25,6 @@ from featureblend.faces.parser import anyones_hair, face_parts
 from featureblend.faces.pose import head_pose
 from featureblend.faces.warp import warp_to_shape
 from featureblend.metrics import skin_between, skin_colour
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
@@ -33,8 +32,9 @@ WEIGHTS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 @pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
+def blender(blender):
+    """It finds the faces of each photo once."""
+    return RememberingBlender(blender)
 
 
 def drawn(count=24):

@@ -11,9 +11,9 @@ from command_line import place, shared_detector  # noqa: F401
 from drawn_faces import draw_face
 from PIL import Image
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.compositing import composing
 from featureblend.blend.compositing.composing import best_source, resolve_source_weights, suitability
+from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
 from featureblend.edit.average import average
 from featureblend.edit.continuum import continuum
@@ -22,7 +22,6 @@ from featureblend.faces.alignment import AlignedFace, align_face
 from featureblend.faces.parser import CLASSES, FaceParts
 from featureblend.faces.pose import HeadPose
 from featureblend.io.metadata import read_recipe
-from featureblend.model.folder import find_model
 from featureblend.web.studio import Look, Studio
 
 pytestmark = pytest.mark.usefixtures("model_sized")
@@ -31,8 +30,9 @@ SIZES = (None, 512, "source")
 
 
 @pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
+def blender(blender):
+    """It finds the faces of each photo once."""
+    return RememberingBlender(blender)
 
 
 def test_it_does_not_hang_on_the_size_or_the_order_but_uneven_weights_go_between(blender, place):
@@ -44,9 +44,8 @@ def test_it_does_not_hang_on_the_size_or_the_order_but_uneven_weights_go_between
         assert made.recipe["surroundings"] == due
         corners.append(np.asarray(made.image.resize((128, 128), Image.Resampling.BOX)).astype(int)[:16, :16])
         assert np.abs(corners[-1] - corners[0]).mean() < 6
-        assert blender.blend(paths, [9, 1], size=size, measures="none").recipe["surroundings"] == "blend"
-        turned = blender.blend(paths[::-1], size=size, measures="none")
-        assert turned.recipe["surroundings"] == 3 - due
+    assert blender.blend(paths, [9, 1], measures="none").recipe["surroundings"] == "blend"
+    assert blender.blend(paths[::-1], measures="none").recipe["surroundings"] == 3 - due
 
 
 def test_the_page_follows_its_slider_and_the_command_and_python_decide_alike(blender, place):
@@ -54,14 +53,12 @@ def test_the_page_follows_its_slider_and_the_command_and_python_decide_alike(ble
     studio, table = Studio(blender), ()
     for name in ("ana.png", "ben.jpg"):
         table = studio.added(table, name, (place / name).read_bytes())
-    for size, mend in ((None, True), (512, False)):
-        look = Look(size=size, mend=mend)
-        for weights in ([50, 50], [80, 20]):  # what follows a slider does not change at its middle
-            assert studio.preview(table, weights, look).recipe["surroundings"] == "blend"
-            assert studio.blend(table, weights, look).recipe["surroundings"] == "blend"
-    for size in ("256", "source"):
-        main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--size", size, "--quiet"])
-        assert read_recipe("out.png")["surroundings"] == due
+    # What follows a slider does not change at its middle.
+    for look, weights in ((Look(), [50, 50]), (Look(size=512, mend=False), [80, 20])):
+        assert studio.preview(table, weights, look).recipe["surroundings"] == "blend"
+        assert studio.blend(table, weights, look).recipe["surroundings"] == "blend"
+    main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--size", "source", "--quiet"])
+    assert read_recipe("out.png")["surroundings"] == due
 
 
 def test_a_slider_looks_at_each_photo_once(blender, place, monkeypatch):

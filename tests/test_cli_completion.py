@@ -115,9 +115,8 @@ def test_every_figure_of_reproduce_is_a_word(tab):
     assert set(FIGURES) <= set(tab("reproduce", "--only", "1", ""))
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_plain_install_is_enough(shell, script):
-    code = f"""
+def test_the_plain_install_is_enough(script):
+    code = """
 import sys
 
 class PlainInstall:
@@ -127,10 +126,10 @@ class PlainInstall:
 
 sys.meta_path.insert(0, PlainInstall())
 from featureblend.cli import main
-main(["completion", "{shell}"])
+main(["completion", "fish"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == script(shell)
+    assert done.stdout == script("fish")
 
 
 def test_what_is_offered_is_taken(tab, tmp_path, capsys):

@@ -97,15 +97,16 @@ def test_settings_that_do_not_fit(fails):
         assert named in fails("blend", *words)
 
 
-def test_outputs_that_can_not_be_written(fails):
+def test_outputs_that_can_not_be_written(fails, monkeypatch):
+    monkeypatch.setattr(Blender, "from_pretrained", lambda *words, **settings: pytest.fail("work was begun"))
     for out in ["no/out.png", ".", "out.xyz", "out", "out.pdf.bak", "ana.png", "./ben.jpg"]:
         named = f"cannot write {os.path.normpath(out)}"
         assert named in fails("blend", "ana.png", "ben.jpg", "-o", out, "--json", "a.json")
 
 
 def test_a_transparent_background_needs_a_format_that_has_it(fails, monkeypatch):
+    monkeypatch.setattr(Blender, "from_pretrained", lambda *words, **settings: pytest.fail("work was begun"))
     for out in ["out.jpg", "out.BMP", "out.gif"]:
-        monkeypatch.setattr(Blender, "from_pretrained", lambda *words, **settings: pytest.fail("work was begun"))
         assert out[3:] in fails("blend", "ana.png", "ben.jpg", "-o", out, "--background", "transparent")
 
 

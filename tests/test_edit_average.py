@@ -5,26 +5,20 @@ import shutil
 
 import numpy as np
 import pytest
+from example_photos import difference
 from PIL import Image
 
 from featureblend.blend import blender as blender_module
-from featureblend.blend.blender import Blender
 from featureblend.edit.average import average, read_weights, write_skipped
 from featureblend.edit.face_store import FaceStore, gather, inputs_of
 from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
 from featureblend.io.metadata import read_recipe, save_picture
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
 NAMES = ("fifth", "first", "fourth", "second", "sixth", "third")
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture
@@ -38,10 +32,6 @@ def folder(tmp_path):
     (made / "broken.jpg").write_text("no picture")
     Image.new("RGB", (90, 90), "green").save(made / "grass.png")
     return made
-
-
-def difference(one, other):
-    return float(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).mean())
 
 
 def test_the_order_is_the_names_and_what_fails_is_listed(blender, folder, tmp_path):

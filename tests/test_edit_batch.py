@@ -12,7 +12,6 @@ import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 from PIL import Image
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
 from featureblend.edit.batch import BatchSettings, every_pair, read_rows, run_batch
@@ -20,7 +19,6 @@ from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
 from featureblend.io.console import Ended
 from featureblend.io.metadata import read_recipe
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
@@ -29,11 +27,6 @@ ana.png,ben.jpg,2 1,,first,
 ana.png,ben.jpg,,0.25,second,pixel
 ben.jpg,ana.png,,,,morph
 """
-
-
-@pytest.fixture
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 def table(folder):

@@ -12,22 +12,15 @@ import pytest
 from command_line import fails, place, shared_detector  # noqa: F401
 
 import featureblend.edit.batch as edit_batch
-from featureblend.blend.blender import Blender
 from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
 from featureblend.edit.batch import OPTIONS, BatchSettings, every_pair, read_rows, run_batch
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
 OVERWRITING = "a,b,name\nana.png,ben.jpg,cem\ncem.png,ben.jpg,x\n"
-
-
-@pytest.fixture
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture

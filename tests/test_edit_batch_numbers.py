@@ -25,9 +25,6 @@ def test_alpha_is_one_number(one_row):
         for cell in ["0,25", "0.25", ",25", " 0,25 ", "2,5e-1", "25%", "25,0 %"]:
             row = one_row("alpha", cell, delimiter)
             assert (row.weights, row.problem) == ([0.75, 0.25], "")
-
-
-def test_alpha_in_quotes_has_a_decimal_comma_too(one_row):
     assert one_row("alpha", '"0,25"', ",").weights == [0.75, 0.25]
 
 

@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from example_photos import FIRST, FOURTH, SECOND, THIRD, difference
 
 from featureblend.blend import blender as blender_module
-from featureblend.blend.blender import Blender
+from featureblend.blend.face_cache import RememberingBlender
 from featureblend.edit import rendering
 from featureblend.edit.mix import REGIONS, mix, region_mask
 from featureblend.edit.replay import replay
@@ -18,25 +19,19 @@ from featureblend.faces.masks import outside_face
 from featureblend.faces.parser import CLASSES, FaceParts, face_parts
 from featureblend.io.metadata import save_picture
 from featureblend.model.fine_mixing import sum_fine
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
-FIRST, SECOND, THIRD, FOURTH = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third", "fourth"))
-
 
 @pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
+def blender(blender):
+    """It finds the faces of each photo once."""
+    return RememberingBlender(blender)
 
 
 @pytest.fixture(scope="module")
 def first(blender):
     return blender.find(FIRST)
-
-
-def difference(one, other):
-    return float(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).mean())
 
 
 # --- transform

@@ -11,35 +11,30 @@ import time
 import av
 import numpy as np
 import pytest
+from example_photos import FIRST, SECOND, THIRD, difference
 from PIL import Image
 
 from featureblend.blend import blender as blender_module
-from featureblend.blend.blender import Blender
+from featureblend.blend.face_cache import RememberingBlender
 from featureblend.edit.continuum import EASES, continuum, positions
 from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
 from featureblend.io.metadata import read_recipe
 from featureblend.io.video import check_out
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
-
 
 @pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
+def blender(blender):
+    """It finds the faces of each photo once."""
+    return RememberingBlender(blender)
 
 
 @pytest.fixture(scope="module")
 def walk(blender):
     return continuum([FIRST, SECOND], steps=5, blender=blender)
-
-
-def difference(one, other):
-    return float(np.abs(np.asarray(one).astype(int) - np.asarray(other).astype(int)).mean())
 
 
 # --- where the pictures stand
@@ -193,11 +188,6 @@ def test_an_animation_takes_as_long_as_it_should(tmp_path, walk):
         assert max(shown) - min(shown) <= tick
 
 
-def test_a_gif_cannot_be_quicker_than_its_clock(tmp_path, walk):
-    with pytest.raises(FeatureblendError, match=r"60 pictures a second: expected a number above 0, up to 50 of a GIF"):
-        walk.save(tmp_path / "walk.gif", fps=60)
-
-
 def test_a_contact_sheet(tmp_path, walk):
     with (
         Image.open(walk.save(tmp_path / "one.png")) as row,
@@ -255,6 +245,8 @@ def test_names_that_cannot_be_written(tmp_path):
         for fps in (0, -1, float("nan"), 1000):
             with pytest.raises(FeatureblendError, match="pictures a second"):
                 check_out(tmp_path / "walk.mp4", fps)
+    with pytest.raises(FeatureblendError, match=r"60 pictures a second: expected a number above 0, up to 50 of a GIF"):
+        check_out(tmp_path / "walk.gif", 60)
 
 
 def test_a_recipe_makes_the_same_file_again(tmp_path, blender, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from drawn_faces import draw_face
 from PIL import Image
 
-from featureblend import Blender, FeatureblendError
+from featureblend import FeatureblendError
 from featureblend.cli import main
 from featureblend.edit.rendering import latents_in_shape
 from featureblend.edit.replay import replay
@@ -17,11 +17,6 @@ from featureblend.edit.transform import transform_along
 from featureblend.faces import EXAMPLES
 
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "latents.md"
-
-
-@pytest.fixture(scope="module")
-def blender():
-    return Blender.from_pretrained()
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,10 @@ pytestmark = pytest.mark.usefixtures("model_sized")
     [
         ("out.png", []),
         ("out.jpg", ["--weights", "0.3", "0.4", "--background", "source", "--onto", "2"]),
-        ("out.webp", ["--method", "morph", "--shape-weights", "1", "3", "--size", "96"]),
+        (
+            "out.webp",
+            ["--method", "morph", "--shape-weights", "1", "3", "--size", "96", "--background", "transparent"],
+        ),
         ("out.png", ["--no-warp", "--no-detail", "--surroundings", "mean", "--faces", "1", "central"]),
     ],
 )
@@ -81,6 +84,8 @@ def test_what_differs_is_named(fails, place, capsys):
 
 
 def test_what_replay_refuses(fails, capsys):
+    main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"])
+    capsys.readouterr()
     for words, message in [
         (["ana.png"], "ana.png holds no recipe"),
         (["nowhere.png"], "no such file: nowhere.png"),
@@ -92,8 +97,6 @@ def test_what_replay_refuses(fails, capsys):
         (["out.png", "--photos", "no.png"], "no such file: no.png"),
         (["out.png", "--model", "."], ". is no model folder"),
     ]:
-        main(["blend", "ana.png", "ben.jpg", "-o", "out.png", "--method", "pixel", "--quiet"])
-        capsys.readouterr()
         assert message in fails("replay", *words)
 
 
@@ -116,6 +119,7 @@ def test_a_recipe_of_another_version_is_followed_with_a_note(place, detector, ca
 
 
 def test_damaged_recipes(place, detector):
+    recipe = Blender(BUNDLED / DEFAULT_MODEL, detector).blend(["ana.png", "ben.jpg"], method="pixel").recipe
     for change in [
         {"verb": "shred"},
         {"method": "magic"},
@@ -127,7 +131,6 @@ def test_damaged_recipes(place, detector):
         {"inputs": [3]},
         {"faces": 1.5},
     ]:
-        recipe = Blender(BUNDLED / DEFAULT_MODEL, detector).blend(["ana.png", "ben.jpg"], method="pixel").recipe
         with pytest.raises(FeatureblendError) as raised:
             replay({**recipe, **change}, "out.png", folders=["."])
         assert "\n" not in str(raised.value)
@@ -229,13 +232,6 @@ def test_a_transparent_background_is_replayed_only_where_there_is_transparency(f
     assert "cannot write cut.jpg: .jpg has no transparency" in fails("replay", "cut.png", "-o", "cut.jpg")
 
 
-def test_what_was_cut_out_is_cut_out_again(place):
-    for cut in ["head", "face"]:
-        main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "transparent", "--cut", cut, "--quiet"])
-        main(["replay", "cut.png", "-o", "again.png", "--quiet"])
-        assert (place / "again.png").read_bytes() == (place / "cut.png").read_bytes()
-
-
 def test_a_recipe_from_before_heads_were_cut_out_gives_the_face(place):
     main(["blend", "ana.png", "ben.jpg", "-o", "cut.png", "--background", "black", "--cut", "face", "--quiet"])
     recipe = read_recipe("cut.png")
@@ -243,9 +239,3 @@ def test_a_recipe_from_before_heads_were_cut_out_gives_the_face(place):
     replay(recipe, "again.png", folders=["."])
     with Image.open("cut.png") as made, Image.open("again.png") as again:
         assert np.asarray(made).tobytes() == np.asarray(again).tobytes()
-
-
-def test_other_edits_are_replayed_by_their_own_module(place, capsys):
-    main(["continuum", "ana.png", "ben.jpg", "-o", "walk.gif", "--steps", "3", "--method", "pixel", "--quiet"])
-    main(["replay", "walk.gif", "-o", "again.gif"])
-    assert (place / "again.gif").read_bytes() == (place / "walk.gif").read_bytes()

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from featureblend.blend.baselines import BASELINES
-from featureblend.blend.blender import Blender
 from featureblend.cli import main
 from featureblend.edit.replay import replay
 from featureblend.errors import FeatureblendError
@@ -17,13 +16,6 @@ from featureblend.io.metadata import read_recipe
 from featureblend.io.progress import heard_by
 
 pytestmark = pytest.mark.usefixtures("model_sized")
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    made = Blender.from_pretrained()
-    made.detector = detector
-    return made
 
 
 @pytest.fixture(scope="module")

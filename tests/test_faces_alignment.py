@@ -66,13 +66,6 @@ def test_turning_scaling_and_moving_the_photo_changes_nothing_in_the_crop(points
     np.testing.assert_allclose(composed(after, moved), before, atol=1e-5)
 
 
-def test_a_level_face_by_hand():
-    matrix = crop_matrix(FACE, 128, template=FFHQ)
-    # Half the side is the larger of 2.0 x 60 and 1.8 x 60, that is 120; the middle is at (300, 286).
-    np.testing.assert_allclose(matrix[:, :2], np.eye(2) * 128 / 240)
-    np.testing.assert_allclose(transform_points(np.array([[300.0, 286.0]]), matrix), [[63.5, 63.5]])
-
-
 def test_the_template_decides():
     matrix = crop_matrix(FACE, 128, template=CropTemplate(eye_scale=1.0, mouth_scale=1.0, centre_shift=0.0))
     np.testing.assert_allclose(

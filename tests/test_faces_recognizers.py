@@ -7,6 +7,7 @@ import dlib  # noqa: F401  (without the extra these are no tests)
 import numpy as np
 import pytest
 from drawn_faces import draw_face
+from example_photos import FIRST, SECOND
 
 from featureblend.blend import balance
 from featureblend.blend.balance import least_sure, surest
@@ -16,8 +17,6 @@ from featureblend.faces import EXAMPLES
 from featureblend.faces.alignment import align_face
 from featureblend.faces.recognizers import Recognizer, further_recognizers, open_recognizer
 from featureblend.model.folder import find_model
-
-FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 
 
 class Slow(Recognizer):

@@ -5,8 +5,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from example_photos import FIRST, SECOND
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
 from featureblend.edit.average import average
@@ -17,14 +17,12 @@ from featureblend.errors import FeatureblendError
 from featureblend.faces import EXAMPLES
 from featureblend.faces.detector import Search
 from featureblend.io.image import load_image, save_image
-from featureblend.model.folder import find_model
 from featureblend.training.dataset import FaceSet
 from featureblend.training.prepare import prepare
 from featureblend.web.studio import Look, Studio
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
-FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
 TURNS = (1, 2, 3)
 
 
@@ -43,11 +41,6 @@ def tilted(image, degrees):
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1)
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), matrix
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from example_photos import FIRST, SECOND
 from PIL import Image
 
 from featureblend.blend.blender import Blender
@@ -15,13 +16,6 @@ from featureblend.io.inputs import input_files, read_input
 from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
-
-FIRST, SECOND = EXAMPLES / "first.jpg", EXAMPLES / "second.jpg"
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture(scope="module")

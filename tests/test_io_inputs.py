@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from example_photos import FIRST, SECOND, THIRD
 from PIL import Image
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.face_cache import RememberingBlender
 from featureblend.cli import main
 from featureblend.edit.average import average
@@ -17,21 +17,13 @@ from featureblend.edit.batch import every_pair
 from featureblend.edit.continuum import continuum
 from featureblend.edit.transform import transform
 from featureblend.errors import FeatureblendError
-from featureblend.faces import EXAMPLES
 from featureblend.io.codes import Code
 from featureblend.io.inputs import input_files, made_here, read_folder
 from featureblend.io.metadata import read_recipe, save_picture, was_made_here
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture

@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 import pytest
 from drawn_faces import draw_face
-from example_photos import small_example
+from example_photos import FIRST, SECOND, THIRD, small_example
 from PIL import Image
 from real_photos import opened, shared_file
 
-from featureblend.blend.blender import Blender
 from featureblend.blend.conditions import broad_error, colour_spread, light_ratio
 from featureblend.blend.quality import CANT_DRAW, COVERED, HALF_DARK, OPEN_MOUTH, OUT_OF_FOCUS, photo_warnings
 from featureblend.cli import main
@@ -30,17 +29,9 @@ from featureblend.faces.landmarks import landmarks_of
 from featureblend.faces.pose import canonical_mesh
 from featureblend.io.image import load_image, save_image
 from featureblend.io.photo_warnings import MONOCHROME, PhotoWarning, counted, told
-from featureblend.model.folder import find_model
 from featureblend.web.studio import Look, Studio
 
 pytestmark = pytest.mark.usefixtures("model_sized")
-
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 
 from featureblend.errors import FeatureblendError
 from featureblend.faces.alignment import CropTemplate
-from featureblend.io import settings as config
 from featureblend.io.settings import from_dict, to_dict
 from featureblend.training.experiment import Experiment, LossWeights, Phase
 
@@ -36,11 +35,6 @@ def test_settings_are_frozen_and_each_is_documented():
             following = body[place + 1]
             assert isinstance(following, ast.Expr), body[place].target.id
             assert isinstance(following.value.value, str)
-
-
-def test_config_needs_no_torch_and_no_numpy():
-    names = [line for line in inspect.getsource(config).splitlines() if line.startswith(("import ", "from "))]
-    assert not any(word in line for line in names for word in ("torch", "numpy", "cv2"))
 
 
 def test_what_does_not_fit_is_named_with_the_file():

@@ -75,19 +75,6 @@ def test_ms_ssim_equals_torchmetrics():
         assert ms_ssim(image, other) == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_fidelity_is_best_for_equal_pictures_and_falls_with_noise():
-    image, _ = draw_face(2)
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 1, image.shape)
-    worse = [np.clip(image + amount * noise, 0, 255).astype(np.uint8) for amount in (0, 4, 16, 64)]
-    for score in (psnr, ssim, ms_ssim):
-        values = [score(picture, image) for picture in worse]
-        assert values == sorted(values, reverse=True)
-        assert len(set(values)) == 4
-    assert ssim(image, image) == pytest.approx(1)
-    assert ms_ssim(image, image) == pytest.approx(1)
-
-
 def test_fidelity_refuses_what_cannot_be_compared():
     image = np.zeros((32, 32, 3), np.uint8)
     for score in (psnr, ssim, ms_ssim):
@@ -149,14 +136,6 @@ def test_spectrum_distance_of_half_the_contrast_is_six_decibels():
     assert spectrum_distance([image, image], image) == pytest.approx(0, abs=1e-9)
     with pytest.raises(FeatureblendError):
         spectrum_distance(image[:10], image[:10])
-
-
-def test_symmetry_of_mirrored_negative_and_unrelated_halves():
-    rng = np.random.default_rng(0)
-    left, right = rng.integers(0, 256, (2, 64, 32, 3), dtype=np.uint8)
-    assert symmetry(np.concatenate([left, left[:, ::-1]], axis=1)) == pytest.approx(1, abs=1e-6)
-    assert symmetry(np.concatenate([left, 255 - left[:, ::-1]], axis=1)) < 0.02
-    assert symmetry(np.concatenate([left, right], axis=1)) == pytest.approx(0.5, abs=0.15)
 
 
 def test_symmetry_follows_the_face_by_its_landmarks():

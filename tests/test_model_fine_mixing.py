@@ -173,13 +173,6 @@ def test_maps_without_lines_mix_by_weight():
     assert not mix_fine(nothing, everywhere(HALF, 8)).any()
 
 
-def test_blurs_keep_the_mean_of_what_is_inside():
-    spot = np.zeros((1, 32, 32))
-    spot[0, 16, 16] = 1
-    assert broad(spot).sum() == pytest.approx(1, abs=1e-5)
-    assert broad(spot)[0, 16, 16] < 0.06
-
-
 def test_where_parents_agree_their_fine_part_is_the_mean():
     same = np.repeat(latents(1, length=48).reshape(1, 3, 4, 4), 2, axis=0)
     np.testing.assert_allclose(kept_energy(same, np.full((2, 4, 4), 0.5)), same[0], rtol=1e-4)

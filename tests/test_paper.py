@@ -67,11 +67,6 @@ def finished(few, tmp_path_factory):
     return out
 
 
-def test_quick_runs_that_show_late_are_longer():
-    found = command._experiments(figures_named([]), True, None, ())
-    assert {name: one.images for name, one in found.items() if one.images != command.QUICK_IMAGES} == command.LONGER
-
-
 def test_the_runs_are_the_loops_own(finished):
     names = {path.name for path in (finished / "runs").iterdir()}
     assert names == {"paper-vae", "paper-vae-published", "paper-wgan", "paper-wgan-published", "paper-wgan-gp"}

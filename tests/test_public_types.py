@@ -11,7 +11,6 @@ from PIL import Image
 
 from featureblend import Blender, Code, FeatureblendError, average, continuum, mix, symmetrize, transform
 from featureblend.io.metadata import read_recipe
-from featureblend.model.folder import find_model
 
 pytestmark = pytest.mark.usefixtures("model_sized")
 
@@ -19,11 +18,6 @@ A, B = (small_example(f"{name}.jpg", 256) for name in ("first", "second"))
 ODD = [None, True, "x", "", b"x", 3.5, float("nan"), 10**30, np.int64(-7), [], [None], {}, {"x": 1}, object(),
        io.BytesIO(), Path("nowhere"), np.zeros(3), np.ones(2, int), np.array(True), (1, "2"), -0.5,
        (10**400, 1)]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def blender(detector):
-    return Blender(find_model(), detector)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from featureblend.errors import FeatureblendError
-from featureblend.training.batches import FaceBatches, moved, seeded
+from featureblend.training.batches import FaceBatches, seeded
 from featureblend.training.dataset import FaceSet
 
 SIZE, SIDE = 8, 12
@@ -112,13 +112,6 @@ def test_seeded_streams():
     assert torch.equal(torch.rand(4, generator=seeded(0, "noise", 7)), first)
     for other in ((1, "noise", 7), (0, "alpha", 7), (0, "noise", 8), (0, "noise7")):
         assert not torch.equal(torch.rand(4, generator=seeded(*other)), first)
-
-
-def test_moved_keeps_values():
-    values = torch.arange(6).reshape(2, 3)[:, ::2]
-    assert torch.equal(moved(values, "cpu"), values)
-    if torch.cuda.is_available():
-        assert torch.equal(moved(values, "cuda").cpu(), values)
 
 
 def test_match_turn_puts_heads_that_look_the_same_way_next_to_each_other():

@@ -48,11 +48,6 @@ def test_a_compiled_run_trains_as_a_plain_one(eager, monkeypatch):
     torch._dynamo.reset()
 
 
-def test_the_switch_is_idle_on_a_cpu_by_default(eager):
-    Trainer(dataclasses.replace(TOY, compile="cuda"), faces())
-    assert not eager
-
-
 def test_without_a_compiler_it_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(FeatureblendError, match=r"torch.compile finds no C\+\+ compiler \(g\+\+, clang\+\+\)"):

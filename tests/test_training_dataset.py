@@ -214,13 +214,6 @@ def test_choosing_a_split_and_a_number(shard):
         FaceSet.read(path, split="tset")
 
 
-def test_splits_share_no_person(tmp_path):
-    people = [name for name in PINNED for _ in range(3)]
-    write_shard(tmp_path / "a.tar", [sample(0, person) for person in people])
-    sets = [set(FaceSet.read(tmp_path / "a.tar", split=split).people) for split in SPLITS]
-    assert sum(map(len, sets)) == len(set().union(*sets)) == len(PINNED)
-
-
 def test_several_shards_stand_behind_one_name(tmp_path):
     for number in range(3):
         write_shard(tmp_path / f"my faces [1]-{number:05d}.tar", [sample(number)], first=number)

@@ -69,21 +69,6 @@ def test_ssim_loss_of_one_window_is_that_of_scikit_image():
     assert float(reconstruction.ssim_loss(a, b, scales=1, window=7)) == pytest.approx(1 - expected, abs=1e-5)
 
 
-def test_ssim_loss_ends():
-    a = pictures(4)
-    assert float(reconstruction.ssim_loss(a, a)) == pytest.approx(0, abs=1e-6)
-    checkers = torch.ones(1, 3, 32, 32)
-    checkers[..., ::2, ::2] = checkers[..., 1::2, 1::2] = -1
-    assert float(reconstruction.ssim_loss(checkers, -checkers, scales=1)) == pytest.approx(2, abs=1e-2)
-
-
-def test_laplacian_loss_is_blind_to_brightness_and_to_nothing_else():
-    a = pictures(5)
-    assert float(reconstruction.laplacian_l1(a, a)) == 0
-    assert float(reconstruction.laplacian_l1(a + 0.25, a)) == pytest.approx(0, abs=1e-6)
-    assert float(reconstruction.laplacian_l1(a * 0.5, a)) > 0.1
-
-
 def test_laplacian_loss_by_hand():
     # A column pattern of +1, -1: its 2 x 2 means are 0, so that the first level is all of it and the others are 0.
     stripes = torch.tensor([1.0, -1.0]).repeat(8).expand(1, 3, 16, 16)
@@ -91,6 +76,7 @@ def test_laplacian_loss_by_hand():
     # Twice as wide: 0 at the first level, all of it at the second.
     wide = torch.tensor([1.0, 1.0, -1.0, -1.0]).repeat(4).expand(1, 3, 16, 16)
     assert float(reconstruction.laplacian_l1(wide, torch.zeros_like(wide))) == pytest.approx(1)
+    assert float(reconstruction.laplacian_l1(wide + 0.25, wide)) == pytest.approx(0, abs=1e-6)  # blind to brightness
     assert float(reconstruction.laplacian_l1(wide, torch.zeros_like(wide), levels=1)) == pytest.approx(0)
     widest = (
         torch.tensor([1.0, -1.0]).repeat_interleave(8).repeat(2).expand(1, 3, 32, 32)
@@ -190,13 +176,6 @@ def test_adversarial_losses_by_hand():
         assert float(adversarial.discriminator_loss(kind, FAKE, REAL)) == pytest.approx(discriminator, abs=1e-6)
 
 
-def test_bce_is_that_of_probabilities():
-    """The paper compares the sigmoid's output with ones (section 2.4)."""
-    probability = torch.sigmoid(FAKE)
-    expected = torch.nn.functional.binary_cross_entropy(probability, torch.ones(2))
-    assert float(adversarial.generator_loss("bce", FAKE)) == pytest.approx(float(expected), abs=1e-6)
-
-
 def test_adversarial_gradients_are_those_of_finite_differences():
     for kind in adversarial.KINDS:
         fake, real = (3 * doubles(seed, 5) for seed in (1, 2))
@@ -223,26 +202,13 @@ def test_gradients_of_penalties_are_those_of_finite_differences():
     assert torch.autograd.gradcheck(penalties, (weight, bias), eps=1e-3, atol=1e-4, rtol=1e-3)
 
 
-def test_adversaries_pull_in_opposite_directions():
-    for kind in adversarial.KINDS:
-        fake, real = torch.tensor([0.1], requires_grad=True), torch.tensor([-0.2], requires_grad=True)
-        (up,) = torch.autograd.grad(adversarial.generator_loss(kind, fake, real), fake)
-        down, apart = torch.autograd.grad(adversarial.discriminator_loss(kind, fake, real), (fake, real))
-        assert up < 0 < down  # descent raises the generator's logit, and the discriminator lowers it
-        assert apart < 0  # and raises that of real pictures
-
-
-def test_bce_keeps_its_gradient_where_a_sigmoid_is_saturated():
+def test_bce_keeps_its_gradient_where_that_after_a_sigmoid_loses_it():
     """The paper's runs collapsed with a gradient of about 4e-6 at a logit of -40 (findings, section 1)."""
-    logit = torch.tensor([-40.0], requires_grad=True)
-    adversarial.generator_loss("bce", logit).backward()
-    assert float(logit.grad) == pytest.approx(-1, abs=1e-6)
-
-
-def test_bce_after_a_sigmoid_loses_its_gradient_there():
-    logit = torch.tensor([-40.0], requires_grad=True)
-    adversarial.generator_loss("bce_sigmoid", logit).backward()
-    assert -1e-5 < float(logit.grad) < 0  # about 4e-6, since torch's form bounds a division
+    logits = torch.full((2,), -40.0, requires_grad=True)
+    adversarial.generator_loss("bce", logits[:1]).backward()
+    adversarial.generator_loss("bce_sigmoid", logits[1:]).backward()
+    assert float(logits.grad[0]) == pytest.approx(-1, abs=1e-6)
+    assert -1e-5 < float(logits.grad[1]) < 0  # about 4e-6, since torch's form bounds a division
     with torch.autocast("cpu", torch.bfloat16):
         assert adversarial.generator_loss("bce_sigmoid", FAKE.bfloat16()).isfinite()
 
@@ -294,18 +260,6 @@ def test_interpolated_penalty_is_the_analytic_one():
     between = torch.stack([0.25 * real[0] + 0.75 * fake[0], real[1]])
     norms = (2 * weight * between).square().sum((1, 2, 3)).sqrt()
     assert float(penalty.detach()) == pytest.approx(float((norms - 1).square().mean()), rel=1e-5)
-
-
-def test_interpolated_penalty_pulls_the_slope_to_one():
-    critic = torch.nn.Linear(12, 1)
-    optimiser = torch.optim.SGD(critic.parameters(), lr=0.2)
-    for _ in range(60):
-        flat = torch.zeros(2, 3, 2, 2)
-        penalty = adversarial.interpolated_penalty(lambda x: critic(x.flatten(1))[:, 0], flat, flat, torch.rand(2))
-        optimiser.zero_grad()
-        penalty.backward()
-        optimiser.step()
-    assert float(critic.weight.detach().norm()) == pytest.approx(1, abs=1e-3)
 
 
 def test_interpolated_penalty_of_a_flat_critic_is_finite():

@@ -4,26 +4,16 @@ import math
 
 import pytest
 import torch
+from networks_on_paper import on_paper, parameters
 
 from featureblend.errors import FeatureblendError
 from featureblend.training.networks.blocks import MinibatchDiscrimination, MultiScale, fitted
 from featureblend.training.networks.latent_critic import LatentDiscriminator, LatentDiscriminatorConfig
 from featureblend.training.networks.paper import (
-    PaperAutoencoder,
     PaperConfig,
     PaperDiscriminator,
     PaperDiscriminatorConfig,
 )
-
-
-def on_paper(network, config):
-    with torch.device("meta"):
-        return network(config)
-
-
-def parameters(module):
-    return sum(parameter.numel() for parameter in module.parameters())
-
 
 # --- multi-scale convolution (the paper, section 4)
 
@@ -60,7 +50,7 @@ def test_maps_of_other_sizes_are_cut_about_the_middle_or_padded():
 
 def test_multi_scale_networks_by_hand():
     for size, padding in [(250, "paper"), (128, "paper"), (64, "same")]:
-        model = on_paper(PaperAutoencoder, PaperConfig(size, padding=padding, multi_scale=True))
+        model = on_paper(PaperConfig(size, padding=padding, multi_scale=True))
         # chunks: 3 -> 8, 3 + 8 -> 8, together 16; 16 -> 16, 32 -> 16, together 32; 32 -> 32, 64 -> 32, together 64
         pairs = [(7, 3, 8), (7, 11, 8), (9, 16, 16), (9, 32, 16), (9, 32, 32), (9, 64, 32)]
         norms = 2 * (16 + 32 + 64)
@@ -71,13 +61,13 @@ def test_multi_scale_networks_by_hand():
         assert parameters(model.decoder.layers) == sum(k * k * i * o + o for k, i, o in pairs) + 2 * (48 + 24 + 3)
         images = torch.empty(2, 3, size, size, device="meta")
         assert model(images).shape == images.shape
-        critic = on_paper(PaperDiscriminator, PaperDiscriminatorConfig(size, padding=padding, multi_scale=True))
+        critic = on_paper(PaperDiscriminatorConfig(size, padding=padding, multi_scale=True), PaperDiscriminator)
         assert [maps.shape[1] for maps in critic.features(images)] == [16, 32, 64, 250, 80]
 
 
 def test_width_and_extra_convolutions_by_hand():
-    deep = on_paper(PaperAutoencoder, PaperConfig(64, padding="same", width=2.0, extra=2))
-    plain = on_paper(PaperAutoencoder, PaperConfig(64, padding="same", width=2.0))
+    deep = on_paper(PaperConfig(64, padding="same", width=2.0, extra=2))
+    plain = on_paper(PaperConfig(64, padding="same", width=2.0))
     widths = (16, 32, 64)
     more = sum(2 * (9 * width * width + width) for width in widths)
     assert parameters(deep.trunk) - parameters(plain.trunk) == more
@@ -85,7 +75,7 @@ def test_width_and_extra_convolutions_by_hand():
     assert parameters(deep.decoder.layers) - parameters(plain.decoder.layers) == more
     pairs = [(7, 3, 16), (7, 16, 16), (9, 16, 32), (9, 32, 32), (9, 32, 64), (9, 64, 64)]
     assert parameters(plain.trunk) == sum(k * k * i * o + o for k, i, o in pairs) + 2 * sum(widths)
-    narrow = on_paper(PaperAutoencoder, PaperConfig(32, width=0.125, encoder="vgg11"))
+    narrow = on_paper(PaperConfig(32, width=0.125, encoder="vgg11"))
     assert narrow.config.feature_map == (64, 1, 1)
     assert narrow(torch.empty(2, 3, 32, 32, device="meta")).shape == (2, 3, 32, 32)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from featureblend.errors import FeatureblendError
-from featureblend.training.networks.blocks import Downsample, ResidualBlock, Upsample
+from featureblend.training.networks.blocks import ResidualBlock
 from featureblend.training.networks.modern import (
     ModernAutoencoder,
     ModernConfig,
@@ -71,12 +71,6 @@ def test_style_modulates():
     scale, shift = block.modulation(styles).chunk(2, dim=1)
     hidden = block.first(act(values, 0.2)) * (1 + scale[:, :, None, None]) + shift[:, :, None, None]
     torch.testing.assert_close(out, values + block.second(act(hidden, 0.2)))
-
-
-def test_resampling_halves_and_doubles():
-    values = torch.randn(1, 3, 6, 6)
-    assert Downsample(3, 5)(values).shape == (1, 5, 3, 3)
-    assert Upsample(3, 5)(values).shape == (1, 5, 12, 12)
 
 
 def test_latent_is_spatial_then_global():

@@ -5,6 +5,7 @@ import functools
 
 import pytest
 import torch
+from networks_on_paper import build, on_paper, parameters
 
 from featureblend.errors import FeatureblendError
 from featureblend.training.networks.paper import (
@@ -29,21 +30,6 @@ VARIANTS = {
 
 def photos(size, count=2):
     return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0)) * 2 - 1
-
-
-def build(config, network=PaperAutoencoder):
-    torch.manual_seed(0)
-    return network(config)
-
-
-def on_paper(config, network=PaperAutoencoder):
-    """Build without memory or arithmetic: shapes and counts only."""
-    with torch.device("meta"):
-        return network(config)
-
-
-def parameters(module):
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def shapes(module, run):
@@ -245,27 +231,6 @@ def test_shapes_range_and_determinism():
             assert model.encode(images).shape == (2, model.config.latent_dim)
             # in eval mode nothing leaks from one sample to the next
             torch.testing.assert_close(model(images)[:1], model(images[:1]), atol=1e-5, rtol=1e-4)
-
-
-def test_every_parameter_gets_a_gradient():
-    for model in map(build, VARIANTS.values()):
-        model.train().zero_grad()
-        images = photos(model.image_size, 4)
-        posterior = model.posterior(images)
-        output = model.decode(posterior.sample(torch.randn_like))
-        ((output - images).square().mean() + posterior.kl().mean()).backward()
-        for name, parameter in model.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            # A bias that BatchNorm takes off again learns nothing; everything else does.
-            assert name.endswith("bias") or parameter.grad.abs().max() > 0, name
-
-
-def test_a_plain_autoencoders_posterior_is_a_point():
-    posterior = build(VARIANTS["plain"]).posterior(photos(64))
-    assert posterior.log_variance is None
-    assert torch.equal(posterior.sample(torch.randn_like), posterior.mean)
-    assert torch.equal(posterior.kl(), torch.zeros(2))
 
 
 # --- what went wrong in the paper --------------------------------------------------------------------------------

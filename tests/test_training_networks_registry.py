@@ -43,11 +43,6 @@ def small(kinds, name):
     return network
 
 
-def test_small_networks_cover_the_registry():
-    assert set(SMALL) == set(AUTOENCODERS)
-    assert set(SMALL_CRITICS) == set(DISCRIMINATORS)
-
-
 def test_autoencoder_contract():
     for name in AUTOENCODERS:
         model = small(AUTOENCODERS, name)
@@ -76,18 +71,6 @@ def test_encoding_draws_nothing():
         torch.testing.assert_close(model(images), model.decode(first))
 
 
-def test_every_parameter_of_an_autoencoder_learns():
-    for name in AUTOENCODERS:
-        model = small(AUTOENCODERS, name)
-        posterior = model.posterior(photos())
-        output = model.decode(posterior.sample(torch.randn_like))
-        (output.square().mean() + posterior.kl().mean() / 1000).backward()
-        for key, parameter in model.named_parameters():
-            assert parameter.grad is not None, key
-            assert torch.isfinite(parameter.grad).all(), key
-            assert parameter.grad.abs().max() > 0, key
-
-
 def test_discriminator_contract():
     for name in DISCRIMINATORS:
         critic = small(DISCRIMINATORS, name)
@@ -111,17 +94,6 @@ def test_discriminator_says_whether_it_mixes_samples():
         images = photos()
         alone, together = critic(images[:2]), critic(images)[:2]
         assert critic.mixes_samples == (not torch.allclose(alone, together, atol=1e-5))
-
-
-def test_every_parameter_of_a_discriminator_learns():
-    for name in DISCRIMINATORS:
-        critic = small(DISCRIMINATORS, name)
-        logits, mixing, _ = critic.judge(photos())
-        (logits.square().sum() + (0 if mixing is None else mixing.square().sum())).backward()
-        for key, parameter in critic.named_parameters():
-            assert parameter.grad is not None, key
-            assert torch.isfinite(parameter.grad).all(), key
-            assert parameter.grad.abs().max() > 0, key
 
 
 def test_gradient_penalty_has_a_gradient():

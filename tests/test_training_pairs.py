@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from featureblend.errors import FeatureblendError
-from featureblend.faces.landmarks import MIRRORED
 from featureblend.faces.masks import outside_face
 from featureblend.faces.warp import warp_to_shape
 from featureblend.model.mixing import _inside_and_around, _placed, mix
@@ -35,13 +34,6 @@ def marks(count=1, size=64, seed=1):
     draws = np.random.default_rng(seed)
     grid = np.stack(np.meshgrid(np.linspace(0.3, 0.7, 9), np.linspace(0.3, 0.7, 8)), -1).reshape(-1, 2)[:68]
     return torch.tensor(size * (grid + draws.normal(0, 0.006, (count, 68, 2))), dtype=torch.float32)
-
-
-def test_mirrored_landmarks_are_an_involution_with_a_fixed_middle():
-    assert [MIRRORED[place] for place in MIRRORED] == list(range(68))
-    assert MIRRORED[36] == 45
-    assert MIRRORED[48] == 54
-    assert all(MIRRORED[middle] == middle for middle in (8, 27, 28, 29, 30, 33, 51, 57, 62, 66))
 
 
 def test_warping_agrees_with_the_use_half_inside_the_face():

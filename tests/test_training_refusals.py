@@ -106,12 +106,14 @@ CORRUPTIONS = {
 }
 
 
-@pytest.mark.parametrize("damage", CORRUPTIONS)
-def test_damaged_checkpoint(damage, tmp_path):
+def test_damaged_checkpoint(tmp_path, subtests):
     folder = run(tmp_path / "run", minutes=0)
-    CORRUPTIONS[damage](folder.checkpoint)
-    with pytest.raises(FeatureblendError, match=r"cannot read .*checkpoint\.pt: "):
-        run(tmp_path / "run", resume=True)
+    whole = folder.checkpoint.read_bytes()
+    for name, damage in CORRUPTIONS.items():
+        folder.checkpoint.write_bytes(whole)
+        damage(folder.checkpoint)
+        with subtests.test(name), pytest.raises(FeatureblendError, match=r"cannot read .*checkpoint\.pt: "):
+            run(tmp_path / "run", resume=True)
 
 
 def test_a_checkpoint_runs_no_code(tmp_path):
@@ -143,14 +145,14 @@ def test_nothing_is_written_for_what_cannot_be_trained(tmp_path):
         run(tmp_path / "file" / "run")
 
 
-@pytest.mark.parametrize("quiet", [True, False])
-def test_data_without_people_to_measure_on_are_told_before_the_first_step(tmp_path, capsys, quiet):
-    seen = []
+def test_data_without_people_to_measure_on_are_told_before_the_first_step(tmp_path, capsys):
     data = faces().split("train")
-    train(SHORT["toy"], data, tmp_path / "run", quiet=quiet, minutes=0, tick_seconds=0, watch=lambda *_: seen.append(
-        capsys.readouterr().err
-    ))  # fmt: skip
-    assert seen[0].startswith("featureblend: warning: no faces for validation and test (")
+    for quiet in (True, False):
+        seen = []
+        settings = {"quiet": quiet, "minutes": 0, "tick_seconds": 0}
+        run_of = tmp_path / f"run{quiet}"
+        train(SHORT["toy"], data, run_of, watch=lambda *_, seen=seen: seen.append(capsys.readouterr().err), **settings)
+        assert seen[0].startswith("featureblend: warning: no faces for validation and test (")
     train(SHORT["toy"], faces(), tmp_path / "other", quiet=True, minutes=0)
     assert "warning" not in capsys.readouterr().err
 

@@ -17,6 +17,7 @@ from short_runs import same
 from training_faces import HIERARCHICAL, TAUGHT, TOY, faces, triplets
 
 from featureblend.errors import FeatureblendError
+from featureblend.metrics.weights import installed_weights
 from featureblend.training import loop
 from featureblend.training.batches import seeded
 from featureblend.training.dataset import FaceTriplets
@@ -188,21 +189,6 @@ def test_the_halfway_pictures_alone_teach_encoder_and_decoder():
         assert not torch.allclose(gradients[0][name], gradients[1][name], rtol=1e-4, atol=0), name
 
 
-def test_the_loss_falls_on_the_batch_it_trains_on():
-    model, given = network(), batch()
-    experiment = dataclasses.replace(TAUGHT, degrade=0.0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=2e-3)
-    losses = []
-    for _ in range(60):
-        result = OBJECTIVES["teach"](TrainingNetworks(model), given, experiment)
-        optimiser.zero_grad()
-        result["loss"].backward()
-        optimiser.step()
-        losses.append((float(result["loss"].detach()), float(result["halfway_l1"])))
-    assert losses[-1][0] < 0.7 * losses[0][0]
-    assert losses[-1][1] < 0.8 * losses[0][1]
-
-
 @torch.no_grad()
 def test_processes_share_what_is_taught_and_what_is_cleaned():
     """The mean of two processes' losses is the loss of one that has the whole batch, noise and damage included."""
@@ -242,82 +228,9 @@ def test_lpips_is_asked_of_the_square_of_output_and_target():
 # --- LPIPS's weights
 
 
-def lpips_file(folder):
-    """A file such as ST-LPIPS's, of random weights."""
-    random = torch.Generator().manual_seed(0)
-
-    def draw(*shape):
-        return torch.randn(shape, generator=random) / np.sqrt(np.prod(shape[1:]))
-
-    convolutions = {"1.0": (64, 3, 11), "2.5": (192, 64, 5), "3.9": (384, 192, 3)}
-    convolutions |= {"4.11": (256, 384, 3), "5.13": (256, 256, 3)}
-    state = {}
-    for name, (outputs, inputs, side) in convolutions.items():
-        state[f"net.slice{name}.weight"] = draw(outputs, inputs, side, side)
-        state[f"net.slice{name}.bias"] = 0.1 * draw(outputs, 1)[:, 0]
-    for name, channels in (("1.1", 64), ("2.4", 64), ("3.8", 192)):
-        state[f"net.slice{name}.filt"] = torch.zeros(channels, 1, 3, 3)
-    for number, channels in enumerate((64, 192, 384, 256, 256)):
-        state[f"lin{number}.model.1.weight"] = draw(1, channels, 1, 1).abs()
-    path = folder / "lpips.pth"
-    torch.save(state, path)
-    from featureblend.io.files import sha256
-
-    return f"{path}#sha256={sha256(path)}", state
-
-
-def by_hand(state, first, second):
-    """The distance of two (3, S, S) pictures in numpy: no layer of torch."""
-
-    def convolved(values, name, padding):
-        weight, bias = (state[f"net.slice{name}.{part}"].double().numpy() for part in ("weight", "bias"))
-        side = weight.shape[-1]
-        padded = np.pad(values, ((0, 0), (padding, padding), (padding, padding)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(1, 2))
-        return np.einsum("cijkl,ockl->oij", windows, weight, optimize=True) + bias[:, None, None]
-
-    def blurred(values):
-        padded = np.pad(values, ((0, 0), (2, 2), (2, 2)), mode="reflect")
-        taps = np.outer([1, 2, 1], [1, 2, 1]) / 16
-        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-        return np.einsum("cijkl,kl->cij", windows, taps)[:, ::2, ::2]
-
-    def pooled(values):
-        return np.lib.stride_tricks.sliding_window_view(values, (3, 3), axis=(1, 2)).max(axis=(3, 4))
-
-    def maps(picture):
-        shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
-        values = (picture - shift[:, None, None]) / scale[:, None, None]
-        found = [np.maximum(blurred(convolved(values, "1.0", 2)), 0)]
-        found.append(np.maximum(convolved(blurred(pooled(found[-1])), "2.5", 2), 0))
-        found.append(np.maximum(convolved(blurred(pooled(found[-1])), "3.9", 1), 0))
-        found.append(np.maximum(convolved(found[-1], "4.11", 1), 0))
-        found.append(np.maximum(convolved(found[-1], "5.13", 1), 0))
-        return [values / (np.sqrt((values**2).sum(axis=0)) + 1e-10) for values in found]
-
-    total = 0.0
-    for number, (a, b) in enumerate(zip(maps(first), maps(second), strict=True)):
-        head = state[f"lin{number}.model.1.weight"].double().numpy()[0, :, 0, 0]
-        total += float(np.einsum("c,cij->ij", head, (a - b) ** 2).mean())
-    return total
-
-
-def test_shift_tolerant_lpips_is_the_sum_done_by_hand(tmp_path):
-    from featureblend.metrics.lpips import find_lpips, load_lpips
-
-    word, state = lpips_file(tmp_path)
-    network = load_lpips(find_lpips([word]))
-    pictures = np.random.default_rng(1).uniform(-1, 1, (2, 3, 48, 48))
-    first, second = (torch.from_numpy(picture[None]).float() for picture in pictures)
-    expected = by_hand(state, *pictures)
-    assert expected > 0.01
-    assert float(network(first, second)) == pytest.approx(expected, rel=1e-3)
-    assert float(network(first, first)) == 0
-
-
-def test_lpips_weights_reach_the_loss_and_the_scores(tmp_path):
-    word, _ = lpips_file(tmp_path)
-    experiment = dataclasses.replace(TAUGHT, from_scratch=False, lpips_weights=(word,), lpips_side=32)
+def test_lpips_weights_reach_the_loss_and_the_scores():
+    weights = installed_weights("alex_shift_tolerant.pth")
+    experiment = dataclasses.replace(TAUGHT, from_scratch=False, lpips_weights=(weights,), lpips_side=32)
     trainer = Trainer(experiment, faces(), triplets())
     logged = trainer.step()
     assert float(logged["lpips"]) > 0

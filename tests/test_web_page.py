@@ -7,19 +7,16 @@ import json
 import numpy as np
 import pytest
 from accessibility import broken_rules
-from example_photos import small_example
+from example_photos import FIRST, SECOND, THIRD, small_example
 from PIL import Image
 
 from featureblend.edit.replay import replay
 from featureblend.evaluation.degradation import degrade
-from featureblend.faces import EXAMPLES
 from featureblend.io.image import load_image, save_image
 from featureblend.io.metadata import read_recipe
 
 pytest_plugins = ["web_server"]
 pytestmark = pytest.mark.extras
-
-FIRST, SECOND, THIRD = (EXAMPLES / f"{name}.jpg" for name in ("first", "second", "third"))
 
 
 def opened(address):
