@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def theme() -> gr.themes.Base:
     )
 
 
-def _saving(button: str, choice: str, formats: Sequence[str]) -> tuple[gr.Button, gr.Dropdown]:
+def _saving(button: str, choice: str, formats: Iterable[str]) -> tuple[gr.Button, gr.Dropdown]:
     """Make the download's button, with the choice of a format beside it; both have the ids that are given."""
     with gr.Row(elem_classes="fb-save"):
         return (
