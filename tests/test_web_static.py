@@ -63,7 +63,7 @@ class Page:
         for name, photo in zip(("first", "second"), photos, strict=True):
             if photo is None:
                 for button in ("Cancel", "Take the photo"):
-                    self.tab.click(f"text={name} photo: webcam")
+                    self.tab.get_by_label(f"{name} photo: webcam").click()
                     self.tab.click(f"text={button}")
             else:
                 self.tab.set_input_files(f"#{name}", str(photo))
