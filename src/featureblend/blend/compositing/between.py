@@ -47,7 +47,7 @@ BALD = 0.02
 DEFOCUS = 1 / 8
 """Standard deviation of the background's blur half way, as a share of the side."""
 FRAME = 8
-"""A warp reaches at most this part of the side beyond the crop."""
+"""A warp reaches at most the side over this beyond the crop."""
 CONTRAST = (0.5, 2.0)
 """How far the contrast of hair and skin may be changed."""
 COARSE = 128
